@@ -1,0 +1,54 @@
+import { parseArgs } from 'node:util';
+import { type BindingFigures, measureBinding } from './binding.js';
+import { measureRevocation, type RevocationTimes } from './revocation.js';
+import { runBench } from './run-bench.js';
+import { measureStartUp } from './start-up.js';
+import { table } from './table.js';
+
+const { values } = parseArgs({
+  options: {
+    /** The result as JSON, and nothing else, on the standard output. */
+    json: { type: 'boolean', default: false },
+    /** More of them for steadier figures; one is enough to see that the bench works. */
+    rounds: { type: 'string', default: '8' },
+  },
+});
+
+const interrupted = new AbortController();
+process.once('SIGINT', () => interrupted.abort(new Error('Interrupted.')));
+
+try {
+  const onProgress = (what: string) => process.stderr.write(`${what} …\n`);
+  const rounds = Math.max(1, Math.trunc(Number(values.rounds)) || 1);
+  const result = await runBench({ rounds, signal: interrupted.signal, onProgress });
+  onProgress('measuring what binding a session costs');
+  const binding = await measureBinding(rounds, interrupted.signal);
+  onProgress('measuring how soon a revocation is known elsewhere');
+  const revocation = await measureRevocation();
+  onProgress('measuring what the module adds to the start of an application');
+  const startUp = await measureStartUp();
+  if (values.json) {
+    console.log(JSON.stringify({ ...result, binding, revocation, start_up: startUp }, null, 2));
+  } else {
+    console.log(table(result));
+    console.log(`\nBound sessions, of the throughput of unbound ones: refresh ${costs(binding.refresh)}`);
+    console.log(`guarded GET ${costs(binding.guard)}`);
+    console.log(`\nA revocation is known elsewhere by polling after ${shown(revocation.polling)}`);
+    if (revocation.redis) console.log(`by Redis after ${shown(revocation.redis)}`);
+    console.log(`\nThe start of an application takes ${startUp.import_ms + startUp.boot_ms} ms longer,`);
+    console.log(`${startUp.import_ms} ms of it to load the library (${startUp.samples} samples)`);
+  }
+} catch (error) {
+  console.error(`The bench failed: ${error instanceof Error ? error.message : String(error)}`);
+  process.exitCode = 1;
+}
+
+function costs(figures: Record<string, BindingFigures>): string {
+  return Object.entries(figures)
+    .map(([kind, { of_none }]) => `${kind} ${of_none.toFixed(2)}`)
+    .join(', ');
+}
+
+function shown({ median_ms, worst_ms, samples }: RevocationTimes): string {
+  return `${median_ms} ms, at worst ${worst_ms} ms (${samples} samples)`;
+}

@@ -1,0 +1,68 @@
+import { Controller, Get, Module, UseGuards } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import { FastifyAdapter } from '@nestjs/platform-fastify';
+import { TypeOrmModule } from '@nestjs/typeorm';
+import {
+  AuthModule,
+  browserFamily,
+  clientHints,
+  JwtAuthGuard,
+  platform,
+  refreshTokenEntities,
+  type UserProvider,
+} from 'nestjs-refresh-token';
+import { redisReplayStore } from 'nestjs-refresh-token/redis';
+
+/**
+ * A server that binds sessions in every way that it is asked to, with one user who costs nothing. Configured by environment
+ * variables: `DATABASE_URL` (migrated), `AUTH_SECRET`, `PORT`, `REDIS_URL`, and `FINGERPRINT=1` to recognise devices.
+ */
+const { DATABASE_URL, AUTH_SECRET, PORT, REDIS_URL, FINGERPRINT } = process.env;
+
+class OneUser implements UserProvider {
+  private readonly user = { id: 'bench', roles: ['user'], credentialsVersion: '1' };
+  validateCredentials = async () => this.user;
+  loadUser = async () => this.user;
+}
+
+@Module({ providers: [OneUser], exports: [OneUser] })
+class OneUserModule {}
+
+@Controller()
+class HealthController {
+  @Get('health')
+  health() {
+    return { status: 'ok' };
+  }
+}
+
+@Controller()
+@UseGuards(JwtAuthGuard)
+class GuardedController {
+  @Get('guarded')
+  guarded() {
+    return { id: 1, name: 'a small resource' };
+  }
+}
+
+@Module({
+  imports: [
+    TypeOrmModule.forRoot({ type: 'postgres', url: DATABASE_URL, entities: refreshTokenEntities }),
+    AuthModule.forRoot({
+      imports: [OneUserModule],
+      userProvider: OneUser,
+      secret: AUTH_SECRET!,
+      binding: {
+        dpop: { replayStore: REDIS_URL === undefined ? undefined : redisReplayStore({ url: REDIS_URL }) },
+        tls: { trustedProxies: ['loopback'] },
+        fingerprint: FINGERPRINT ? { signals: { browserFamily, platform, clientHints } } : undefined,
+      },
+    }),
+  ],
+  controllers: [HealthController, GuardedController],
+})
+class BoundModule {}
+
+const app = await NestFactory.create(BoundModule, new FastifyAdapter(), { logger: ['error', 'warn'] });
+app.enableShutdownHooks();
+await app.listen(PORT!);

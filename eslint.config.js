@@ -1,0 +1,57 @@
+import prettier from 'eslint-config-prettier';
+import tseslint from 'typescript-eslint';
+
+const noDemo = { group: ['**/demo/**'], message: 'The library never imports the demo.' };
+const noHttp = { group: ['**/http/**'], message: 'Dependencies point one way: http → services → store.' };
+
+export default tseslint.config(
+  { ignores: ['dist/', 'coverage/', '.demo/'] },
+  ...tseslint.configs.recommended,
+  {
+    languageOptions: {
+      parserOptions: {
+        projectService: { allowDefaultProject: ['eslint.config.js', 'scripts/*.js', 'test/compatibility/*.mjs'] },
+        tsconfigRootDir: import.meta.dirname,
+      },
+    },
+  },
+  {
+    files: ['src/**/*.ts', 'test/**/*.ts', 'bench/**/*.ts'],
+    rules: {
+      '@typescript-eslint/no-floating-promises': 'error',
+      '@typescript-eslint/no-misused-promises': 'error',
+      '@typescript-eslint/await-thenable': 'error',
+      '@typescript-eslint/switch-exhaustiveness-check': ['error', { considerDefaultExhaustiveForUnions: true }],
+      '@typescript-eslint/consistent-type-imports': ['error', { disallowTypeAnnotations: false }],
+      '@typescript-eslint/no-unused-vars': ['error', { argsIgnorePattern: '^_' }],
+    },
+  },
+  {
+    files: ['src/auth/**/*.ts'],
+    rules: { 'no-restricted-imports': ['error', { patterns: [noDemo] }] },
+  },
+  {
+    files: ['src/auth/**/*.ts'],
+    ignores: ['src/auth/http/**', 'src/auth/index.ts', 'src/auth/auth.module*.ts'],
+    rules: { 'no-restricted-imports': ['error', { patterns: [noDemo, noHttp] }] },
+  },
+  {
+    files: ['src/client/**/*.ts'],
+    rules: {
+      'no-restricted-imports': [
+        'error',
+        { patterns: [{ regex: '^[^.]|/(auth|demo)/', message: 'The client depends on nothing.' }] },
+      ],
+    },
+  },
+  {
+    files: ['src/demo/**/*.ts'],
+    rules: {
+      'no-restricted-imports': [
+        'error',
+        { patterns: [{ group: ['**/auth/**'], message: 'The demo imports the library by its package name.' }] },
+      ],
+    },
+  },
+  prettier,
+);

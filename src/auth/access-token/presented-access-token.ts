@@ -1,0 +1,32 @@
+import { AuthError, type AuthenticationScheme } from '../errors/auth-error.js';
+import { headerOf, type HttpRequest } from '../request/http-request.js';
+
+/** An access token, and how it was presented. */
+export interface PresentedAccessToken {
+  readonly scheme: AuthenticationScheme;
+  readonly token: string;
+}
+
+/** Of `Authorization: Bearer …` (RFC 6750 §2.1) or `DPoP …` (RFC 9449 §7.1); never from a URL or a body. */
+export function presentedAccessToken(request: HttpRequest): PresentedAccessToken | undefined {
+  const header = headerOf(request, 'authorization');
+  const match = header === undefined ? undefined : /^(Bearer|DPoP) +([\w.~+/-]+=*)$/i.exec(header);
+  return match ? { scheme: schemeOf(match[1]), token: match[2] } : undefined;
+}
+
+/** @throws AuthError `unauthorized` where there is none, `invalid_token` where it is malformed */
+export function requirePresented(request: HttpRequest): PresentedAccessToken {
+  const presented = presentedAccessToken(request);
+  if (presented) return presented;
+  throw new AuthError(presentedScheme(request) ? 'invalid_token' : 'unauthorized');
+}
+
+/** How the request means to present a token, however malformed. */
+export function presentedScheme(request: HttpRequest): AuthenticationScheme | undefined {
+  const match = /^(Bearer|DPoP)( |$)/i.exec(headerOf(request, 'authorization') ?? '');
+  return match ? schemeOf(match[1]) : undefined;
+}
+
+function schemeOf(text: string): AuthenticationScheme {
+  return text.toLowerCase() === 'dpop' ? 'DPoP' : 'Bearer';
+}

@@ -1,0 +1,54 @@
+import { type BeforeApplicationShutdown, Inject, Injectable, Logger, type OnModuleInit } from '@nestjs/common';
+import type { AuthEvent } from '../audit/auth-event.js';
+import { AuthEvents } from '../audit/auth-events.js';
+import { oneLine } from '../audit/one-line.js';
+import { AuthConfigurationError } from '../errors/auth-error.js';
+import { ResolvedAuthOptions } from '../options/resolve-options.js';
+import { ALERT_SINKS, type AlertSink } from './alert-sink.js';
+
+/** Brings alerts to the sinks, and notices when reuses come in masses: then a database, or a log, may have leaked. */
+@Injectable()
+export class AlertDispatch implements OnModuleInit, BeforeApplicationShutdown {
+  private readonly logger = new Logger(AlertDispatch.name);
+  /** When the latest reuses were, in milliseconds; as many as make a mass. */
+  private reuses: number[] = [];
+
+  constructor(
+    @Inject(ALERT_SINKS) private readonly sinks: AlertSink[],
+    private readonly events: AuthEvents,
+    private readonly options: ResolvedAuthOptions,
+  ) {
+    if (!sinks.every((sink) => typeof sink?.alert === 'function')) {
+      throw new AuthConfigurationError(
+        'alertSinks must name providers with a method alert, such as webhookAlerts({ … }).',
+      );
+    }
+  }
+
+  onModuleInit(): void {
+    this.events.subscribeToAlerts((event) => {
+      for (const sink of this.sinks) void this.deliver(sink, event);
+      if (event.type === 'reuse_detected') this.countReuse(event.at);
+    });
+  }
+
+  async beforeApplicationShutdown(): Promise<void> {
+    await Promise.allSettled(this.sinks.map(async (sink) => sink.close?.()));
+  }
+
+  private async deliver(sink: AlertSink, event: AuthEvent): Promise<void> {
+    try {
+      await sink.alert(event);
+    } catch (error) {
+      this.logger.error(`A sink failed on the alert ${event.type}: ${oneLine(String(error))}`);
+    }
+  }
+
+  private countReuse(at: number): void {
+    const { massReuse, massReuseWithin } = this.options.alerts;
+    this.reuses = [...this.reuses, at].filter((time) => time > at - massReuseWithin);
+    if (this.reuses.length < massReuse) return;
+    this.events.publish({ type: 'mass_reuse', alert: true, count: this.reuses.length });
+    this.reuses = [];
+  }
+}

@@ -1,0 +1,90 @@
+import { Injectable, Logger, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
+import { Clock } from '../clock/clock.js';
+import { ResolvedAuthOptions } from '../options/resolve-options.js';
+import type { AuthEventRecord } from './auth-event-record.entity.js';
+import { AuthEventStore } from './auth-event.store.js';
+import { AuthEventWriter } from './auth-event-writer.js';
+
+/** Which events are asked for. */
+export interface AuthEventQuery {
+  sessionId?: string;
+  /** The id of an event: only those before it. */
+  before?: string;
+  /** 1 to 1000; 50 by default. */
+  limit?: number;
+}
+
+/** Milliseconds that a reader waits for what is still to be written. */
+const LONGEST_WAIT = 1_000;
+
+/** The stored events: read, written out, and purged. Needs the option `audit.store`. */
+@Injectable()
+export class AuthEventLog implements OnApplicationBootstrap, OnModuleDestroy {
+  private readonly logger = new Logger(AuthEventLog.name);
+  private timer: NodeJS.Timeout | undefined;
+  private purging: Promise<number> | undefined;
+  private stopping = false;
+
+  constructor(
+    private readonly store: AuthEventStore,
+    private readonly writer: AuthEventWriter,
+    private readonly clock: Clock,
+    private readonly options: ResolvedAuthOptions,
+  ) {}
+
+  onApplicationBootstrap(): void {
+    const { interval } = this.options.purge;
+    if (interval === 0 || !this.store.isOpen) return;
+    this.timer = setInterval(() => {
+      this.purge().catch((error: unknown) => this.logger.error(`The purge of events failed: ${String(error)}`));
+    }, interval);
+    this.timer.unref();
+  }
+
+  async onModuleDestroy(): Promise<void> {
+    this.stopping = true;
+    clearInterval(this.timer);
+    await this.purging?.catch(() => undefined);
+  }
+
+  /**
+   * The events of a user, the latest first. What this instance has still to write is written first; what has happened on
+   * others within `audit.flushInterval` may not be there yet.
+   *
+   * @throws AuthError `not_found` where events are not stored; `temporarily_unavailable`
+   */
+  async ofUser(userId: string, { limit = 50, ...query }: AuthEventQuery = {}): Promise<AuthEventRecord[]> {
+    await this.writer.flush(performance.now() + LONGEST_WAIT);
+    return this.store.ofUser(userId, { ...query, limit: Math.min(Math.max(1, Math.trunc(limit)), 1000) });
+  }
+
+  /** Writes what is queued now. */
+  flush(): Promise<void> {
+    return this.writer.flush();
+  }
+
+  /** Events that wait to be written, and that were lost, on this instance. */
+  get status(): { waiting: number; lost: number } {
+    return { waiting: this.writer.waiting, lost: this.writer.lost };
+  }
+
+  /**
+   * Removes the events that are older than `audit.retention`, in batches of `purge.batchSize`; says how many. Runs by itself
+   * too, every `purge.interval`.
+   */
+  purge(): Promise<number> {
+    this.purging ??= this.purgeInBatches().finally(() => (this.purging = undefined));
+    return this.purging;
+  }
+
+  private async purgeInBatches(): Promise<number> {
+    const time = this.clock.now() - this.options.audit.retention;
+    let count = 0;
+    while (!this.stopping) {
+      const removed = await this.store.removeBefore(time, this.options.purge.batchSize);
+      count += removed;
+      if (removed === 0) break;
+    }
+    return count;
+  }
+}

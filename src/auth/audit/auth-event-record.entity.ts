@@ -1,0 +1,57 @@
+import { Column, Entity, Index, PrimaryColumn } from 'typeorm';
+import type { AuthEventType } from './auth-event.js';
+import type { AuthEventOutcome } from './outcome.js';
+import { asNumber } from '../store/as-number.js';
+
+/** One event, kept. Written once, never changed, and removed after `audit.retention`. */
+@Entity({ name: 'auth_events' })
+export class AuthEventRecord {
+  /** A UUID of version 7 (RFC 9562): the order of the ids is that of the events. */
+  @PrimaryColumn({ type: 'varchar', length: 36 })
+  id: string;
+
+  /** The name of the `AuthModule` that it happened to; '' for the one without. */
+  @Column({ type: 'varchar', length: 64 })
+  realm: string;
+
+  @Column({ type: 'varchar', length: 32 })
+  type: AuthEventType;
+
+  /** Milliseconds since the Unix epoch. */
+  @Column({ type: 'bigint', transformer: asNumber })
+  at: number;
+
+  @Index('auth_events_session_id')
+  @Column({ name: 'session_id', type: 'varchar', length: 36, nullable: true })
+  sessionId: string | null;
+
+  @Index('auth_events_user_id')
+  @Column({ name: 'user_id', type: 'varchar', length: 255, nullable: true })
+  userId: string | null;
+
+  @Column({ name: 'client_id', type: 'varchar', length: 255, nullable: true })
+  clientId: string | null;
+
+  @Column({ type: 'varchar', length: 8 })
+  outcome: AuthEventOutcome;
+
+  @Column({ type: 'varchar', length: 64, nullable: true })
+  reason: string | null;
+
+  @Column({ type: 'bigint', nullable: true, transformer: asNumber })
+  generation: number | null;
+
+  /** How many sessions, where there can be several. */
+  @Column({ type: 'bigint', nullable: true, transformer: asNumber })
+  count: number | null;
+
+  @Column({ type: 'varchar', length: 45, nullable: true })
+  ip: string | null;
+
+  /** ISO 3166-1, two letters. */
+  @Column({ type: 'varchar', length: 2, nullable: true })
+  country: string | null;
+
+  @Column({ name: 'user_agent', type: 'varchar', length: 512, nullable: true })
+  userAgent: string | null;
+}

@@ -1,0 +1,143 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import {
+  type BeforeApplicationShutdown,
+  Injectable,
+  Logger,
+  type OnApplicationShutdown,
+  type OnModuleInit,
+} from '@nestjs/common';
+import { ResolvedAuthOptions } from '../options/resolve-options.js';
+import type { AuthEvent } from './auth-event.js';
+import { AuthEventStore, LARGEST_BATCH, type NewAuthEvent } from './auth-event.store.js';
+import { AuthEvents } from './auth-events.js';
+import { eventId } from './event-id.js';
+import { outcomeOf } from './outcome.js';
+
+// Milliseconds between the attempts at a table that cannot be written.
+const FIRST_RETRY = 100;
+const LONGEST_RETRY = 5_000;
+
+/**
+ * Writes events to the table, behind everybody's back: whoever publishes one neither waits for it nor fails with it. What is
+ * queued at an orderly stop is still written.
+ */
+@Injectable()
+export class AuthEventWriter implements OnModuleInit, BeforeApplicationShutdown, OnApplicationShutdown {
+  private readonly logger = new Logger(AuthEventWriter.name);
+  private queue: NewAuthEvent[] = [];
+  private writing: Promise<void> | undefined;
+  private timer: NodeJS.Timeout | undefined;
+  private retry = 0;
+  private stopping = false;
+  /** Events that were lost, because the queue was full or the stop took too long. */
+  lost = 0;
+
+  constructor(
+    private readonly store: AuthEventStore,
+    private readonly events: AuthEvents,
+    private readonly options: ResolvedAuthOptions,
+  ) {}
+
+  onModuleInit(): void {
+    if (this.store.isOpen) this.events.subscribe((event) => this.add(event));
+  }
+
+  /** Events that wait to be written. */
+  get waiting(): number {
+    return this.queue.length;
+  }
+
+  /** Before the server is closed; requests that are still under way are written as they come, until it is. */
+  async beforeApplicationShutdown(): Promise<void> {
+    this.stopping = true;
+    await this.flush();
+  }
+
+  async onApplicationShutdown(): Promise<void> {
+    // Requests that were still under way have published until now.
+    await this.flush(performance.now() + this.options.audit.stopTimeout);
+    await this.writing?.catch(() => undefined);
+    clearTimeout(this.timer);
+    this.lose(this.queue.length, 'the table could not be written before the stop');
+    this.queue = [];
+  }
+
+  /** Writes all that is queued, or gives up after `audit.stopTimeout`. */
+  async flush(before = performance.now() + this.options.audit.stopTimeout): Promise<void> {
+    while (this.queue.length > 0 && performance.now() < before) {
+      // A connection that has died in silence may never answer.
+      await Promise.race([this.write(), sleep(before - performance.now(), undefined, { ref: false })]);
+      if (this.retry > 0) await sleep(FIRST_RETRY);
+    }
+  }
+
+  private add(event: AuthEvent): void {
+    if (this.queue.length >= this.options.audit.queueSize) return this.lose(1, 'the queue is full');
+    this.queue.push(recordOf(event));
+    this.schedule(this.queue.length >= LARGEST_BATCH ? 0 : this.options.audit.flushInterval);
+  }
+
+  private schedule(delay: number): void {
+    if (this.writing || this.retry > 0) return;
+    if (delay === 0 || this.stopping) {
+      void this.write();
+    } else {
+      this.timer ??= setTimeout(() => void this.write(), delay).unref();
+    }
+  }
+
+  private write(): Promise<void> {
+    clearTimeout(this.timer);
+    this.timer = undefined;
+    this.writing ??= this.writeQueued().finally(() => {
+      this.writing = undefined;
+      if (this.queue.length > 0 && this.retry === 0) this.schedule(this.options.audit.flushInterval);
+    });
+    return this.writing;
+  }
+
+  private async writeQueued(): Promise<void> {
+    try {
+      do {
+        const batch = this.queue.slice(0, LARGEST_BATCH);
+        await this.store.insert(batch);
+        this.queue.splice(0, batch.length);
+      } while (this.queue.length >= LARGEST_BATCH);
+      this.retry = 0;
+    } catch (error) {
+      if (this.retry === 0) this.logger.error(`Events cannot be written, and wait: ${String(error)}`);
+      this.retry = Math.min(LONGEST_RETRY, this.retry * 2 || FIRST_RETRY);
+      this.timer = setTimeout(() => void this.write(), this.retry).unref();
+    }
+  }
+
+  private lose(count: number, why: string): void {
+    if (count === 0) return;
+    // One line for the first of a thousand: a flood of events is not to become a flood of lines.
+    if (this.lost % 1000 === 0) this.logger.error(`Events are lost (${this.lost + count} so far): ${why}.`);
+    this.lost += count;
+  }
+}
+
+function recordOf(event: AuthEvent): NewAuthEvent {
+  return {
+    id: eventId(event.at),
+    type: event.type,
+    at: event.at,
+    sessionId: cut(event.sessionId, 36),
+    userId: cut(event.userId, 255),
+    clientId: cut(event.clientId, 255),
+    outcome: outcomeOf(event),
+    reason: cut(event.reason, 64),
+    generation: event.generation ?? null,
+    count: event.count ?? null,
+    ip: cut(event.ip, 45),
+    country: cut(event.country, 2),
+    userAgent: cut(event.userAgent, 512),
+  };
+}
+
+/** What a column takes: one event that it refuses would hold up all others. PostgreSQL knows no NUL in a text. */
+function cut(text: string | null | undefined, longest: number): string | null {
+  return text?.replaceAll('\0', '').slice(0, longest) ?? null;
+}

@@ -1,0 +1,126 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { DataSource } from 'typeorm';
+import { AuthConfigurationError, AuthError } from '../errors/auth-error.js';
+import { ResolvedAuthOptions } from '../options/resolve-options.js';
+import { AuthRegistration } from '../registration/auth-registration.js';
+import { available } from '../store/available.js';
+import { equalToTheLetter, isMySql } from '../store/dialect.js';
+import { EntityTable } from '../store/entity-table.js';
+import { AUTH_DATA_SOURCE } from '../store/refresh-token.store.js';
+import { Statement, type StatementValues } from '../store/statement.js';
+import { AuthEventRecord } from './auth-event-record.entity.js';
+import { leastIdAt } from './event-id.js';
+
+/** Rows that one statement writes; the largest that fits is taken, so that few statements have to be prepared. */
+const BATCHES = [64, 8, 1] as const;
+export const LARGEST_BATCH = BATCHES[0];
+
+type Column = keyof AuthEventRecord;
+
+/** The store knows by itself whose events they are. */
+export type NewAuthEvent = Omit<AuthEventRecord, 'realm'>;
+
+/** The table of events, in which each `AuthModule` sees its own. Each method is one statement, but for `insert`, whose statements can be repeated. */
+@Injectable()
+export class AuthEventStore {
+  private readonly realm: string;
+  private statements: ReturnType<AuthEventStore['prepare']> | undefined;
+
+  constructor(
+    @Inject(AUTH_DATA_SOURCE) private readonly dataSource: DataSource,
+    private readonly options: ResolvedAuthOptions,
+    { name }: AuthRegistration,
+  ) {
+    this.realm = name ?? '';
+    if (!options.audit.store) return;
+    if (!dataSource.hasMetadata(AuthEventRecord)) {
+      throw new AuthConfigurationError(
+        'audit.store needs its table: give the data source refreshTokenEntities and refreshTokenMigrations.',
+      );
+    }
+    this.statements = this.prepare();
+  }
+
+  /** Whether events are stored. */
+  get isOpen(): boolean {
+    return this.statements !== undefined;
+  }
+
+  /** Writes events; those that have been written before are left as they are. */
+  async insert(records: readonly NewAuthEvent[]): Promise<void> {
+    for (let from = 0; from < records.length;) {
+      const size = BATCHES.find((size) => size <= records.length - from)!;
+      const values: StatementValues = {};
+      records.slice(from, from + size).forEach((record, row) => {
+        for (const [name, value] of Object.entries({ ...record, realm: this.realm })) values[`${name}_${row}`] = value;
+      });
+      await this.open.insert[size].execute(values);
+      from += size;
+    }
+  }
+
+  /** The events of a user, the latest first. */
+  async ofUser(
+    userId: string,
+    { sessionId, before, limit }: { sessionId?: string; before?: string; limit: number },
+  ): Promise<AuthEventRecord[]> {
+    const statement = sessionId === undefined ? this.open.ofUser : this.open.ofSession;
+    const values = { realm: this.realm, userId, sessionId, before: before ?? LAST_ID, limit };
+    const { records } = await available(() => statement.execute(values));
+    return records.map(toRecord);
+  }
+
+  /** Removes the oldest events, at most `size`, if they happened before `time`; says how many. */
+  async removeBefore(time: number, size: number): Promise<number> {
+    const { records } = await this.open.oldest.execute({ realm: this.realm, least: leastIdAt(time), limit: size });
+    if (records.length === 0) return 0;
+    const last = records.at(-1)!.id as string;
+    return (await this.open.removeUpTo.execute({ realm: this.realm, last })).affected;
+  }
+
+  private get open(): NonNullable<AuthEventStore['statements']> {
+    if (this.statements) return this.statements;
+    throw new AuthError('not_found', 'Events are not stored here.');
+  }
+
+  private prepare() {
+    const table = new EntityTable(this.dataSource, AuthEventRecord);
+    const { column, columns } = table;
+    const statement = (sql: string) => new Statement(this.dataSource, sql, this.options.preparedStatements);
+    const select = `SELECT ${columns.map((name) => `${column(name)} AS ${table.escape(name)}`).join(', ')} FROM ${table.name}`;
+    const ofRealm = `${column('realm')} = :realm`;
+    const ofUser = `${ofRealm} AND ${column('userId')} = :userId${isMySql(this.dataSource) ? ` AND ${equalToTheLetter(column('userId'), ':userId')}` : ''}`;
+    const page = `${column('id')} < :before ORDER BY ${column('id')} DESC LIMIT :limit`;
+    const [verb, whenThere] = isMySql(this.dataSource) ? ['INSERT IGNORE', ''] : ['INSERT', ' ON CONFLICT DO NOTHING'];
+    const row = (index: number) => `(${columns.map((name) => `:${name}_${index}`).join(', ')})`;
+    const insert = (size: number) =>
+      statement(
+        `${verb} INTO ${table.name} (${columns.map(column).join(', ')}) VALUES ` +
+          `${Array.from({ length: size }, (_, index) => row(index)).join(', ')}${whenThere}`,
+      );
+
+    return {
+      insert: { 64: insert(64), 8: insert(8), 1: insert(1) } satisfies Record<(typeof BATCHES)[number], Statement>,
+      ofUser: statement(`${select} WHERE ${ofUser} AND ${page}`),
+      ofSession: statement(`${select} WHERE ${ofUser} AND ${column('sessionId')} = :sessionId AND ${page}`),
+      oldest: statement(
+        `SELECT ${column('id')} AS ${table.escape('id')} FROM ${table.name} WHERE ${ofRealm} AND ${column('id')} < :least ` +
+          `ORDER BY ${column('id')} LIMIT :limit`,
+      ),
+      removeUpTo: statement(`DELETE FROM ${table.name} WHERE ${ofRealm} AND ${column('id')} <= :last`),
+    };
+  }
+}
+
+/** Stands behind every id. */
+const LAST_ID = 'ffffffff-ffff-ffff-ffff-ffffffffffff';
+
+const NUMBERS: readonly Column[] = ['at', 'generation', 'count'];
+
+function toRecord(record: Record<string, unknown>): AuthEventRecord {
+  for (const name of NUMBERS) {
+    // As text from PostgreSQL.
+    if (record[name] !== null) record[name] = Number(record[name]);
+  }
+  return record as unknown as AuthEventRecord;
+}

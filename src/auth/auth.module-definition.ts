@@ -1,0 +1,82 @@
+import {
+  ConfigurableModuleBuilder,
+  type ControllerOptions,
+  type InjectionToken,
+  type ModuleMetadata,
+  type Type,
+} from '@nestjs/common';
+import { getDataSourceToken, TypeOrmModule } from '@nestjs/typeorm';
+import { AuthConfigurationError } from './errors/auth-error.js';
+import { ALERT_SINKS, type AlertSink } from './alerts/alert-sink.js';
+import { controllersAt } from './http/controllers-at.js';
+import type { AuthModuleOptions } from './options/auth-options.js';
+import { RefreshToken, type RefreshTokenColumns } from './refresh-token/refresh-token.entity.js';
+import { AuthRegistration } from './registration/auth-registration.js';
+import { entitiesWith } from './store/entities.js';
+import { RISK_RULES, type RiskRule } from './risk/risk-rule.js';
+import { AUTH_DATA_SOURCE } from './store/refresh-token.store.js';
+import { USER_PROVIDER, type UserProvider } from './user/user-provider.js';
+
+/** What decides the shape of the module, and so is given beside the options and not by a factory. */
+export class AuthModuleExtras {
+  /** The module that exports `userProvider`; not needed for a global one. */
+  imports?: ModuleMetadata['imports'] = [];
+  /** Required. The class, or other injection token, of the host's {@link UserProvider}. */
+  userProvider?: InjectionToken<UserProvider> = undefined;
+  /**
+   * Needed for a second `AuthModule` in the application: its services are then injected by
+   * `@InjectAuth(RefreshTokenService, 'staff')`, its guards used by `@UseGuards(GuardOf(JwtAuthGuard, 'staff'))`.
+   */
+  name?: string = undefined;
+  /** Whether guards and services can be used everywhere without importing the module again. */
+  isGlobal?: boolean = true;
+  /** Whether the routes under `/auth` are there. */
+  controllers?: boolean = true;
+  /** The path of the routes, below the global prefix of the application if it has one. */
+  routePrefix?: string = 'auth';
+  /** The version of the routes, in an application with versions (`enableVersioning`); `VERSION_NEUTRAL`: all of them. */
+  version?: ControllerOptions['version'] = undefined;
+  /** The name of the TypeORM `DataSource` that holds the sessions. */
+  dataSource?: string = 'default';
+  /** Rules of the host's own, beside those in `risk.rules`: classes, or other injection tokens, that `imports` export. */
+  riskRules?: InjectionToken<RiskRule>[] = [];
+  /** Who is told of alerts: classes, or other injection tokens, that `imports` export. */
+  alertSinks?: InjectionToken<AlertSink>[] = [];
+  /** The table of the sessions, where the application has several; made by `@RefreshTokenTable('staff_refresh_tokens')`. */
+  entity?: Type<RefreshTokenColumns> = RefreshToken;
+}
+
+export const {
+  ConfigurableModuleClass,
+  MODULE_OPTIONS_TOKEN: AUTH_MODULE_OPTIONS,
+  OPTIONS_TYPE,
+  ASYNC_OPTIONS_TYPE,
+} = new ConfigurableModuleBuilder<AuthModuleOptions>({ moduleName: 'Auth' })
+  .setClassMethodName('forRoot')
+  .setFactoryMethodName('createAuthOptions')
+  .setExtras({ ...new AuthModuleExtras() }, (definition, extras) => {
+    const { imports = [], userProvider, isGlobal } = extras;
+    const { riskRules = [], alertSinks = [] } = extras;
+    if (userProvider === undefined) {
+      throw new AuthConfigurationError(
+        'userProvider is missing. Write AuthModule.forRoot({ imports: [UsersModule], userProvider: UsersService, … }).',
+      );
+    }
+    const registration = new AuthRegistration(extras);
+    const { controllers, dataSource, entity } = registration;
+    return {
+      ...definition,
+      global: isGlobal,
+      imports: [...(definition.imports ?? []), ...imports, TypeOrmModule.forFeature(entitiesWith(entity), dataSource)],
+      controllers: controllers ? controllersAt(registration) : [],
+      providers: [
+        ...(definition.providers ?? []),
+        { provide: AuthRegistration, useValue: registration },
+        { provide: USER_PROVIDER, useExisting: userProvider },
+        { provide: RISK_RULES, useFactory: (...rules: RiskRule[]) => rules, inject: riskRules },
+        { provide: ALERT_SINKS, useFactory: (...sinks: AlertSink[]) => sinks, inject: alertSinks },
+        { provide: AUTH_DATA_SOURCE, useExisting: getDataSourceToken(dataSource) },
+      ],
+    };
+  })
+  .build();

@@ -1,0 +1,27 @@
+import { createHmac, randomBytes } from 'node:crypto';
+import type { Keys } from '../../keys/key-ring.js';
+import { sameText } from '../../keys/same-text.js';
+import type { SessionBinding } from '../session-binding.js';
+
+/**
+ * To a client nonce: a second secret of 256 random bits, given at login and kept apart from the refresh token. It stays
+ * what it is, so it is no proof of possession; a refresh token alone, out of a log or a backup, is useless without it.
+ */
+export const nonceBinding: SessionBinding = {
+  kind: 'nonce',
+  provesKey: false,
+  isBound: ({ clientNonceHash }) => clientNonceHash !== null,
+  bind(sessionId, keys) {
+    const clientNonce = randomBytes(32).toString('base64url');
+    return { columns: { clientNonceHash: hashClientNonce(clientNonce, sessionId, keys) }, clientNonce };
+  },
+  holds({ id, transport, clientNonceHash }, keys, { clientNonce }) {
+    const brought = clientNonce?.[transport];
+    return brought !== undefined && sameText(hashClientNonce(brought, id, keys), clientNonceHash!);
+  },
+};
+
+/** The keyed hash that the row keeps, tied to its session. */
+export function hashClientNonce(clientNonce: string, sessionId: string, keys: Keys): string {
+  return createHmac('sha256', keys.hash).update(`client-nonce ${sessionId} ${clientNonce}`).digest('base64url');
+}

@@ -1,0 +1,126 @@
+import { Injectable, Logger, type OnModuleInit } from '@nestjs/common';
+import { errors, type JWTPayload, jwtVerify } from 'jose';
+import { Clock } from '../../clock/clock.js';
+import { AuthError } from '../../errors/auth-error.js';
+import { sameText } from '../../keys/same-text.js';
+import { sha256 } from '../../keys/sha256.js';
+import { ResolvedAuthOptions } from '../../options/resolve-options.js';
+import { DpopNonces } from './dpop-nonces.js';
+import type { DpopProof } from './dpop-proof.js';
+import { ProofKeys } from './proof-keys.js';
+import { provesUrl } from './proven-url.js';
+
+/** The request that a proof is for. */
+export interface ProvenRequest {
+  readonly method: string;
+  /** Query and fragment do not count. `undefined`: none that a proof could be for. */
+  readonly url: string | undefined;
+  /** At resources: the proof must be for it, too (`ath`). */
+  readonly accessToken?: string;
+}
+
+/** More than any proof has, whose key may be RSA. */
+const LONGEST_PROOF = 8192;
+const LONGEST_JTI = 256;
+
+/**
+ * Verifies DPoP proofs (RFC 9449 §4.3) as far as that takes no memory: whether one has been used before is for
+ * {@link ProofReplay} to say.
+ *
+ * @example
+ * const { thumbprint } = await verifier.verify(proof, { method: 'POST', url: 'https://server.example/token' });
+ */
+@Injectable()
+export class DpopVerifier implements OnModuleInit {
+  private readonly keys = new ProofKeys();
+
+  constructor(
+    private readonly nonces: DpopNonces,
+    private readonly clock: Clock,
+    private readonly options: ResolvedAuthOptions,
+  ) {}
+
+  onModuleInit(): void {
+    const { allowed, dpop } = this.options.binding;
+    if (!this.options.requireTls || !allowed.includes('dpop') || dpop.publicUrl !== undefined) return;
+    new Logger(DpopVerifier.name).warn(
+      'binding.dpop.publicUrl is not set: DPoP proofs are checked against the host that each request names. Set it to the URL ' +
+        'under which clients know this server.',
+    );
+  }
+
+  /** @throws AuthError `invalid_dpop_proof`, `use_dpop_nonce` */
+  async verify(proof: string, request: ProvenRequest): Promise<DpopProof> {
+    const { thumbprint, claims } = await this.verifySignature(proof);
+    const issuedAt = this.assertClaims(claims, request);
+    const nextNonce = this.options.binding.dpop.requireNonce ? this.assertNonce(claims.nonce) : undefined;
+    return {
+      thumbprint,
+      id: sha256(`${thumbprint}.${claims.jti}`),
+      issuedAt,
+      lifetime: issuedAt + this.options.binding.dpop.proofLifetime - this.clock.now(),
+      nextNonce,
+    };
+  }
+
+  private async verifySignature(proof: string): Promise<{ thumbprint: string; claims: JWTPayload }> {
+    if (proof.length > LONGEST_PROOF) throw invalid('it is too long');
+    let thumbprint = '';
+    try {
+      const { payload } = await jwtVerify(
+        proof,
+        async (header) => {
+          const known = await this.keys.keyOf(header);
+          thumbprint = known.thumbprint;
+          return known.key;
+        },
+        {
+          typ: 'dpop+jwt',
+          algorithms: this.options.binding.dpop.algorithms,
+          currentDate: new Date(this.clock.now()),
+        },
+      );
+      return { thumbprint, claims: payload };
+    } catch (error) {
+      throw invalid(flawOf(error));
+    }
+  }
+
+  /** Says when the proof was made, in milliseconds. */
+  private assertClaims(claims: JWTPayload, { method, url, accessToken }: ProvenRequest): number {
+    const { jti, iat, htm, htu, ath } = claims;
+    if (typeof jti !== 'string' || jti === '' || jti.length > LONGEST_JTI) throw invalid('jti');
+    if (htm !== method) throw invalid('htm is not the method of this request');
+    if (typeof htu !== 'string' || url === undefined || !provesUrl(htu, url)) {
+      throw invalid('htu is not the URL of this request');
+    }
+    const issuedAt = typeof iat === 'number' ? iat * 1000 : NaN;
+    if (!(Math.abs(this.clock.now() - issuedAt) <= this.options.binding.dpop.proofLifetime)) {
+      throw invalid('iat is too far from the time of this server');
+    }
+    if (accessToken !== undefined && !(typeof ath === 'string' && sameText(ath, sha256(accessToken)))) {
+      throw invalid('ath is not the hash of the access token');
+    }
+    return issuedAt;
+  }
+
+  private assertNonce(nonce: unknown): string | undefined {
+    if (typeof nonce !== 'string' || !this.nonces.accepts(nonce)) {
+      throw new AuthError('use_dpop_nonce', undefined, { dpopNonce: this.nonces.current() });
+    }
+    return this.nonces.isCurrent(nonce) ? undefined : this.nonces.current();
+  }
+}
+
+function invalid(flaw: string): AuthError {
+  return new AuthError('invalid_dpop_proof', `The DPoP proof is not valid: ${flaw}.`);
+}
+
+/** What is wrong, without anything of what was sent. */
+function flawOf(error: unknown): string {
+  if (error instanceof errors.JWTClaimValidationFailed) return /^\w+$/.test(error.claim) ? error.claim : 'a claim';
+  if (error instanceof errors.JWTExpired) return 'exp';
+  if (error instanceof errors.JOSEAlgNotAllowed) return 'alg';
+  if (error instanceof errors.JWSSignatureVerificationFailed) return 'the signature';
+  return 'it is not a signed dpop+jwt with a public jwk';
+}

@@ -1,0 +1,91 @@
+import { Injectable, Logger, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
+import type { AuthEvent } from '../../audit/auth-event.js';
+import { AuthEvents } from '../../audit/auth-events.js';
+import { Clock } from '../../clock/clock.js';
+import { within } from '../../clock/within.js';
+import { AuthError } from '../../errors/auth-error.js';
+import { ResolvedAuthOptions } from '../../options/resolve-options.js';
+import { UsedDpopProofStore } from '../../store/used-dpop-proof.store.js';
+import type { DpopProof } from './dpop-proof.js';
+
+/** Milliseconds by which the clocks of other instances may be behind. */
+const CLOCK_SKEW = 5_000;
+/** Milliseconds after which a store that does not answer counts as away. */
+const LONGEST_CLAIM = 1_000;
+/** Milliseconds for which a store that is away is not asked again. */
+const PAUSE = 5_000;
+
+/** What a proof was for, as events tell it. */
+export type ProofUse = Pick<AuthEvent, 'sessionId' | 'userId' | 'clientId' | 'generation' | 'ip' | 'userAgent'>;
+
+/**
+ * Lets each proof be used once, on whatever instance (RFC 9449 §11.1). Where a store is configured and fails, the database
+ * remembers: proofs that are not younger than the failure may have been used before, and are put off.
+ */
+@Injectable()
+export class ProofReplay implements OnModuleInit, OnModuleDestroy {
+  private readonly logger = new Logger(ProofReplay.name);
+  /** Since when the store has been away; `undefined` while it answers. */
+  private awaySince: number | undefined;
+  private lastAwayAt = -Infinity;
+
+  constructor(
+    private readonly database: UsedDpopProofStore,
+    private readonly events: AuthEvents,
+    private readonly clock: Clock,
+    private readonly options: ResolvedAuthOptions,
+  ) {}
+
+  async onModuleInit(): Promise<void> {
+    await this.options.binding.dpop.replayStore?.open();
+  }
+
+  async onModuleDestroy(): Promise<void> {
+    await this.options.binding.dpop.replayStore?.close();
+  }
+
+  /**
+   * @throws AuthError `invalid_dpop_proof` where it has been used; `temporarily_unavailable` where that cannot be known, or
+   * remembered: a new proof will do
+   */
+  async assertFirstUse(proof: DpopProof, use: ProofUse): Promise<void> {
+    if (await this.claim(proof)) return;
+    this.events.publish({ type: 'binding_failed', reason: 'dpop_replayed', alert: true, ...use });
+    throw new AuthError('invalid_dpop_proof', 'The DPoP proof is not valid: it has been used before.');
+  }
+
+  private async claim({ id, issuedAt, lifetime }: DpopProof): Promise<boolean> {
+    const remembered = Math.max(0, lifetime) + CLOCK_SKEW;
+    const { replayStore, proofLifetime } = this.options.binding.dpop;
+    if (!replayStore) return this.database.claim(id, remembered);
+
+    const first = await this.claimInStore(id, remembered);
+    if (first === undefined && issuedAt <= this.awaySince!) {
+      const cause = new Error('The store of used proofs is away, and a proof is older than that');
+      throw new AuthError('temporarily_unavailable', undefined, { cause });
+    }
+    // What was used while the store was away, the database alone knows.
+    const databaseKnows = first === undefined || this.clock.now() < this.lastAwayAt + 2 * proofLifetime + CLOCK_SKEW;
+    return first !== false && (!databaseKnows || this.database.claim(id, remembered));
+  }
+
+  /** `undefined` where the store is away. */
+  private async claimInStore(id: string, lifetime: number): Promise<boolean | undefined> {
+    const now = this.clock.now();
+    if (this.awaySince !== undefined && now < this.lastAwayAt + PAUSE) return undefined;
+    try {
+      const { replayStore } = this.options.binding.dpop;
+      const first = await within(LONGEST_CLAIM, 'The store of used proofs', replayStore!.claim(id, lifetime));
+      if (this.awaySince !== undefined) this.logger.log('The store of used proofs answers again.');
+      this.awaySince = undefined;
+      return first;
+    } catch (error) {
+      if (this.awaySince === undefined) {
+        this.logger.warn(`The store of used proofs is away: the database remembers. ${String(error)}`);
+      }
+      this.lastAwayAt = this.clock.now();
+      this.awaySince ??= this.lastAwayAt;
+      return undefined;
+    }
+  }
+}

@@ -1,0 +1,79 @@
+import { Injectable } from '@nestjs/common';
+import { AuthEvents } from '../audit/auth-events.js';
+import { RefreshCookie } from '../cookie/refresh-cookie.js';
+import { AuthError } from '../errors/auth-error.js';
+import { ResolvedAuthOptions } from '../options/resolve-options.js';
+import { clientContextOf } from '../request/client-context.js';
+import { headerOf, type HttpRequest, type HttpResponse } from '../request/http-request.js';
+import type { BindingEvidence } from './binding-evidence.js';
+import type { DpopProof } from './dpop/dpop-proof.js';
+import { DpopVerifier } from './dpop/dpop-verifier.js';
+import { urlOf } from './dpop/proven-url.js';
+import { DeviceRecognition } from './fingerprint/device-recognition.js';
+import { ClientCertificates } from './tls/client-certificates.js';
+
+/** A client nonce has 43 characters. */
+const LONGEST_CLIENT_NONCE = 256;
+
+/**
+ * Finds in a request what shows where it comes from: the evidence for sign-in and refresh.
+ *
+ * @example
+ * const evidence = await presentedBinding.of(request, response);
+ * return refreshTokens.refresh(token, clientContextOf(request), evidence);
+ */
+@Injectable()
+export class PresentedBinding {
+  constructor(
+    private readonly dpop: DpopVerifier,
+    private readonly certificates: ClientCertificates,
+    private readonly devices: DeviceRecognition,
+    private readonly cookie: RefreshCookie,
+    private readonly events: AuthEvents,
+    private readonly options: ResolvedAuthOptions,
+  ) {}
+
+  /**
+   * Writes nothing: of a proof that is not valid, nothing remains.
+   *
+   * @param response gets the header `DPoP-Nonce`, where the client's nonce is about to end
+   * @throws AuthError `invalid_dpop_proof`, `use_dpop_nonce`, `invalid_request`
+   */
+  async of(request: HttpRequest, response: HttpResponse): Promise<BindingEvidence> {
+    const dpop = await this.proofOf(request);
+    if (dpop?.nextNonce !== undefined) response.header('DPoP-Nonce', dpop.nextNonce);
+    const { certificates } = this;
+    return {
+      dpop,
+      // Few sessions are bound to one, and it is not for nothing that a connection tells it.
+      get certificateThumbprint() {
+        return certificates.thumbprintOf(request);
+      },
+      clientNonce: { body: nonceInBody(request.body), cookie: this.cookie.readClientNonce(request) },
+      signals: this.devices.signalsOf(request),
+    };
+  }
+
+  private async proofOf(request: HttpRequest): Promise<DpopProof | undefined> {
+    const proof = headerOf(request, 'dpop');
+    if (proof === undefined) return undefined;
+    const url = urlOf(request, this.options.binding.dpop.publicUrl);
+    try {
+      return await this.dpop.verify(proof, { method: request.method, url });
+    } catch (error) {
+      if (error instanceof AuthError && error.code === 'invalid_dpop_proof') {
+        this.events.publish({ type: 'binding_failed', reason: 'invalid_dpop_proof', ...clientContextOf(request) });
+      }
+      throw error;
+    }
+  }
+}
+
+function nonceInBody(body: unknown): string | undefined {
+  if (typeof body !== 'object' || body === null || !Object.hasOwn(body, 'client_nonce')) return undefined;
+  const nonce = (body as { client_nonce: unknown }).client_nonce;
+  if (typeof nonce !== 'string' || nonce.length > LONGEST_CLIENT_NONCE) {
+    throw new AuthError('invalid_request', 'The client nonce must be a string, and no longer than the one given.');
+  }
+  return nonce === '' ? undefined : nonce;
+}

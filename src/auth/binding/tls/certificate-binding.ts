@@ -1,0 +1,13 @@
+import { sameText } from '../../keys/same-text.js';
+import type { SessionBinding } from '../session-binding.js';
+
+/** To a TLS client certificate (RFC 8705 §4). */
+export const certificateBinding: SessionBinding = {
+  kind: 'tls',
+  provesKey: true,
+  isBound: ({ certificateThumbprint }) => certificateThumbprint !== null,
+  bind: (_sessionId, _keys, { certificateThumbprint }) =>
+    certificateThumbprint === undefined ? undefined : { columns: { certificateThumbprint } },
+  holds: (session, _keys, { certificateThumbprint }) =>
+    certificateThumbprint !== undefined && sameText(certificateThumbprint, session.certificateThumbprint!),
+};

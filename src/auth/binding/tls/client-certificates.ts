@@ -1,0 +1,48 @@
+import { Injectable } from '@nestjs/common';
+import { LRUCache } from 'lru-cache';
+import { sha256 } from '../../keys/sha256.js';
+import { ResolvedAuthOptions } from '../../options/resolve-options.js';
+import { headerOf, type HttpRequest } from '../../request/http-request.js';
+import { forwardedThumbprint } from './forwarded-certificate.js';
+
+const LONGEST_HEADER = 32_768;
+
+/** Finds the client certificate of a request: that of its connection, or the one that a trusted proxy names. */
+@Injectable()
+export class ClientCertificates {
+  /** By header. Each client sends its own with every request, and a certificate takes long to read. */
+  private readonly forwarded = new LRUCache<string, string>({ max: 1000 });
+
+  constructor(private readonly options: ResolvedAuthOptions) {}
+
+  /**
+   * Who shows a certificate has proven to the other end of the connection that they have its key; who has issued it does
+   * not matter here (RFC 8705 §2.2).
+   *
+   * @returns the `x5t#S256`; `undefined` where there is none
+   */
+  thumbprintOf(request: HttpRequest): string | undefined {
+    return this.ofProxy(request) ?? this.ofConnection(request);
+  }
+
+  /** The header of anybody else is ignored, and a proxy's own certificate is not its client's. */
+  private ofProxy(request: HttpRequest): string | undefined {
+    const { trustedProxies, header } = this.options.binding.tls;
+    const peer = request.socket?.remoteAddress;
+    if (peer === undefined || !trustedProxies.contains(peer)) return undefined;
+    const value = headerOf(request, header);
+    if (value === undefined || value.length > LONGEST_HEADER) return undefined;
+    let thumbprint = this.forwarded.get(value);
+    if (thumbprint === undefined) {
+      thumbprint = forwardedThumbprint(value);
+      this.forwarded.set(value, thumbprint);
+    }
+    return thumbprint;
+  }
+
+  private ofConnection({ socket }: HttpRequest): string | undefined {
+    if (this.options.binding.tls.trustedProxies.contains(socket?.remoteAddress ?? '')) return undefined;
+    const raw = socket?.getPeerCertificate?.()?.raw;
+    return raw && sha256(raw);
+  }
+}

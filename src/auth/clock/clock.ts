@@ -1,0 +1,19 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { Injectable } from '@nestjs/common';
+
+/**
+ * The one source of time of the library. Replace it in tests with
+ * `Test.createTestingModule(…).overrideProvider(Clock).useValue(yourClock)`.
+ */
+@Injectable()
+export class Clock {
+  /** Milliseconds since the Unix epoch. */
+  now(): number {
+    return Date.now();
+  }
+
+  /** Resolves after so many milliseconds. */
+  async sleep(milliseconds: number): Promise<void> {
+    await delay(milliseconds);
+  }
+}

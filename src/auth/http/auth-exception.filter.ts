@@ -1,0 +1,47 @@
+import { type ArgumentsHost, Catch, Injectable } from '@nestjs/common';
+import { BaseExceptionFilter, HttpAdapterHost, ModulesContainer } from '@nestjs/core';
+import { type Observable, throwError } from 'rxjs';
+import { AuthError } from '../errors/auth-error.js';
+import { AuthRegistrations } from '../registration/auth-registrations.js';
+import { AuthRouteFilter } from './auth-route.filter.js';
+
+/**
+ * For the whole application, by `{ provide: APP_FILTER, useClass: AuthExceptionFilter }`: answers a body of an auth route
+ * that cannot be parsed in the same form as every other error there, although no controller has seen it, and adds the
+ * headers of every `AuthError`. All other errors are answered as Nest does.
+ *
+ * In a microservice an `AuthError` reaches the caller as `{ error, error_description }`, in GraphQL with its code as the
+ * error's `extensions.code`.
+ */
+@Injectable()
+@Catch()
+export class AuthExceptionFilter extends BaseExceptionFilter {
+  private readonly registrations: AuthRegistrations;
+
+  constructor(
+    private readonly adapterHost: HttpAdapterHost,
+    modules: ModulesContainer,
+  ) {
+    super(adapterHost.httpAdapter);
+    this.registrations = new AuthRegistrations(modules);
+  }
+
+  /** What is returned is for contexts other than HTTP; `undefined`: that Nest itself is to deal with it. */
+  override catch(exception: unknown, host: ArgumentsHost): Observable<never> | void {
+    switch (host.getType<string>()) {
+      case 'http':
+        return this.answer(exception, host);
+      case 'rpc':
+        return exception instanceof AuthError ? throwError(() => exception.getResponse()) : undefined;
+      default:
+        return undefined;
+    }
+  }
+
+  private answer(exception: unknown, host: ArgumentsHost): void {
+    const { originalUrl, url } = host.switchToHttp().getRequest<{ originalUrl?: string; url: string }>();
+    const asked = originalUrl ?? url;
+    if (!(exception instanceof AuthError) && !this.registrations.at(asked)) return super.catch(exception, host);
+    new AuthRouteFilter(this.adapterHost, this.registrations.cookieAt(asked)).catch(exception, host);
+  }
+}

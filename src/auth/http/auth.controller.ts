@@ -1,0 +1,177 @@
+import { Body, Controller, Get, HttpCode, Post, Req, Res, UseFilters, UseGuards } from '@nestjs/common';
+import { AccessTokenService } from '../access-token/access-token.service.js';
+import type { AuthenticatedUser } from '../access-token/authenticated-user.js';
+import { CurrentUser } from '../access-token/current-user.decorator.js';
+import { JwtAuthGuard } from '../access-token/jwt-auth.guard.js';
+import { presentedAccessToken, presentedScheme } from '../access-token/presented-access-token.js';
+import { Public } from '../access-token/public.decorator.js';
+import { AccessTokenPossession } from '../binding/access-token-possession.js';
+import { PresentedBinding } from '../binding/presented-binding.js';
+import { assertSameSite, isSameSite } from '../cookie/cross-site.js';
+import { RefreshCookie } from '../cookie/refresh-cookie.js';
+import { AuthError } from '../errors/auth-error.js';
+import { ResolvedAuthOptions } from '../options/resolve-options.js';
+import type { IssuedTokens } from '../refresh-token/issued-tokens.js';
+import { PresentedRefreshToken } from '../refresh-token/presented-refresh-token.js';
+import { PresentedToken, RefreshTokenGuard } from '../refresh-token/refresh-token.guard.js';
+import { RefreshTokenService } from '../refresh-token/refresh-token.service.js';
+import { AuthRoute } from '../request/auth-route.decorator.js';
+import { clientContextOf } from '../request/client-context.js';
+import type { HttpRequest, HttpResponse } from '../request/http-request.js';
+import { SignInService } from '../sign-in/sign-in.service.js';
+import { StepUpService } from '../step-up/step-up.service.js';
+import { appendCookies } from './append-cookies.js';
+import { AuthRouteFilter } from './auth-route.filter.js';
+import { AuthLoginDto, AuthLogoutAllDto, AuthStepUpDto } from './login.dto.js';
+import { NoStore } from './no-store.decorator.js';
+import { RequestValidationPipe } from './request-validation.pipe.js';
+import { TlsGuard } from './tls.guard.js';
+import { type TokenResponse, tokenResponse } from './token-response.js';
+
+/** Signing in, refreshing, signing out. */
+@Controller('auth')
+@UseFilters(AuthRouteFilter)
+@UseGuards(TlsGuard)
+export class AuthController {
+  constructor(
+    private readonly signIn: SignInService,
+    private readonly refreshTokens: RefreshTokenService,
+    private readonly stepUps: StepUpService,
+    private readonly accessTokens: AccessTokenService,
+    private readonly presented: PresentedRefreshToken,
+    private readonly binding: PresentedBinding,
+    private readonly possession: AccessTokenPossession,
+    private readonly cookie: RefreshCookie,
+    private readonly options: ResolvedAuthOptions,
+  ) {}
+
+  @Post('login')
+  @AuthRoute('login')
+  @HttpCode(200)
+  @NoStore()
+  @Public()
+  async login(
+    @Body(new RequestValidationPipe()) body: AuthLoginDto,
+    @Req() request: HttpRequest,
+    @Res({ passthrough: true }) response: HttpResponse,
+  ): Promise<TokenResponse> {
+    const transport = body.transport ?? this.options.refreshToken.defaultTransport;
+    // A form on another site could sign the visitor in as somebody else, for a browser keeps the cookie of the answer.
+    if (transport === 'cookie') assertSameSite(request, this.options.cookie.allowedOrigins);
+    const client = clientContextOf(request);
+    const evidence = await this.binding.of(request, response);
+    const { username, password, client_id: clientId, device_name: deviceName, scope, bind } = body;
+    const wanted = { clientId, deviceName, scope, transport, bind };
+    const issued = await this.signIn.signIn(username, password, wanted, client, evidence);
+
+    const previous = transport === 'cookie' ? this.cookie.read(request) : undefined;
+    if (previous !== undefined) await this.refreshTokens.revokeByToken(previous, 'replaced', client);
+    return this.answer(issued, request, response, { withClientNonce: true });
+  }
+
+  @Post('refresh')
+  @AuthRoute('refresh')
+  @HttpCode(200)
+  @NoStore()
+  @Public()
+  @UseGuards(RefreshTokenGuard)
+  async refresh(
+    @PresentedToken() token: string,
+    @Req() request: HttpRequest,
+    @Res({ passthrough: true }) response: HttpResponse,
+  ): Promise<TokenResponse> {
+    const evidence = await this.binding.of(request, response);
+    const issued = await this.refreshTokens.refresh(token, clientContextOf(request), evidence);
+    return this.answer(issued, request, response);
+  }
+
+  /** The password again, for a session that the rules, or a route, want to be sure of. */
+  @Post('step-up')
+  @AuthRoute('step-up')
+  @HttpCode(200)
+  @NoStore()
+  @Public()
+  @UseGuards(RefreshTokenGuard)
+  async stepUp(
+    @PresentedToken() token: string,
+    @Body(new RequestValidationPipe()) { password }: AuthStepUpDto,
+    @Req() request: HttpRequest,
+    @Res({ passthrough: true }) response: HttpResponse,
+  ): Promise<TokenResponse> {
+    const evidence = await this.binding.of(request, response);
+    const issued = await this.stepUps.stepUp(token, password, clientContextOf(request), evidence);
+    return this.answer(issued, request, response);
+  }
+
+  /** By the refresh token, else by the access token. It succeeds also where there is nothing left to end. */
+  @Post('logout')
+  @HttpCode(204)
+  @NoStore()
+  @Public()
+  async logout(@Req() request: HttpRequest, @Res({ passthrough: true }) response: HttpResponse): Promise<void> {
+    const client = clientContextOf(request);
+    const refreshToken = this.presented.find(request);
+    if (refreshToken !== undefined) {
+      await this.refreshTokens.revokeByToken(refreshToken, 'logout', client);
+    } else if (presentedScheme(request)) {
+      await this.refreshTokens.revoke(await this.sessionOfAccessToken(request), 'logout', client);
+    }
+    this.clearCookies(request, response);
+  }
+
+  @Post('logout-all')
+  @HttpCode(204)
+  @NoStore()
+  @UseGuards(JwtAuthGuard)
+  async logoutAll(
+    @Body(new RequestValidationPipe()) body: AuthLogoutAllDto,
+    @CurrentUser() user: AuthenticatedUser,
+    @Req() request: HttpRequest,
+    @Res({ passthrough: true }) response: HttpResponse,
+  ): Promise<void> {
+    const exceptSessionId = body.except_current === true ? user.sessionId : undefined;
+    const client = clientContextOf(request);
+    await this.refreshTokens.revokeAllOfUser(user.id, 'logout_all', { exceptSessionId, ...client });
+    if (exceptSessionId === undefined) this.clearCookies(request, response);
+  }
+
+  /** The user as the token has them. */
+  @Get('me')
+  @NoStore()
+  @UseGuards(JwtAuthGuard)
+  me(@CurrentUser() { id, roles, permissions, sessionId }: AuthenticatedUser) {
+    return { id, roles, permissions, session_id: sessionId };
+  }
+
+  /** A browser keeps the cookies of an answer also where another site has made it ask. */
+  private answer(
+    issued: IssuedTokens,
+    request: HttpRequest,
+    response: HttpResponse,
+    { withClientNonce = false } = {},
+  ): TokenResponse {
+    if (issued.transport === 'cookie') {
+      assertSameSite(request, this.options.cookie.allowedOrigins);
+      appendCookies(response, this.cookie.setCookies(issued, request));
+    }
+    return tokenResponse(issued, withClientNonce);
+  }
+
+  private clearCookies(request: HttpRequest, response: HttpResponse): void {
+    if (!isSameSite(request, this.options.cookie.allowedOrigins)) return;
+    appendCookies(response, this.cookie.clearCookies(request));
+  }
+
+  /** Which session an access token is of, though it may have been revoked. */
+  private async sessionOfAccessToken(request: HttpRequest): Promise<string> {
+    const presented = presentedAccessToken(request);
+    if (!presented) throw new AuthError('invalid_token');
+    try {
+      const user = this.accessTokens.identify(presented.token);
+      await this.possession.prove(user, presented, request);
+      return user.sessionId;
+    } catch (error) {
+      throw error instanceof AuthError ? error.atResource(presented.scheme) : error;
+    }
+  }
+}

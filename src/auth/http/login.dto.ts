@@ -1,0 +1,58 @@
+import { IsIn, IsOptional, IsString, Length, Matches, MaxLength } from 'class-validator';
+import type { Transport } from '../options/auth-options.js';
+
+/** So many code points as a column holds, and nothing that a database or a log line would stumble over. */
+const TEXT = /^\P{Cc}{1,255}$/u;
+const TEXT_OR_NONE = /^\P{Cc}{0,255}$/u;
+/** scope-token of RFC 6749 §3.3, separated by spaces. */
+const SCOPE = /^[\x21\x23-\x5b\x5d-\x7e]+( [\x21\x23-\x5b\x5d-\x7e]+)*$/;
+
+/** The body of `POST /auth/login`. */
+export class AuthLoginDto {
+  @IsString()
+  @Matches(TEXT)
+  username: string;
+
+  @IsString()
+  @Length(1, 1024)
+  password: string;
+
+  @IsOptional()
+  @IsString()
+  @Matches(TEXT)
+  client_id?: string;
+
+  @IsOptional()
+  @IsString()
+  @Matches(TEXT_OR_NONE)
+  device_name?: string;
+
+  @IsOptional()
+  @IsString()
+  @MaxLength(1024)
+  @Matches(SCOPE)
+  scope?: string;
+
+  @IsOptional()
+  @IsIn(['cookie', 'body'])
+  transport?: Transport;
+
+  /** A DPoP proof binds unasked. */
+  @IsOptional()
+  @IsIn(['nonce', 'tls'])
+  bind?: 'nonce' | 'tls';
+}
+
+/** The body of `POST /auth/logout-all`. */
+export class AuthLogoutAllDto {
+  @IsOptional()
+  @IsIn([true, false])
+  except_current?: boolean;
+}
+
+/** The body of `POST /auth/step-up`, beside the refresh token. */
+export class AuthStepUpDto {
+  @IsString()
+  @Length(1, 1024)
+  password: string;
+}

@@ -1,0 +1,26 @@
+import { type ArgumentMetadata, type ValidationError, ValidationPipe } from '@nestjs/common';
+import { AuthError } from '../errors/auth-error.js';
+
+/** Validates the bodies of the auth routes; names what is wrong, never what was sent. */
+export class RequestValidationPipe extends ValidationPipe {
+  constructor() {
+    super({
+      transform: true,
+      whitelist: true,
+      exceptionFactory: (errors: ValidationError[]) =>
+        new AuthError('invalid_request', `Not valid: ${errors.map(({ property }) => property).join(', ')}.`),
+    });
+  }
+
+  override transform(body: unknown, metadata: ArgumentMetadata): Promise<unknown> {
+    return super.transform(flat(body), metadata);
+  }
+}
+
+/** The bodies have no depth. What is nested is wrong wherever it stands, and walking into it could exhaust the stack. */
+function flat(body: unknown): unknown {
+  if (body === undefined || body === null) return body;
+  if (typeof body !== 'object' || Array.isArray(body)) throw new AuthError('invalid_request');
+  const fields = Object.entries(body).map(([name, value]) => [name, typeof value === 'object' && value ? {} : value]);
+  return Object.fromEntries(fields);
+}

@@ -1,0 +1,15 @@
+import { type CanActivate, type ExecutionContext, Injectable } from '@nestjs/common';
+import { ResolvedAuthOptions } from '../options/resolve-options.js';
+import type { HttpRequest } from '../request/http-request.js';
+import { assertTls } from '../request/tls.js';
+
+/** Refuses plain HTTP on the auth routes where TLS is required. */
+@Injectable()
+export class TlsGuard implements CanActivate {
+  constructor(private readonly options: ResolvedAuthOptions) {}
+
+  canActivate(context: ExecutionContext): boolean {
+    assertTls(context.switchToHttp().getRequest<HttpRequest>(), this.options);
+    return true;
+  }
+}

@@ -1,0 +1,62 @@
+import type { AuthenticationScheme } from '../errors/auth-error.js';
+import type { SessionSummary, IssuedTokens } from '../refresh-token/issued-tokens.js';
+
+/** The answer to a login or refresh (RFC 6749 §5.1). */
+export interface TokenResponse {
+  access_token: string;
+  token_type: AuthenticationScheme;
+  /** Seconds. */
+  expires_in: number;
+  scope: string;
+  session_id: string;
+  /** With `transport: body` only. */
+  refresh_token?: string;
+  /** At login alone, with `transport: body`, where the session is bound to one. */
+  client_nonce?: string;
+}
+
+/** @param withClientNonce at login: later the client has it */
+export function tokenResponse(issued: IssuedTokens, withClientNonce: boolean): TokenResponse {
+  return {
+    access_token: issued.accessToken,
+    token_type: issued.tokenType,
+    expires_in: issued.expiresIn,
+    scope: issued.scope,
+    session_id: issued.sessionId,
+    ...(issued.transport === 'body' && { refresh_token: issued.refreshToken }),
+    ...(issued.transport === 'body' && withClientNonce && { client_nonce: issued.clientNonce }),
+  };
+}
+
+/** One session in the answer to `GET /auth/sessions`; times as ISO 8601 in UTC. */
+export interface SessionResponse {
+  id: string;
+  current: boolean;
+  client_id: string;
+  device_name: string | null;
+  user_agent: string | null;
+  ip: string | null;
+  country: string | null;
+  created_at: string;
+  last_used_at: string;
+  expires_at: string;
+}
+
+export function sessionResponse(session: SessionSummary, currentId: string): SessionResponse {
+  return {
+    id: session.id,
+    current: session.id === currentId,
+    client_id: session.clientId,
+    device_name: session.deviceName,
+    user_agent: session.userAgent,
+    ip: session.ip,
+    country: session.country,
+    created_at: isoTime(session.createdAt),
+    last_used_at: isoTime(session.lastUsedAt),
+    expires_at: isoTime(session.expiresAt),
+  };
+}
+
+function isoTime(milliseconds: number): string {
+  return new Date(milliseconds).toISOString();
+}

@@ -1,0 +1,3 @@
+export { AuthMetricsModule } from './auth-metrics.module.js';
+export { AuthMetrics } from './auth-metrics.js';
+export { AuthMetricsOptions } from './metrics-options.js';

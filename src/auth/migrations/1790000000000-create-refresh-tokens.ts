@@ -1,0 +1,93 @@
+import { type MigrationInterface, type QueryRunner, Table, type TableColumnOptions } from 'typeorm';
+import { RefreshToken, type RefreshTokenColumns } from '../refresh-token/refresh-token.entity.js';
+import { isMySql } from '../store/dialect.js';
+import type { EntityClass } from '../store/entity-class.js';
+import { namesOf } from './names.js';
+
+type Property = keyof RefreshTokenColumns;
+
+/**
+ * The table of sessions, on PostgreSQL, MySQL, MariaDB and SQLite; named as the host's data source names it (schema, prefix,
+ * naming strategy).
+ */
+export class CreateRefreshTokens1790000000000 implements MigrationInterface {
+  // Given, because bundlers rename classes.
+  readonly name: string = 'CreateRefreshTokens1790000000000';
+  protected readonly entity: EntityClass<RefreshTokenColumns> = RefreshToken;
+
+  async up(queryRunner: QueryRunner): Promise<void> {
+    const { columnName: name, indexName, tableName, escapedTable } = namesOf(queryRunner, this.entity);
+    const index = (property: Property) => ({ name: indexName(property), columnNames: [name(property)] });
+    const text = (property: Property, length: number, isNullable = false): TableColumnOptions => ({
+      name: name(property),
+      type: 'varchar',
+      length: String(length),
+      isNullable,
+    });
+    const number = (property: Property, isNullable = false): TableColumnOptions => ({
+      name: name(property),
+      type: 'bigint',
+      isNullable,
+    });
+
+    await queryRunner.createTable(
+      new Table({
+        name: tableName,
+        columns: [
+          sessionId(queryRunner, name('id')),
+          text('userId', 255),
+          text('clientId', 255),
+          text('deviceName', 255, true),
+          text('scope', 1024),
+          text('transport', 8),
+          number('generation'),
+          text('tokenHash', 255),
+          text('keyId', 8),
+          text('nonce', 43, true),
+          number('accessFloor'),
+          number('floorRaisedAt', true),
+          text('dpopThumbprint', 43, true),
+          text('certificateThumbprint', 43, true),
+          text('clientNonceHash', 43, true),
+          text('fingerprint', 512, true),
+          number('createdAt'),
+          number('rotatedAt'),
+          number('lastUsedAt'),
+          number('expiresAt'),
+          number('revokedAt', true),
+          text('revokedReason', 64, true),
+          text('ip', 45, true),
+          text('userAgent', 512, true),
+          text('country', 2, true),
+          number('network', true),
+          text('location', 64, true),
+          number('windowStartedAt'),
+          number('windowCount'),
+          number('authTime'),
+        ],
+        indices: [index('userId'), index('floorRaisedAt')],
+      }),
+    );
+
+    if (isMySql(queryRunner.connection)) {
+      // Whatever the database's own character set is, a device may be called anything.
+      await queryRunner.query(`ALTER TABLE ${escapedTable} CONVERT TO CHARACTER SET utf8mb4`);
+    }
+    if (queryRunner.connection.options.type === 'postgres') {
+      // Room in each page for the new version of a row: every refresh is then an update in place (HOT).
+      await queryRunner.query(`ALTER TABLE ${escapedTable} SET (fillfactor = 70)`);
+    }
+  }
+
+  async down(queryRunner: QueryRunner): Promise<void> {
+    await queryRunner.dropTable(namesOf(queryRunner, this.entity).tableName);
+  }
+}
+
+/** As the driver itself would make the entity's `uuid` column: some databases have no such type. */
+function sessionId(queryRunner: QueryRunner, name: string): TableColumnOptions {
+  const { driver } = queryRunner.connection;
+  const type = driver.normalizeType({ type: 'uuid' });
+  const length = type === 'varchar' && isMySql(queryRunner.connection) ? '36' : undefined;
+  return { name, type, length, isPrimary: true };
+}

@@ -1,0 +1,27 @@
+import { type MigrationInterface, type QueryRunner, Table } from 'typeorm';
+import { UsedDpopProof } from '../binding/dpop/used-dpop-proof.entity.js';
+import { namesOf } from './names.js';
+
+/** The table of the DPoP proofs that have been used of late. */
+export class CreateUsedDpopProofs1790000000010 implements MigrationInterface {
+  // Given, because bundlers rename classes.
+  readonly name = 'CreateUsedDpopProofs1790000000010';
+
+  async up(queryRunner: QueryRunner): Promise<void> {
+    const { tableName, columnName } = namesOf(queryRunner, UsedDpopProof);
+    await queryRunner.createTable(
+      new Table({
+        name: tableName,
+        columns: [
+          { name: columnName('id'), type: 'varchar', length: '43', isPrimary: true },
+          { name: columnName('expiresAt'), type: 'bigint' },
+        ],
+        indices: [{ name: 'used_dpop_proofs_expires_at', columnNames: [columnName('expiresAt')] }],
+      }),
+    );
+  }
+
+  async down(queryRunner: QueryRunner): Promise<void> {
+    await queryRunner.dropTable(namesOf(queryRunner, UsedDpopProof).tableName);
+  }
+}

@@ -1,0 +1,34 @@
+import { getMetadataArgsStorage } from 'typeorm';
+import type { RefreshTokenColumns } from '../refresh-token/refresh-token.entity.js';
+import type { EntityClass } from '../store/entity-class.js';
+import { CreateRefreshTokens1790000000000 } from './1790000000000-create-refresh-tokens.js';
+import { CreateUsedDpopProofs1790000000010 } from './1790000000010-create-used-dpop-proofs.js';
+import { CreateAuthEvents1790000000020 } from './1790000000020-create-auth-events.js';
+
+/** Those of the table of sessions. */
+const sessionMigrations = [CreateRefreshTokens1790000000000];
+
+/** Every migration of the library, for the `migrations` of the host's `DataSource`. */
+export const refreshTokenMigrations = [
+  ...sessionMigrations,
+  CreateUsedDpopProofs1790000000010,
+  CreateAuthEvents1790000000020,
+];
+
+/**
+ * The migrations for one more table of sessions, made by `@RefreshTokenTable(…)`.
+ *
+ * @example
+ * new DataSource({ migrations: [...refreshTokenMigrations, ...refreshTokenMigrationsFor(StaffRefreshToken)], … })
+ */
+export function refreshTokenMigrationsFor(entity: EntityClass<RefreshTokenColumns>): typeof sessionMigrations {
+  const table = getMetadataArgsStorage().tables.find(({ target }) => target === entity)?.name;
+  return sessionMigrations.map(
+    (Migration) =>
+      class extends Migration {
+        // TypeORM takes the last 13 characters for a time, and the whole for a name that no other migration has.
+        override readonly name = new Migration().name.replace(/(?=\d{13}$)/, `_${table}_`);
+        protected override readonly entity = entity;
+      },
+  );
+}

@@ -1,0 +1,1 @@
+export { describeAuthRoutes } from './describe-auth-routes.js';

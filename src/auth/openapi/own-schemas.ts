@@ -1,0 +1,34 @@
+import type { OpenAPIObject } from '@nestjs/swagger';
+import { AUTH_SCHEMAS } from './schemas.js';
+
+const PREFIX = '#/components/schemas/';
+
+/** What Nest makes of the bodies that are validated; ours say more. */
+const REPLACED = ['AuthLoginDto', 'AuthLogoutAllDto', 'AuthStepUpDto'];
+
+/**
+ * Adds the schemas of the auth routes to a document; where the host has another schema of the same name, by another name.
+ *
+ * @returns changes the references of a description to the names that were free
+ */
+export function addSchemas(document: OpenAPIObject): <T>(described: T) => T {
+  const schemas = ((document.components ??= {}).schemas ??= {});
+  const renamed = new Map<string, string>();
+  for (const [name, schema] of Object.entries(AUTH_SCHEMAS)) {
+    let free = name;
+    while (free in schemas && JSON.stringify(schemas[free]) !== JSON.stringify(schema)) free = `RefreshToken${free}`;
+    schemas[free] = schema;
+    renamed.set(PREFIX + name, PREFIX + free);
+  }
+  return <T>(described: T) =>
+    JSON.parse(JSON.stringify(described), (key, value: unknown) =>
+      key === '$ref' && typeof value === 'string' ? (renamed.get(value) ?? value) : value,
+    ) as T;
+}
+
+/** Takes away what nothing refers to any more. */
+export function removeReplaced(document: OpenAPIObject): void {
+  const schemas = document.components?.schemas ?? {};
+  const text = JSON.stringify(document);
+  for (const name of REPLACED) if (!text.includes(`"${PREFIX}${name}"`)) delete schemas[name];
+}

@@ -1,0 +1,62 @@
+import { types } from 'node:util';
+
+const BYTEA = 17;
+
+/** A parameter of a query as `pg` would send it: the text form of PostgreSQL, except for a Buffer. */
+export function toParameter(value: unknown): string | Buffer | null {
+  if (value === null || value === undefined) return null;
+  if (ArrayBuffer.isView(value)) return bufferOf(value);
+  if (types.isDate(value)) return localTime(value);
+  if (Array.isArray(value)) return arrayLiteral(value);
+  if (typeof value === 'object') return JSON.stringify(value);
+  return String(value);
+}
+
+/**
+ * The last step, where the type of the parameter is known. Only for bytea do the bytes stay bytes: for every other type
+ * PGlite takes the text that they spell, as the server does with the bytes from `pg`.
+ */
+export const SERIALIZERS: Record<number, (parameter: string | Buffer) => string> = {
+  [BYTEA]: (parameter) => (typeof parameter === 'string' ? parameter : hexadecimal(parameter)),
+};
+
+function bufferOf(view: ArrayBufferView): Buffer {
+  return Buffer.isBuffer(view) ? view : Buffer.from(view.buffer, view.byteOffset, view.byteLength);
+}
+
+function hexadecimal(bytes: Buffer): string {
+  return `\\x${bytes.toString('hex')}`;
+}
+
+function arrayLiteral(values: readonly unknown[]): string {
+  return `{${values.map(arrayElement).join(',')}}`;
+}
+
+function arrayElement(value: unknown): string {
+  if (Array.isArray(value)) return arrayLiteral(value);
+  const parameter = toParameter(value);
+  if (parameter === null) return 'NULL';
+  const text = typeof parameter === 'string' ? parameter : hexadecimal(parameter);
+  return `"${text.replace(/[\\"]/g, '\\$&')}"`;
+}
+
+/**
+ * Local time with its offset. A `timestamptz` column reads the offset; `timestamp` and `date` skip it and keep what the
+ * clock on the wall shows, which is what the same column is read back as.
+ */
+function localTime(date: Date): string {
+  const minutesEast = -date.getTimezoneOffset();
+  const year = date.getFullYear();
+  const [sign, offset] = [minutesEast < 0 ? '-' : '+', Math.abs(minutesEast)];
+  // The year before 1 is 0 for JavaScript, and 1 BC for PostgreSQL.
+  return (
+    `${digits(year < 1 ? 1 - year : year, 4)}-${digits(date.getMonth() + 1)}-${digits(date.getDate())}` +
+    `T${digits(date.getHours())}:${digits(date.getMinutes())}:${digits(date.getSeconds())}` +
+    `.${digits(date.getMilliseconds(), 3)}` +
+    `${sign}${digits(Math.floor(offset / 60))}:${digits(offset % 60)}${year < 1 ? ' BC' : ''}`
+  );
+}
+
+function digits(value: number, count = 2): string {
+  return String(value).padStart(count, '0');
+}

@@ -1,0 +1,52 @@
+import { Injectable } from '@nestjs/common';
+import { AuthEvents } from '../audit/auth-events.js';
+import type { BindingKind } from '../binding/binding-kind.js';
+import { AuthError } from '../errors/auth-error.js';
+import type { ClientContext } from '../request/client-context.js';
+import { SessionRevocation } from '../revocation/session-revocation.js';
+import type { RefreshToken } from './refresh-token.entity.js';
+
+/**
+ * Refuses a refresh: the event tells why, and the client hears the same whatever it was. Each method yields the error to
+ * throw.
+ */
+@Injectable()
+export class RefreshRefusal {
+  constructor(
+    private readonly revocation: SessionRevocation,
+    private readonly events: AuthEvents,
+  ) {}
+
+  denied(session: RefreshToken | undefined, reason: string, client: ClientContext, generation?: number): AuthError {
+    const alert = reason === 'generation_ahead' ? true : undefined;
+    this.events.publish({ type: 'refresh_denied', alert, reason, ...idsOf(session), generation, ...client });
+    return new AuthError('invalid_grant', undefined, { sessionLives: reason === 'concurrent' });
+  }
+
+  /** The token is good, and came without what its session is bound to. The session lives on. */
+  unbound(session: RefreshToken, kind: BindingKind, client: ClientContext): AuthError {
+    const { generation } = session;
+    this.events.publish({
+      type: 'binding_failed',
+      alert: true,
+      reason: kind,
+      ...idsOf(session),
+      generation,
+      ...client,
+    });
+    return new AuthError('invalid_grant', undefined, { sessionLives: true });
+  }
+
+  /** Ends the session, of which two parties hold tokens. */
+  async reused(session: RefreshToken, generation: number, client: ClientContext): Promise<AuthError> {
+    if (!(await this.revocation.end(session, 'reuse_detected', client))) {
+      return this.denied(session, 'revoked', client, generation);
+    }
+    this.events.publish({ type: 'reuse_detected', alert: true, ...idsOf(session), generation, ...client });
+    return new AuthError('invalid_grant');
+  }
+}
+
+function idsOf(session: RefreshToken | undefined): { sessionId?: string; userId?: string; clientId?: string } {
+  return { sessionId: session?.id, userId: session?.userId, clientId: session?.clientId };
+}

@@ -1,0 +1,79 @@
+import { createHmac, timingSafeEqual } from 'node:crypto';
+import { Injectable } from '@nestjs/common';
+import { KEY_ID_BYTES, KeyRing, type Keys } from '../keys/key-ring.js';
+
+/** What a refresh token says to the server that issued it. */
+export interface DecodedRefreshToken {
+  /** The keys under which it was issued. */
+  readonly keys: Keys;
+  /** A UUID. */
+  readonly sessionId: string;
+  /** How often its session had been refreshed when it was issued. */
+  readonly generation: number;
+  readonly secret: Buffer;
+}
+
+/** By which secret scanners recognise the token. */
+export const REFRESH_TOKEN_PREFIX = 'nrt_';
+
+export const SECRET_BYTES = 32;
+const VERSION = 1;
+const TAG_BYTES = 16;
+
+const KEY_ID_AT = 1;
+const SESSION_ID_AT = KEY_ID_AT + KEY_ID_BYTES;
+const GENERATION_AT = SESSION_ID_AT + 16;
+const SECRET_AT = GENERATION_AT + 4;
+const TAG_AT = SECRET_AT + SECRET_BYTES;
+const TOKEN_BYTES = TAG_AT + TAG_BYTES;
+
+// TOKEN_BYTES is a multiple of three, so that every text of this form stands for bytes of its own.
+const FORM = new RegExp(`^${REFRESH_TOKEN_PREFIX}[A-Za-z0-9_-]{${(TOKEN_BYTES / 3) * 4}}$`);
+
+/**
+ * Between the refresh token as a string and what it says:
+ * `version · key id · session id · generation · secret · tag`, the tag over all that comes before it.
+ */
+@Injectable()
+export class RefreshTokenCodec {
+  constructor(private readonly keyRing: KeyRing) {}
+
+  encode({ keys, sessionId, generation, secret }: DecodedRefreshToken): string {
+    const bytes = Buffer.alloc(TOKEN_BYTES);
+    bytes.writeUInt8(VERSION, 0);
+    bytes.write(keys.id, KEY_ID_AT, 'base64url');
+    uuidToBytes(sessionId).copy(bytes, SESSION_ID_AT);
+    bytes.writeUInt32BE(generation, GENERATION_AT);
+    secret.copy(bytes, SECRET_AT);
+    tagOf(keys, bytes).copy(bytes, TAG_AT);
+    return REFRESH_TOKEN_PREFIX + bytes.toString('base64url');
+  }
+
+  /** `undefined` for everything that this server never issued. Asks no database. */
+  decode(token: string): DecodedRefreshToken | undefined {
+    if (!FORM.test(token)) return undefined;
+    const bytes = Buffer.from(token.slice(REFRESH_TOKEN_PREFIX.length), 'base64url');
+    if (bytes.readUInt8(0) !== VERSION) return undefined;
+    const keys = this.keyRing.find(bytes.toString('base64url', KEY_ID_AT, SESSION_ID_AT));
+    if (!keys || !timingSafeEqual(tagOf(keys, bytes), bytes.subarray(TAG_AT))) return undefined;
+    return {
+      keys,
+      sessionId: bytesToUuid(bytes.subarray(SESSION_ID_AT, GENERATION_AT)),
+      generation: bytes.readUInt32BE(GENERATION_AT),
+      secret: bytes.subarray(SECRET_AT, TAG_AT),
+    };
+  }
+}
+
+function tagOf(keys: Keys, bytes: Buffer): Buffer {
+  return createHmac('sha256', keys.tag).update(bytes.subarray(0, TAG_AT)).digest().subarray(0, TAG_BYTES);
+}
+
+export function uuidToBytes(uuid: string): Buffer {
+  return Buffer.from(uuid.replaceAll('-', ''), 'hex');
+}
+
+function bytesToUuid(bytes: Buffer): string {
+  const hex = bytes.toString('hex');
+  return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join('-');
+}

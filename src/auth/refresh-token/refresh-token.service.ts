@@ -1,0 +1,151 @@
+import { Injectable } from '@nestjs/common';
+import type { BindingEvidence } from '../binding/binding-evidence.js';
+import type { RevocationReason } from '../audit/auth-event.js';
+import { Clock } from '../clock/clock.js';
+import { ResolvedAuthOptions } from '../options/resolve-options.js';
+import type { ClientContext } from '../request/client-context.js';
+import { SessionRevocation } from '../revocation/session-revocation.js';
+import { RefreshTokenStore } from '../store/refresh-token.store.js';
+import type { AuthUser } from '../user/user-provider.js';
+import type { IssuedTokens, SessionSummary, SignInRequest } from './issued-tokens.js';
+import { causeOfDeath } from './refresh-rule.js';
+import { type DecodedRefreshToken, RefreshTokenCodec } from './refresh-token.codec.js';
+import { SessionIssuer } from './session-issuer.js';
+import { SessionPurge } from './session-purge.js';
+import { TokenRotation } from './token-rotation.js';
+
+/**
+ * Sessions: begun, refreshed, listed, ended. It needs no HTTP; the controllers are one way to call it.
+ *
+ * @example
+ * const tokens = await refreshTokens.issue(user, { transport: 'body' });
+ * const next = await refreshTokens.refresh(tokens.refreshToken);
+ */
+@Injectable()
+export class RefreshTokenService {
+  constructor(
+    private readonly store: RefreshTokenStore,
+    private readonly codec: RefreshTokenCodec,
+    private readonly sessionIssuer: SessionIssuer,
+    private readonly rotation: TokenRotation,
+    private readonly revocation: SessionRevocation,
+    private readonly sessionPurge: SessionPurge,
+    private readonly clock: Clock,
+    private readonly options: ResolvedAuthOptions,
+  ) {}
+
+  /**
+   * Begins a session for a user whom the caller has authenticated; they are loaded again, as at a refresh.
+   *
+   * @param evidence what binds the session, found by `PresentedBinding`
+   * @throws AuthError `invalid_scope`, `invalid_request` where what binds it is missing, `invalid_dpop_proof` where the proof
+   * has been used before, `invalid_credentials` where the user is unknown, disabled, or has other credentials
+   * by now, `session_limit`, `temporarily_unavailable`
+   */
+  issue(
+    user: AuthUser,
+    request: SignInRequest = {},
+    client: ClientContext = {},
+    evidence: BindingEvidence = {},
+  ): Promise<IssuedTokens> {
+    return this.sessionIssuer.issue(user, request, client, evidence);
+  }
+
+  /**
+   * A new access token, and the one successor of the refresh token. A retry within the grace window gets the same
+   * successor again.
+   *
+   * @param evidence what shows that the request comes from where the session is bound to, found by `PresentedBinding`
+   * @throws AuthError `invalid_grant` for every token that is no good; `invalid_dpop_proof` where the proof has been used
+   * before, and `step_up_required`, the token being as good as before; `temporarily_unavailable` when the database or
+   * the user provider fails, the token being as good as before
+   */
+  refresh(refreshToken: string, client: ClientContext = {}, evidence: BindingEvidence = {}): Promise<IssuedTokens> {
+    return this.rotation.refresh(refreshToken, client, evidence);
+  }
+
+  /**
+   * What a refresh token says, if this server has issued it. Asks no database: the token may be dead all the same.
+   *
+   * @throws AuthError `invalid_grant` for every other string
+   */
+  assertIssued(refreshToken: string, client: ClientContext = {}): DecodedRefreshToken {
+    return this.rotation.assertIssued(refreshToken, client);
+  }
+
+  /** The session of a refresh token that this server has issued, dead or alive; `undefined` for every other string. */
+  sessionIdOf(refreshToken: string): string | undefined {
+    return this.codec.decode(refreshToken)?.sessionId;
+  }
+
+  /**
+   * Ends one session: its refresh token is dead at once. Says whether it was alive.
+   *
+   * @param userId where given, the session must be this user's
+   */
+  async revoke(
+    sessionId: string,
+    reason: RevocationReason,
+    { userId, ...client }: { userId?: string } & ClientContext = {},
+  ): Promise<boolean> {
+    const session = await this.store.find(sessionId);
+    if (!session || (userId !== undefined && session.userId !== userId)) return false;
+    if (causeOfDeath(session, this.clock.now(), this.options.refreshToken)) return false;
+    return this.revocation.end(session, reason, client);
+  }
+
+  /** Ends the session of a refresh token, also of one that has been succeeded: it can only ever lose by that. */
+  async revokeByToken(refreshToken: string, reason: RevocationReason, client: ClientContext = {}): Promise<boolean> {
+    const presented = this.codec.decode(refreshToken);
+    return presented !== undefined && (await this.revoke(presented.sessionId, reason, client));
+  }
+
+  /**
+   * Ends the sessions of a user on all devices, but for one where it is named. Says how many.
+   *
+   * @example
+   * await refreshTokens.revokeAllOfUser(user.id, 'password_changed', { exceptSessionId: current.sessionId });
+   */
+  async revokeAllOfUser(
+    userId: string,
+    reason: RevocationReason,
+    { exceptSessionId, ...client }: { exceptSessionId?: string } & ClientContext = {},
+  ): Promise<number> {
+    return this.revocation.endAllOfUser(userId, reason, exceptSessionId, client);
+  }
+
+  /**
+   * To be called once a user's roles or permissions have changed: the access tokens that are out are refused with
+   * `token_stale`, on every instance within the stated delay, and one refresh brings the new permissions. Nobody is
+   * signed out. Says how many sessions that concerns.
+   *
+   * @example
+   * await this.users.update(user.id, { roles });
+   * await this.refreshTokens.permissionsChanged(user.id);
+   */
+  permissionsChanged(userId: string): Promise<number> {
+    return this.revocation.permissionsChanged(userId);
+  }
+
+  /** The live sessions of a user, the last used first. */
+  async list(userId: string): Promise<SessionSummary[]> {
+    const now = this.clock.now();
+    const sessions = await this.store.findOfUser(userId);
+    return sessions
+      .filter((session) => !causeOfDeath(session, now, this.options.refreshToken))
+      .map(({ id, clientId, deviceName, userAgent, ip, country, createdAt, lastUsedAt, expiresAt }) => {
+        return { id, clientId, deviceName, userAgent, ip, country, createdAt, lastUsedAt, expiresAt };
+      });
+  }
+
+  /** How many sessions of all users live. It reads the whole table: for a gauge, now and then. */
+  countLive(): Promise<number> {
+    const now = this.clock.now();
+    return this.store.countLive(now, now - this.options.refreshToken.idleTtl);
+  }
+
+  /** Removes dead sessions, in bounded batches. Says how many. Runs by itself too: see the option `purge.interval`. */
+  purge(): Promise<number> {
+    return this.sessionPurge.run();
+  }
+}

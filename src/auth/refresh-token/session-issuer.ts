@@ -1,0 +1,136 @@
+import { randomUUID } from 'node:crypto';
+import { Injectable } from '@nestjs/common';
+import type { BindingEvidence } from '../binding/binding-evidence.js';
+import { DeviceRecognition } from '../binding/fingerprint/device-recognition.js';
+import { SessionBindings } from '../binding/session-bindings.js';
+import { AuthEvents } from '../audit/auth-events.js';
+import { Clock } from '../clock/clock.js';
+import { AuthError } from '../errors/auth-error.js';
+import { KeyRing } from '../keys/key-ring.js';
+import { ResolvedAuthOptions } from '../options/resolve-options.js';
+import type { ClientContext } from '../request/client-context.js';
+import { RiskStage } from '../risk/risk-stage.js';
+import { SessionRevocation } from '../revocation/session-revocation.js';
+import { RefreshTokenStore } from '../store/refresh-token.store.js';
+import { BoundedUserProvider } from '../user/bounded-user-provider.js';
+import type { AuthUser } from '../user/user-provider.js';
+import type { IssuedTokens, SignInRequest } from './issued-tokens.js';
+import { causeOfDeath } from './refresh-rule.js';
+import type { DecodedRefreshToken } from './refresh-token.codec.js';
+import type { RefreshToken } from './refresh-token.entity.js';
+import { makeRoom } from './session-limit.js';
+import { hashedMessage, randomSecret } from './successor.js';
+import { TokenHasher } from './token-hasher.js';
+import { TokenIssuer } from './token-issuer.js';
+
+/** Begins sessions. */
+@Injectable()
+export class SessionIssuer {
+  constructor(
+    private readonly store: RefreshTokenStore,
+    private readonly hasher: TokenHasher,
+    private readonly keyRing: KeyRing,
+    private readonly issuer: TokenIssuer,
+    private readonly users: BoundedUserProvider,
+    private readonly bindings: SessionBindings,
+    private readonly devices: DeviceRecognition,
+    private readonly revocation: SessionRevocation,
+    private readonly risk: RiskStage,
+    private readonly events: AuthEvents,
+    private readonly clock: Clock,
+    private readonly options: ResolvedAuthOptions,
+  ) {}
+
+  /**
+   * The user is loaded again once the session is in the table: whoever ended their sessions, disabled them, or changed their
+   * roles or credentials meanwhile, has either found this session there, or is found here.
+   */
+  async issue(
+    user: AuthUser,
+    request: SignInRequest,
+    from: ClientContext,
+    evidence: BindingEvidence,
+  ): Promise<IssuedTokens> {
+    const { ttl, defaultClientId, defaultTransport } = this.options.refreshToken;
+    const keys = this.keyRing.current;
+    const first: DecodedRefreshToken = { keys, sessionId: randomUUID(), generation: 0, secret: randomSecret() };
+    const scope = this.grantedScope(request.scope);
+    const now = this.clock.now();
+    const clientId = request.clientId ?? defaultClientId;
+    const located = await this.risk.locate(from);
+    const { client } = located;
+    const remark = await this.risk.passSignIn(located, now, user.id, clientId);
+    const { columns, clientNonce } = await this.bindings.bind(first.sessionId, keys, {
+      user,
+      asked: request.bind,
+      evidence,
+      client,
+    });
+    const session: RefreshToken = {
+      ...columns,
+      fingerprint: this.devices.fingerprintOf(first.sessionId, keys, evidence.signals),
+      id: first.sessionId,
+      userId: user.id,
+      clientId,
+      deviceName: request.deviceName ?? null,
+      scope,
+      transport: request.transport ?? defaultTransport,
+      generation: first.generation,
+      tokenHash: await this.hasher.hash(keys, hashedMessage(first)),
+      keyId: keys.id,
+      nonce: null,
+      accessFloor: 0,
+      floorRaisedAt: null,
+      createdAt: now,
+      rotatedAt: now,
+      lastUsedAt: now,
+      expiresAt: now + ttl,
+      revokedAt: null,
+      revokedReason: null,
+      ip: client.ip ?? null,
+      userAgent: client.userAgent ?? null,
+      ...this.risk.firstSeen(located, now),
+      authTime: now,
+    };
+    await this.begin(session, client);
+    const fresh = await this.reload(user, session, client);
+    const issued = this.issuer.tokensOf(session, first, fresh, clientNonce);
+    const { id: sessionId, userId, generation } = session;
+    this.events.publish({ type: 'signed_in', sessionId, userId, clientId, generation, ...remark, ...client });
+    return issued;
+  }
+
+  private grantedScope(requested: string | undefined): string {
+    const { scopes } = this.options.refreshToken;
+    const wanted = (requested ?? '').split(' ').filter((scope) => scope !== '');
+    if (scopes && !wanted.every((scope) => scopes.includes(scope))) throw new AuthError('invalid_scope');
+    return [...new Set(wanted)].join(' ');
+  }
+
+  private async begin(session: RefreshToken, client: ClientContext): Promise<void> {
+    const { maxPerUser, whenTooMany, ...limits } = this.options.refreshToken;
+    if (maxPerUser === undefined) return this.store.insert(session);
+    const displaced = await this.store.insertInPlaceOf(session, 'session_limit', (others) => {
+      const live = others.filter((other) => !causeOfDeath(other, session.createdAt, limits));
+      const leaving = makeRoom(live, maxPerUser, whenTooMany);
+      if (!leaving) throw new AuthError('session_limit');
+      return leaving;
+    });
+    for (const other of displaced) this.revocation.ended(other, 'session_limit', client);
+  }
+
+  /** The user as they are now that the session is there; ends it where they may not have it. */
+  private async reload(user: AuthUser, session: RefreshToken, client: ClientContext): Promise<AuthUser> {
+    let fresh: AuthUser | null;
+    try {
+      fresh = await this.users.loadUser(user.id);
+    } catch (error) {
+      // Nobody has its token. If it cannot be ended now, it dies of idleness.
+      await this.revocation.end(session, 'sign_in_failed', client).catch(() => undefined);
+      throw error;
+    }
+    if (fresh && fresh.credentialsVersion === user.credentialsVersion) return fresh;
+    await this.revocation.end(session, fresh ? 'credentials_changed' : 'user_unavailable', client);
+    throw new AuthError('invalid_credentials');
+  }
+}

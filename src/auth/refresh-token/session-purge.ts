@@ -1,0 +1,71 @@
+import { Injectable, Logger, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
+import { AuthEvents } from '../audit/auth-events.js';
+import { Clock } from '../clock/clock.js';
+import { ResolvedAuthOptions } from '../options/resolve-options.js';
+import { AccessFloors } from '../revocation/access-floors.js';
+import { RefreshTokenStore } from '../store/refresh-token.store.js';
+import { UsedDpopProofStore } from '../store/used-dpop-proof.store.js';
+
+/**
+ * Removes dead sessions: revoked, past their end, or idle too long, and that for the time of retention; and used proofs that
+ * have expired.
+ *
+ * It walks the table by primary key, a page at a time, because an index that could find the idle ones would have to be
+ * written at every refresh. Several instances may walk at once.
+ */
+@Injectable()
+export class SessionPurge implements OnApplicationBootstrap, OnModuleDestroy {
+  private readonly logger = new Logger(SessionPurge.name);
+  private timer: NodeJS.Timeout | undefined;
+  private running: Promise<number> | undefined;
+  private stopping = false;
+
+  constructor(
+    private readonly store: RefreshTokenStore,
+    private readonly usedProofs: UsedDpopProofStore,
+    private readonly floors: AccessFloors,
+    private readonly events: AuthEvents,
+    private readonly clock: Clock,
+    private readonly options: ResolvedAuthOptions,
+  ) {}
+
+  onApplicationBootstrap(): void {
+    const { interval } = this.options.purge;
+    if (interval === 0) return;
+    this.timer = setInterval(() => {
+      this.run().catch((error: unknown) => this.logger.error(`The purge failed: ${String(error)}`));
+    }, interval);
+    this.timer.unref();
+  }
+
+  async onModuleDestroy(): Promise<void> {
+    this.stopping = true;
+    clearInterval(this.timer);
+    await this.running?.catch(() => undefined);
+  }
+
+  /** Purges once; a call during a purge waits for that one. Says how many sessions were removed. */
+  run(): Promise<number> {
+    this.running ??= this.walk().finally(() => (this.running = undefined));
+    return this.running;
+  }
+
+  private async walk(): Promise<number> {
+    const { retention, batchSize } = this.options.purge;
+    // An instance that starts learns from the table which access tokens are revoked.
+    const end = this.clock.now() - Math.max(retention, this.floors.lifetime);
+    const deadBefore = { expiresAt: end, lastUsedAt: end - this.options.refreshToken.idleTtl, revokedAt: end };
+    let count = 0;
+    let after: string | undefined;
+    while (!this.stopping) {
+      const page = await this.store.page(after, batchSize, deadBefore);
+      const last = page.at(-1)?.id;
+      if (last === undefined) break;
+      if (page.some(({ dead }) => dead)) count += await this.store.removeDead(after, last, deadBefore);
+      after = last;
+    }
+    await this.usedProofs.removeExpired();
+    if (count > 0) this.events.publish({ type: 'purged', count });
+    return count;
+  }
+}

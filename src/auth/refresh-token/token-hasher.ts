@@ -1,0 +1,54 @@
+import { createHmac, timingSafeEqual } from 'node:crypto';
+import { Injectable } from '@nestjs/common';
+import { AuthConfigurationError } from '../errors/auth-error.js';
+import type { Keys } from '../keys/key-ring.js';
+import type { Argon2idOptions } from '../options/argon2id-options.js';
+import { ResolvedAuthOptions } from '../options/resolve-options.js';
+
+const ARGON2ID = '$argon2id$';
+
+/**
+ * The keyed hash that the database keeps. A secret of 256 random bits gains nothing from a slow hash; Argon2id is there
+ * for policies that demand it. Which of the two made a hash is seen from its form, so that both always verify.
+ */
+@Injectable()
+export class TokenHasher {
+  private readonly parameters: Required<Argon2idOptions> | undefined;
+
+  constructor(options: ResolvedAuthOptions) {
+    this.parameters = options.refreshToken.argon2id;
+  }
+
+  /** So that a missing package is found at boot and not at the first login. */
+  async onModuleInit(): Promise<void> {
+    if (this.parameters) await loadArgon2();
+  }
+
+  async hash(keys: Keys, message: Buffer): Promise<string> {
+    if (!this.parameters) return hmac(keys, message).toString('base64url');
+    const argon2 = await loadArgon2();
+    return argon2.hash(message, { ...this.parameters, type: argon2.argon2id, secret: keys.hash.export() });
+  }
+
+  async verify(keys: Keys, hash: string, message: Buffer): Promise<boolean> {
+    if (hash.startsWith(ARGON2ID)) {
+      const argon2 = await loadArgon2();
+      return argon2.verify(hash, message, { secret: keys.hash.export() });
+    }
+    const expected = Buffer.from(hash, 'base64url');
+    const actual = hmac(keys, message);
+    return expected.length === actual.length && timingSafeEqual(expected, actual);
+  }
+}
+
+function hmac(keys: Keys, message: Buffer): Buffer {
+  return createHmac('sha256', keys.hash).update(message).digest();
+}
+
+async function loadArgon2() {
+  try {
+    return await import('argon2');
+  } catch (cause) {
+    throw new AuthConfigurationError(`Argon2id needs the package argon2: npm install argon2 (${String(cause)})`);
+  }
+}

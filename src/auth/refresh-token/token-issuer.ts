@@ -1,0 +1,37 @@
+import { Injectable } from '@nestjs/common';
+import { AccessTokenService } from '../access-token/access-token.service.js';
+import { ResolvedAuthOptions } from '../options/resolve-options.js';
+import type { AuthUser } from '../user/user-provider.js';
+import type { IssuedTokens } from './issued-tokens.js';
+import { type DecodedRefreshToken, RefreshTokenCodec } from './refresh-token.codec.js';
+import type { RefreshToken } from './refresh-token.entity.js';
+
+/** Makes what a login or a refresh yields, from the row and the live token. */
+@Injectable()
+export class TokenIssuer {
+  constructor(
+    private readonly accessTokens: AccessTokenService,
+    private readonly codec: RefreshTokenCodec,
+    private readonly options: ResolvedAuthOptions,
+  ) {}
+
+  tokensOf(
+    session: RefreshToken,
+    token: DecodedRefreshToken,
+    user: AuthUser,
+    clientNonce: string | undefined,
+  ): IssuedTokens {
+    const cookieNonce =
+      this.options.binding.nonceAtResources && session.transport === 'cookie' ? clientNonce : undefined;
+    return {
+      ...this.accessTokens.mint(user, session, cookieNonce),
+      tokenType: session.dpopThumbprint === null ? 'Bearer' : 'DPoP',
+      scope: session.scope,
+      sessionId: session.id,
+      refreshToken: this.codec.encode(token),
+      transport: session.transport,
+      refreshTokenExpiresAt: Math.min(session.expiresAt, session.lastUsedAt + this.options.refreshToken.idleTtl),
+      clientNonce,
+    };
+  }
+}

@@ -1,0 +1,124 @@
+import { type ExecutionContext, Injectable, type OnModuleInit, type Type } from '@nestjs/common';
+import { ModulesContainer, type Reflector } from '@nestjs/core';
+import { RefreshCookie } from '../cookie/refresh-cookie.js';
+import { AuthConfigurationError } from '../errors/auth-error.js';
+import { ResolvedAuthOptions } from '../options/resolve-options.js';
+import { AuthRegistration } from './auth-registration.js';
+import { guardedModules, markedModule, UNNAMED } from './guarded-module.js';
+import { routePaths } from './route-paths.js';
+
+/** One `AuthModule` of the application. */
+export interface Registered {
+  readonly registration: AuthRegistration;
+  readonly options: ResolvedAuthOptions;
+  readonly cookie: RefreshCookie;
+  /** Its own instance of a service. */
+  service<T>(type: Type<T>): T;
+}
+
+/** What no two of them may have in common, and what to write instead. */
+const DISTINCTIONS: [of: (module: Registered) => unknown[], mend: string][] = [
+  [
+    // MySQL does not tell the cases apart.
+    ({ registration }) => [registration.name?.toLowerCase() ?? ''],
+    "the same name. Give all but one of them another: AuthModule.forRoot({ name: 'staff', … })",
+  ],
+  [
+    ({ registration: { dataSource, table } }) => [`${dataSource}/${table}`],
+    'the same table of sessions, in which each could end those of the other. ' +
+      'Give one of them another: entity: StaffRefreshToken',
+  ],
+  [
+    ({ registration: { controllers, routePrefix, version } }) =>
+      controllers ? versionsOf(version).map((one) => `${routePrefix.toLowerCase()} ${one}`) : [],
+    "the same routes. Give one of them others: routePrefix: 'staff/auth'",
+  ],
+  [
+    ({ options: { cookie } }) => [cookie.name, cookie.clientNonceName],
+    "the same cookie. Give one of them another: cookie: { name: '__Host-staff_refresh_token' }",
+  ],
+  [({ options: { revocation } }) => [revocation.channel ?? {}], 'the same revocation.channel. Make one for each.'],
+];
+
+/** The `AuthModule`s of the application; refuses at boot those that would get into each other's way. */
+@Injectable()
+export class AuthRegistrations implements OnModuleInit {
+  private readonly routes = new Map<AuthRegistration, RegExp>();
+
+  constructor(private readonly modules: ModulesContainer) {}
+
+  onModuleInit(): void {
+    for (const [of, mend] of DISTINCTIONS) {
+      const values = this.all.flatMap(of);
+      if (new Set(values).size < values.length) throw new AuthConfigurationError(`Two AuthModules have ${mend}`);
+    }
+  }
+
+  /** The one to whose routes this URL belongs. */
+  at(url: string): Registered | undefined {
+    const path = url.replace(/[?#].*$/s, '');
+    return this.all.find(({ registration }) => registration.controllers && this.routesOf(registration).test(path));
+  }
+
+  /** The one whose routes have this path in a description, which may leave out what the host has put before them. */
+  describedAt(path: string): Registered | undefined {
+    const candidates = this.all.filter(({ registration }) => hasRoute(registration, path));
+    // `auth` is the end of `staff/auth`, too.
+    return candidates.sort((a, b) => b.registration.routePrefix.length - a.registration.routePrefix.length)[0];
+  }
+
+  /** The cookie that a request to this URL may carry; of several modules, where the URL tells whose it is. */
+  cookieAt(url: string): RefreshCookie | undefined {
+    const all = this.all;
+    return (all.length === 1 ? all[0] : this.at(url))?.cookie;
+  }
+
+  /** Of requests: the application stands as it is by then. */
+  private routesOf(registration: AuthRegistration): RegExp {
+    const routes = this.routes.get(registration) ?? patternOf(routePaths(this.modules, registration));
+    this.routes.set(registration, routes);
+    return routes;
+  }
+
+  /** The one to which this handler belongs, as its controller or its guards say; else the one without a name. */
+  of(reflector: Reflector, context: ExecutionContext): Registered | undefined {
+    const targets = [context.getHandler(), context.getClass()];
+    const name =
+      markedModule(reflector, context) ?? targets.flatMap((target) => guardedModules(reflector, target))[0] ?? UNNAMED;
+    return this.all.find(({ registration }) => (registration.name ?? UNNAMED) === name);
+  }
+
+  get all(): Registered[] {
+    return [...this.modules.values()]
+      .filter(({ providers }) => providers.has(AuthRegistration))
+      .map(({ providers }) => {
+        const instance = <T>(type: Type<T>) => providers.get(type)!.instance as T;
+        return {
+          registration: instance(AuthRegistration),
+          options: instance(ResolvedAuthOptions),
+          cookie: instance(RefreshCookie),
+          service: instance,
+        };
+      });
+  }
+}
+
+/** Each by itself, once: a list may have one in common with another. */
+function versionsOf(version: AuthRegistration['version']): string[] {
+  return [...new Set([version].flat().map(String))];
+}
+
+/** Express does not tell the cases apart, nor a slash at the end. */
+function patternOf(paths: string[]): RegExp {
+  const patterns = paths.map((path) => path.replace(/[.+?^${}()|[\]\\]/g, '\\$&').replaceAll('*', '[^/]*'));
+  return new RegExp(`^(${patterns.join('|')})/?$`, 'i');
+}
+
+/** The prefix, wherever the host has put it, and a route of ours behind it. */
+function hasRoute({ controllers, routePrefix }: AuthRegistration, url: string): boolean {
+  const prefix = routePrefix.replace(/[.]/g, '\\.');
+  const route = new RegExp(
+    `/${prefix}/(login|refresh|logout|logout-all|step-up|events|me|sessions(/[^/?]*)?)/?(\\?|$)`,
+  );
+  return controllers && route.test(url);
+}

@@ -1,0 +1,10 @@
+/**
+ * The floor of a revoked session: above every generation, which has 32 bits.
+ */
+export const REVOKED_FLOOR = 2 ** 32;
+
+/** Access tokens of this session are refused if they were minted at a generation below the floor. */
+export interface FloorChange {
+  readonly sessionId: string;
+  readonly floor: number;
+}

@@ -1,0 +1,75 @@
+import { Injectable, Logger } from '@nestjs/common';
+import type { RevocationReason } from '../audit/auth-event.js';
+import { AuthEvents } from '../audit/auth-events.js';
+import { Clock } from '../clock/clock.js';
+import type { RefreshToken } from '../refresh-token/refresh-token.entity.js';
+import type { ClientContext } from '../request/client-context.js';
+import { RefreshTokenStore } from '../store/refresh-token.store.js';
+import { AccessFloors } from './access-floors.js';
+import { REVOKED_FLOOR } from './floor-change.js';
+import { FloorFeed } from './floor-feed.js';
+
+/** Ends sessions, and raises floors: in the table first, then in the memory of every instance. */
+@Injectable()
+export class SessionRevocation {
+  private readonly logger = new Logger(SessionRevocation.name);
+
+  constructor(
+    private readonly store: RefreshTokenStore,
+    private readonly feed: FloorFeed,
+    private readonly floors: AccessFloors,
+    private readonly events: AuthEvents,
+    private readonly clock: Clock,
+  ) {}
+
+  /** Says whether it was this call that ended the session. */
+  async end(session: RefreshToken, reason: RevocationReason, client: ClientContext): Promise<boolean> {
+    const ended = await this.store.revoke(session.id, this.clock.now(), reason);
+    if (ended) this.ended(session, reason, client);
+    return ended;
+  }
+
+  /** For a session that has been revoked in the table: makes it known. */
+  ended({ id, userId, clientId, generation }: RefreshToken, reason: RevocationReason, client: ClientContext): void {
+    this.feed.announce([{ sessionId: id, floor: REVOKED_FLOOR }]);
+    this.events.publish({ type: 'revoked', sessionId: id, userId, clientId, generation, reason, ...client });
+  }
+
+  /** Says how many sessions it has ended. */
+  async endAllOfUser(
+    userId: string,
+    reason: RevocationReason,
+    exceptSessionId: string | undefined,
+    client: ClientContext,
+  ): Promise<number> {
+    const known = await this.store.findOfUser(userId);
+    const count = await this.store.revokeAllOfUser(userId, this.clock.now(), reason, exceptSessionId);
+    if (count === 0) return 0;
+    const ended = known.filter(({ id }) => id !== exceptSessionId);
+    for (const { id: sessionId, clientId, generation } of ended) {
+      this.events.publish({ type: 'revoked', sessionId, userId, clientId, generation, reason, ...client });
+    }
+    // Those that have begun in between.
+    const others = count - ended.length;
+    if (others > 0) this.events.publish({ type: 'revoked', userId, reason, count: others, ...client });
+    await this.announceOfUser(userId);
+    return count;
+  }
+
+  /** Says of how many sessions the access tokens that are out have become stale. */
+  async permissionsChanged(userId: string): Promise<number> {
+    const count = await this.store.raiseFloorsOfUser(userId);
+    this.events.publish({ type: 'permissions_changed', userId, count });
+    if (count > 0) await this.announceOfUser(userId);
+    return count;
+  }
+
+  /** The change is in the table: where it cannot be announced, it is read from there. */
+  private async announceOfUser(userId: string): Promise<void> {
+    try {
+      this.feed.announce(await this.store.floorsOfUser(userId, this.floors.lifetime));
+    } catch (error) {
+      this.logger.warn(`A revocation could not be announced, and takes effect by polling: ${String(error)}`);
+    }
+  }
+}

@@ -1,0 +1,25 @@
+import type { Location } from './place.js';
+
+const FORM = /^geo:(-?\d+(?:\.\d+)?),(-?\d+(?:\.\d+)?);u=(\d+);t=(\d+)$/;
+
+/**
+ * A location in one column: as a geo URI (RFC 5870), its uncertainty in metres, and when it was told.
+ *
+ * @param at milliseconds since the Unix epoch
+ */
+export function toGeoUri({ latitude, longitude, radius }: Location, at: number): string {
+  return `geo:${degrees(latitude)},${degrees(longitude)};u=${Math.round(radius * 1000)};t=${at}`;
+}
+
+/** `null` for what is none. */
+export function fromGeoUri(uri: string | null): { location: Location; at: number } | null {
+  const match = uri === null ? null : FORM.exec(uri);
+  if (!match) return null;
+  const [latitude, longitude, metres, at] = match.slice(1).map(Number);
+  return { location: { latitude, longitude, radius: metres / 1000 }, at };
+}
+
+/** Four decimals are eleven metres; no address is known better. The form knows no exponents, and no negative zero. */
+function degrees(value: number): string {
+  return String(Number(value.toFixed(4)) || 0);
+}

@@ -1,0 +1,124 @@
+import { Injectable } from '@nestjs/common';
+import type { AuthEvent } from '../audit/auth-event.js';
+import { AuthEvents } from '../audit/auth-events.js';
+import { AuthError } from '../errors/auth-error.js';
+import type { RefreshToken } from '../refresh-token/refresh-token.entity.js';
+import type { ClientContext } from '../request/client-context.js';
+import { SessionRevocation } from '../revocation/session-revocation.js';
+import { type LocatedClient, RiskAssessor } from './risk-assessor.js';
+import { TooFrequent } from './rules/frequency.js';
+import { firstSeen, type SeenColumns, seenAgain, signalsOf, signInSignals } from './session-signals.js';
+import type { RiskOccasion } from './signals.js';
+import type { Assessment, Finding } from './verdict.js';
+
+/** What the event of a success tells of the rules. */
+export type RiskRemark = Pick<AuthEvent, 'alert' | 'reason' | 'reasons'>;
+
+const NO_REMARK: RiskRemark = {};
+
+/** Carries out what the rules say, before anything is written. */
+@Injectable()
+export class RiskStage {
+  /** Milliseconds of the window in which refreshes are counted. */
+  private readonly per: number | undefined;
+
+  constructor(
+    private readonly assessor: RiskAssessor,
+    private readonly revocation: SessionRevocation,
+    private readonly events: AuthEvents,
+  ) {
+    this.per = assessor.rules.find((rule) => rule instanceof TooFrequent)?.per;
+  }
+
+  locate(client: ClientContext): Promise<LocatedClient> {
+    return this.assessor.locate(client);
+  }
+
+  firstSeen(located: LocatedClient, now: number): SeenColumns {
+    return firstSeen(located, now);
+  }
+
+  seenAgain(session: RefreshToken, located: LocatedClient, now: number, afresh: boolean): SeenColumns {
+    return seenAgain(session, located, now, this.per, afresh);
+  }
+
+  /**
+   * @param userId `undefined` where the credentials have not been checked yet
+   * @throws AuthError `region_not_allowed`, `forbidden`
+   */
+  async passSignIn(
+    located: LocatedClient,
+    at: number,
+    userId: string | undefined,
+    clientId: string | undefined,
+  ): Promise<RiskRemark> {
+    if (this.assessor.rules.length === 0) return NO_REMARK;
+    const signals = signInSignals(located, at, userId, clientId);
+    const assessment = await this.assessor.assess(signals);
+    const { verdict } = assessment;
+    if (verdict !== 'deny' && verdict !== 'revoke') return remarkOf(assessment);
+    this.events.publish({ type: 'sign_in_failed', userId, clientId, ...told(assessment), ...located.client });
+    throw refusal(assessment);
+  }
+
+  /**
+   * @throws AuthError `step_up_required`, `region_not_allowed`, `forbidden`: the token is not consumed; `invalid_grant`
+   * where the session has been ended
+   */
+  async pass(
+    occasion: RiskOccasion,
+    session: RefreshToken,
+    located: LocatedClient,
+    { at, deviceChanged, finding }: { at: number; deviceChanged: boolean; finding: Finding | undefined },
+  ): Promise<RiskRemark> {
+    if (this.assessor.rules.length === 0 && !finding) return NO_REMARK;
+    const signals = signalsOf(occasion, session, located, at, this.per, deviceChanged);
+    const assessment = await this.assessor.assess(signals, finding);
+    const { verdict } = assessment;
+    switch (verdict) {
+      case 'allow':
+      case 'alert':
+        return occasion === 'step_up' ? NO_REMARK : remarkOf(assessment);
+      case 'step_up':
+        if (occasion === 'step_up') return NO_REMARK;
+        this.publish('step_up_required', session, assessment, located.client, true);
+        throw new AuthError('step_up_required');
+      case 'deny':
+        this.publish('refresh_denied', session, assessment, located.client);
+        throw refusal(assessment);
+      case 'revoke':
+        throw await this.revoked(session, assessment, located.client);
+    }
+  }
+
+  private async revoked(session: RefreshToken, assessment: Assessment, client: ClientContext): Promise<AuthError> {
+    const [reason] = assessment.reasons;
+    const isTwin = reason === 'twin_elsewhere';
+    if (await this.revocation.end(session, isTwin ? 'reuse_detected' : reason, client)) {
+      this.publish(isTwin ? 'reuse_detected' : 'refresh_denied', session, assessment, client, true);
+    }
+    return new AuthError('invalid_grant');
+  }
+
+  private publish(
+    type: 'step_up_required' | 'refresh_denied' | 'reuse_detected',
+    { id: sessionId, userId, clientId, generation }: RefreshToken,
+    assessment: Assessment,
+    client: ClientContext,
+    alert?: true,
+  ): void {
+    this.events.publish({ type, alert, sessionId, userId, clientId, generation, ...told(assessment), ...client });
+  }
+}
+
+function remarkOf(assessment: Assessment): RiskRemark {
+  return assessment.verdict === 'allow' ? NO_REMARK : { alert: true, ...told(assessment) };
+}
+
+function told({ reasons }: Assessment): Pick<AuthEvent, 'reason' | 'reasons'> {
+  return { reason: reasons[0], reasons };
+}
+
+function refusal({ reasons }: Assessment): AuthError {
+  return new AuthError(reasons[0] === 'region_not_allowed' ? 'region_not_allowed' : 'forbidden');
+}

@@ -1,0 +1,56 @@
+import { AuthConfigurationError } from '../../errors/auth-error.js';
+import { durationOption } from '../../options/duration.js';
+import { type RuleOptions, SimpleRule } from '../risk-rule.js';
+import type { RiskSignals } from '../signals.js';
+
+export interface RepeatWithinOptions extends RuleOptions {
+  /** `'1ms'` to `'1h'`. */
+  time?: string;
+}
+
+/** A refresh, or a replay of one, so soon after the last: within a second. */
+export class RepeatWithin extends SimpleRule {
+  readonly reason = 'repeat_within';
+  /** Milliseconds. */
+  readonly time: number;
+
+  constructor({ time = '1s', ...options }: RepeatWithinOptions = {}) {
+    super(options);
+    this.time = durationOption('RepeatWithin: time', time, '1ms', '1h');
+  }
+
+  protected applies({ occasion, sinceLastRefresh }: RiskSignals): boolean {
+    return occasion !== 'step_up' && sinceLastRefresh !== undefined && sinceLastRefresh < this.time;
+  }
+}
+
+export interface TooFrequentOptions extends RuleOptions {
+  /** Refreshes in the window. 1 to 1,000,000. */
+  moreThan?: number;
+  /** The length of the window, which begins with a refresh. `'1s'` to `'30d'`. */
+  per?: string;
+}
+
+/**
+ * More refreshes of a session than that in a window, on all instances together: by default more than 60 an hour. They are
+ * counted in the session's row, so there can be one rule of this kind.
+ */
+export class TooFrequent extends SimpleRule {
+  readonly reason = 'too_frequent';
+  readonly moreThan: number;
+  /** Milliseconds. */
+  readonly per: number;
+
+  constructor({ moreThan = 60, per = '1h', ...options }: TooFrequentOptions = {}) {
+    super(options);
+    if (!Number.isInteger(moreThan) || moreThan < 1 || moreThan > 1_000_000) {
+      throw new AuthConfigurationError('TooFrequent: moreThan must be a whole number between 1 and 1,000,000.');
+    }
+    this.moreThan = moreThan;
+    this.per = durationOption('TooFrequent: per', per, '1s', '30d');
+  }
+
+  protected applies({ occasion, refreshesInWindow }: RiskSignals): boolean {
+    return occasion === 'refresh' && refreshesInWindow > this.moreThan;
+  }
+}

@@ -1,0 +1,99 @@
+import { AuthConfigurationError } from '../../errors/auth-error.js';
+import { AddressRanges } from '../../request/address-ranges.js';
+import type { RiskRule } from '../risk-rule.js';
+import type { RiskSignals } from '../signals.js';
+import type { Verdict } from '../verdict.js';
+
+/**
+ * What lies inside a fence, or outside: countries (`'DE'`), regions (`'DE-BY'`), networks (`'AS15169'`), addresses and ranges
+ * of them (`'192.0.2.0/24'`, `'2001:db8::1'`, `'loopback'`, `'uniquelocal'`).
+ */
+export interface FenceLists {
+  /** Nothing else may; an address of which nothing is known may not. While the places fail, `risk.whenPlacesFail` decides. */
+  allow?: readonly string[];
+  /** These may not, whatever `allow` says. */
+  deny?: readonly string[];
+}
+
+export interface GeofenceOptions extends FenceLists {
+  /** The lists of one user, in addition to those for all. Asked at each sign-in and refresh of theirs. */
+  forUser?: (userId: string) => FenceLists | undefined | Promise<FenceLists | undefined>;
+}
+
+/**
+ * Signing in and refreshing from some places only: elsewhere 403 `region_not_allowed`, and the token is not consumed.
+ *
+ * @example
+ * new Geofence({ allow: ['DE', 'AT', '10.0.0.0/8'], deny: ['AS64496'] })
+ */
+export class Geofence implements RiskRule {
+  readonly reason = 'region_not_allowed';
+  private readonly forAll: Fence;
+  private readonly forUser: GeofenceOptions['forUser'];
+
+  /** @throws AuthConfigurationError for an entry that is nothing of the kind */
+  constructor({ forUser, ...lists }: GeofenceOptions) {
+    this.forAll = new Fence(lists);
+    this.forUser = forUser;
+  }
+
+  judge(signals: RiskSignals): Verdict | undefined | Promise<Verdict | undefined> {
+    if (!this.forAll.lets(signals)) return 'deny';
+    return this.forUser && signals.userId !== undefined ? this.judgeForUser(signals, signals.userId) : undefined;
+  }
+
+  private async judgeForUser(signals: RiskSignals, userId: string): Promise<Verdict | undefined> {
+    const lists = await this.forUser!(userId);
+    return lists && !new Fence(lists).lets(signals) ? 'deny' : undefined;
+  }
+}
+
+class Fence {
+  private readonly allow: Area | undefined;
+  private readonly deny: Area;
+
+  constructor({ allow, deny = [] }: FenceLists) {
+    this.allow = allow && new Area('allow', allow);
+    this.deny = new Area('deny', deny);
+  }
+
+  lets(signals: RiskSignals): boolean {
+    if (this.deny.has(signals)) return false;
+    // Where the places could not be asked, only addresses can be told from others.
+    return this.allow === undefined || this.allow.has(signals) || signals.placesFailed;
+  }
+}
+
+const COUNTRY_OR_REGION = /^[A-Z]{2}(-[A-Z0-9]{1,3})?$/;
+const NETWORK = /^AS(\d{1,10})$/;
+
+class Area {
+  private readonly codes = new Set<string>();
+  private readonly networks = new Set<number>();
+  private readonly ranges: AddressRanges;
+
+  constructor(name: string, entries: readonly string[]) {
+    const ranges: string[] = [];
+    for (const entry of entries) {
+      const network = NETWORK.exec(entry);
+      if (network) this.networks.add(Number(network[1]));
+      else if (COUNTRY_OR_REGION.test(entry)) this.codes.add(entry);
+      else ranges.push(entry);
+    }
+    try {
+      this.ranges = new AddressRanges(ranges);
+    } catch (error) {
+      throw new AuthConfigurationError(
+        `Geofence: ${name}: ${(error as Error).message}, nor a country ('DE'), a region ('DE-BY') or a network ('AS15169').`,
+      );
+    }
+  }
+
+  has({ ip, place }: RiskSignals): boolean {
+    if (ip !== null && this.ranges.contains(ip)) return true;
+    if (!place) return false;
+    const { country, regions, network } = place;
+    if (country !== null && this.codes.has(country)) return true;
+    return regions.some((region) => this.codes.has(region)) || (network !== null && this.networks.has(network));
+  }
+}

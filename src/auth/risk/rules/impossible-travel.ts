@@ -1,0 +1,33 @@
+import { AuthConfigurationError } from '../../errors/auth-error.js';
+import { type RuleOptions, SimpleRule } from '../risk-rule.js';
+import type { RiskSignals } from '../signals.js';
+import { leastSpeed } from '../travel.js';
+
+export interface ImpossibleTravelOptions extends RuleOptions {
+  /** Kilometres per hour; airliners fly at some 900. */
+  fasterThan?: number;
+}
+
+/**
+ * From the last place that is known to here, faster than anybody travels: along the great circle, from the nearest edge of
+ * where it may have been to the nearest edge of where it may be.
+ */
+export class ImpossibleTravel extends SimpleRule {
+  readonly reason = 'impossible_travel';
+  readonly fasterThan: number;
+
+  constructor({ fasterThan = 1000, verdict = 'step_up' }: ImpossibleTravelOptions = {}) {
+    super({ verdict });
+    if (!(fasterThan > 0 && fasterThan < Infinity)) {
+      throw new AuthConfigurationError(
+        'ImpossibleTravel: fasterThan must be a number of kilometres per hour, such as 1000.',
+      );
+    }
+    this.fasterThan = fasterThan;
+  }
+
+  protected applies({ at, place, last }: RiskSignals): boolean {
+    if (!place?.location || !last?.place.location) return false;
+    return leastSpeed(last.place.location, place.location, at - last.locatedAt) > this.fasterThan;
+  }
+}

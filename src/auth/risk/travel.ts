@@ -1,0 +1,38 @@
+import type { Location } from './place.js';
+
+/** Kilometres; the mean radius (IUGG). */
+const EARTH_RADIUS = 6371;
+const MILLISECONDS_PER_HOUR = 3_600_000;
+
+/** Kilometres along the great circle, by the haversine formula. */
+export function distanceBetween(a: Location, b: Location): number {
+  const halfChord =
+    haversine(a.latitude - b.latitude) +
+    Math.cos(radians(a.latitude)) * Math.cos(radians(b.latitude)) * haversine(a.longitude - b.longitude);
+  return 2 * EARTH_RADIUS * Math.asin(Math.min(1, Math.sqrt(halfChord)));
+}
+
+/** Kilometres that have been travelled at the least: somebody may have been anywhere within each radius. */
+export function leastDistance(a: Location, b: Location): number {
+  return Math.max(0, distanceBetween(a, b) - a.radius - b.radius);
+}
+
+/**
+ * Kilometres per hour, at the least. A journey that took no time, or less, was infinitely fast, and one over no distance was
+ * none.
+ *
+ * @param elapsed milliseconds
+ */
+export function leastSpeed(from: Location, to: Location, elapsed: number): number {
+  const distance = leastDistance(from, to);
+  if (distance === 0) return 0;
+  return elapsed <= 0 ? Infinity : distance / (elapsed / MILLISECONDS_PER_HOUR);
+}
+
+function radians(degrees: number): number {
+  return (degrees * Math.PI) / 180;
+}
+
+function haversine(degrees: number): number {
+  return Math.sin(radians(degrees) / 2) ** 2;
+}

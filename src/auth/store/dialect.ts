@@ -1,0 +1,21 @@
+import type { DataSource } from 'typeorm';
+
+export function isMySql({ options }: DataSource): boolean {
+  return options.type === 'mysql' || options.type === 'mariadb';
+}
+
+/** An SQL expression: the time of the database's own clock, in milliseconds since the Unix epoch. */
+export function databaseTime(dataSource: DataSource): string {
+  if (isMySql(dataSource)) return `(TIMESTAMPDIFF(MICROSECOND, '1970-01-01', UTC_TIMESTAMP(3)) DIV 1000)`;
+  if (dataSource.options.type === 'postgres') return 'CAST(EXTRACT(EPOCH FROM statement_timestamp()) * 1000 AS bigint)';
+  return `CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)`;
+}
+
+/**
+ * An SQL condition for MySQL, whose usual collations take 'a' and 'A' for the same, and whose columns may have any character
+ * set. No index serves it: it goes beside a plain comparison, which one does.
+ */
+export function equalToTheLetter(column: string, parameter: string): string {
+  const bytes = (text: string) => `CAST(CONVERT(${text} USING utf8mb4) AS BINARY)`;
+  return `${bytes(column)} = ${bytes(parameter)}`;
+}

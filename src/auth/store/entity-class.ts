@@ -1,0 +1,2 @@
+/** A class that is an entity. */
+export type EntityClass<Entity> = new () => Entity;

@@ -1,0 +1,75 @@
+import { Inject, Injectable, Logger } from '@nestjs/common';
+import { ThrottlerStorage } from '@nestjs/throttler';
+import { LRUCache } from 'lru-cache';
+import { Clock } from '../clock/clock.js';
+import { AuthError } from '../errors/auth-error.js';
+import type { FailureKey } from './failure-keys.js';
+import type { ResolvedThrottling } from './throttling-options.js';
+
+export const THROTTLING = Symbol('THROTTLING');
+
+/** Keys whose block this instance remembers, so that it need not be asked for; of more, the oldest are forgotten. */
+const MOST_BLOCKS = 100_000;
+
+/** Counts failures in the store of `@nestjs/throttler`, and refuses those who had too many. */
+@Injectable()
+export class FailureLimit {
+  private readonly logger = new Logger(FailureLimit.name);
+  /** Until when, in milliseconds since the Unix epoch. */
+  private readonly blocks = new LRUCache<string, number>({ max: MOST_BLOCKS });
+
+  constructor(
+    @Inject(THROTTLING) private readonly throttling: ResolvedThrottling,
+    @Inject(ThrottlerStorage) private readonly storage: ThrottlerStorage,
+    private readonly clock: Clock,
+  ) {}
+
+  /** @throws AuthError `too_many_requests` */
+  assertBearable(keys: readonly FailureKey[]): void {
+    for (const { key } of keys) {
+      const until = this.blocks.get(key);
+      if (until === undefined) continue;
+      const left = until - this.clock.now();
+      if (left > 0) throw tooMany(left);
+      this.blocks.delete(key);
+    }
+  }
+
+  /**
+   * The last failure that is borne is still answered as such, and every attempt after it refused, the right one too.
+   *
+   * @throws AuthError `too_many_requests` where there had been enough before, on another instance
+   */
+  async count(keys: readonly FailureKey[]): Promise<void> {
+    const waits = await Promise.all(keys.map((key) => this.countOne(key)));
+    const longest = Math.max(...waits);
+    if (longest > 0) throw tooMany(longest);
+  }
+
+  /** Milliseconds to wait for who should not have come. A store that fails counts nothing: nobody is refused for that. */
+  private async countOne({ kind, key }: FailureKey): Promise<number> {
+    const { limits, per } = this.throttling;
+    try {
+      // It blocks what is more than its limit.
+      const { totalHits, isBlocked, timeToBlockExpire } = await this.storage.increment(
+        key,
+        per,
+        limits[kind] - 1,
+        per,
+        kind,
+      );
+      if (!isBlocked) return 0;
+      // In seconds, as `@nestjs/throttler` has it.
+      const wait = Math.max(1, timeToBlockExpire) * 1000;
+      this.blocks.set(key, this.clock.now() + wait);
+      return totalHits > limits[kind] ? wait : 0;
+    } catch (error) {
+      this.logger.warn(`Failures cannot be counted: ${String(error)}`);
+      return 0;
+    }
+  }
+}
+
+function tooMany(milliseconds: number): AuthError {
+  return new AuthError('too_many_requests', undefined, { retryAfter: Math.ceil(milliseconds / 1000) });
+}

@@ -1,0 +1,72 @@
+import type { OnApplicationShutdown } from '@nestjs/common';
+import type { ThrottlerStorage } from '@nestjs/throttler';
+import { redisClient, type RedisClient } from '../redis/redis-client.js';
+
+export interface RedisThrottlerOptions {
+  /** `redis://…` or `rediss://…`. */
+  url: string;
+  /** What the keys begin with; the same on all instances. */
+  prefix?: string;
+}
+
+/** Counts, and once the limit is passed holds the count for the time of the block. At once, as no two commands are. */
+const INCREMENT = `
+local count = redis.call('INCR', KEYS[1])
+if count == 1 then redis.call('PEXPIRE', KEYS[1], ARGV[1]) end
+if count == tonumber(ARGV[2]) + 1 then redis.call('PEXPIRE', KEYS[1], ARGV[3]) end
+return { count, redis.call('PTTL', KEYS[1]) }`;
+
+/**
+ * Counts in Redis, for all instances together. Where Redis is away nothing is counted, and nobody is refused. Needs the
+ * package `redis`.
+ *
+ * @example
+ * AuthThrottlingModule.forRoot({ storage: redisThrottlerStorage({ url: 'redis://localhost:6379' }) })
+ */
+export function redisThrottlerStorage({
+  url,
+  prefix = 'nestjs-refresh-token:throttle:',
+}: RedisThrottlerOptions): ThrottlerStorage & OnApplicationShutdown {
+  return new RedisThrottlerStorage(url, prefix);
+}
+
+class RedisThrottlerStorage implements ThrottlerStorage, OnApplicationShutdown {
+  private client: RedisClient | undefined;
+  private connecting: Promise<void> | undefined;
+
+  constructor(
+    private readonly url: string,
+    private readonly prefix: string,
+  ) {}
+
+  async increment(key: string, ttl: number, limit: number, blockDuration: number) {
+    await (this.connecting ??= this.connect());
+    if (!this.client?.isReady) throw new Error('Redis is not connected');
+    const answer = await this.client.eval(INCREMENT, {
+      keys: [this.prefix + key],
+      arguments: [ttl, limit, blockDuration].map((number) => String(Math.ceil(number))),
+    });
+    const [totalHits, milliseconds] = (answer as unknown[]).map(Number);
+    const timeToExpire = Math.ceil(milliseconds / 1000);
+    const isBlocked = totalHits > limit;
+    return { totalHits, timeToExpire, isBlocked, timeToBlockExpire: isBlocked ? timeToExpire : 0 };
+  }
+
+  async onApplicationShutdown(): Promise<void> {
+    await this.connecting?.catch(() => undefined);
+    if (this.client?.isOpen) this.client.destroy();
+    this.client = undefined;
+    this.connecting = undefined;
+  }
+
+  /** The first failure waits for the connection, but not for long: it is made again and again behind the requests. */
+  private async connect(): Promise<void> {
+    const client = await redisClient(this.url);
+    // That it is away is seen when something is to be counted.
+    client.on('error', () => undefined);
+    this.client = client;
+    const connected = client.connect().catch(() => undefined);
+    const patience = new Promise((resolve) => setTimeout(resolve, 1000).unref());
+    await Promise.race([connected, patience]);
+  }
+}

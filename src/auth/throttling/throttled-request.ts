@@ -1,0 +1,47 @@
+import { type ExecutionContext, Injectable } from '@nestjs/common';
+import { Reflector } from '@nestjs/core';
+import { PresentedRefreshToken } from '../refresh-token/presented-refresh-token.js';
+import { RefreshTokenService } from '../refresh-token/refresh-token.service.js';
+import { AuthRegistrations, type Registered } from '../registration/auth-registrations.js';
+import { AUTH_ROUTE, type AuthRouteName } from '../request/auth-route.decorator.js';
+import { clientContextOf } from '../request/client-context.js';
+import type { HttpRequest } from '../request/http-request.js';
+import { type FailureKey, failureKeysOf } from './failure-keys.js';
+
+/** What a request to an auth route is counted by. */
+export interface ThrottledRequest {
+  readonly keys: readonly FailureKey[];
+  /** It carries a refresh token that this server has not issued. */
+  readonly isForged: boolean;
+}
+
+@Injectable()
+export class ThrottledRequests {
+  constructor(
+    private readonly reflector: Reflector,
+    private readonly registrations: AuthRegistrations,
+  ) {}
+
+  /** `undefined` for a request to any other route. */
+  of(context: ExecutionContext): ThrottledRequest | undefined {
+    const route = this.reflector.get<AuthRouteName | undefined>(AUTH_ROUTE, context.getHandler());
+    const registered = route && this.registrations.of(this.reflector, context);
+    if (!registered) return undefined;
+    const request = context.switchToHttp().getRequest<HttpRequest>();
+    const token = route === 'login' ? undefined : tokenOf(request, registered);
+    const sessionId = token === undefined ? undefined : registered.service(RefreshTokenService).sessionIdOf(token);
+    return {
+      keys: failureKeysOf(registered.registration.name, route, request, clientContextOf(request), sessionId),
+      isForged: token !== undefined && sessionId === undefined,
+    };
+  }
+}
+
+function tokenOf(request: HttpRequest, { service }: Registered): string | undefined {
+  try {
+    return service(PresentedRefreshToken).find(request);
+  } catch {
+    // Malformed, or from another site: the route's own guard says so.
+    return undefined;
+  }
+}

@@ -1,0 +1,48 @@
+import type { ThrottlerStorage } from '@nestjs/throttler';
+import { complete, integer } from '../options/checks.js';
+import { durationOption } from '../options/duration.js';
+
+/**
+ * How many attempts may fail within a time. One that succeeds is never counted: any number of tabs may wake up together.
+ * What is counted belongs to the one who fails, by address, so that nobody can lock somebody else out.
+ */
+export class AuthThrottlingOptions {
+  /** Failed logins as one username from one address. 1 to 1,000,000. */
+  loginFailures = 10;
+  /** Failed logins from one address, as whomever. 1 to 1,000,000. */
+  loginFailuresOfAddress = 100;
+  /** Failed refreshes of one session from one address; tokens that nobody issued are counted by address. 1 to 1,000,000. */
+  refreshFailures = 30;
+  /** Failed attempts to step up, of one session, from wherever. 1 to 1,000,000. */
+  stepUpFailures = 5;
+  /** The time in which they are counted, and for which the next attempts are then refused. `'1s'` to `'1d'`. */
+  per = '1m';
+  /** Where they are counted: in memory, or in `redisThrottlerStorage({ url })`, or in any other of `@nestjs/throttler`. */
+  storage?: ThrottlerStorage = undefined;
+}
+
+export interface ResolvedThrottling {
+  /** Failures that are borne, by what they are counted for. */
+  readonly limits: Readonly<Record<FailureKind, number>>;
+  /** Milliseconds. */
+  readonly per: number;
+  readonly storage: ThrottlerStorage | undefined;
+}
+
+export type FailureKind = 'login' | 'login-of-address' | 'refresh' | 'step-up';
+
+export function resolveThrottling(given: Partial<AuthThrottlingOptions>): ResolvedThrottling {
+  const options = complete('AuthThrottlingModule', new AuthThrottlingOptions(), given);
+  const count = (name: 'loginFailures' | 'loginFailuresOfAddress' | 'refreshFailures' | 'stepUpFailures') =>
+    integer(`AuthThrottlingModule: ${name}`, options[name], 1, 1_000_000);
+  return {
+    limits: {
+      login: count('loginFailures'),
+      'login-of-address': count('loginFailuresOfAddress'),
+      refresh: count('refreshFailures'),
+      'step-up': count('stepUpFailures'),
+    },
+    per: durationOption('AuthThrottlingModule: per', options.per, '1s', '1d'),
+    storage: options.storage,
+  };
+}

@@ -1,0 +1,49 @@
+import { errorCodeOf } from './proven-fetch.js';
+import type { ResolvedClientOptions } from './client-options.js';
+import type { SessionKeeper } from './session-keeper.js';
+
+/** Whether the same body can be sent twice. */
+export function isRepeatable(body: unknown): boolean {
+  const given = Object(body) as object;
+  return !('getReader' in given || 'pipe' in given || Symbol.asyncIterator in given);
+}
+
+/** The platform's fetch, with the access token for the origins that may have it. */
+export function authorizedFetch(keeper: SessionKeeper, options: ResolvedClientOptions): typeof fetch {
+  return async (input, init = {}) => {
+    const request = typeof input === 'object' && 'url' in input ? input : undefined;
+    const url = new URL(request?.url ?? String(input), options.baseUrl).href;
+    const target = request ?? url;
+    const own = new Headers(init.headers ?? request?.headers);
+    if (!options.origins.includes(new URL(url).origin) || own.has('authorization')) return options.fetch(target, init);
+
+    const signal = init.signal ?? request?.signal;
+    const method = (init.method ?? request?.method ?? 'GET').toUpperCase();
+    const repeatable = isRepeatable(init.body) && !request?.body;
+    const send = (token: Awaited<ReturnType<typeof keeper.current>>) =>
+      keeper.requests.fetch(target, { url, method, init: { ...init, headers: own }, token, repeatable });
+
+    const token = await unlessAborted(keeper.current(), signal);
+    const response = token ? await send(token) : await options.fetch(target, init);
+    if (!token || response.status !== 401) return response;
+
+    const renewal = keeper.afterRefusal(token, 401, await errorCodeOf(response));
+    if (!renewal || !repeatable) return response;
+    const renewed = await unlessAborted(renewal, signal);
+    if (!renewed) return response;
+    void response.body?.cancel();
+    return send(renewed);
+  };
+}
+
+/** Whoever aborts a request does not wait for the refresh, which goes on for the others. */
+async function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal | null | undefined): Promise<T> {
+  if (!signal) return promise;
+  signal.throwIfAborted();
+  let abort = () => {};
+  const aborted = new Promise<never>((_, reject) => {
+    abort = () => reject(signal.reason as Error);
+    signal.addEventListener('abort', abort);
+  });
+  return Promise.race([promise, aborted]).finally(() => signal.removeEventListener('abort', abort));
+}

@@ -1,0 +1,82 @@
+import type { AccessToken } from './access-token.js';
+import { type AuthClient, innerOf } from './auth-client.js';
+import { isRepeatable } from './authorized-fetch.js';
+
+interface AxiosHeadersLike {
+  set(name: string, value: string): unknown;
+  has(name: string): boolean;
+  delete(name: string): unknown;
+}
+
+interface AxiosConfigLike {
+  method?: string;
+  data?: unknown;
+  headers: AxiosHeadersLike;
+  /** Set by the interceptor on a request that it repeats. */
+  authRepeated?: true;
+}
+
+interface AxiosErrorLike {
+  config?: AxiosConfigLike;
+  response?: { status: number; data?: { error?: string }; headers: Record<string, string | undefined> };
+}
+
+interface AxiosInterceptorsLike {
+  use(fulfilled: never, rejected?: never): number;
+  eject(id: number): void;
+}
+
+/** What an instance of axios has, as far as it is used here: axios itself is not needed. */
+export interface AxiosLike {
+  interceptors: { request: AxiosInterceptorsLike; response: AxiosInterceptorsLike };
+  getUri(config: never): string;
+  request(config: never): Promise<unknown>;
+}
+
+/**
+ * Lets the requests of an axios instance carry the access token of the client, on the same terms as `client.fetch`.
+ *
+ * @returns the function that ends it
+ * @example
+ * const api = axios.create({ baseURL: 'https://api.example' });
+ * interceptAxios(api, client);
+ */
+export function interceptAxios(axios: AxiosLike, client: AuthClient): () => void {
+  const { keeper, origins, baseUrl } = innerOf.get(client)!;
+  const { request, response } = axios.interceptors;
+  /** What each request was sent with. */
+  const tokens = new WeakMap<object, AccessToken>();
+  const urlOf = (config: AxiosConfigLike) => new URL(axios.getUri(config as never), baseUrl).href;
+
+  const authorize = async (config: AxiosConfigLike) => {
+    const url = urlOf(config);
+    if (!origins.includes(new URL(url).origin) || config.headers.has('Authorization')) return config;
+    const token = await keeper.current();
+    if (!token) return config;
+    const method = (config.method ?? 'GET').toUpperCase();
+    for (const [name, value] of await keeper.requests.headersFor(method, url, token)) config.headers.set(name, value);
+    tokens.set(config, token);
+    return config;
+  };
+
+  const heal = async (error: AxiosErrorLike) => {
+    const { response: answer, config } = error;
+    const token = config && tokens.get(config);
+    if (!answer || !token || config.authRepeated) throw error;
+    const code = answer.data?.error;
+    const get = (name: string) => answer.headers[name] ?? null;
+    const unproven = await keeper.requests.learn(urlOf(config), answer.status, { get }, async () => code);
+    const renewal = keeper.afterRefusal(token, answer.status, code);
+    if (!unproven && !renewal) throw error;
+    if (!isRepeatable(config.data) || !(unproven || (await renewal))) throw error;
+    config.headers.delete('Authorization');
+    return axios.request({ ...config, authRepeated: true } as never);
+  };
+
+  const onRequest = request.use(authorize as never);
+  const onResponse = response.use(((answer: unknown) => answer) as never, heal as never);
+  return () => {
+    request.eject(onRequest);
+    response.eject(onResponse);
+  };
+}

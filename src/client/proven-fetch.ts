@@ -1,0 +1,94 @@
+import type { AccessToken } from './access-token.js';
+import type { ResolvedClientOptions } from './client-options.js';
+import { type DpopKey, dpopKey } from './dpop/dpop-key.js';
+
+type Init = NonNullable<Parameters<typeof fetch>[1]>;
+
+/** By how many milliseconds this clock must be wrong before the server's is believed. */
+const CLOCK_TOLERANCE = 5_000;
+/** Once for the time, once for the nonce. */
+const MOST_REPEATS = 2;
+
+/** Requests that present the access token, and the proof of possession where there is a key. */
+export class ProvenFetch {
+  readonly key: DpopKey | undefined;
+  readonly #fetch: typeof fetch;
+  /** The last nonce of each server (RFC 9449 §8.2). */
+  readonly #nonces = new Map<string, string>();
+  #clockOffset = 0;
+
+  constructor(options: ResolvedClientOptions) {
+    this.#fetch = options.fetch;
+    this.key = options.dpop ? dpopKey(options.dpop, options.name) : undefined;
+  }
+
+  /** Repeats a request that the server refuses for want of its nonce or its time, where `repeatable`. */
+  async fetch(
+    input: Parameters<typeof fetch>[0],
+    {
+      url,
+      method = 'GET',
+      init,
+      token,
+      repeatable = true,
+    }: {
+      url: string;
+      method?: string;
+      init: Init;
+      token?: AccessToken | null;
+      repeatable?: boolean;
+    },
+  ): Promise<Response> {
+    for (let repeats = MOST_REPEATS; ; repeats--) {
+      const headers = new Headers(init.headers);
+      for (const [name, value] of await this.headersFor(method, url, token)) headers.set(name, value);
+      const response = await this.#fetch(input, { ...init, headers });
+      const again = await this.learn(url, response.status, response.headers, () => errorCodeOf(response));
+      if (!again || !repeatable || !repeats) return response;
+      void response.body?.cancel();
+    }
+  }
+
+  /** What presents the token. Without one, as at a login, only the proof. */
+  async headersFor(method: string, url: string, token?: AccessToken | null): Promise<[string, string][]> {
+    const bound = token?.type.toLowerCase() === 'dpop';
+    const headers: [string, string][] = token ? [['Authorization', `${bound ? 'DPoP' : 'Bearer'} ${token.value}`]] : [];
+    if (this.key && (bound || !token)) {
+      const clockOffset = this.#clockOffset;
+      const nonce = this.#nonces.get(new URL(url).origin);
+      const proof = await this.key.prove({ method, url, accessToken: token?.value, nonce, clockOffset });
+      headers.push(['DPoP', proof]);
+    }
+    return headers;
+  }
+
+  /** Takes the nonce and the time from an answer. Says whether a proof was refused for want of them. */
+  async learn(
+    url: string,
+    status: number,
+    headers: { get(name: string): string | null },
+    errorCode: () => Promise<string | undefined>,
+  ): Promise<boolean> {
+    if (!this.key) return false;
+    const nonce = headers.get('dpop-nonce');
+    if (nonce) this.#nonces.set(new URL(url).origin, nonce);
+    if (status !== 400 && status !== 401) return false;
+    const code = await errorCode();
+    if (code === 'use_dpop_nonce') return !!nonce;
+    if (code !== 'invalid_dpop_proof') return false;
+    const offset = Date.parse(headers.get('date') ?? '') - Date.now();
+    const wrong = Math.abs(offset - this.#clockOffset) > CLOCK_TOLERANCE;
+    if (wrong) this.#clockOffset = offset;
+    return wrong;
+  }
+}
+
+/** The `error` of a JSON answer, which stays readable. */
+export async function errorCodeOf(response: Response): Promise<string | undefined> {
+  if (!/\bjson\b/.test(response.headers.get('content-type') ?? '')) return undefined;
+  try {
+    return ((await response.clone().json()) as { error?: string }).error;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,254 @@
+import type { AccessToken } from './access-token.js';
+import { AuthClientError } from './auth-client-error.js';
+import { type AuthAnswer, type AuthRoutes, authRoutes, LONG, SAFE, UNAVAILABLE } from './auth-routes.js';
+import type { ResolvedClientOptions } from './client-options.js';
+import { type KeptSession, keptSession } from './kept-session.js';
+import { delay } from './platform.js';
+import { ProvenFetch } from './proven-fetch.js';
+import { type AuthChange, SessionState } from './session-state.js';
+import { openTabChannel, type TabChannel, type TabMessage } from './tab-channel.js';
+import { type Alone, tabLock } from './tab-lock.js';
+import { type UnfinishedLogout, unfinishedLogout } from './unfinished-logout.js';
+
+/** Milliseconds for which a tab that had to wait for another listens for its result. */
+const RESULT_PATIENCE = 1_000;
+/** The same for one that did not have to, where there are other tabs: the result may be under way. */
+const ANSWER_PATIENCE = 100;
+
+/** Begins, renews and ends the session; one thing at a time, in this tab and across tabs. */
+export class SessionKeeper {
+  readonly state = new SessionState();
+  readonly requests: ProvenFetch;
+  readonly #options: ResolvedClientOptions;
+  readonly #routes: AuthRoutes;
+  readonly #kept: KeptSession;
+  readonly #alone: Alone;
+  readonly #tabs: TabChannel;
+  readonly #logout: UnfinishedLogout;
+  #renewal: Promise<AccessToken | null> | undefined;
+  #notBefore = 0;
+  /** When the refresh that is under way sent its token, here or in another tab. */
+  #sentAt = 0;
+  #hasNeighbours = false;
+
+  constructor(options: ResolvedClientOptions) {
+    this.#options = options;
+    if (!options.restore) this.state.token = null;
+    this.requests = new ProvenFetch(options);
+    this.#routes = authRoutes(options, this.requests);
+    this.#kept = keptSession(options.store);
+    this.#alone = tabLock(options.name);
+    this.#logout = unfinishedLogout(options.name);
+    this.#tabs = openTabChannel(options.name, (message) => this.#hear(message));
+    this.#tabs.post({ type: 'ask', after: 0 });
+  }
+
+  /** A token that can be used now; `null` where nobody is signed in. */
+  async current(): Promise<AccessToken | null> {
+    const { token, age } = this.state;
+    return token === null || (token && !age!.expired()) ? token : this.renew(token);
+  }
+
+  /** A token other than this one. All who ask meanwhile get the same. */
+  async renew(used: AccessToken | null | undefined): Promise<AccessToken | null> {
+    const { token } = this.state;
+    if (token !== undefined && token?.value !== used?.value) return token;
+    this.#renewal ??= this.#alone((waited) => this.#renewAlone(used, waited)).finally(() => {
+      this.#renewal = undefined;
+    });
+    return this.#renewal;
+  }
+
+  /** A new token, where a request that was refused is worth another try with it. */
+  afterRefusal(used: AccessToken, status: number, code: string | undefined): Promise<AccessToken | null> | undefined {
+    const healed = code === 'token_expired' || code === 'token_stale';
+    // A refresh says for certain whether the session has ended.
+    if (status !== 401 || (!healed && code !== 'token_revoked')) return undefined;
+    const renewal = this.renew(used);
+    // Nobody may be waiting for it.
+    renewal.catch(() => undefined);
+    return healed ? renewal : undefined;
+  }
+
+  async signIn(body: object): Promise<void> {
+    await this.#alone(async () => {
+      const obtainedAt = Date.now();
+      const transport = this.#options.store ? 'body' : 'cookie';
+      const answer = await this.#routes.post('login', { ...body, transport });
+      this.#logout.forget();
+      const token = await this.#take(answer, obtainedAt);
+      this.#notBefore = 0;
+      this.state.adopt(token, 'signed_in');
+      this.#tabs.post({ type: 'signed_in', token });
+    });
+  }
+
+  /** The password again; the session goes on as after a refresh. */
+  async stepUp(body: object): Promise<void> {
+    await this.#alone(async () => {
+      const obtainedAt = Date.now();
+      const session = await this.#kept.load();
+      const answer = await this.#routes.post('step-up', { ...body, ...wireOf(session) });
+      this.#renewed(await this.#take(answer, obtainedAt, session?.clientNonce));
+    });
+  }
+
+  /** Takes effect here at once, and at the server as soon as it can be reached. */
+  async signOut(): Promise<void> {
+    // The page may be gone before its turn comes.
+    this.#logout.remember();
+    this.leave('signed_out');
+    await this.#catchUp();
+  }
+
+  /** Ends what is left of a session that the server has ended. */
+  leave(how: 'signed_out' | 'ended'): void {
+    this.state.forget(how);
+    this.#tabs.post({ type: 'signed_out', how });
+  }
+
+  /** Signs out where that has failed before. */
+  async catchUp(): Promise<void> {
+    if (this.state.token === null && this.#logout.remembered()) await this.#catchUp();
+  }
+
+  /** Unless somebody has signed in meanwhile, whose session that would end. */
+  #catchUp(): Promise<void> {
+    return this.#alone(async () => {
+      if (this.#logout.remembered()) await this.#finishSignOut();
+    });
+  }
+
+  close(): void {
+    this.#tabs.close();
+  }
+
+  async #finishSignOut(): Promise<void> {
+    const session = await this.#kept.load();
+    try {
+      if (session || !this.#options.store) {
+        await this.#routes.insist(() => this.#routes.post('logout', wireOf(session)));
+      }
+      this.#logout.forget();
+    } finally {
+      await this.#kept.clear();
+      await this.requests.key?.clear();
+      if (this.#options.store) this.#logout.forget();
+    }
+  }
+
+  async #renewAlone(used: AccessToken | null | undefined, waited: boolean): Promise<AccessToken | null> {
+    const { state } = this;
+    const isAnother = () => state.token === null || state.token?.value !== used?.value;
+    const patience = waited ? RESULT_PATIENCE : used && this.#hasNeighbours ? ANSWER_PATIENCE : 0;
+    if (patience && this.#hasNeighbours && !isAnother()) {
+      this.#sentAt = 0;
+      this.#tabs.post({ type: 'ask', after: used?.obtainedAt ?? state.endedAt });
+      await Promise.race([state.changed(), delay(patience)]);
+    }
+    const age = Date.now() - this.#sentAt;
+    // The server would take the same token for stolen, if it has it already.
+    if (age > SAFE && age < LONG && !isAnother()) await Promise.race([state.changed(), delay(LONG - age)]);
+    if (isAnother()) return state.token!;
+    if (this.#logout.remembered()) {
+      await this.#finishSignOut();
+      state.forget('signed_out');
+      return null;
+    }
+    if (age > SAFE) this.#sentAt = Date.now();
+    return this.#routes
+      .insist(async () => (isAnother() ? state.token! : this.#attempt()))
+      .finally(() => (this.#sentAt = 0));
+  }
+
+  async #attempt(): Promise<AccessToken | null> {
+    const { state } = this;
+    const kept = this.#kept;
+    const left = this.#notBefore - Date.now();
+    if (left > 0) throw new AuthClientError(UNAVAILABLE, 'Wait.', undefined, left);
+    const before = state.token;
+    const session = await kept.load();
+    if (this.#options.store && !session) return this.#nobody();
+    const obtainedAt = Date.now();
+    try {
+      const answer = await this.#routes.refresh(wireOf(session), this.#sentAt);
+      // Whoever signed out meanwhile stays signed out.
+      if (state.token !== before) return state.token!;
+      return this.#renewed(await this.#take(answer, obtainedAt, session?.clientNonce));
+    } catch (error) {
+      if (state.token !== before) return state.token!;
+      return this.#refused(error, session?.refreshToken);
+    }
+  }
+
+  #renewed(token: AccessToken): AccessToken {
+    this.state.adopt(token, this.state.token ? 'refreshed' : 'restored');
+    this.#tabs.post({ type: 'token', token });
+    return token;
+  }
+
+  async #refused(error: unknown, sent: string | undefined): Promise<null> {
+    const { code, retryAfter } = error as AuthClientError;
+    if (retryAfter) this.#notBefore = Date.now() + retryAfter;
+    // Somebody else has refreshed with the same store: the next attempt presents the new token.
+    const superseded = code === 'invalid_grant' && (await this.#kept.load())?.refreshToken !== sent;
+    if (superseded) throw new AuthClientError(UNAVAILABLE, 'Wait.');
+    // Without a cookie there is nothing to refuse.
+    if (code === 'invalid_grant' || (code === 'invalid_request' && !this.#options.store)) return this.#nobody();
+    if (code === 'step_up_required') this.state.announce(code);
+    throw error;
+  }
+
+  /** The server knows no session. */
+  async #nobody(): Promise<null> {
+    await this.#kept.clear();
+    await this.requests.key?.clear();
+    if (this.state.token) this.leave('ended');
+    else this.state.forget('signed_out');
+    return null;
+  }
+
+  async #take(answer: AuthAnswer, obtainedAt: number, clientNonce = answer.client_nonce): Promise<AccessToken> {
+    if (answer.refresh_token) await this.#kept.save({ refreshToken: answer.refresh_token, clientNonce });
+    return {
+      value: answer.access_token,
+      type: answer.token_type,
+      sessionId: answer.session_id,
+      lifetime: answer.expires_in * 1000,
+      obtainedAt,
+    };
+  }
+
+  #hear(message: TabMessage): void {
+    this.#hasNeighbours = true;
+    const { state } = this;
+    switch (message.type) {
+      case 'signed_in':
+        this.requests.key?.forget();
+        this.#notBefore = 0;
+        return state.adopt(message.token, 'signed_in');
+      case 'token':
+        if (!state.isOlderThan(message.token)) return;
+        return state.adopt(message.token, state.token ? 'refreshed' : restoredOr(state.token));
+      case 'signed_out':
+        this.requests.key?.forget();
+        return state.forget(message.how);
+      case 'ask':
+        if (state.token && state.token.obtainedAt > message.after && !state.age!.expired()) {
+          return this.#tabs.post({ type: 'token', token: state.token });
+        }
+        return this.#sentAt ? this.#tabs.post({ type: 'sent', at: this.#sentAt }) : undefined;
+      case 'sent':
+        this.#sentAt ||= message.at;
+    }
+  }
+}
+
+/** A tab that was signed out hears of a new session by a token of it. */
+function restoredOr(token: null | undefined): AuthChange['type'] {
+  return token === null ? 'signed_in' : 'restored';
+}
+
+function wireOf(session: { refreshToken: string; clientNonce?: string } | undefined): object {
+  return session ? { refresh_token: session.refreshToken, client_nonce: session.clientNonce } : {};
+}

@@ -1,0 +1,97 @@
+import { type DynamicModule, type MiddlewareConsumer, Module, type NestModule, ValidationPipe } from '@nestjs/common';
+import { APP_FILTER, APP_GUARD, APP_PIPE } from '@nestjs/core';
+import { TypeOrmModule } from '@nestjs/typeorm';
+import { AuthExceptionFilter, AuthModule, JwtAuthGuard } from 'nestjs-refresh-token';
+import { AuthMetricsModule } from 'nestjs-refresh-token/metrics';
+import { redisFloorChannel, redisReplayStore } from 'nestjs-refresh-token/redis';
+import { AuthThrottlingModule, redisThrottlerStorage } from 'nestjs-refresh-token/throttling';
+import type { DataSource } from 'typeorm';
+import type { DemoConfig } from './demo-config.js';
+import { AdminController } from './http/admin.controller.js';
+import { HealthController } from './http/health.controller.js';
+import { MetricsController } from './http/metrics.controller.js';
+import { PageController } from './http/page.controller.js';
+import { ProfileController } from './http/profile.controller.js';
+import { CIRCUMSTANCES, circumstancesOf, LaboratoryController } from './laboratory/laboratory.controller.js';
+import { LostAnswers } from './laboratory/lost-answers.js';
+import { laboratoryPlaces } from './laboratory/places.js';
+import { TakenRoles } from './laboratory/taken-roles.js';
+import { Thief } from './laboratory/thief.js';
+import { TravelGuard } from './laboratory/travel.guard.js';
+import { placesOf } from './places.js';
+import { riskRulesOf } from './risk-rules.js';
+import { StoryController } from './story/story.controller.js';
+import { UsersModule } from './users/users.module.js';
+import { UsersService } from './users/users.service.js';
+
+/** A minute. Generous, for all who try the demo come from one address. */
+const FAILURES = { loginFailures: 30, loginFailuresOfAddress: 300, refreshFailures: 300, stepUpFailures: 10 };
+
+/** The demo: every route is guarded but those marked `@Public()`. */
+@Module({})
+export class AppModule implements NestModule {
+  static forRoot(config: DemoConfig, dataSource: DataSource): DynamicModule {
+    const redis = config.redisUrl === undefined ? undefined : { url: config.redisUrl };
+    // Where addresses are to be trusted, nobody chooses their own.
+    const isSerious = config.trustProxy ?? config.geofenceAllow ?? config.geofenceDeny;
+    const travel = isSerious ? [] : [{ provide: APP_GUARD, useClass: TravelGuard }];
+    return {
+      module: AppModule,
+      imports: [
+        TypeOrmModule.forRootAsync({
+          useFactory: () => dataSource.options,
+          dataSourceFactory: () => Promise.resolve(dataSource),
+        }),
+        UsersModule,
+        AuthModule.forRoot({
+          imports: [UsersModule],
+          userProvider: UsersService,
+          secret: config.secret,
+          accessToken: { ttl: config.accessTokenTtl },
+          refreshToken: {
+            ttl: config.refreshTokenTtl,
+            idleTtl: config.refreshIdleTtl,
+            grace: config.refreshGrace,
+          },
+          revocation: {
+            delay: config.revocationDelay,
+            channel: redis && redisFloorChannel(redis),
+          },
+          binding: {
+            dpop: { requireNonce: config.dpopNonce, replayStore: redis && redisReplayStore(redis) },
+            tls: { trustedProxies: config.trustProxy, header: config.clientCertificateHeader },
+          },
+          risk: { places: laboratoryPlaces(placesOf(config.placesDatabase)), rules: riskRulesOf(config) },
+          audit: { store: config.audit, flushInterval: '100ms', stopTimeout: '3s' },
+        }),
+        AuthThrottlingModule.forRoot({ ...FAILURES, storage: redis && redisThrottlerStorage(redis) }),
+        AuthMetricsModule.forRoot({ sessionCountInterval: '5s' }),
+      ],
+      controllers: [
+        AdminController,
+        HealthController,
+        LaboratoryController,
+        MetricsController,
+        PageController,
+        ProfileController,
+        StoryController,
+      ],
+      providers: [
+        TakenRoles,
+        Thief,
+        {
+          provide: CIRCUMSTANCES,
+          useValue: circumstancesOf(config.refreshGrace ?? '10s', config.riskRules && !isSerious),
+        },
+        ...travel,
+        { provide: APP_GUARD, useExisting: JwtAuthGuard },
+        { provide: APP_FILTER, useClass: AuthExceptionFilter },
+        { provide: APP_PIPE, useValue: new ValidationPipe({ whitelist: true }) },
+      ],
+    };
+  }
+
+  configure(consumer: MiddlewareConsumer): void {
+    consumer.apply(LostAnswers).forRoutes('auth/refresh');
+  }
+}

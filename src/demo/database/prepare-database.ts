@@ -1,0 +1,36 @@
+import type { DataSource } from 'typeorm';
+import { isServerUrl } from '../demo-config.js';
+import { seedUsers } from '../users/seed-users.js';
+import { createDataSource } from './data-source.js';
+
+/** Any number; the same in all processes of the demo. */
+const LOCK = 1_790_000_000;
+
+/** Connects, migrates, and sees to the demo's users. Several processes may start at once on one server. */
+export async function prepareDatabase(database: string): Promise<DataSource> {
+  const dataSource = await createDataSource(database).initialize();
+  try {
+    await alone(dataSource, isServerUrl(database), async () => {
+      await dataSource.runMigrations();
+      await seedUsers(dataSource);
+    });
+    return dataSource;
+  } catch (error) {
+    await dataSource.destroy();
+    throw error;
+  }
+}
+
+async function alone(dataSource: DataSource, shared: boolean, work: () => Promise<void>): Promise<void> {
+  // The embedded database has one process, and one connection, which a lock held here would keep from the work.
+  if (!shared) return work();
+  const postgres = dataSource.options.type === 'postgres';
+  const holder = dataSource.createQueryRunner();
+  try {
+    await holder.query(postgres ? `SELECT pg_advisory_lock(${LOCK})` : `SELECT GET_LOCK('${LOCK}', 60)`);
+    await work();
+    await holder.query(postgres ? `SELECT pg_advisory_unlock(${LOCK})` : `SELECT RELEASE_LOCK('${LOCK}')`);
+  } finally {
+    await holder.release();
+  }
+}

@@ -1,0 +1,63 @@
+import { Body, Controller, Delete, Get, HttpCode, Param, Put, UseGuards } from '@nestjs/common';
+import { ApiBearerAuth } from '@nestjs/swagger';
+import { ArrayMaxSize, IsArray, IsBoolean, IsString, MaxLength } from 'class-validator';
+import { RefreshTokenService, Roles, RolesGuard } from 'nestjs-refresh-token';
+import { UsernamePipe } from '../users/username.pipe.js';
+import { UsersService } from '../users/users.service.js';
+
+class RolesDto {
+  @IsArray()
+  @ArrayMaxSize(20)
+  @IsString({ each: true })
+  @MaxLength(64, { each: true })
+  roles: string[];
+}
+
+class DisabledDto {
+  @IsBoolean()
+  disabled: boolean;
+}
+
+/** What an administrator may do. */
+@Controller('admin/users')
+@UseGuards(RolesGuard)
+@Roles('admin')
+@ApiBearerAuth()
+export class AdminController {
+  constructor(
+    private readonly users: UsersService,
+    private readonly refreshTokens: RefreshTokenService,
+  ) {}
+
+  @Get()
+  list() {
+    return this.users.list();
+  }
+
+  /** Takes effect on the access tokens that are out, too. */
+  @Put(':username/roles')
+  @HttpCode(204)
+  async setRoles(@Param('username', UsernamePipe) username: string, @Body() { roles }: RolesDto): Promise<void> {
+    const id = await this.users.idOf(username);
+    await this.users.update(id, { roles });
+    await this.refreshTokens.permissionsChanged(id);
+  }
+
+  /** Disabling a user ends all their sessions; enabling revives none of them. */
+  @Put(':username/disabled')
+  @HttpCode(204)
+  async setDisabled(
+    @Param('username', UsernamePipe) username: string,
+    @Body() { disabled }: DisabledDto,
+  ): Promise<void> {
+    const id = await this.users.idOf(username);
+    await this.users.update(id, { disabled });
+    if (disabled) await this.refreshTokens.revokeAllOfUser(id, 'user_unavailable');
+  }
+
+  @Delete(':username/sessions')
+  @HttpCode(204)
+  async endSessions(@Param('username', UsernamePipe) username: string): Promise<void> {
+    await this.refreshTokens.revokeAllOfUser(await this.users.idOf(username), 'ended_by_admin');
+  }
+}

@@ -1,0 +1,17 @@
+import { Controller, Get, Header } from '@nestjs/common';
+import { Public } from 'nestjs-refresh-token';
+import { AuthMetrics } from 'nestjs-refresh-token/metrics';
+
+/** For Prometheus. In production it belongs on a port, or behind a proxy, that the world does not reach. */
+@Controller('metrics')
+@Public()
+export class MetricsController {
+  constructor(private readonly metrics: AuthMetrics) {}
+
+  @Get()
+  @Header('Content-Type', 'text/plain; version=0.0.4; charset=utf-8')
+  @Header('Cache-Control', 'no-store')
+  scrape(): Promise<string> {
+    return this.metrics.registry.metrics();
+  }
+}

@@ -1,0 +1,52 @@
+import { Body, Controller, Get, HttpCode, Post } from '@nestjs/common';
+import { ApiBearerAuth } from '@nestjs/swagger';
+import { IsString, Length } from 'class-validator';
+import { AuthError, type AuthenticatedUser, CurrentUser, FreshAuth, RefreshTokenService } from 'nestjs-refresh-token';
+import { UsersService } from '../users/users.service.js';
+
+class PasswordDto {
+  @IsString()
+  @Length(1, 1024)
+  current: string;
+
+  @IsString()
+  @Length(8, 1024)
+  next: string;
+}
+
+/** What every signed-in user may do. */
+@Controller('profile')
+@ApiBearerAuth()
+export class ProfileController {
+  constructor(
+    private readonly users: UsersService,
+    private readonly refreshTokens: RefreshTokenService,
+  ) {}
+
+  /** From the access token alone: no database is asked. */
+  @Get()
+  profile(@CurrentUser() { id, roles }: AuthenticatedUser) {
+    return { id, roles };
+  }
+
+  /** What the user is called; `null` for one who has been deleted. */
+  @Get('name')
+  async name(@CurrentUser() { id }: AuthenticatedUser) {
+    return { username: await this.users.nameOf(id) };
+  }
+
+  /** Everything that is kept of a user: only for who has authenticated a short while ago. */
+  @Get('export')
+  @FreshAuth('5m')
+  async export(@CurrentUser() { id, roles }: AuthenticatedUser) {
+    return { id, roles, sessions: await this.refreshTokens.list(id) };
+  }
+
+  /** A new password ends the user's sessions on all other devices. */
+  @Post('password')
+  @HttpCode(204)
+  async changePassword(@CurrentUser() user: AuthenticatedUser, @Body() { current, next }: PasswordDto): Promise<void> {
+    if (!(await this.users.changePassword(user.id, current, next))) throw new AuthError('invalid_credentials');
+    await this.refreshTokens.revokeAllOfUser(user.id, 'password_changed', { exceptSessionId: user.sessionId });
+  }
+}

@@ -1,0 +1,58 @@
+import { type BeforeApplicationShutdown, ConflictException, Injectable } from '@nestjs/common';
+import { AuthEvents, RefreshTokenService } from 'nestjs-refresh-token';
+import { UsersService } from '../users/users.service.js';
+
+/** The role that can be taken. */
+export const ROLE = 'user';
+
+/** Milliseconds after which it comes back by itself. */
+const AWAY = 15_000;
+
+/** Takes a role for a while. Whoever had it gets it back: when they ask, when their session ends, or else by time. */
+@Injectable()
+export class TakenRoles implements BeforeApplicationShutdown {
+  private readonly taken = new Map<string, NodeJS.Timeout>();
+
+  constructor(
+    private readonly users: UsersService,
+    private readonly refreshTokens: RefreshTokenService,
+    events: AuthEvents,
+  ) {
+    events.subscribe(async ({ type, userId }) => {
+      if (type === 'revoked' && userId) await this.giveBack(userId);
+    });
+  }
+
+  async take(userId: string): Promise<void> {
+    const roles = await this.users.rolesOf(userId);
+    if (!roles.includes(ROLE)) {
+      throw new ConflictException({
+        error: 'no_such_role',
+        error_description: `You do not have the role “${ROLE}”, so it cannot be taken. Let the administrator give it to you.`,
+      });
+    }
+    clearTimeout(this.taken.get(userId));
+    const timer = setTimeout(() => void this.giveBack(userId).catch(() => undefined), AWAY).unref();
+    this.taken.set(userId, timer);
+    await this.update(
+      userId,
+      roles.filter((role) => role !== ROLE),
+    );
+  }
+
+  /** Does nothing for who has lost nothing here. */
+  async giveBack(userId: string): Promise<void> {
+    clearTimeout(this.taken.get(userId));
+    if (!this.taken.delete(userId)) return;
+    await this.update(userId, [...new Set([ROLE, ...(await this.users.rolesOf(userId))])]);
+  }
+
+  async beforeApplicationShutdown(): Promise<void> {
+    await Promise.allSettled([...this.taken.keys()].map((userId) => this.giveBack(userId)));
+  }
+
+  private async update(userId: string, roles: string[]): Promise<void> {
+    await this.users.update(userId, { roles });
+    await this.refreshTokens.permissionsChanged(userId);
+  }
+}

@@ -1,0 +1,52 @@
+import { createHash } from 'node:crypto';
+import { Injectable } from '@nestjs/common';
+import { LRUCache } from 'lru-cache';
+import { AuthError, RefreshTokenService } from 'nestjs-refresh-token';
+import { ADDRESSES } from './places.js';
+
+/** How a use of the stolen token ended. */
+export interface Loot {
+  status: number;
+  error?: string;
+  /** Tells tokens apart, and is none: the beginning of a hash. */
+  fingerprint?: string;
+}
+
+/** How much fits, and for how many milliseconds. */
+const POCKET = { max: 1_000, ttl: 300_000, ttlAutopurge: true };
+const THIEFS_BROWSER = 'Mozilla/5.0 (X11; Linux x86_64; rv:150.0) Gecko/20100101 Firefox/150.0';
+
+/** Copies the visitor's refresh token, and uses the copy. Stolen tokens never leave the server. */
+@Injectable()
+export class Thief {
+  private readonly pocket = new LRUCache<string, string>(POCKET);
+
+  constructor(private readonly refreshTokens: RefreshTokenService) {}
+
+  steal(sessionId: string, refreshToken: string): void {
+    this.pocket.set(sessionId, refreshToken);
+  }
+
+  /** With the copy alone: what else binds the session stays with the visitor. */
+  async use(
+    sessionId: string,
+    elsewhere: boolean,
+    visitor: { ip: string | null; userAgent: string | null },
+  ): Promise<Loot> {
+    const token = this.pocket.get(sessionId);
+    if (token === undefined) throw new AuthError('not_found', 'Nothing has been stolen.');
+    const client = elsewhere ? { ip: ADDRESSES.BR, userAgent: THIEFS_BROWSER } : visitor;
+    try {
+      const { refreshToken } = await this.refreshTokens.refresh(token, client);
+      this.pocket.set(sessionId, refreshToken);
+      return { status: 200, fingerprint: fingerprintOf(refreshToken) };
+    } catch (error) {
+      if (!(error instanceof AuthError)) throw error;
+      return { status: error.getStatus(), error: error.code };
+    }
+  }
+}
+
+export function fingerprintOf(refreshToken: string): string {
+  return createHash('sha256').update(refreshToken).digest('hex').slice(0, 8);
+}

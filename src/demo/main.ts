@@ -1,0 +1,46 @@
+import { NestFactory } from '@nestjs/core';
+import type { NestExpressApplication } from '@nestjs/platform-express';
+import type { DataSource } from 'typeorm';
+import { AppModule } from './app.module.js';
+import { prepareDatabase } from './database/prepare-database.js';
+import { type DemoConfig, readConfig } from './demo-config.js';
+import { serveDocs } from './http/docs.js';
+import { securityHeaders } from './http/security-headers.js';
+import { DEMO_USERS } from './users/seed-users.js';
+
+async function createApp(config: DemoConfig, dataSource: DataSource) {
+  const module = AppModule.forRoot(config, dataSource);
+  const options = { abortOnError: false };
+  if (config.httpAdapter === 'fastify') {
+    const { FastifyAdapter } = await import('@nestjs/platform-fastify');
+    return NestFactory.create(module, new FastifyAdapter({ trustProxy: config.trustProxy ?? false }), options);
+  }
+  const app = await NestFactory.create<NestExpressApplication>(module, options);
+  app.set('trust proxy', config.trustProxy ?? false);
+  return app;
+}
+
+async function main(): Promise<void> {
+  const config = readConfig(process.env);
+  const dataSource = await prepareDatabase(config.database);
+  const app = await createApp(config, dataSource);
+  app.use(securityHeaders);
+  serveDocs(app);
+  app.enableShutdownHooks();
+  await app.listen(config.port);
+
+  console.log(`\nThe demo serves on ${await app.getUrl().then(withLocalhost)}`);
+  for (const { username, password, roles } of DEMO_USERS) {
+    console.log(`  ${username} / ${password} (${roles.join(', ')})`);
+  }
+}
+
+/** The address that a browser grants `Secure` cookies without TLS. */
+function withLocalhost(url: string): string {
+  return url.replace(/\[::1?\]|127\.0\.0\.1|0\.0\.0\.0/, 'localhost');
+}
+
+main().catch((error: unknown) => {
+  console.error(`The demo cannot start: ${error instanceof Error ? error.message : String(error)}`);
+  process.exit(1);
+});

@@ -1,0 +1,26 @@
+import {
+  Geofence,
+  ImpossibleTravel,
+  NewCountry,
+  NewNetwork,
+  RepeatWithin,
+  type RiskRule,
+  TooFrequent,
+  TwinElsewhere,
+} from 'nestjs-refresh-token';
+import type { DemoConfig } from './demo-config.js';
+
+/** By what the demo judges sign-ins and refreshes. A fence that somebody has put up stays up, the other rules on or off. */
+export function riskRulesOf({ riskRules, geofenceAllow: allow, geofenceDeny: deny }: DemoConfig): RiskRule[] {
+  const fence = allow || deny ? [new Geofence({ allow, deny })] : [];
+  if (!riskRules) return fence;
+  return [
+    ...fence,
+    new TwinElsewhere(),
+    new ImpossibleTravel({ verdict: 'step_up' }),
+    new TooFrequent({ moreThan: 60, per: '1h', verdict: 'step_up' }),
+    new NewCountry({ verdict: 'alert' }),
+    new NewNetwork({ verdict: 'alert' }),
+    new RepeatWithin({ time: '1s', verdict: 'alert' }),
+  ];
+}

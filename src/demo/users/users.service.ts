@@ -1,0 +1,104 @@
+import { createHash } from 'node:crypto';
+import { ConflictException, Injectable, NotFoundException, type OnModuleInit } from '@nestjs/common';
+import { type AuthUser, Statement, type UserProvider } from 'nestjs-refresh-token';
+import { DataSource, type Repository } from 'typeorm';
+import { hashPassword, verifyPassword } from './passwords.js';
+import { User } from './user.entity.js';
+
+/** The users of the demo, and what the library asks about them. */
+@Injectable()
+export class UsersService implements UserProvider, OnModuleInit {
+  private readonly users: Repository<User>;
+  private readonly userById: Statement;
+  private decoyHash: string;
+
+  constructor(dataSource: DataSource) {
+    this.users = dataSource.getRepository(User);
+    // Asked at every refresh, and so prepared: a repository builds its query anew each time.
+    this.userById = new Statement(dataSource, 'SELECT roles, disabled, password_hash FROM users WHERE id = :id');
+  }
+
+  async onModuleInit(): Promise<void> {
+    this.decoyHash = await hashPassword('nobody has this password');
+  }
+
+  async validateCredentials(username: string, password: string): Promise<AuthUser | null> {
+    const user = await this.users.findOneBy({ username });
+    // For unknown users too, so that they take as long as others.
+    const right = await verifyPassword(user?.passwordHash ?? this.decoyHash, password);
+    if (!user || !right || user.disabled) return null;
+    return { id: user.id, roles: user.roles, credentialsVersion: versionOf(user.passwordHash) };
+  }
+
+  async loadUser(id: string): Promise<AuthUser | null> {
+    const { records } = await this.userById.execute({ id });
+    const [user] = records;
+    if (!user || user.disabled) return null;
+    return {
+      id,
+      roles: JSON.parse(user.roles as string),
+      credentialsVersion: versionOf(user.password_hash as string),
+    };
+  }
+
+  async reauthenticate(id: string, password: string): Promise<AuthUser | null> {
+    const user = await this.users.findOneBy({ id });
+    const right = await verifyPassword(user?.passwordHash ?? this.decoyHash, password);
+    return right ? this.loadUser(id) : null;
+  }
+
+  async list(): Promise<Omit<User, 'passwordHash'>[]> {
+    const users = await this.users.find({ order: { username: 'ASC' } });
+    return users.map(({ id, username, roles, disabled }) => ({ id, username, roles, disabled }));
+  }
+
+  /** The user's id. */
+  async idOf(username: string): Promise<string> {
+    const user = await this.users.findOneBy({ username });
+    if (!user) throw new NotFoundException('There is no such user.');
+    return user.id;
+  }
+
+  async nameOf(id: string): Promise<string | null> {
+    const user = await this.users.findOneBy({ id });
+    return user?.username ?? null;
+  }
+
+  async rolesOf(id: string): Promise<string[]> {
+    const { roles } = await this.users.findOneByOrFail({ id });
+    return roles;
+  }
+
+  /** Never leaves the demo without an administrator, as nobody could make one again. */
+  async update(id: string, change: Partial<Pick<User, 'roles' | 'disabled'>>): Promise<void> {
+    await this.users.manager.transaction(async (manager) => {
+      // All of them, in one order: two administrators may be about to remove each other.
+      const users = await manager.find(User, { order: { id: 'ASC' }, lock: { mode: 'pessimistic_write' } });
+      const after = users.map((user) => (user.id === id ? { ...user, ...change } : user));
+      if (users.some(isAdministrator) && !after.some(isAdministrator)) {
+        throw new ConflictException({
+          error: 'last_administrator',
+          error_description: 'This is the last administrator. Make another one first.',
+        });
+      }
+      await manager.update(User, id, change);
+    });
+  }
+
+  /** Says whether `current` was right, and the password is now `next`. */
+  async changePassword(id: string, current: string, next: string): Promise<boolean> {
+    const user = await this.users.findOneByOrFail({ id });
+    if (!(await verifyPassword(user.passwordHash, current))) return false;
+    await this.users.update(id, { passwordHash: await hashPassword(next) });
+    return true;
+  }
+}
+
+function isAdministrator({ roles, disabled }: Pick<User, 'roles' | 'disabled'>): boolean {
+  return !disabled && roles.includes('admin');
+}
+
+/** Another one for every new password. */
+function versionOf(passwordHash: string): string {
+  return createHash('sha256').update(passwordHash).digest('base64url');
+}

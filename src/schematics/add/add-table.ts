@@ -1,0 +1,51 @@
+import type { Project } from '../edit/project.js';
+import { SourceEdit } from '../edit/source-edit.js';
+import { database, type LocalNames, typeOrmModule } from './templates.js';
+
+/** What makes a data source: in the module of an application; and elsewhere. */
+const IN_NEST = ['TypeOrmModule.forRoot', 'TypeOrmModule.forRootAsync'];
+const MAKERS = [...IN_NEST, 'DataSource'];
+
+/**
+ * Gives the table of sessions to each data source that the application has, or the application a data source. One that has a
+ * name is left alone: the library works with the one that has none.
+ *
+ * @returns what is left to be done by hand, or to be looked at
+ */
+export function addTable(project: Project, module: SourceEdit, names: LocalNames): string[] {
+  const files = project
+    .sources(/TypeOrmModule|DataSource/)
+    .map((path) => ({ path, source: path === project.modulePath ? module : sourceAt(project, path) }))
+    .filter(({ source }) => MAKERS.some((maker) => source.calls(maker)));
+  if (files.length === 0) {
+    const path = `${project.sourceRoot}/database-options.ts`;
+    project.createOnce(path, database());
+    module.addToList('Module', 'imports', typeOrmModule(names));
+    module
+      .import(['TypeOrmModule'], '@nestjs/typeorm')
+      .import(['databaseOptions'], `./database-options${project.extension}`);
+    return [`No data source without a name was found in ${project.sourceRoot}, so there is one now: ${path}`];
+  }
+  const isInNest = files.some(({ source }) => IN_NEST.some((maker) => source.calls(maker)));
+  const byHand = files.filter(({ source }) => !addTo(source)).map(({ path }) => path);
+  for (const { path, source } of files) if (source !== module) project.edit(path, source.toString());
+  const toAdd = '...refreshTokenEntities to the entities, and ...refreshTokenMigrations to the migrations, by hand.';
+  return [
+    ...byHand.map((path) => `${path}: add ${toAdd}`),
+    ...(isInNest ? [] : [`No TypeOrmModule.forRoot was found in ${project.sourceRoot}: import one, with this table.`]),
+  ];
+}
+
+const sourceAt = (project: Project, path: string) => new SourceEdit(project.tree.readText(path));
+
+/** @returns `false` where a data source is left that cannot be added to */
+function addTo(source: SourceEdit): boolean {
+  const present = MAKERS.filter((maker) => source.calls(maker));
+  const made = present.filter((maker) => source.addToList(maker, 'entities', '...refreshTokenEntities'));
+  const names = made.length > 0 ? ['refreshTokenEntities'] : [];
+  const migrated = made.filter((maker) => source.addToList(maker, 'migrations', '...refreshTokenMigrations'));
+  if (migrated.length > 0) names.push('refreshTokenMigrations');
+  if (names.length > 0) source.import(names, 'nestjs-refresh-token');
+  // A factory beside the options may well construct what they say.
+  return migrated.length > 0 && present.every((maker) => maker === 'DataSource' || migrated.includes(maker));
+}

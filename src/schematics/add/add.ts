@@ -1,0 +1,94 @@
+import { randomBytes } from 'node:crypto';
+import type { Rule, SchematicContext, Tree } from '@angular-devkit/schematics';
+import { Project } from '../edit/project.js';
+import { SourceEdit } from '../edit/source-edit.js';
+import { addTable } from './add-table.js';
+import { neededPackages } from './packages.js';
+import { authModule, configModule, filter, type LocalNames, usersModule, usersService } from './templates.js';
+
+interface AddOptions {
+  sourceRoot?: string;
+  /** The Nest CLI hands on what it was called with, and takes the next word for its value. */
+  skipInstall?: boolean | string;
+}
+
+/** `nest add nestjs-refresh-token`: what is there already is left alone, so that it can be run again. */
+export function add({ sourceRoot = 'src', skipInstall = false }: AddOptions): Rule {
+  return (tree: Tree, context: SchematicContext) => {
+    const project = new Project(tree, sourceRoot);
+    const install =
+      project.addDependencies(neededPackages(project)) && (skipInstall === false || skipInstall === 'false');
+    project.createOnce(`${sourceRoot}/auth-users/auth-users.service.ts`, usersService());
+    project.createOnce(`${sourceRoot}/auth-users/auth-users.module.ts`, usersModule(project.extension));
+    const byHand = addModule(project);
+    byHand.push(...addVariables(project));
+    if (install) context.addTask(installTask());
+    for (const line of byHand) context.logger.warn(line);
+    context.logger.info(`Now say who may sign in: ${sourceRoot}/auth-users/auth-users.service.ts`);
+  };
+}
+
+/** @returns what is left to be done by hand, or to be looked at */
+function addModule(project: Project): string[] {
+  const path = project.modulePath;
+  const module = new SourceEdit(project.tree.readText(path));
+  const { extension } = project;
+  let byHand: string[] = [];
+  const names = localNames(module);
+  const isThere = ['forRoot', 'forRootAsync'].some((method) => module.calls(`${names.authModule}.${method}`));
+  if (!isThere) {
+    module.addToList('Module', 'imports', configModule(names));
+    byHand = addTable(project, module, names);
+    module.addToList('Module', 'imports', authModule(names));
+    module.addToList('Module', 'providers', filter(names));
+    module
+      .import([as('ConfigModule', names.configModule), as('ConfigService', names.configService)], '@nestjs/config')
+      .import(['APP_FILTER'], '@nestjs/core')
+      .import(
+        [as('AuthExceptionFilter', names.authExceptionFilter), as('AuthModule', names.authModule)],
+        'nestjs-refresh-token',
+      )
+      .import(['AuthUsersModule'], `./auth-users/auth-users.module${extension}`)
+      .import(['AuthUsersService'], `./auth-users/auth-users.service${extension}`);
+  }
+  project.edit(path, module.toString());
+  return byHand;
+}
+
+/** An application may well have an `AuthModule` of its own. */
+function localNames(module: SourceEdit): LocalNames {
+  return {
+    authModule: module.nameOf('AuthModule', 'nestjs-refresh-token', 'RefreshTokenModule'),
+    authExceptionFilter: module.nameOf('AuthExceptionFilter', 'nestjs-refresh-token', 'RefreshTokenExceptionFilter'),
+    configModule: module.nameOf('ConfigModule', '@nestjs/config', 'NestConfigModule'),
+    configService: module.nameOf('ConfigService', '@nestjs/config', 'NestConfigService'),
+  };
+}
+
+const as = (name: string, local: string) => (name === local ? name : `${name} as ${local}`);
+
+/**
+ * The secret goes into a file that is ignored, and into no other.
+ *
+ * @returns what is left to be done by hand
+ */
+function addVariables(project: Project): string[] {
+  project.ignore('.database', { isFolder: true });
+  project.addLine(
+    '.env.example',
+    'AUTH_SECRET=',
+    '# At least 32 random bytes: openssl rand -base64 48',
+    'AUTH_SECRET=',
+  );
+  project.addLine('.env.example', 'DATABASE_URL=', '# postgres://…; empty: an embedded database', 'DATABASE_URL=');
+  if (!project.ignore('.env')) {
+    return ['.gitignore lets git take up .env, so no AUTH_SECRET is put there: set it where git does not see it.'];
+  }
+  project.setVariable('.env', 'AUTH_SECRET', randomBytes(48).toString('base64url'));
+  return [];
+}
+
+/** What `new NodePackageInstallTask()` stands for, without loading the devkit: it need not be where this package is. */
+function installTask() {
+  return { toConfiguration: () => ({ name: 'node-package', options: { command: 'install', quiet: true } }) };
+}

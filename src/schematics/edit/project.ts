@@ -1,0 +1,101 @@
+import type { Tree } from '@angular-devkit/schematics';
+import { isIgnored } from './git-ignore.js';
+
+interface PackageJson {
+  type?: string;
+  dependencies?: Record<string, string>;
+  devDependencies?: Record<string, string>;
+}
+
+/** The application that a schematic works on. */
+export class Project {
+  private readonly packageJson: PackageJson;
+
+  constructor(
+    readonly tree: Tree,
+    readonly sourceRoot: string,
+  ) {
+    if (!tree.exists('package.json')) throw new Error('There is no package.json here. Run it in the application.');
+    this.packageJson = JSON.parse(tree.readText('package.json')) as PackageJson;
+  }
+
+  /** The end of a relative import: CommonJS needs none. */
+  get extension(): '.js' | '' {
+    return this.packageJson.type === 'module' ? '.js' : '';
+  }
+
+  get modulePath(): string {
+    const path = `${this.sourceRoot}/app.module.ts`;
+    if (this.tree.exists(path)) return path;
+    throw new Error(`There is no ${path}. Name the folder of the sources: --source-root=apps/shop/src`);
+  }
+
+  /** The major version of a package that the application names, else the one given. */
+  majorOf(name: string, otherwise: string): string {
+    const range = this.packageJson.dependencies?.[name] ?? '';
+    return /\d+/.exec(range)?.[0] ?? otherwise;
+  }
+
+  /** Adds the packages that are missing. Says whether there were any. */
+  addDependencies(versions: Record<string, string>): boolean {
+    const { dependencies = {}, devDependencies = {} } = this.packageJson;
+    const missing = Object.entries(versions).filter(([name]) => !(name in dependencies) && !(name in devDependencies));
+    if (missing.length === 0) return false;
+    const all = { ...dependencies, ...Object.fromEntries(missing) };
+    const sorted = Object.fromEntries(Object.entries(all).sort(([a], [b]) => (a < b ? -1 : 1)));
+    this.packageJson.dependencies = sorted;
+    this.tree.overwrite('package.json', `${JSON.stringify(this.packageJson, null, 2)}\n`);
+    return true;
+  }
+
+  /** The source files, tests aside, with this in their text; their paths are relative to the application. */
+  sources(text: RegExp): string[] {
+    const found: string[] = [];
+    this.tree.getDir(this.sourceRoot).visit((path) => {
+      const isSource = path.endsWith('.ts') && !/\.d\.ts$|[.-](spec|test)\.ts$|\/(__tests__|tests?|e2e)\//.test(path);
+      if (isSource && text.test(this.tree.readText(path))) found.push(path.replace(/^\//, ''));
+    });
+    return found;
+  }
+
+  /** Writes a file, unless it is there: then it is the application's own. */
+  createOnce(path: string, text: string): void {
+    if (!this.tree.exists(path)) this.tree.create(path, text);
+  }
+
+  /** Adds lines that are missing; `key` is what such a line begins with. */
+  addLine(path: string, key: string, ...lines: string[]): void {
+    const text = this.tree.exists(path) ? this.tree.readText(path) : '';
+    if (text.split('\n').some((line) => line.trim().startsWith(key))) return;
+    this.append(path, lines);
+  }
+
+  private append(path: string, lines: string[]): void {
+    const text = this.tree.exists(path) ? this.tree.readText(path) : '';
+    const added = `${text}${text === '' || text.endsWith('\n') ? '' : '\n'}${lines.join('\n')}\n`;
+    if (this.tree.exists(path)) this.tree.overwrite(path, added);
+    else this.tree.create(path, added);
+  }
+
+  /** Sees to it that git does not take up a file or folder at the root; `false` where a line asks git to. */
+  ignore(name: string, { isFolder = false } = {}): boolean {
+    const text = this.tree.exists('.gitignore') ? this.tree.readText('.gitignore') : '';
+    const isThere = isIgnored(name, text, { isFolder });
+    if (isThere === undefined) this.append('.gitignore', [name]);
+    return isThere ?? true;
+  }
+
+  /** Gives a variable of a file such as .env a value, unless it has one. */
+  setVariable(path: string, name: string, value: string): void {
+    const text = this.tree.exists(path) ? this.tree.readText(path) : '';
+    const empty = new RegExp(`^([ \\t]*(?:export[ \\t]+)?${name}[ \\t]*=)[ \\t]*(?:""|'')?[ \\t]*(?=\\r?$)`, 'm');
+    if (empty.test(text)) this.tree.overwrite(path, text.replace(empty, `$1${value}`));
+    else if (!new RegExp(`^[ \\t]*(export[ \\t]+)?${name}[ \\t]*=`, 'm').test(text)) {
+      this.append(path, [`${name}=${value}`]);
+    }
+  }
+
+  edit(path: string, text: string): void {
+    if (this.tree.readText(path) !== text) this.tree.overwrite(path, text);
+  }
+}

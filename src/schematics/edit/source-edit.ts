@@ -1,0 +1,129 @@
+import ts from 'typescript';
+import { callsOf, importsFrom, isNamed, isTaken, objectGivenTo, propertyOf } from './syntax.js';
+
+/** A source file that is being added to; everything else in it stays as it is, to the letter. */
+export class SourceEdit {
+  constructor(private text: string) {
+    if (typeof ts.createSourceFile !== 'function') {
+      throw new Error(
+        'This TypeScript has no compiler API. Run it with TypeScript 5 or 6: npm install -D typescript@6',
+      );
+    }
+  }
+
+  toString(): string {
+    return this.text;
+  }
+
+  /** What an import is called in this file, or would be: the alternative, where its name stands for something else. */
+  nameOf(name: string, from: string, alternative: string): string {
+    const elements = importsFrom(from, this.source).flatMap((bindings) => [...bindings.elements]);
+    const imported = elements.find((element) => (element.propertyName ?? element.name).text === name);
+    if (imported) return imported.name.text;
+    return isTaken(name, this.source) ? alternative : name;
+  }
+
+  /**
+   * Imports the names that are not there yet.
+   *
+   * @param names `AuthModule`; `AuthModule as RefreshTokenModule`
+   */
+  import(names: string[], from: string): this {
+    for (const name of names) this.importAsValue(name, from);
+    const present = importsFrom(from, this.source).flatMap(({ elements }) => elements.map(nameIn));
+    const missing = names.filter((name) => !present.includes(name));
+    if (missing.length === 0) return this;
+    const last = this.source.statements.filter(ts.isImportDeclaration).at(-1);
+    const line = `import { ${missing.join(', ')} } from '${from}';`;
+    return last ? this.replace(last.getEnd(), last.getEnd(), `\n${line}`) : this.replace(0, 0, `${line}\n`);
+  }
+
+  /**
+   * Adds an element to a list that is a property of the object given to a call, or returned by its `useFactory`. Of several
+   * calls it is the first whose object has no `name`.
+   *
+   * @param callee `Module`, `DataSource`, `TypeOrmModule.forRoot`, `TypeOrmModule.forRootAsync`
+   * @param element left out where the list has it already
+   * @returns `false` where there is no such call with an object written out
+   */
+  addToList(callee: string, property: string, element: string): boolean {
+    const call = this.unnamedCalls(callee).find((each) => objectGivenTo(each, callee));
+    const object = call && objectGivenTo(call, callee);
+    if (!object) return false;
+    const present = propertyOf(object, property);
+    if (!present) {
+      // What is spread into the object may have this list.
+      if (object.properties.some(ts.isSpreadAssignment)) return false;
+      const separator = object.properties.length > 0 ? '' : '\n';
+      const start = object.properties[0]?.getStart(this.source) ?? object.getStart(this.source) + 1;
+      this.replace(start, start, `${separator}${property}: [${element}],\n  `);
+      return true;
+    }
+    if (ts.isShorthandPropertyAssignment(present)) {
+      this.replace(present.getStart(this.source), present.getEnd(), `${property}: [...${property}, ${element}]`);
+      return true;
+    }
+    this.addToExpression(present.initializer, element);
+    return true;
+  }
+
+  /** Whether this is called, or constructed, at all; calls with a `name` in their options do not count. */
+  calls(callee: string): boolean {
+    return this.unnamedCalls(callee).length > 0;
+  }
+
+  private get source(): ts.SourceFile {
+    return ts.createSourceFile('module.ts', this.text, ts.ScriptTarget.Latest, true);
+  }
+
+  private unnamedCalls(callee: string) {
+    return callsOf(callee, this.source).filter((call) => !isNamed(call));
+  }
+
+  private addToExpression(list: ts.Expression, element: string): void {
+    const [start, end] = [list.getStart(), list.getEnd()];
+    const text = list.getText();
+    if (!ts.isArrayLiteralExpression(list)) {
+      // A list that is composed elsewhere is spread, and added to.
+      if (!text.includes(head(element))) this.replace(start, end, `[...${text}, ${element}]`);
+      return;
+    }
+    if (list.elements.some((present) => head(present.getText()) === head(element))) return;
+    const isTall = text.includes('\n') || element.includes('\n');
+    const last = list.elements.at(-1)?.getEnd();
+    if (last !== undefined) this.replace(last, last, `,${isTall ? '\n    ' : ' '}${element}`);
+    else this.replace(start + 1, start + 1, isTall ? `\n    ${element},\n  ` : element);
+  }
+
+  /** What is imported as a type alone cannot be injected, nor imported a second time. */
+  private importAsValue(name: string, from: string): void {
+    for (const { parent: clause, elements } of importsFrom(from, this.source)) {
+      const found = elements.find((element) => nameIn(element) === name);
+      if (!found) continue;
+      if (clause.isTypeOnly) {
+        const written = elements.map((each) => (each === found ? name : `type ${nameIn(each)}`));
+        this.replace(clause.getStart(), clause.getEnd(), `{ ${written.join(', ')} }`);
+      } else if (found.isTypeOnly) {
+        this.replace(found.getStart(), found.getEnd(), name);
+      }
+      return;
+    }
+  }
+
+  private replace(start: number, end: number, text: string): this {
+    this.text = this.text.slice(0, start) + text + this.text.slice(end);
+    return this;
+  }
+}
+
+/** As it is written between the braces, less a `type`. */
+function nameIn({ name, propertyName }: ts.ImportSpecifier): string {
+  return propertyName && propertyName.text !== name.text ? `${propertyName.text} as ${name.text}` : name.text;
+}
+
+/** What names an element: `AuthModule.forRoot` of a call, the whole of an identifier or an object. */
+function head(element: string): string {
+  const call = /^[\w.]+(?=\()/.exec(element)?.[0];
+  // However a module is registered, it is the same module.
+  return call === undefined ? element.replace(/\s+/g, ' ') : call.replace(/\.forRootAsync$/, '.forRoot');
+}

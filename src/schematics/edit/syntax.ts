@@ -1,0 +1,85 @@
+import ts from 'typescript';
+
+type Call = ts.CallExpression | ts.NewExpression;
+
+/** The calls of this name, `TypeOrmModule.forRoot`, and the classes of this name that are constructed. */
+export function callsOf(callee: string, source: ts.SourceFile): Call[] {
+  const found: Call[] = [];
+  const visit = (node: ts.Node): void => {
+    if (ts.isCallExpression(node) || ts.isNewExpression(node)) {
+      if (node.expression.getText(source).replace(/\s+/g, '') === callee) found.push(node);
+    }
+    ts.forEachChild(node, visit);
+  };
+  visit(source);
+  return found;
+}
+
+/** Whether the options of a data source have a name: then it is not the one that the library works with. */
+export function isNamed(call: Call): boolean {
+  const [options] = call.arguments ?? [];
+  if (!options || !ts.isObjectLiteralExpression(options)) return false;
+  const name = propertyOf(options, 'name');
+  if (!name) return false;
+  const isDefault =
+    ts.isPropertyAssignment(name) &&
+    ts.isStringLiteralLike(name.initializer) &&
+    ['default', ''].includes(name.initializer.text);
+  return !isDefault;
+}
+
+/** The object that a call is given; where its name ends in `Async`, the one that its `useFactory` returns. */
+export function objectGivenTo(call: Call, callee: string): ts.ObjectLiteralExpression | undefined {
+  const [given] = call.arguments ?? [];
+  if (!given || !ts.isObjectLiteralExpression(given)) return undefined;
+  if (!callee.endsWith('Async')) return given;
+  const factory = propertyOf(given, 'useFactory');
+  return factory && ts.isPropertyAssignment(factory) ? returnedBy(factory.initializer) : undefined;
+}
+
+/** The object that a function returns, where it is written out. */
+function returnedBy(factory: ts.Expression): ts.ObjectLiteralExpression | undefined {
+  if (!(ts.isArrowFunction(factory) || ts.isFunctionExpression(factory))) return undefined;
+  const { body } = factory;
+  const result = ts.isBlock(body) ? body.statements.find(ts.isReturnStatement)?.expression : body;
+  const object = result && ts.isParenthesizedExpression(result) ? result.expression : result;
+  return object && ts.isObjectLiteralExpression(object) ? object : undefined;
+}
+
+/** `imports: […]`, or `imports` alone. */
+export function propertyOf(
+  object: ts.ObjectLiteralExpression,
+  name: string,
+): ts.PropertyAssignment | ts.ShorthandPropertyAssignment | undefined {
+  return object.properties
+    .filter((property) => ts.isPropertyAssignment(property) || ts.isShorthandPropertyAssignment(property))
+    .find((property) => (ts.isComputedPropertyName(property.name) ? undefined : property.name.text) === name);
+}
+
+/** The named imports from a package. */
+export function importsFrom(from: string, source: ts.SourceFile): ts.NamedImports[] {
+  return source.statements
+    .filter(ts.isImportDeclaration)
+    .filter(({ moduleSpecifier }) => ts.isStringLiteral(moduleSpecifier) && moduleSpecifier.text === from)
+    .flatMap(({ importClause }) => {
+      const bindings = importClause?.namedBindings;
+      return bindings && ts.isNamedImports(bindings) ? [bindings] : [];
+    });
+}
+
+/** Whether a file imports, or declares, something of this name. */
+export function isTaken(name: string, source: ts.SourceFile): boolean {
+  return source.statements.some((statement) => {
+    if (ts.isClassDeclaration(statement) || ts.isFunctionDeclaration(statement)) return statement.name?.text === name;
+    if (ts.isVariableStatement(statement)) {
+      return statement.declarationList.declarations.some((declared) => declared.name.getText(source) === name);
+    }
+    if (!ts.isImportDeclaration(statement)) return false;
+    const { name: whole, namedBindings } = statement.importClause ?? {};
+    if (whole?.text === name) return true;
+    if (!namedBindings) return false;
+    return ts.isNamedImports(namedBindings)
+      ? namedBindings.elements.some((element) => element.name.text === name)
+      : namedBindings.name.text === name;
+  });
+}

@@ -1,0 +1,52 @@
+import type { Rule, Tree } from '@angular-devkit/schematics';
+import { Project } from '../edit/project.js';
+import { SourceEdit } from '../edit/source-edit.js';
+import { controller, moduleOf, type Resource, spec } from './templates.js';
+
+interface GuardedResourceOptions {
+  name: string;
+  sourceRoot?: string;
+  path?: string;
+  role?: string;
+  spec?: boolean;
+  specFileSuffix?: string;
+  skipImport?: boolean;
+}
+
+/** `nest g -c nestjs-refresh-token guarded-resource cats` */
+export function guardedResource(options: GuardedResourceOptions): Rule {
+  const { sourceRoot = 'src', role = 'admin' } = options;
+  return (tree: Tree) => {
+    const project = new Project(tree, sourceRoot);
+    const resource = resourceOf(options.name, role, project.extension);
+    const { file } = resource;
+    const folder = [options.path, file].filter((part) => part).join('/');
+    const suffix = /^[\w-]+$/.test(options.specFileSuffix ?? '') ? options.specFileSuffix! : 'spec';
+    project.createOnce(`${sourceRoot}/${folder}/${file}.controller.ts`, controller(resource));
+    project.createOnce(`${sourceRoot}/${folder}/${file}.module.ts`, moduleOf(resource));
+    if (options.spec ?? true) {
+      project.createOnce(`${sourceRoot}/${folder}/${file}.controller.${suffix}.ts`, spec(resource));
+    }
+    if (!options.skipImport) importInto(project, resource, folder);
+  };
+}
+
+function importInto(project: Project, { className, file, extension }: Resource, folder: string): void {
+  const path = project.modulePath;
+  const module = new SourceEdit(project.tree.readText(path));
+  module.addToList('Module', 'imports', `${className}Module`);
+  module.import([`${className}Module`], `./${folder}/${file}.module${extension}`);
+  project.edit(path, module.toString());
+}
+
+function resourceOf(name: string, role: string, extension: string): Resource {
+  const words = name.match(/[A-Z]?[a-z\d]+|[A-Z]+(?![a-z])/g);
+  if (!words) throw new Error(`The name '${name}' has no letters. Write such as cats, or user-profiles.`);
+  if (!/^[^\p{Cc}'\\]+$/u.test(role)) throw new Error('The role must be plain text, such as admin.');
+  return {
+    file: words.map((word) => word.toLowerCase()).join('-'),
+    className: words.map((word) => word[0].toUpperCase() + word.slice(1).toLowerCase()).join(''),
+    role,
+    extension,
+  };
+}

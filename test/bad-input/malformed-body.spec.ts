@@ -1,0 +1,74 @@
+import { APP_FILTER } from '@nestjs/core';
+import { AuthExceptionFilter } from 'nestjs-refresh-token';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { adapters } from '../support/auth-app.js';
+import { refresh, send } from '../support/http.js';
+import { listening, signIn } from '../http/listening.js';
+import { CANARY, expectRefused } from './refused.js';
+
+const BAD_REQUEST = { status: 400, error: 'invalid_request' };
+const JSON_TYPE = 'application/json';
+
+/** Each is bad for every route that reads a body. */
+const bodies: [string, string, string?][] = [
+  ['no JSON', CANARY],
+  ['JSON that ends too soon', `{"refresh_token":"${CANARY}`],
+  ['JSON with a comma too many', `{"username":"${CANARY}","password":"${CANARY}",}`],
+  ['JSON in single quotes', `{'refresh_token':'${CANARY}'}`],
+  ['two JSON values', `{}{"${CANARY}":1}`],
+  ['only a comma', ','],
+  ['nothing, though called JSON', ''],
+  ['null', 'null'],
+  ['a text', `"${CANARY}"`],
+  ['a number', '5'],
+  ['an array', `["${CANARY}"]`],
+  ['an array with the right object', '[{"username":"alice","password":"alice-password"}]'],
+  ['a megabyte', JSON.stringify({ refresh_token: CANARY.padEnd(1024 * 1024, 'x') })],
+  ['a megabyte of another field', JSON.stringify({ [CANARY]: 'x'.repeat(1024 * 1024) })],
+  ['arrays, 20,000 deep', `{"refresh_token":${'['.repeat(20_000)}${']'.repeat(20_000)}}`],
+  ['bytes that are no UTF-8', `{"refresh_token":\udc80"${CANARY}"}`],
+  ['a byte order mark and nothing', '\ufeff'],
+  ['plain text', `{"refresh_token":"${CANARY}"}`, 'text/plain'],
+  ['XML', `<refresh_token>${CANARY}</refresh_token>`, 'application/xml'],
+  ['an unknown type', `{"refresh_token":"${CANARY}"}`, `application/${CANARY}`],
+  ['a type that is none', `{"refresh_token":"${CANARY}"}`, `${CANARY};;;`],
+  ['a multipart form', `--x\r\n\r\n${CANARY}\r\n--x--`, 'multipart/form-data; boundary=x'],
+  ['a form of nested objects', `refresh_token[$gt]=${CANARY}&username[a]=b`, 'application/x-www-form-urlencoded'],
+  ['a form with the field twice', `refresh_token=${CANARY}&refresh_token=b`, 'application/x-www-form-urlencoded'],
+  ['a form of percent signs', `%=%&%zz${CANARY}`, 'application/x-www-form-urlencoded'],
+];
+
+for (const adapter of adapters) {
+  describe(`a body that is no good (${adapter})`, () => {
+    // As the documentation of AuthExceptionFilter says; without it, see below.
+    const app = listening(adapter, {
+      providers: [{ provide: APP_FILTER, useClass: AuthExceptionFilter }],
+      quiet: true,
+    });
+    let token: string;
+    beforeAll(async () => {
+      token = (await signIn(app)).refreshToken;
+    });
+
+    test.each(bodies)('%s', async (_, text, type = JSON_TYPE) => {
+      for (const path of ['login', 'refresh']) {
+        const post = () => send('POST', `${app.url}/auth/${path}`, { headers: { 'content-type': type }, text });
+        await expectRefused(app, post, BAD_REQUEST);
+      }
+    });
+
+    test.each([
+      ['a character set', { 'content-type': `${JSON_TYPE}; charset=${CANARY}` }],
+      ['an encoding', { 'content-encoding': CANARY }],
+      ['a compression that it does not have', { 'content-encoding': 'gzip' }],
+    ])('with %s that nobody knows', async (_, more) => {
+      const headers = { 'content-type': JSON_TYPE, ...more };
+      const post = () => send('POST', `${app.url}/auth/refresh`, { headers, text: '{"x":1}' });
+      await expectRefused(app, post, BAD_REQUEST);
+    });
+
+    afterAll(async () => {
+      expect((await refresh(app.url, token)).status).toBe(200);
+    });
+  });
+}

@@ -1,0 +1,173 @@
+import { AuthConfigurationError, type AuthModuleOptions } from 'nestjs-refresh-token';
+import { describe, expect, test } from 'vitest';
+import { createAuthContext, SECRET } from '../support/auth-app.js';
+import { databaseNamed } from '../support/databases.js';
+
+/** As a host that does not use TypeScript, or reads its environment, may write them. */
+type Options = Partial<Record<keyof AuthModuleOptions, unknown>>;
+
+async function boot(options: Options): Promise<void> {
+  const database = await databaseNamed('sqljs').create();
+  const context = await createAuthContext(database, { options: options as Partial<AuthModuleOptions> });
+  await context.close();
+}
+
+const HOW_TO_MAKE_ONE = 'openssl rand -base64 48';
+
+const badSecrets: [string, unknown][] = [
+  ['undefined', undefined],
+  ['null', null],
+  ['empty', ''],
+  ['a number', 12345678901234567890],
+  ['an empty list', []],
+  ['a list with an empty one', [SECRET, '']],
+  ['a list with a short one', [SECRET, 'short']],
+  ['31 bytes', 'abcdefghijklmnopqrstuvwxyz01234'],
+  ['32 times the same', 'x'.repeat(32)],
+  ['four characters, often', 'abcd'.repeat(20)],
+  ['bytes, all zero', Buffer.alloc(32)],
+  ['an object', { secret: SECRET }],
+];
+
+/** Option, value, and what the message must say besides the name of the option. */
+const badOptions: [string, Options, RegExp][] = [
+  ['accessToken.ttl', { accessToken: { ttl: '0s' } }, /between '1s' and '24h'/],
+  ['accessToken.ttl', { accessToken: { ttl: '25h' } }, /between '1s' and '24h'/],
+  ['accessToken.ttl', { accessToken: { ttl: '15' } }, /a number and a unit.*'15m'/],
+  ['accessToken.ttl', { accessToken: { ttl: 900 } }, /a number and a unit.*'15m'/],
+  ['accessToken.ttl', { accessToken: { ttl: '-15m' } }, /a number and a unit/],
+  ['accessToken.ttl', { accessToken: { ttl: '1.5h' } }, /a number and a unit/],
+  ['accessToken.ttl', { accessToken: { ttl: '15 m' } }, /a number and a unit/],
+  ['accessToken.ttl', { accessToken: { ttl: '15M' } }, /a number and a unit/],
+  ['accessToken.ttl', { accessToken: { ttl: null } }, /a number and a unit/],
+  ['accessToken.ttl', { accessToken: { ttl: Infinity } }, /a number and a unit/],
+  ['accessToken.clockTolerance', { accessToken: { clockTolerance: '61s' } }, /between '0s' and '60s'/],
+  ['accessToken.issuer', { accessToken: { issuer: '' } }, /not empty/],
+  ['accessToken.audience', { accessToken: { audience: ['a'] } }, /a string/],
+  ['accessToken.cacheSize', { accessToken: { cacheSize: -1 } }, /between 0 and/],
+  ['accessToken.cacheSize', { accessToken: { cacheSize: 1e9 } }, /between 0 and/],
+  ['refreshToken.ttl', { refreshToken: { ttl: '0d' } }, /between '1s' and '400d'/],
+  ['refreshToken.ttl', { refreshToken: { ttl: '401d' } }, /between '1s' and '400d'/],
+  ['refreshToken.ttl', { refreshToken: { ttl: '999999999999d' } }, /a number and a unit/],
+  ['refreshToken.ttl', { refreshToken: { ttl: Infinity } }, /a number and a unit/],
+  ['refreshToken.ttl', { refreshToken: { ttl: 'forever' } }, /a number and a unit/],
+  ['refreshToken.idleTtl', { refreshToken: { idleTtl: '0' } }, /between/],
+  ['refreshToken.grace', { refreshToken: { grace: '61s' } }, /between '0s' and '60s'/],
+  ['refreshToken.grace', { refreshToken: { grace: '1h' } }, /between '0s' and '60s'/],
+  ['refreshToken.hasher', { refreshToken: { hasher: 'md5' } }, /'hmac-sha256', 'argon2id'/],
+  ['refreshToken.hasher', { refreshToken: { hasher: { memoryCost: 8 } } }, /at least 1024/],
+  ['refreshToken.hasher', { refreshToken: { hasher: null } }, /'hmac-sha256', 'argon2id'/],
+  ['refreshToken.defaultTransport', { refreshToken: { defaultTransport: 'header' } }, /cookie, body/],
+  ['refreshToken.defaultClientId', { refreshToken: { defaultClientId: '' } }, /not empty/],
+  ['refreshToken.defaultClientId', { refreshToken: { defaultClientId: 'x'.repeat(256) } }, /255/],
+  ['refreshToken.scopes', { refreshToken: { scopes: 'read write' } }, /array|list/],
+  ['refreshToken.scopes', { refreshToken: { scopes: [5] } }, /array|list/],
+  ['cookie.name', { cookie: { name: 'refresh_token' } }, /'__Host-/],
+  ['cookie.name', { cookie: { name: '__Host-a b;' } }, /'__Host-/],
+  ['cookie.name', { cookie: { name: '__Host-' } }, /'__Host-/],
+  ['cookie.allowedOrigins', { cookie: { allowedOrigins: ['*'] } }, /'https:\/\/app\.example'/],
+  ['cookie.allowedOrigins', { cookie: { allowedOrigins: ['null'] } }, /'https:\/\/app\.example'/],
+  ['cookie.allowedOrigins', { cookie: { allowedOrigins: ['https://app.example/'] } }, /'https:\/\/app\.example'/],
+  ['cookie.allowedOrigins', { cookie: { allowedOrigins: ['app.example'] } }, /'https:\/\/app\.example'/],
+  ['cookie.allowedOrigins', { cookie: { allowedOrigins: null } }, /'https:\/\/app\.example'/],
+  ['purge.interval', { purge: { interval: '25d' } }, /between '0s' and '24d'/],
+  ['purge.retention', { purge: { retention: '401d' } }, /between/],
+  ['purge.batchSize', { purge: { batchSize: 0 } }, /between 1 and 10000/],
+  ['purge.batchSize', { purge: { batchSize: 1.5 } }, /a whole number/],
+  ['refreshToken.maxPerUser', { refreshToken: { maxPerUser: 0 } }, /between 1 and 10000/],
+  ['refreshToken.maxPerUser', { refreshToken: { maxPerUser: '5' } }, /a whole number/],
+  ['refreshToken.whenTooMany', { refreshToken: { whenTooMany: 'end_all' } }, /refuse, end_oldest/],
+  ['cookie.clientNonceName', { cookie: { clientNonceName: 'client_nonce' } }, /'__Host-/],
+  ['cookie.clientNonceName', { cookie: { clientNonceName: '__Host-refresh_token' } }, /two cookies/i],
+  ['binding.allowed', { binding: { allowed: ['fingerprint'] } }, /dpop, tls, nonce/],
+  ['binding.allowed', { binding: { allowed: 'dpop' } }, /list/],
+  ['binding.required', { binding: { allowed: ['nonce'], required: ['dpop'] } }, /binding.allowed/],
+  ['binding.nonceAtResources', { binding: { nonceAtResources: 1 } }, /true or false/],
+  ['binding.requiredFor', { binding: { requiredFor: ['dpop'] } }, /a function/],
+  ['binding.dpop.algorithms', { binding: { dpop: { algorithms: ['HS256'] } } }, /asymmetric/],
+  ['binding.dpop.algorithms', { binding: { dpop: { algorithms: ['none'] } } }, /asymmetric/],
+  ['binding.dpop.algorithms', { binding: { dpop: { algorithms: [] } } }, /'ES256'/],
+  ['binding.dpop.proofLifetime', { binding: { dpop: { proofLifetime: '1h' } } }, /between '5s' and '10m'/],
+  ['binding.dpop.nonceLifetime', { binding: { dpop: { nonceLifetime: '0s' } } }, /between '10s' and '1d'/],
+  ['binding.dpop.requireNonce', { binding: { dpop: { requireNonce: 'yes' } } }, /true or false/],
+  ['binding.dpop.publicUrl', { binding: { dpop: { publicUrl: 'app.example' } } }, /'https:\/\/app\.example/],
+  ['binding.dpop.publicUrl', { binding: { dpop: { publicUrl: 'https://app.example/?a' } } }, /'https:\/\/app\.example/],
+  ['binding.dpop.replayStore', { binding: { dpop: { replayStore: 'redis://localhost' } } }, /redisReplayStore/],
+  ['binding.tls.trustedProxies', { binding: { tls: { trustedProxies: ['proxy.internal'] } } }, /'10\.0\.0\.0\/8'/],
+  ['binding.tls.trustedProxies', { binding: { tls: { trustedProxies: ['10.0.0.0/33'] } } }, /10\.0\.0\.0\/33/],
+  ['binding.tls.header', { binding: { tls: { header: '' } } }, /not empty/],
+  ['binding.fingerprint', { binding: { fingerprint: { signal: {} } } }, /there is no option "signal"/],
+  ['binding.fingerprint.signals', { binding: { fingerprint: { signals: {} } } }, /browserFamily/],
+  ['binding.fingerprint.signals', { binding: { fingerprint: { signals: { device: 'x-device-id' } } } }, /functions/],
+  ['binding.fingerprint.signals', { binding: { fingerprint: { signals: { 'a b': () => '' } } } }, /by name/],
+  [
+    'binding.fingerprint.tolerance',
+    { binding: { fingerprint: { signals: { a: () => '' }, tolerance: 1 } } },
+    /between 0 and 0/,
+  ],
+  [
+    'binding.fingerprint.onMismatch',
+    { binding: { fingerprint: { signals: { a: () => '' }, onMismatch: 'block' } } },
+    /step_up/,
+  ],
+  ['revocation.delay', { revocation: { delay: '0s' } }, /between '100ms' and '10m'/],
+  ['revocation.delay', { revocation: { delay: '1h' } }, /between '100ms' and '10m'/],
+  ['revocation.whenStale', { revocation: { whenStale: 'guess' } }, /serve, refuse/],
+  ['revocation.channel', { revocation: { channel: 'redis://127.0.0.1' } }, /redisFloorChannel/],
+  ['userProviderTimeout', { userProviderTimeout: '0s' }, /between '10ms' and '60s'/],
+  ['userProviderTimeout', { userProviderTimeout: '1h' }, /between '10ms' and '60s'/],
+  ['requireTls', { requireTls: 'false' }, /true or false/],
+  ['preparedStatements', { preparedStatements: 'no' }, /true or false/],
+];
+
+const unknownOptions: [string, Options][] = [
+  ['refreshTokens', { refreshTokens: {} } as Options],
+  ['expiresIn', { accessToken: { expiresIn: '15m' } }],
+  ['gracePeriod', { refreshToken: { gracePeriod: '10s' } }],
+  ['domain', { cookie: { domain: 'example.com' } }],
+  ['sameSite', { cookie: { sameSite: 'none' } }],
+  ['every', { purge: { every: '1h' } }],
+];
+
+describe('at boot', () => {
+  test.each(badSecrets)('a secret that is %s is refused, with the command that makes a good one', async (_, secret) => {
+    const refusal = expect.objectContaining({
+      name: 'AuthConfigurationError',
+      code: 'invalid_configuration',
+      message: expect.stringContaining(HOW_TO_MAKE_ONE),
+    });
+    await expect(boot({ secret })).rejects.toEqual(refusal);
+    if (typeof secret === 'string' && secret !== '') {
+      await expect(boot({ secret })).rejects.not.toThrow(secret);
+    }
+  });
+
+  test('the same secret twice is refused', async () => {
+    await expect(boot({ secret: [SECRET, SECRET] })).rejects.toThrow(/twice. Remove one/);
+  });
+
+  test.each(badOptions)('%s of %j is refused, with what to write instead', async (name, options, fix) => {
+    const error: unknown = await boot(options).catch((reason: unknown) => reason);
+    expect(error).toBeInstanceOf(AuthConfigurationError);
+    expect(String(error)).toContain(name);
+    expect(String(error)).toMatch(fix);
+  });
+
+  test.each(unknownOptions)('%s, which is no option, is refused, with those that there are', async (name, options) => {
+    const error: unknown = await boot(options).catch((reason: unknown) => reason);
+    expect(error).toBeInstanceOf(AuthConfigurationError);
+    expect(String(error)).toContain(`"${name}"`);
+    expect(String(error)).toMatch(/There are: \w+, \w+/);
+  });
+
+  test('the extremes that are allowed are allowed', async () => {
+    await boot({
+      secret: [SECRET, Buffer.from(SECRET).reverse()],
+      accessToken: { ttl: '1s', clockTolerance: '60s', cacheSize: 0 },
+      refreshToken: { ttl: '400d', idleTtl: '400d', grace: '60s', hasher: { memoryCost: 1024, timeCost: 1 } },
+      cookie: { allowedOrigins: ['https://app.example', 'http://localhost:3000'] },
+      purge: { interval: '0', retention: '0s', batchSize: 10_000 },
+      userProviderTimeout: '10ms',
+    });
+  });
+});

@@ -1,0 +1,323 @@
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import type { AxeResults } from 'axe-core';
+import type { BrowserContextOptions, ConsoleMessage, Page } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { browserAvailable, chromiumContexts } from '../support/browser.js';
+import { databaseNamed, type TestDatabase } from '../support/databases.js';
+import { type DemoProcess, startDemo } from '../support/demo-process.js';
+
+const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+
+/** What browsers log of every refused request, though the page expects it. */
+const EXPECTED =
+  /^Failed to load resource: (the server responded with a status of 40[013]|net::ERR_CONTENT_LENGTH_MISMATCH)/;
+
+describe.skipIf(!browserAvailable)('the page of the demo', { timeout: 120_000 }, () => {
+  const newContext = chromiumContexts();
+  let database: TestDatabase;
+  let demo: DemoProcess;
+  const errors: string[] = [];
+
+  beforeAll(async () => {
+    database = await databaseNamed('postgres').create();
+    const env = { DATABASE_URL: database.url!, AUTH_SECRET: 'page-page-page-page-page-page-page', REFRESH_GRACE: '3s' };
+    demo = await startDemo(env);
+  }, 120_000);
+  afterAll(async () => {
+    await demo?.stop();
+    await database?.drop();
+  });
+
+  async function visit(options?: BrowserContextOptions): Promise<Page> {
+    const page = await (await newContext(options)).newPage();
+    errors.length = 0;
+    page.on('pageerror', (error) => void errors.push(String(error)));
+    page.on('console', (message: ConsoleMessage) => {
+      if (message.type() === 'error' || message.type() === 'warning') errors.push(message.text());
+    });
+    await page.goto(demo.url);
+    return page;
+  }
+
+  async function signedIn(
+    username = 'alice',
+    { bound = false, ...options }: BrowserContextOptions & { bound?: boolean } = {},
+  ) {
+    const page = await visit(options);
+    if (bound) await page.getByLabel('Bind the session').check();
+    await page.getByRole('button', { name: `I am ${username}` }).click();
+    await page.getByRole('heading', { name: 'Who am I' }).waitFor();
+    await expect.poll(() => roles(page)).toContain('user');
+    // The story is being told.
+    await expect.poll(() => page.locator('#events li').count()).toBeGreaterThan(0);
+    return page;
+  }
+
+  const roles = (page: Page) => page.locator('#roles').innerText();
+
+  test('shows who is signed in, where, and for how long, without one error in the console', async () => {
+    const page = await signedIn();
+    await expect.poll(() => page.locator('#device-list').innerText()).toContain('this device');
+    expect(await page.locator('#left').innerText()).toMatch(/^1[45]:\d\d$/);
+    await page.getByRole('button', { name: 'Renew now' }).click();
+    await expect.poll(() => page.locator('#renewals').innerText()).toBe('renewed once');
+    await expect.poll(() => page.locator('#events').innerText()).toContain('succeeded by a new one');
+    await page.reload();
+    await expect.poll(() => roles(page)).toBe('user');
+    await page.getByRole('button', { name: 'Sign out', exact: true }).click();
+    await page.getByRole('heading', { name: 'Sign in' }).waitFor();
+    expect(errors).toEqual([]);
+  });
+
+  test('can be used by keyboard alone', async () => {
+    const page = await visit();
+    await page.getByLabel('Username').focus();
+    await page.keyboard.type('bob');
+    await page.keyboard.press('Tab');
+    await page.keyboard.type('bob-password');
+    await page.keyboard.press('Enter');
+    await page.getByRole('button', { name: 'Renew now' }).focus();
+    await page.keyboard.press('Tab');
+    await page.keyboard.press('Enter');
+    await page.getByRole('heading', { name: 'Sign in' }).waitFor();
+    expect(errors).toEqual([]);
+  });
+
+  test('says why a session waits, and goes on by itself', async () => {
+    const page = await signedIn();
+    await page.context().route('**/auth/refresh', (route) => route.fulfill({ status: 503, json: {} }));
+    await page.reload();
+    await page.getByRole('heading', { name: 'Your session waits' }).waitFor();
+    await page.getByText('The server cannot answer right now.').waitFor();
+    await page.getByRole('heading', { name: 'Sign in' }).waitFor();
+    await page.context().unroute('**/auth/refresh');
+    await page.getByRole('heading', { name: 'Who am I' }).waitFor();
+    await expect.poll(() => page.locator('#waiting').isHidden()).toBe(true);
+
+    const refusal = { error: 'region_not_allowed', error_description: 'Not here.' };
+    await page.context().route('**/auth/refresh', (route) => route.fulfill({ status: 403, json: refusal }));
+    await page.reload();
+    await page.getByText('not to be used from where you are').waitFor();
+    await page.context().unroute('**/auth/refresh');
+    await page.getByRole('button', { name: 'Try again' }).click();
+    await page.getByRole('heading', { name: 'Who am I' }).waitFor();
+  });
+
+  test('tells no story to a page that nobody sees, and goes on when it is seen again', async () => {
+    const page = await signedIn();
+    const see = (visible: boolean) =>
+      page.evaluate((hidden) => {
+        Object.defineProperty(document, 'hidden', { value: hidden, configurable: true });
+        document.dispatchEvent(new Event('visibilitychange'));
+      }, !visible);
+    const ended = page.waitForEvent('requestfailed', (request) => request.url().endsWith('/story'));
+    await see(false);
+    await ended;
+    const begun = page.waitForRequest((request) => request.url().endsWith('/story'));
+    await see(true);
+    await begun;
+    await page.getByRole('button', { name: 'Renew now' }).click();
+    await expect.poll(() => page.locator('#events').innerText()).toContain('succeeded by a new one');
+  });
+
+  test('keeps the focus where the user is', async () => {
+    const focused = (page: Page) =>
+      page.evaluate(() => document.activeElement?.id || document.activeElement?.textContent);
+    const admin = await visit();
+    await admin.getByRole('button', { name: 'I am admin' }).click();
+    await expect.poll(() => focused(admin)).toBe('me-title');
+    await expect.poll(() => admin.locator('#user-name').innerText()).toBe('admin');
+    const box = admin.getByLabel('admin, for admin');
+    await box.click();
+    await expect.poll(() => admin.locator('#notice').innerText()).toContain('the last administrator');
+    await expect.poll(() => box.isChecked()).toBe(true);
+    const disable = admin.getByRole('button', { name: 'Disable bob' });
+    await disable.focus();
+    await admin.keyboard.press('Enter');
+    await expect.poll(() => focused(admin)).toBe('Enable bob');
+    await admin.keyboard.press('Enter');
+    await expect.poll(() => focused(admin)).toBe('Disable bob');
+    await admin.getByRole('button', { name: 'Sign out', exact: true }).click();
+    await expect.poll(() => focused(admin)).toBe('sign-in-title');
+  });
+
+  test('says what is wrong with a password', async () => {
+    const page = await visit();
+    await page.getByLabel('Username').fill('alice');
+    await page.locator('#password').fill('wrong');
+    await page.getByRole('button', { name: 'Sign in', exact: true }).click();
+    await expect.poll(() => page.getByRole('status').innerText()).toContain('wrong');
+  });
+
+  test('ends other devices, one or all, and they notice', async () => {
+    const laptop = await signedIn('bob');
+    const phone = await signedIn('bob');
+    const tablet = await signedIn('bob');
+    await laptop.reload();
+    await expect.poll(() => laptop.locator('#device-list li').count()).toBe(3);
+    await laptop.locator('#device-list li:not(.current)').first().getByRole('button').click();
+    await expect.poll(() => laptop.locator('#device-list li').count()).toBe(2);
+    await laptop.getByRole('button', { name: 'End all others' }).click();
+    await expect.poll(() => laptop.locator('#device-list li').count()).toBe(1);
+    for (const page of [phone, tablet]) await page.getByRole('heading', { name: 'Sign in' }).waitFor();
+  });
+
+  test('shows a role that is taken away in another window go before one’s eyes', async () => {
+    const alice = await signedIn('alice');
+    const admin = await signedIn('admin');
+    const box = admin.getByLabel('admin, for alice');
+    await box.check();
+    await expect.poll(() => roles(alice)).toBe('user, admin');
+    await alice.getByRole('heading', { name: 'Administration' }).waitFor();
+    await expect.poll(() => box.isChecked()).toBe(true);
+    await box.uncheck();
+    await expect.poll(() => roles(alice)).toBe('user');
+    await alice.getByRole('heading', { name: 'Administration' }).waitFor({ state: 'hidden' });
+    await admin.getByRole('button', { name: 'End alice’s sessions' }).click();
+    await expect.poll(() => alice.locator('#events').innerText()).toContain('A session has ended');
+  });
+
+  describe('in its laboratory', () => {
+    async function experiment(page: Page, id: string, during = async () => {}) {
+      await page.locator(`#run-${id}`).click();
+      await during();
+      await page
+        .locator('.experiment[data-state=done]', { has: page.locator(`#run-${id}`) })
+        .waitFor({ timeout: 60_000 });
+      const cells = await page.locator(`#result-${id} td:nth-child(2)`).allInnerTexts();
+      const marks = await page.locator(`#result-${id} .marks li`).allInnerTexts();
+      const dots = await page.locator(`#result-${id} .time-line circle`).count();
+      // What is told in the same words is told once.
+      const told = marks.map((mark) => Number(/(\d+) times: /.exec(mark)?.[1] ?? 1));
+      expect(dots).toBe(told.reduce((sum, times) => sum + times, 0));
+      expect(errors.filter((text) => !EXPECTED.test(text))).toEqual([]);
+      return { cells, marks: marks.join('\n') };
+    }
+    const stepUp = (page: Page, name: string) => async () => {
+      await page.getByRole('dialog').waitFor();
+      await page.getByRole('dialog').getByLabel('Password').fill(`${name}-password`);
+      await page.getByRole('button', { name: 'Go on' }).click();
+    };
+
+    test('twenty refreshes at once are one', async () => {
+      const { cells, marks } = await experiment(await signedIn(), 'parallel');
+      expect(cells).toEqual(['20 times 200', expect.stringMatching(/^200: token/)]);
+      expect(marks).toContain('given the same successor');
+    });
+
+    test('a lost response is made good', async () => {
+      const { cells, marks } = await experiment(await signedIn(), 'lost');
+      expect(cells[1]).toMatch(/^200: token/);
+      expect(marks).toMatch(/succeeded by a new one[^]*given the same successor/);
+    });
+
+    test('a token that is stolen and used in time has no twin', async () => {
+      const { cells } = await experiment(await signedIn(), 'steal-in-time');
+      expect(cells[2]).toBe(cells[1]);
+    });
+
+    test('a token that is stolen and used too late ends the session', async () => {
+      const page = await signedIn();
+      const { cells, marks } = await experiment(page, 'steal-too-late');
+      expect(cells.slice(2)).toEqual(['401: invalid_grant', '401: invalid_grant']);
+      expect(marks).toContain('two parties hold tokens');
+      await page.getByRole('heading', { name: 'Sign in' }).waitFor();
+    });
+
+    test('a token that is used first elsewhere ends the session, when the user comes', async () => {
+      const { cells, marks } = await experiment(await signedIn(), 'steal-elsewhere');
+      expect(cells.slice(1)).toEqual([expect.stringMatching(/^200: token/), '401: invalid_grant']);
+      expect(marks).toMatch(/Brazil[^]*two parties hold tokens/);
+    });
+
+    test('a token of a bound session is of no use elsewhere', async () => {
+      const { cells, marks } = await experiment(await signedIn('alice', { bound: true }), 'steal-elsewhere');
+      expect(cells.slice(1)).toEqual(['401: invalid_grant', expect.stringMatching(/^200: token/)]);
+      expect(marks).toContain('without what its session is bound to');
+    });
+
+    test('a role is gone at once, and back at once', async () => {
+      const page = await signedIn();
+      const { cells } = await experiment(page, 'role');
+      expect(cells).toEqual(['200', '403', '200']);
+      await expect.poll(() => roles(page)).toBe('user');
+    });
+
+    test('another country asks for the password', async () => {
+      const page = await signedIn();
+      const { cells, marks } = await experiment(page, 'country', stepUp(page, 'alice'));
+      expect(cells).toEqual([
+        expect.stringMatching(/^200/),
+        'refused: step_up_required',
+        expect.stringMatching(/^200/),
+      ]);
+      expect(marks).toContain('Japan');
+    });
+  });
+
+  test.each<[string, BrowserContextOptions]>([
+    ['light', { colorScheme: 'light' }],
+    ['dark', { colorScheme: 'dark' }],
+    ['on a phone', { viewport: { width: 360, height: 740 }, isMobile: true, hasTouch: true }],
+  ])('%s, leaves axe nothing to complain about, and fits', async (_, options) => {
+    const page = await visit(options);
+    const complaints = async () => {
+      await page.evaluate(axe);
+      const { violations } = await page.evaluate(() =>
+        (globalThis as unknown as { axe: { run(): Promise<AxeResults> } }).axe.run(),
+      );
+      return violations.map(({ id, nodes }) => [id, nodes[0].html]);
+    };
+    await page.getByRole('heading', { name: 'Sign in' }).waitFor();
+    expect(await complaints()).toEqual([]);
+    await page.getByRole('button', { name: 'I am admin' }).click();
+    await page.getByRole('heading', { name: 'Administration' }).waitFor();
+    await page.locator('#run-lost').click();
+    await page.locator('.experiment[data-state=done]').waitFor();
+    expect(await complaints()).toEqual([]);
+    expect(await page.evaluate(() => document.documentElement.scrollWidth - innerWidth)).toBeLessThanOrEqual(0);
+  });
+
+  test('is served under a strict policy, with the other headers, on every answer', async () => {
+    for (const path of ['/', '/page/main.js', '/page/page.css', '/auth/me', '/nowhere']) {
+      const { headers } = await fetch(demo.url + path);
+      expect(headers.get('content-security-policy'), path).toMatch(
+        /^default-src 'none'; script-src 'self'; style-src 'self'/,
+      );
+      expect(headers.get('content-security-policy')).not.toContain('unsafe');
+      expect(headers.get('x-content-type-options')).toBe('nosniff');
+      expect(headers.get('referrer-policy')).toBe('no-referrer');
+      expect(headers.get('cross-origin-opener-policy')).toBe('same-origin');
+      expect(headers.get('strict-transport-security')).toMatch(/max-age=\d+/);
+    }
+    const injected = await (
+      await visit()
+    ).evaluate(async () => {
+      const run = (script: HTMLScriptElement) =>
+        new Promise((resolve) => {
+          script.onload = () => resolve('ran');
+          script.onerror = () => resolve('blocked');
+          document.body.append(script);
+        });
+      try {
+        return await run(Object.assign(document.createElement('script'), { src: 'https://evil.example/x.js' }));
+      } catch {
+        return 'blocked';
+      }
+    });
+    expect(injected).toBe('blocked');
+  });
+
+  test('serves its own files only', async () => {
+    for (const path of [
+      '/page/..%2fmain.js',
+      '/page/index.html',
+      '/page/nothing.js',
+      '/page/.env',
+      '/page/main.js.map',
+    ]) {
+      expect((await fetch(demo.url + path)).status, path).toBe(404);
+    }
+  });
+});

@@ -1,0 +1,113 @@
+import { Body, Controller, Get, Post, type Type, UseGuards } from '@nestjs/common';
+import { type AuthenticatedUser, CurrentUser, JwtAuthGuard, Roles, RolesGuard } from 'nestjs-refresh-token';
+import {
+  type AuthChange,
+  type AuthClient,
+  type AuthClientOptions,
+  createAuthClient,
+  type SessionStore,
+  type StoredSession,
+} from 'nestjs-refresh-token/client';
+import { afterEach } from 'vitest';
+
+/** The API of a host: reads, writes, and a route for administrators. */
+@Controller('orders')
+@UseGuards(JwtAuthGuard, RolesGuard)
+export class OrdersController {
+  @Get()
+  list(@CurrentUser() { id }: AuthenticatedUser) {
+    return { id };
+  }
+
+  @Post()
+  place(@Body() body: unknown) {
+    return body;
+  }
+
+  @Get('all')
+  @Roles('admin')
+  all() {
+    return [];
+  }
+}
+
+export const controllers: Type[] = [OrdersController];
+
+/** A store in memory, in which a test can look. */
+export class MemoryStore implements SessionStore {
+  session: StoredSession | undefined;
+  saved = 0;
+
+  load() {
+    return this.session;
+  }
+
+  save(session: StoredSession) {
+    this.session = session;
+    this.saved++;
+  }
+
+  clear() {
+    this.session = undefined;
+  }
+}
+
+/** What a request and its answer were. */
+export interface Exchange {
+  method: string;
+  path: string;
+  status: number;
+}
+
+export interface TestClient extends AuthClient {
+  store: MemoryStore;
+  /** Every request that left, in the order of the answers. */
+  exchanges: Exchange[];
+  changes: AuthChange['type'][];
+  /** How often a route was asked. */
+  count(path: string): number;
+}
+
+export type Fetch = typeof fetch;
+
+const open = new Set<AuthClient>();
+afterEach(() => {
+  for (const client of open) client.close();
+  open.clear();
+});
+
+/** A client whose traffic can be watched, and disturbed by `network`. It is closed after the test. */
+export function testClient(
+  baseUrl: string,
+  {
+    network = fetch,
+    store = new MemoryStore(),
+    ...options
+  }: AuthClientOptions & { network?: Fetch; store?: MemoryStore } = {},
+): TestClient {
+  const exchanges: Exchange[] = [];
+  const watched: Fetch = async (input, init) => {
+    const method = init?.method ?? (input instanceof Request ? input.method : 'GET');
+    const path = new URL(input instanceof Request ? input.url : input).pathname;
+    const response = await network(input, init).catch((error: unknown) => {
+      exchanges.push({ method, path, status: 0 });
+      throw error;
+    });
+    exchanges.push({ method, path, status: response.status });
+    return response;
+  };
+  const client = createAuthClient({ baseUrl, store, fetch: watched, ...options });
+  open.add(client);
+  const changes: AuthChange['type'][] = [];
+  client.onChange(({ type }) => void changes.push(type));
+  const count = (path: string) => exchanges.filter((exchange) => exchange.path === path).length;
+  return Object.assign(client, { store, exchanges, changes, count });
+}
+
+export const ALICE = { username: 'alice', password: 'alice-password' };
+
+export async function signedIn(...given: Parameters<typeof testClient>): Promise<TestClient> {
+  const client = testClient(...given);
+  await client.login(ALICE);
+  return client;
+}

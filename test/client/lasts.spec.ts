@@ -1,0 +1,200 @@
+import { describe, expect, test } from 'vitest';
+import { HOUR, listening, MINUTE, SECOND } from '../http/listening.js';
+import { controllers, type Fetch, MemoryStore, signedIn, testClient } from './clients.js';
+
+const isRefresh = (input: Parameters<Fetch>[0]) => String(input).endsWith('/auth/refresh');
+
+describe('a session', () => {
+  const app = listening('express', { controllers });
+  const expire = () => app.clock.advance(16 * MINUTE);
+
+  /** A client whose first refreshes fail in some way, before or after they reach the server. */
+  async function disturbed(
+    disturb: (attempt: number, pass: () => Promise<Response>, signal?: AbortSignal | null) => Promise<Response>,
+    timeout = 4000,
+  ) {
+    let attempt = 0;
+    const network: Fetch = (input, init) =>
+      isRefresh(input) ? disturb(++attempt, () => fetch(input, init), init?.signal) : fetch(input, init);
+    return signedIn(app.url, { network, timeout });
+  }
+
+  test('survives a response that is lost: the same token is sent again, and answered again', async () => {
+    const client = await disturbed(async (attempt, pass) => {
+      const response = await pass();
+      if (attempt === 1) throw new TypeError('the network is gone');
+      return response;
+    });
+    expire();
+    const from = app.events.length;
+    expect((await client.fetch('/orders')).status).toBe(200);
+    expect(app.events.slice(from).map(({ type }) => type)).toEqual(['refreshed', 'replayed']);
+    expire();
+    expect((await client.fetch('/orders')).status).toBe(200);
+  });
+
+  test('survives a response that is cut off in the middle', async () => {
+    const client = await disturbed(async (attempt, pass) => {
+      const response = await pass();
+      const text = await response.text();
+      return new Response(attempt === 1 ? text.slice(0, 40) : text, response);
+    });
+    expire();
+    expect((await client.fetch('/orders')).status).toBe(200);
+  });
+
+  test('survives a response that never comes', async () => {
+    const client = await disturbed(async (attempt, pass) => {
+      const response = await pass();
+      return attempt === 1 ? new Promise((_, reject) => setTimeout(() => reject(new Error('late')), 300)) : response;
+    }, 100);
+    expire();
+    expect((await client.fetch('/orders')).status).toBe(200);
+  });
+
+  test('survives answers that take 5 seconds each', async () => {
+    let last = 0;
+    const client = await disturbed(async (attempt, pass, signal) => {
+      // The clock of the server goes as fast as this one.
+      if (attempt > 1) app.clock.advance(Date.now() - last);
+      last = Date.now();
+      const response = await pass();
+      const text = await response.text();
+      await new Promise((resolve, reject) => {
+        setTimeout(resolve, 5 * SECOND);
+        signal?.addEventListener('abort', () => reject(new Error('aborted')));
+      });
+      return new Response(text, response);
+    });
+    expire();
+    const from = app.events.length;
+    expect((await client.fetch('/orders')).status).toBe(200);
+    expect(app.events.slice(from).map(({ type }) => type)).toEqual(['refreshed', 'replayed']);
+    expire();
+    last = Date.now();
+    expect((await client.fetch('/orders')).status).toBe(200);
+    expect(client.changes).toEqual(['signed_in', 'refreshed', 'refreshed']);
+  });
+
+  test.each([
+    ['429', Response.json({ error: 'slow_down' }, { status: 429 })],
+    ['500 of a proxy', new Response('<h1>Oops</h1>', { status: 500 })],
+    ['502', new Response('', { status: 502 })],
+    ['503', Response.json({ error: 'temporarily_unavailable' }, { status: 503, headers: { 'retry-after': '0' } })],
+    ['401 of a proxy', new Response('<h1>Portal</h1>', { status: 401 })],
+    ['400 without a reason', Response.json({ message: 'Bad Request' }, { status: 400 })],
+    ['200 of a captive portal', new Response('<h1>Welcome</h1>', { headers: { 'content-type': 'text/html' } })],
+    ['403 without a reason', new Response('', { status: 403 })],
+  ])('survives a %s', async (_, answer) => {
+    const client = await disturbed(async (attempt, pass) => (attempt === 1 ? answer.clone() : pass()));
+    expire();
+    expect((await client.fetch('/orders')).status).toBe(200);
+    expect(client.changes).toEqual(['signed_in', 'refreshed']);
+  });
+
+  test('survives a server that is away for longer than anybody waits', async () => {
+    let away = true;
+    const client = await disturbed(async (_, pass) => {
+      if (away) throw new TypeError('offline');
+      return pass();
+    });
+    expire();
+    await expect(client.fetch('/orders')).rejects.toMatchObject({ code: 'temporarily_unavailable' });
+    expect(client.count('/auth/refresh')).toBe(5);
+    expect(client.changes).toEqual(['signed_in']);
+    away = false;
+    expect((await client.fetch('/orders')).status).toBe(200);
+  });
+
+  test('leaves a server alone that asks for it', async () => {
+    const client = await disturbed(async () =>
+      Response.json({ error: 'temporarily_unavailable' }, { status: 503, headers: { 'retry-after': '3600' } }),
+    );
+    expire();
+    for (let i = 0; i < 3; i++) {
+      await expect(client.fetch('/orders')).rejects.toMatchObject({ code: 'temporarily_unavailable' });
+    }
+    await expect(client.refresh()).rejects.toMatchObject({ retryAfter: expect.closeTo(HOUR, -5) as number });
+    expect(client.count('/auth/refresh')).toBe(1);
+    await client.login({ username: 'alice', password: 'alice-password' });
+    expect((await client.fetch('/orders')).status).toBe(200);
+  });
+
+  test('is not ended by a demand for a step-up', async () => {
+    const client = await disturbed(async (attempt, pass) =>
+      attempt === 1 ? Response.json({ error: 'step_up_required' }, { status: 401 }) : pass(),
+    );
+    expire();
+    await expect(client.fetch('/orders')).rejects.toMatchObject({ code: 'step_up_required' });
+    expect(client.changes).toEqual(['signed_in', 'step_up_required']);
+    expect((await client.fetch('/orders')).status).toBe(200);
+  });
+
+  test('ends when the server says so for certain', async () => {
+    const client = await signedIn(app.url);
+    const { sessionId } = (await client.user())!;
+    await app.service.revoke(sessionId, 'ended_by_admin');
+    expect((await client.fetch('/orders')).status).toBe(401);
+    await expect.poll(() => client.changes).toEqual(['signed_in', 'ended']);
+    expect(client.store.session).toBeUndefined();
+    expect(await client.user()).toBeNull();
+    expect(client.count('/auth/refresh')).toBe(1);
+  });
+
+  test('is shared by processes that share a store, whoever has refreshed last', async () => {
+    const store = new MemoryStore();
+    const one = await signedIn(app.url, { store });
+    const two = testClient(app.url, { store });
+    expect(await two.user()).toMatchObject({ id: 'user-alice' });
+    expect(two.changes).toEqual(['restored']);
+    for (const client of [one, two, two, one]) {
+      expire();
+      expect((await client.fetch('/orders')).status).toBe(200);
+    }
+  });
+
+  test('is not ended by having been overtaken', async () => {
+    const store = new MemoryStore();
+    const other = await signedIn(app.url, { store });
+    let overtaken = false;
+    const client = testClient(app.url, {
+      store,
+      network: async (input, init) => {
+        if (!isRefresh(input) || overtaken) return fetch(input, init);
+        overtaken = true;
+        await other.refresh();
+        return Response.json({ error: 'invalid_grant' }, { status: 401 });
+      },
+    });
+    expect(await client.user()).toMatchObject({ id: 'user-alice' });
+  });
+
+  test('survives a store that cannot write for a while', async () => {
+    const store = new MemoryStore();
+    const client = await signedIn(app.url, { store });
+    const save = store.save.bind(store);
+    store.save = () => {
+      throw new Error('disk full');
+    };
+    for (let i = 0; i < 2; i++) {
+      app.clock.advance(20 * MINUTE);
+      expect((await client.fetch('/orders')).status).toBe(200);
+    }
+    store.save = save;
+    app.clock.advance(20 * MINUTE);
+    await client.refresh();
+    app.clock.advance(20 * SECOND);
+    expect(await testClient(app.url, { store }).user()).toMatchObject({ id: 'user-alice' });
+  });
+});
+
+describe('an access token that is about to expire', () => {
+  const app = listening('express', { controllers, options: { accessToken: { ttl: '2s' } } });
+
+  test('is renewed without being asked for, again and again', async () => {
+    const client = await signedIn(app.url);
+    await expect.poll(() => client.count('/auth/refresh'), { timeout: 20_000 }).toBeGreaterThanOrEqual(3);
+    expect(new Set(client.changes.slice(1))).toEqual(new Set(['refreshed']));
+    client.close();
+  });
+});

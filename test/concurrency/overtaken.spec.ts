@@ -1,0 +1,35 @@
+import type { AuthUser } from 'nestjs-refresh-token';
+import { expect, it, onTestFinished } from 'vitest';
+import { createAuthContext } from '../support/auth-app.js';
+import { databaseNamed } from '../support/databases.js';
+
+const ALICE: AuthUser = { id: 'user-alice', roles: ['user'] };
+
+it.for([1, 2, 3])('a slow request that is overtaken by %i refreshes of its session does not end it', async (count) => {
+  const { service, users, clock, close } = await createAuthContext(await databaseNamed('sqljs').create());
+  onTestFinished(close);
+  const { refreshToken } = await service.issue(ALICE);
+
+  let answer!: (user: AuthUser) => void;
+  const asked = new Promise<void>((isAsked) => {
+    users.loadUser = () => {
+      isAsked();
+      return new Promise((resolve) => (answer = resolve));
+    };
+  });
+  const slow = service.refresh(refreshToken);
+  await asked;
+
+  // The client does not wait for it: it asks again with the same token, is answered, and goes on.
+  users.loadUser = async () => ALICE;
+  let live = refreshToken;
+  for (let refreshed = 0; refreshed < count; refreshed++) {
+    clock.advance(1);
+    live = (await service.refresh(live)).refreshToken;
+  }
+
+  answer(ALICE);
+  if (count === 1) expect((await slow).refreshToken).toBe(live);
+  else await expect(slow).rejects.toMatchObject({ code: 'invalid_grant' });
+  await expect(service.refresh(live)).resolves.toBeDefined();
+});

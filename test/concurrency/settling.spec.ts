@@ -1,0 +1,68 @@
+import type { AuthUser } from 'nestjs-refresh-token';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { type AuthContext, createAuthContext } from '../support/auth-app.js';
+import { databaseNamed } from '../support/databases.js';
+
+const ALICE: AuthUser = { id: 'user-alice', roles: ['user'] };
+const INVALID_GRANT = { code: 'invalid_grant' };
+
+describe('with grace 0, the answer of a refresh waits for others who ask at the same time', () => {
+  it('a token that is presented once the answer has left is reuse, also in the same millisecond', async () => {
+    const { service, events } = await contextWith('0s');
+    const { refreshToken } = await service.issue(ALICE);
+    await service.refresh(refreshToken);
+    await expect(service.refresh(refreshToken)).rejects.toMatchObject(INVALID_GRANT);
+    expect(events.at(-1)).toMatchObject({ type: 'reuse_detected' });
+  });
+
+  it('whoever goes on asking while it waits, and after that, is caught', async () => {
+    const { service, events, clock } = await contextWith('0s');
+    const { refreshToken } = await service.issue(ALICE);
+    const askAgain = () => expect(service.refresh(refreshToken)).rejects.toMatchObject(INVALID_GRANT);
+    clock.sleep = async (milliseconds) => {
+      clock.advance(milliseconds - 1);
+      await askAgain();
+      clock.advance(1);
+    };
+    await service.refresh(refreshToken);
+
+    for (let times = 0; times < 100 && events.at(-1)!.type !== 'reuse_detected'; times++) {
+      clock.advance(100);
+      await askAgain();
+    }
+    expect(events.at(-1)).toMatchObject({ type: 'reuse_detected' });
+  });
+});
+
+it('a slow request that is overtaken does not lengthen the grace window', async () => {
+  const { service, users, events, clock } = await contextWith('10s');
+  const { refreshToken: first } = await service.issue(ALICE);
+  let answer!: (user: AuthUser) => void;
+  const asked = new Promise<void>((isAsked) => {
+    users.loadUser = () => {
+      isAsked();
+      return new Promise((resolve) => (answer = resolve));
+    };
+  });
+  const slow = service.refresh(first);
+  await asked;
+
+  users.loadUser = async () => ALICE;
+  clock.advance(1);
+  const { refreshToken: second } = await service.refresh(first);
+  await service.refresh(second);
+  clock.advance(9_999);
+  answer(ALICE);
+  await expect(slow).rejects.toMatchObject(INVALID_GRANT);
+
+  clock.advance(1);
+  await expect(service.refresh(second)).rejects.toMatchObject(INVALID_GRANT);
+  expect(events.at(-1)).toMatchObject({ type: 'reuse_detected' });
+});
+
+async function contextWith(grace: string): Promise<AuthContext> {
+  const options = { refreshToken: { grace } };
+  const context = await createAuthContext(await databaseNamed('sqljs').create(), { options });
+  onTestFinished(() => context.close());
+  return context;
+}

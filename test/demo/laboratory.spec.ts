@@ -1,0 +1,69 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { databaseNamed, type TestDatabase } from '../support/databases.js';
+import { type DemoProcess, startDemo } from '../support/demo-process.js';
+import { refresh, send } from '../support/http.js';
+import { as, AUTH_SECRET, type DemoSession, signIn } from './demos.js';
+
+describe('the laboratory', () => {
+  let database: TestDatabase;
+  let demo: DemoProcess;
+  let admin: DemoSession;
+  beforeAll(async () => {
+    database = await databaseNamed('postgres').create();
+    demo = await startDemo({ DATABASE_URL: database.url!, AUTH_SECRET });
+    admin = await signIn(demo.url, 'admin');
+  });
+  afterAll(async () => {
+    await demo?.stop();
+    await database?.drop();
+  });
+
+  const give = (username: string, roles: string[]) =>
+    as(admin, 'PUT', `${demo.url}/admin/users/${username}/roles`, { roles });
+  const rolesOf = async (username: string) => {
+    const { body } = await as<{ username: string; roles: string[] }[]>(admin, 'GET', `${demo.url}/admin/users`);
+    return body.find((user) => user.username === username)!.roles;
+  };
+  const role = (session: DemoSession, method: string) => as(session, method, `${demo.url}/laboratory/role`);
+  const renewed = async ({ refreshToken }: DemoSession): Promise<DemoSession> => {
+    const { body } = await refresh(demo.url, refreshToken);
+    return { accessToken: body.access_token, refreshToken: body.refresh_token };
+  };
+
+  test('says for how long a predecessor is good, and whether there are rules', async () => {
+    expect((await as(admin, 'GET', `${demo.url}/laboratory`)).body).toEqual({ grace_ms: 10_000, rules: true });
+  });
+
+  test('gives back the role that it has taken', async () => {
+    const alice = await signIn(demo.url, 'alice');
+    expect((await role(alice, 'DELETE')).status).toBe(204);
+    expect(await rolesOf('alice')).toEqual([]);
+    expect((await role(await renewed(alice), 'PUT')).status).toBe(204);
+    expect(await rolesOf('alice')).toEqual(['user']);
+  });
+
+  test('gives no role to who had none, and says so', async () => {
+    await give('bob', []);
+    const bob = await signIn(demo.url, 'bob');
+    expect(await role(bob, 'DELETE')).toMatchObject({
+      status: 409,
+      body: { error: 'no_such_role', error_description: expect.stringContaining('“user”') as string },
+    });
+    expect((await role(bob, 'PUT')).status).toBe(204);
+    expect(await rolesOf('bob')).toEqual([]);
+    await give('bob', ['user']);
+  });
+
+  test('gives the role back when the session ends', async () => {
+    const alice = await signIn(demo.url, 'alice');
+    expect((await role(alice, 'DELETE')).status).toBe(204);
+    await send('POST', `${demo.url}/auth/logout`, { body: { refresh_token: alice.refreshToken } });
+    await expect.poll(() => rolesOf('alice')).toEqual(['user']);
+  });
+
+  test('gives the role back by itself', { timeout: 90_000 }, async () => {
+    const alice = await signIn(demo.url, 'alice');
+    expect((await role(alice, 'DELETE')).status).toBe(204);
+    await expect.poll(() => rolesOf('alice'), { timeout: 60_000, interval: 500 }).toEqual(['user']);
+  });
+});

@@ -1,0 +1,53 @@
+import { readdirSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { databaseNamed, type TestDatabase } from '../support/databases.js';
+import { AUTH_SECRET, emptyFolder, refusedStart, saidLast } from './demos.js';
+
+describe('the demo does not start', { timeout: 120_000 }, () => {
+  let database: TestDatabase;
+  beforeAll(async () => {
+    database = await databaseNamed('postgres').create();
+  });
+  afterAll(() => database.drop());
+
+  /** Each with what its message must say. */
+  const refusals: [string, Record<string, string>, RegExp][] = [
+    [
+      'without AUTH_SECRET on a server database',
+      { AUTH_SECRET: '' },
+      /AUTH_SECRET is missing.*openssl rand -base64 48/,
+    ],
+    ['with a weak AUTH_SECRET', { AUTH_SECRET: 'secret' }, /secret is weak.*openssl rand -base64 48/],
+    ['with an AUTH_SECRET of one character', { AUTH_SECRET: 'x'.repeat(64) }, /secret is weak/],
+    ['with a PORT that is none', { PORT: 'http' }, /PORT is 'http'/],
+    ['with a PORT too high', { PORT: '65536' }, /PORT is '65536'/],
+    ['with an unknown HTTP_ADAPTER', { HTTP_ADAPTER: 'koa' }, /HTTP_ADAPTER is 'koa'.*express or fastify/],
+    ['with a DPOP_NONCE that is neither', { DPOP_NONCE: 'yes' }, /DPOP_NONCE is 'yes'.*required or off/],
+    ['with a duration without a unit', { ACCESS_TOKEN_TTL: '15' }, /"15".*'15m'/],
+    ['with an access token for ever', { ACCESS_TOKEN_TTL: '365d' }, /between '1s' and '24h'/],
+    ['with a session for ever', { REFRESH_TOKEN_TTL: '9999d' }, /between '1s' and '400d'/],
+    ['with no idle time', { REFRESH_IDLE_TTL: 'never' }, /"never".*'15m'/],
+    ['with a long window', { REFRESH_GRACE: '5m' }, /between '0s' and '60s'/],
+    ['with a delay of nothing', { REVOCATION_DELAY: '0s' }, /between '100ms' and '10m'/],
+    ['where nobody listens', { DATABASE_URL: 'postgres://127.0.0.1:9/demo' }, /ECONNREFUSED/],
+    [
+      'where nobody listens, on a host of two addresses',
+      { DATABASE_URL: 'postgres://localhost:9/demo' },
+      /ECONNREFUSED/,
+    ],
+    ['where nobody listens, on MySQL', { DATABASE_URL: 'mysql://127.0.0.1:9/demo' }, /ECONNREFUSED/],
+    ['on a database it does not know', { DATABASE_URL: 'mongodb://127.0.0.1:9/demo' }, /DATABASE_URL.*postgres/],
+    ['on a URL with a typing error', { DATABASE_URL: 'postgress://127.0.0.1:9/demo' }, /DATABASE_URL.*postgres/],
+  ];
+
+  test.each(refusals)('%s', async (_, env, message) => {
+    const cwd = dirname(emptyFolder());
+    const { code, output } = await refusedStart({ DATABASE_URL: database.url!, AUTH_SECRET, ...env }, cwd);
+    expect(saidLast(output)).toMatch(message);
+    expect(output).not.toContain(AUTH_SECRET);
+    expect(code).toBe(1);
+    // What is no folder becomes none.
+    expect(readdirSync(cwd)).toEqual([]);
+  });
+});

@@ -1,0 +1,154 @@
+import { describe, expect, test } from 'vitest';
+import { adapters, type AuthApp } from '../support/auth-app.js';
+import { bearer, cookieHeader, cookiesSet, refresh, send } from '../support/http.js';
+import { listening, signIn, type SignedIn } from './listening.js';
+
+/** With the attributes it was set with: browsers ignore any other. */
+const CLEARED = {
+  name: '__Host-refresh_token',
+  value: '',
+  path: '/',
+  httpOnly: true,
+  secure: true,
+  sameSite: 'strict',
+  maxAge: 0,
+};
+
+/** What each client has at hand to say which session it means. */
+const ways = [
+  {
+    by: 'the refresh token in the body',
+    request: ({ refreshToken }: SignedIn) => ({ body: { refresh_token: refreshToken } }),
+  },
+  {
+    by: 'the refresh token in the cookie',
+    request: ({ refreshToken }: SignedIn) => ({ headers: cookieHeader(refreshToken) }),
+  },
+  { by: 'the access token', request: ({ accessToken }: SignedIn) => ({ headers: bearer(accessToken) }) },
+];
+
+const isAlive = async ({ url }: AuthApp, refreshToken: string) => (await refresh(url, refreshToken)).status === 200;
+
+for (const adapter of adapters) {
+  describe(`logout (${adapter})`, () => {
+    const app = listening(adapter);
+    const logout = (request: Parameters<typeof send>[2]) => send('POST', `${app.url}/auth/logout`, request);
+
+    test.each(ways)('by $by ends this session, clears the cookie, and can be repeated', async ({ request }) => {
+      const session = await signIn(app, { transport: 'cookie' });
+      const other = await signIn(app);
+      for (const time of ['first', 'second']) {
+        const answer = await logout(request(session));
+        expect(answer, time).toMatchObject({ status: 204, body: undefined });
+        expect(cookiesSet(answer), time).toEqual([CLEARED]);
+      }
+      expect(await isAlive(app, session.refreshToken)).toBe(false);
+      const me = await send('GET', `${app.url}/auth/me`, { headers: bearer(session.accessToken) });
+      expect(me).toMatchObject({ status: 401, body: { error: 'token_revoked' } });
+      expect(me.headers.get('www-authenticate')).toBe('Bearer error="invalid_token"');
+      expect(await isAlive(app, other.refreshToken)).toBe(true);
+      const ended = app.events.filter(({ type, sessionId }) => type === 'revoked' && sessionId === session.sessionId);
+      expect(ended).toEqual([expect.objectContaining({ reason: 'logout' })]);
+    });
+
+    test('by a token that has been succeeded ends the session as well', async () => {
+      const { refreshToken } = await signIn(app);
+      const successor = (await refresh(app.url, refreshToken)).body.refresh_token;
+      expect((await logout({ body: { refresh_token: refreshToken } })).status).toBe(204);
+      expect(await isAlive(app, successor)).toBe(false);
+    });
+
+    test('without any token succeeds', async () => {
+      expect((await logout({})).status).toBe(204);
+      expect((await logout({ body: {} })).status).toBe(204);
+    });
+
+    test('by a forged token succeeds and ends nothing', async () => {
+      const { refreshToken } = await signIn(app);
+      expect((await logout({ body: { refresh_token: `${refreshToken.slice(0, -1)}!` } })).status).toBe(204);
+      expect(await isAlive(app, refreshToken)).toBe(true);
+    });
+
+    test('by an access token that is no good is refused', async () => {
+      const answer = await logout({ headers: bearer('a.b.c') });
+      expect(answer).toMatchObject({ status: 401, body: { error: 'invalid_token' } });
+      expect(answer.headers.get('www-authenticate')).toBe('Bearer error="invalid_token"');
+    });
+
+    test('with one token in the body and one in the cookie is refused, and ends neither', async () => {
+      const [one, two] = [await signIn(app), await signIn(app)];
+      const answer = await logout({
+        body: { refresh_token: one.refreshToken },
+        headers: cookieHeader(two.refreshToken),
+      });
+      expect(answer).toMatchObject({ status: 400, body: { error: 'invalid_request' } });
+      expect(await isAlive(app, one.refreshToken)).toBe(true);
+      expect(await isAlive(app, two.refreshToken)).toBe(true);
+    });
+  });
+
+  describe(`logout-all (${adapter})`, () => {
+    const app = listening(adapter);
+    const logoutAll = (accessToken: string, body?: unknown) =>
+      send('POST', `${app.url}/auth/logout-all`, { headers: bearer(accessToken), body });
+
+    test('ends every session of the user, and of no other', async () => {
+      const [current, other, ofBob] = [await signIn(app), await signIn(app), await signIn(app, { username: 'bob' })];
+      const answer = await logoutAll(current.accessToken);
+      expect(answer).toMatchObject({ status: 204, body: undefined });
+      expect(cookiesSet(answer)).toEqual([CLEARED]);
+      expect(await isAlive(app, current.refreshToken)).toBe(false);
+      expect(await isAlive(app, other.refreshToken)).toBe(false);
+      expect(await isAlive(app, ofBob.refreshToken)).toBe(true);
+    });
+
+    test('with except_current: true leaves this session, and its cookie', async () => {
+      const [current, other] = [await signIn(app), await signIn(app)];
+      const answer = await logoutAll(current.accessToken, { except_current: true });
+      expect(answer.status).toBe(204);
+      expect(cookiesSet(answer)).toEqual([]);
+      expect(await isAlive(app, current.refreshToken)).toBe(true);
+      expect(await isAlive(app, other.refreshToken)).toBe(false);
+    });
+
+    test.each([{ except_current: false }, { except_current: null }, {}])(
+      'with %o ends this session too',
+      async (body) => {
+        const current = await signIn(app);
+        expect((await logoutAll(current.accessToken, body)).status).toBe(204);
+        expect(await isAlive(app, current.refreshToken)).toBe(false);
+      },
+    );
+
+    test.each(['true', 1, [true], {}])('with except_current: %j is refused, and ends nothing', async (value) => {
+      const current = await signIn(app);
+      const answer = await logoutAll(current.accessToken, { except_current: value });
+      expect(answer).toMatchObject({ status: 400, body: { error: 'invalid_request' } });
+      expect(await isAlive(app, current.refreshToken)).toBe(true);
+    });
+
+    test('takes a body of null, or none at all, for an empty one', async () => {
+      const [one, two] = [await signIn(app), await signIn(app, { username: 'bob' })];
+      const url = `${app.url}/auth/logout-all`;
+      expect((await send('POST', url, { headers: bearer(one.accessToken) })).status).toBe(204);
+      const headers = { ...bearer(two.accessToken), 'content-type': 'application/json' };
+      // Express refuses it before it comes to us.
+      expect([204, 400]).toContain((await send('POST', url, { headers, text: 'null' })).status);
+    });
+
+    test('ends the access tokens too, so that the same one cannot do it twice', async () => {
+      const { accessToken } = await signIn(app);
+      expect((await logoutAll(accessToken)).status).toBe(204);
+      expect(await logoutAll(accessToken)).toMatchObject({ status: 401, body: { error: 'token_revoked' } });
+    });
+
+    test('takes an access token and nothing else', async () => {
+      const { refreshToken } = await signIn(app);
+      const url = `${app.url}/auth/logout-all`;
+      expect((await send('POST', url, { body: { refresh_token: refreshToken } })).status).toBe(401);
+      expect((await send('POST', url, { headers: cookieHeader(refreshToken) })).status).toBe(401);
+      expect((await send('POST', url, { headers: bearer(refreshToken) })).status).toBe(401);
+      expect(await isAlive(app, refreshToken)).toBe(true);
+    });
+  });
+}

@@ -1,0 +1,130 @@
+import { describe, expect, test } from 'vitest';
+import { adapters, type AuthApp } from '../support/auth-app.js';
+import { cookieHeader, refresh } from '../support/http.js';
+import { comparable, DAY, listening, SECOND, signIn } from './listening.js';
+
+const GRACE = 10 * SECOND;
+
+for (const adapter of adapters) {
+  describe(`reuse (${adapter})`, () => {
+    const app = listening(adapter);
+
+    test('of a consumed token ends the session, the newest token too', async () => {
+      const { refreshToken: first, sessionId } = await signIn(app);
+      const second = (await refresh(app.url, first)).body.refresh_token;
+      app.clock.advance(GRACE);
+
+      expect((await refresh(app.url, first)).status).toBe(401);
+      expect((await refresh(app.url, second)).status).toBe(401);
+      const alerts = app.events.filter(({ type }) => type === 'reuse_detected');
+      expect(alerts).toEqual([expect.objectContaining({ sessionId, userId: 'user-alice', alert: true })]);
+    });
+
+    test('is the same when the thief has been first', async () => {
+      const { refreshToken: stolen } = await signIn(app);
+      const ofThief = (await refresh(app.url, stolen)).body.refresh_token;
+      app.clock.advance(GRACE);
+
+      expect((await refresh(app.url, stolen)).status).toBe(401);
+      expect((await refresh(app.url, ofThief)).status).toBe(401);
+    });
+
+    test('of a token two generations old is reuse at once', async () => {
+      const { refreshToken: first } = await signIn(app);
+      const second = (await refresh(app.url, first)).body.refresh_token;
+      const third = (await refresh(app.url, second)).body.refresh_token;
+
+      expect((await refresh(app.url, first)).status).toBe(401);
+      expect((await refresh(app.url, third)).status).toBe(401);
+    });
+
+    test('leaves the other sessions of the user alone', async () => {
+      const otherDevice = await signIn(app);
+      const { refreshToken: first } = await signIn(app);
+      await refresh(app.url, first);
+      app.clock.advance(GRACE);
+      expect((await refresh(app.url, first)).status).toBe(401);
+
+      expect((await refresh(app.url, otherDevice.refreshToken)).status).toBe(200);
+    });
+
+    test('an unknown token revokes nothing', async () => {
+      const { refreshToken } = await signIn(app);
+      const forged = `${refreshToken.slice(0, 50)}${'A'.repeat(50)}`;
+      expect((await refresh(app.url, forged)).status).toBe(401);
+      expect((await refresh(app.url, `nrt_${'A'.repeat(96)}`)).status).toBe(401);
+      expect((await refresh(app.url, refreshToken)).status).toBe(200);
+    });
+  });
+
+  describe(`all tokens that are no good look the same from outside (${adapter})`, () => {
+    const app = listening(adapter);
+
+    test.each(['body', 'cookie'] as const)('in the %s', async (transport) => {
+      const present = (token: string) =>
+        transport === 'body' ? refresh(app.url, token) : refresh(app.url, undefined, cookieHeader(token));
+      const unknown = await present(`nrt_${'A'.repeat(96)}`);
+      expect(unknown).toMatchObject({ status: 401, body: { error: 'invalid_grant' } });
+      expect(Object.keys(unknown.body)).toEqual(['error', 'error_description']);
+
+      for (const [name, make] of Object.entries(deadTokens)) {
+        const answer = await present(await make(app, transport));
+        expect(comparable(answer), name).toEqual(comparable(unknown));
+      }
+    });
+  });
+}
+
+type Transport = 'body' | 'cookie';
+
+/** Each way for a token to be dead, and how to get there. */
+const deadTokens: Record<string, (app: AuthApp, transport: Transport) => Promise<string>> = {
+  async reused(app, transport) {
+    const { refreshToken } = await signIn(app, { transport });
+    await refresh(app.url, refreshToken);
+    app.clock.advance(GRACE);
+    return refreshToken;
+  },
+  async 'of a session that reuse has ended'(app, transport) {
+    const token = await deadTokens.reused(app, transport);
+    await refresh(app.url, token);
+    return token;
+  },
+  async 'logged out'(app, transport) {
+    const { refreshToken, sessionId } = await signIn(app, { transport });
+    await app.service.revoke(sessionId, 'logout');
+    return refreshToken;
+  },
+  async idle(app, transport) {
+    const { refreshToken } = await signIn(app, { transport });
+    app.clock.advance(7 * DAY);
+    return refreshToken;
+  },
+  async expired(app, transport) {
+    const { refreshToken } = await signIn(app, { transport });
+    app.clock.advance(30 * DAY);
+    return refreshToken;
+  },
+  async purged(app, transport) {
+    const { refreshToken } = await signIn(app, { transport });
+    app.clock.advance(60 * DAY);
+    await app.service.purge();
+    return refreshToken;
+  },
+  async 'of a user who is gone'(app, transport) {
+    app.users.users.set('carol', { id: 'user-carol', roles: [] });
+    const { refreshToken } = await signIn(app, { username: 'carol', transport });
+    app.users.users.delete('carol');
+    return refreshToken;
+  },
+  async forged(app, transport) {
+    const { refreshToken } = await signIn(app, { transport });
+    return refreshToken.slice(0, -2) + (refreshToken.endsWith('AA') ? 'BB' : 'AA');
+  },
+  async 'an access token'(app, transport) {
+    return (await signIn(app, { transport })).accessToken;
+  },
+  async 'no token at all'() {
+    return 'hello';
+  },
+};

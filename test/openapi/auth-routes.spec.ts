@@ -1,0 +1,191 @@
+import { Body, Controller, Get, Post, VersioningType } from '@nestjs/common';
+import { ApiOkResponse, ApiProperty, DocumentBuilder, type OpenAPIObject, SwaggerModule } from '@nestjs/swagger';
+import { Validator } from '@seriousme/openapi-schema-validator';
+import { AuthModule } from 'nestjs-refresh-token';
+import { describeAuthRoutes } from 'nestjs-refresh-token/openapi';
+import { describe, expect, test } from 'vitest';
+import { ALICE, host, HOST, type HostSetup } from '../registration/host.js';
+import { adapters, SECRET } from '../support/auth-app.js';
+import { type AuthBody, bearer, login, send } from '../support/http.js';
+
+async function documented(adapter: (typeof adapters)[number], setup: HostSetup = {}, extras = {}) {
+  const auth = AuthModule.forRoot({ ...HOST, secret: SECRET, ...extras });
+  const { app, url } = await host(adapter, { imports: [auth], ...setup });
+  const document = SwaggerModule.createDocument(app, new DocumentBuilder().setTitle('Host').build());
+  return { url, document: describeAuthRoutes(app, document) };
+}
+
+type Method = 'get' | 'post' | 'delete';
+const operation = (document: OpenAPIObject, path: string, method: Method) => document.paths[path][method]!;
+
+const ROUTES: [Method, string][] = [
+  ['post', '/auth/login'],
+  ['post', '/auth/refresh'],
+  ['post', '/auth/logout'],
+  ['post', '/auth/logout-all'],
+  ['post', '/auth/step-up'],
+  ['get', '/auth/events'],
+  ['get', '/auth/me'],
+  ['get', '/auth/sessions'],
+  ['delete', '/auth/sessions/{id}'],
+];
+
+/** As a host may well call what it has itself. */
+class LoginDto {
+  @ApiProperty()
+  email: string;
+}
+class StepUpDto {
+  @ApiProperty()
+  code: string;
+}
+class AuthError {
+  @ApiProperty()
+  problem: string;
+}
+
+@Controller('own')
+class OwnController {
+  @Post('login')
+  login(@Body() body: LoginDto) {
+    return body;
+  }
+
+  @Post('step-up')
+  stepUp(@Body() body: StepUpDto) {
+    return body;
+  }
+
+  @Get()
+  @ApiOkResponse({ type: AuthError })
+  problem() {
+    return { problem: 'none' };
+  }
+}
+
+async function expectValid(document: OpenAPIObject): Promise<void> {
+  const text = JSON.stringify(document);
+  const { valid, errors } = await new Validator().validate(JSON.parse(text) as Record<string, unknown>);
+  expect(errors).toBeUndefined();
+  expect(valid).toBe(true);
+  const schemas = Object.keys(document.components!.schemas!);
+  for (const [, name] of text.matchAll(/"#\/components\/schemas\/([^"]+)"/g)) expect(schemas).toContain(name);
+}
+
+describe.each(adapters)('the OpenAPI document of the auth routes (%s)', (adapter) => {
+  test('is valid, and describes each route', async () => {
+    const { document } = await documented(adapter);
+    await expectValid(document);
+    for (const [method, path] of ROUTES) {
+      const { summary, security, responses, tags } = operation(document, path, method);
+      expect({ path, summary, security, tags }).toEqual({
+        path,
+        summary: expect.any(String),
+        security: expect.any(Array),
+        tags: ['auth'],
+      });
+      expect(Object.keys(responses).length, path).toBeGreaterThan(2);
+    }
+    const ids = ROUTES.map(([method, path]) => operation(document, path, method).operationId);
+    expect(new Set(ids).size).toBe(ROUTES.length);
+  });
+
+  test('leaves the schemas of the host as they are, and adds none that nothing refers to', async () => {
+    const { document } = await documented(adapter, { controllers: [OwnController] });
+    await expectValid(document);
+    const schemas = document.components!.schemas!;
+    expect(schemas).toMatchObject({
+      LoginDto: { properties: { email: { type: 'string' } } },
+      StepUpDto: { properties: { code: { type: 'string' } } },
+      AuthError: { properties: { problem: { type: 'string' } } },
+      RefreshTokenAuthError: { properties: { error: { type: 'string' } } },
+    });
+    expect(JSON.stringify(operation(document, '/auth/me', 'get').responses)).toContain('/RefreshTokenAuthError"');
+    expect(JSON.stringify(operation(document, '/own', 'get').responses)).toContain('/AuthError"');
+    const text = JSON.stringify(document);
+    const unused = Object.keys(schemas).filter((name) => !text.includes(`"#/components/schemas/${name}"`));
+    expect(unused).toEqual([]);
+  });
+
+  test('says what a throttled client and one with a DPoP key are answered', async () => {
+    const { document } = await documented(adapter);
+    type Responses = Record<string, { description: string; headers: object }>;
+    const responses = (path: string, method: Method) => operation(document, path, method).responses as Responses;
+    for (const path of ['/auth/login', '/auth/refresh', '/auth/step-up']) {
+      expect(responses(path, 'post')[429].description).toBe('too_many_requests');
+      expect(responses(path, 'post')[429].headers).toHaveProperty('Retry-After');
+      expect(responses(path, 'post')[400].description).toContain('invalid_dpop_proof, use_dpop_nonce');
+      expect(responses(path, 'post')[400].headers).toHaveProperty('DPoP-Nonce');
+    }
+    expect(responses('/auth/me', 'get')[401].description).toContain('invalid_dpop_proof, use_dpop_nonce');
+    expect(responses('/auth/me', 'get')).not.toHaveProperty('400');
+  });
+
+  test('names the parameters of the list of events', async () => {
+    const { document } = await documented(adapter);
+    const parameters = operation(document, '/auth/events', 'get').parameters!;
+    expect(parameters.map((parameter) => ({ ...parameter, description: undefined }))).toMatchObject([
+      { name: 'session_id', in: 'query', required: false, schema: { type: 'string', format: 'uuid' } },
+      { name: 'limit', in: 'query', required: false, schema: { type: 'integer', minimum: 1 } },
+      { name: 'before', in: 'query', required: false, schema: { type: 'string', format: 'uuid' } },
+    ]);
+    expect(operation(document, '/auth/sessions/{id}', 'delete').parameters).toMatchObject([{ name: 'id', in: 'path' }]);
+  });
+
+  test('names the cookie and the access token by which a request is authenticated', async () => {
+    const { document } = await documented(adapter, {}, { cookie: { name: '__Host-shop' } });
+    expect(document.components?.securitySchemes).toEqual({
+      bearer: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' },
+      refresh_cookie: { type: 'apiKey', in: 'cookie', name: '__Host-shop' },
+    });
+    expect(operation(document, '/auth/me', 'get').security).toEqual([{ bearer: [] }]);
+    expect(operation(document, '/auth/refresh', 'post').security).toContainEqual({ refresh_cookie: [] });
+  });
+
+  test('says what the routes really answer', async () => {
+    const { document, url } = await documented(adapter);
+    const schemas = document.components!.schemas as Record<string, { required: string[]; properties: object }>;
+    const keysOf = (schema: string) => Object.keys(schemas[schema].properties);
+    const described = (path: string, method: Method) => Object.keys(operation(document, path, method).responses);
+
+    const { status, body } = await login(url, ALICE);
+    expect(described('/auth/login', 'post')).toContain(String(status));
+    expect(Object.keys(body)).toEqual(expect.arrayContaining(schemas.AuthTokenResponse.required));
+    for (const key of Object.keys(body)) expect(keysOf('AuthTokenResponse')).toContain(key);
+
+    const headers = bearer(body.access_token);
+    const me = await send<object>('GET', `${url}/auth/me`, { headers });
+    expect(Object.keys(me.body).sort()).toEqual(keysOf('AuthCurrentUser').sort());
+    const sessions = await send<object[]>('GET', `${url}/auth/sessions`, { headers });
+    expect(Object.keys(sessions.body[0]).sort()).toEqual(keysOf('AuthSession').sort());
+
+    for (const [method, path, request] of [
+      ['post', '/auth/login', { body: { username: 7 } }],
+      ['post', '/auth/login', { body: { ...ALICE, password: 'wrong' } }],
+      ['post', '/auth/refresh', { body: { refresh_token: 'junk' } }],
+      ['post', '/auth/refresh', { body: {} }],
+      ['get', '/auth/me', {}],
+      ['delete', '/auth/sessions/{id}', { headers }],
+    ] as const) {
+      const refused = await send<AuthBody>(method.toUpperCase(), url + path.replace('{id}', 'none'), request);
+      const response = operation(document, path, method).responses[refused.status] as { description: string };
+      expect(response.description).toContain(refused.body.error);
+      expect(Object.keys(refused.body).sort()).toEqual(keysOf('AuthError').sort());
+    }
+  });
+
+  test('follows prefix and version, and leaves other routes alone', async () => {
+    const { document } = await documented(
+      adapter,
+      { configure: (app) => app.setGlobalPrefix('api').enableVersioning({ type: VersioningType.URI }) },
+      { routePrefix: 'account', version: '2' },
+    );
+    expect(operation(document, '/api/v2/account/login', 'post').summary).toBe('Begins a session');
+    expect(document.paths).not.toHaveProperty('/auth/login');
+  });
+
+  test('is empty where there are no routes', async () => {
+    const { document } = await documented(adapter, {}, { controllers: false });
+    expect(document.paths).toEqual({});
+  });
+});

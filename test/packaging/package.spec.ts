@@ -1,0 +1,118 @@
+import { checkPackage, createPackageFromTarballData } from '@arethetypeswrong/core';
+import { execFile } from 'node:child_process';
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { publint } from 'publint';
+import { formatMessage } from 'publint/utils';
+import ts from 'typescript';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { pack, type Packed, root } from '../support/packed.js';
+
+const run = promisify(execFile);
+
+interface Manifest {
+  exports: Record<string, string | { default: string }>;
+  dependencies: Record<string, string>;
+  peerDependencies: Record<string, string>;
+  peerDependenciesMeta: Record<string, { optional?: boolean }>;
+}
+
+let folder: string;
+let packed: Packed;
+let manifest: Manifest;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'package-'));
+  packed = await pack(folder);
+  manifest = JSON.parse(await readFile(join(root, 'package.json'), 'utf8')) as Manifest;
+}, 120_000);
+afterAll(() => rm(folder, { recursive: true }));
+
+const packageOf = (specifier: string) => /^(@[^/]+\/)?[^/]+/.exec(specifier)![0];
+
+/** The packages that a file imports when it is loaded, and those that its own files do. */
+async function importedBy(file: string, seen = new Set<string>()): Promise<Set<string>> {
+  const packages = new Set<string>();
+  if (seen.has(file)) return packages;
+  seen.add(file);
+  const source = ts.createSourceFile(file, await readFile(file, 'utf8'), ts.ScriptTarget.Latest);
+  for (const statement of source.statements) {
+    if (!ts.isImportDeclaration(statement) && !ts.isExportDeclaration(statement)) continue;
+    const specifier = (statement.moduleSpecifier as ts.StringLiteral | undefined)?.text;
+    if (specifier === undefined || specifier.startsWith('node:')) continue;
+    if (!specifier.startsWith('.')) packages.add(packageOf(specifier));
+    else for (const name of await importedBy(join(file, '..', specifier), seen)) packages.add(name);
+  }
+  return packages;
+}
+
+const entries = () =>
+  Object.entries(manifest.exports).flatMap(([entry, target]) =>
+    typeof target === 'string' ? [] : [{ entry, file: join(root, target.default) }],
+  );
+
+describe('the published package', { timeout: 120_000 }, () => {
+  test('holds the library, its schematics and its dashboard, and no demo, no tests, no build information', () => {
+    const expected =
+      /^(dist\/(auth|client|schematics)\/|src\/schematics\/.*\.json$|grafana\/|(package\.json|README|LICENSE|CHANGELOG|SECURITY))/;
+    expect(packed.files.filter((path) => !expected.test(path))).toEqual([]);
+    expect(packed.files.filter((path) => /demo|\.spec\.|tsbuildinfo|\.env/.test(path))).toEqual([]);
+    for (const file of ['dist/auth/index.js', 'dist/auth/index.d.ts', 'src/schematics/collection.json', 'LICENSE']) {
+      expect(packed.files).toContain(file);
+    }
+  });
+
+  test('is found right by publint', async () => {
+    const { messages } = await publint({ pack: { tarball: await tarballBuffer() }, strict: true });
+    expect(messages.map((message) => formatMessage(message, manifest))).toEqual([]);
+  });
+
+  test('has types that every way of importing finds', async () => {
+    const analysis = await checkPackage(createPackageFromTarballData(new Uint8Array(await tarballBuffer())));
+    // ESM alone: Node.js can require it, and the resolution of before Node.js 12 has no entry points.
+    const expected = new Set(['CJSResolvesToESM', 'NoResolution']);
+    const problems = 'problems' in analysis ? analysis.problems : ['no types'];
+    const unexpected = problems.filter((problem) => {
+      if (typeof problem === 'string' || !expected.has(problem.kind)) return true;
+      return problem.kind === 'NoResolution' && problem.resolutionKind !== 'node10';
+    });
+    expect(unexpected).toEqual([]);
+  });
+
+  test('asks for every package that it imports', async () => {
+    const asked = new Set(Object.keys({ ...manifest.dependencies, ...manifest.peerDependencies }));
+    for (const { entry, file } of entries()) {
+      const missing = [...(await importedBy(file))].filter((name) => !asked.has(name));
+      expect(missing, entry).toEqual([]);
+    }
+  });
+
+  test('loads no optional package from its main entry', async () => {
+    const main = await importedBy(join(root, 'dist/auth/index.js'));
+    const optional = Object.keys(manifest.peerDependenciesMeta);
+    expect([...main].filter((name) => optional.includes(name))).toEqual([]);
+  });
+
+  test('imports, and can be required, from every entry', async () => {
+    const names = entries().map(({ entry }) => join('nestjs-refresh-token', entry));
+    const script = `
+      const names = ${JSON.stringify(names)};
+      for (const name of names) {
+        const [required, imported] = [require(name), await import(name)];
+        if (Object.keys(imported).length === 0) throw new Error(name + ' exports nothing');
+        if (Object.keys(required).length === 0) throw new Error(name + ' cannot be required');
+      }
+      console.log('loaded ' + names.length);
+    `;
+    const program = `require('reflect-metadata'); (async () => { ${script} })();`;
+    const { stdout } = await run(process.execPath, ['-e', program], { cwd: root });
+    expect(stdout).toContain(`loaded ${names.length}`);
+  });
+});
+
+async function tarballBuffer(): Promise<ArrayBuffer> {
+  const [name] = (await readdir(folder)).filter((file) => file.endsWith('.tgz'));
+  const bytes = await readFile(join(folder, name));
+  return bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength) as ArrayBuffer;
+}

@@ -1,0 +1,119 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { DemoProcess } from '../support/demo-process.js';
+import { type Answer, type AuthBody, bearer, login, refresh, send } from '../support/http.js';
+import { available, haveCaughtUp, rolesIn, Service, type ServiceSetup, signIn, verdictOf } from './service.js';
+
+const setups: ServiceSetup[] = [
+  { title: 'PostgreSQL', database: 'postgres', redis: false, delay: '100ms' },
+  { title: 'MariaDB', database: 'mariadb', redis: false, delay: '100ms' },
+];
+const ROUNDS = Array.from({ length: 12 }, (_, round) => round);
+
+for (const setup of setups) {
+  describe.skipIf(!available(setup))(`races between two processes on ${setup.title}`, { timeout: 120_000 }, () => {
+    const service = new Service(setup);
+    let a: DemoProcess;
+    let b: DemoProcess;
+    beforeAll(async () => {
+      await service.start(2);
+      [a, b] = service.demos;
+    }, 120_000);
+    afterAll(() => service.stop());
+
+    /** After the delay, neither the one nor the other process takes anything from these answers. */
+    async function expectNothingLeft(answers: Answer<AuthBody>[]): Promise<void> {
+      await haveCaughtUp(a, b);
+      for (const { status, body } of answers) {
+        expect([200, 401]).toContain(status);
+        if (status !== 200) continue;
+        for (const demo of [a, b]) {
+          expect(await verdictOf(demo, body.access_token)).toBe('token_revoked');
+          expect((await refresh(demo.url, body.refresh_token)).status).toBe(401);
+        }
+      }
+    }
+
+    const loginAs = (demo: DemoProcess, username: string, password: string) =>
+      login(demo.url, { username, password, transport: 'body' });
+
+    it('a new password leaves nothing of a refresh, or of a sign-in with the old one', async () => {
+      let password = 'alice-password';
+      for (const round of ROUNDS) {
+        const current = await signIn(a, 'alice', password);
+        const other = await signIn(b, 'alice', password);
+        const next = `alice-password-${round}`;
+        const changing = send('POST', `${a.url}/profile/password`, {
+          headers: bearer(current.accessToken),
+          body: { current: password, next },
+        });
+        const answers = await Promise.all([
+          refresh(b.url, other.refreshToken),
+          refresh(a.url, other.refreshToken),
+          loginAs(a, 'alice', password),
+          loginAs(b, 'alice', password),
+        ]);
+        expect((await changing).status).toBe(204);
+        await expectNothingLeft(answers);
+        // The session from which it was changed lives.
+        for (const demo of [a, b]) expect(await verdictOf(demo, current.accessToken)).toBe('accepted');
+        expect((await refresh(b.url, current.refreshToken)).status).toBe(200);
+        password = next;
+      }
+    });
+
+    it('the end of all sessions leaves nothing of a refresh', async () => {
+      const admin = await signIn(a, 'admin');
+      for (let round = 0; round < ROUNDS.length; round++) {
+        const sessions = await Promise.all([signIn(a, 'bob'), signIn(b, 'bob')]);
+        const ending = send('DELETE', `${a.url}/admin/users/bob/sessions`, { headers: bearer(admin.accessToken) });
+        const answers = await Promise.all(
+          sessions.flatMap(({ refreshToken }) => [refresh(b.url, refreshToken), refresh(a.url, refreshToken)]),
+        );
+        expect((await ending).status).toBe(204);
+        await expectNothingLeft(answers);
+        for (const { accessToken } of sessions) {
+          for (const demo of [a, b]) expect(await verdictOf(demo, accessToken)).toBe('token_revoked');
+        }
+      }
+    });
+
+    it('a disabled user has nothing left of a refresh, or of a sign-in', async () => {
+      const admin = await signIn(a, 'admin');
+      const disable = (disabled: boolean) =>
+        send('PUT', `${a.url}/admin/users/bob/disabled`, { headers: bearer(admin.accessToken), body: { disabled } });
+      for (let round = 0; round < ROUNDS.length; round++) {
+        const before = await signIn(b, 'bob');
+        const signingIn = [loginAs(a, 'bob', 'bob-password'), loginAs(b, 'bob', 'bob-password')];
+        const disabling = disable(true);
+        const answers = await Promise.all([refresh(b.url, before.refreshToken), ...signingIn]);
+        expect((await disabling).status).toBe(204);
+        await expectNothingLeft(answers);
+        await disable(false);
+      }
+    });
+
+    it('no access token with the old roles is accepted, and nobody is signed out', async () => {
+      const admin = await signIn(a, 'admin');
+      const setRoles = (roles: string[]) =>
+        send('PUT', `${a.url}/admin/users/bob/roles`, { headers: bearer(admin.accessToken), body: { roles } });
+      for (let round = 0; round < ROUNDS.length; round++) {
+        await setRoles(['user', 'admin']);
+        const before = await signIn(b, 'bob');
+        const signingIn = [loginAs(a, 'bob', 'bob-password'), loginAs(b, 'bob', 'bob-password')];
+        const lowering = setRoles(['user']);
+        const answers = await Promise.all([refresh(b.url, before.refreshToken), ...signingIn]);
+        expect((await lowering).status).toBe(204);
+
+        await haveCaughtUp(a, b);
+        for (const { status, body } of answers) {
+          expect(status).toBe(200);
+          const old = rolesIn(service.issuer, body.access_token).includes('admin');
+          for (const demo of [a, b]) if (old) expect(await verdictOf(demo, body.access_token)).toBe('token_stale');
+          const healed = await refresh(a.url, body.refresh_token);
+          for (const demo of [a, b]) expect(await verdictOf(demo, healed.body.access_token)).toBe('accepted');
+          expect(rolesIn(service.issuer, healed.body.access_token)).toEqual(['user']);
+        }
+      }
+    });
+  });
+}

@@ -1,0 +1,79 @@
+import { randomUUID } from 'node:crypto';
+import type { FloorChannel } from 'nestjs-refresh-token';
+import { redisFloorChannel } from 'nestjs-refresh-token/redis';
+import { createClient } from 'redis';
+import { afterAll, beforeAll, describe, expect, inject, it, vi } from 'vitest';
+import type { AuthContext } from '../support/auth-app.js';
+import { databaseNamed } from '../support/databases.js';
+import { feedOf, Instances, newUser, verdict } from './instances.js';
+
+const url = inject('redisUrl');
+const LIMIT = { timeout: 15_000, interval: 10 };
+
+describe.skipIf(url === undefined)('the channel by Redis, between instances that hardly ever read the table', () => {
+  const instances = new Instances(databaseNamed('postgres'));
+  const name = `test:${randomUUID()}`;
+  let here: AuthContext;
+  let elsewhere: AuthContext;
+  beforeAll(async () => {
+    await instances.open();
+    here = await start(redisFloorChannel({ url: url!, name }));
+    elsewhere = await start(redisFloorChannel({ url: url!, name }));
+    await areConnected(here, elsewhere);
+  });
+  afterAll(() => instances.close());
+
+  const start = (channel: FloorChannel) => instances.start({ options: { revocation: { delay: '10m', channel } } });
+
+  async function areConnected(...contexts: AuthContext[]): Promise<void> {
+    for (const context of contexts) await vi.waitFor(() => expect(feedOf(context).channel).toBe('connected'), LIMIT);
+  }
+
+  async function expectArrival(from: AuthContext, at: AuthContext): Promise<void> {
+    const [user, changed] = [newUser([from]), newUser([from])];
+    const [ended, spared, stale] = await Promise.all(
+      [user, newUser([from]), changed].map((one) => from.service.issue(one)),
+    );
+    await from.service.revokeAllOfUser(user.id, 'logout_all');
+    await from.service.permissionsChanged(changed.id);
+    await vi.waitFor(() => expect(verdict(at, ended.accessToken)).toBe('token_revoked'), LIMIT);
+    await vi.waitFor(() => expect(verdict(at, stale.accessToken)).toBe('token_stale'), LIMIT);
+    expect(verdict(at, spared.accessToken)).toBe('accepted');
+  }
+
+  it('carries what has changed, both ways', async () => {
+    await expectArrival(here, elsewhere);
+    await expectArrival(elsewhere, here);
+  });
+
+  it('passes over what is not of its making', async () => {
+    const { accessToken, sessionId } = await here.service.issue(newUser([here]));
+    const stranger = await createClient({ url }).connect();
+    const nonsense = [
+      '',
+      'x',
+      '{}',
+      'null',
+      '[null]',
+      '[[]]',
+      `[["${sessionId}"]]`,
+      `[["${sessionId}","9"]]`,
+      '[[1,2]]',
+    ];
+    for (const message of nonsense) await stranger.publish(name, message);
+    stranger.destroy();
+    // What comes after it, on the same connection, has been heard after it.
+    await expectArrival(here, elsewhere);
+    for (const instance of [here, elsewhere]) expect(verdict(instance, accessToken)).toBe('accepted');
+  });
+
+  it('serves one application after another, as a module that is imported once has one for all of them', async () => {
+    const channel = redisFloorChannel({ url: url!, name });
+    const first = await start(channel);
+    await areConnected(first);
+    await first.close();
+    const second = await start(channel);
+    await areConnected(second);
+    await expectArrival(here, second);
+  });
+});

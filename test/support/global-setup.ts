@@ -1,0 +1,59 @@
+import { existsSync } from 'node:fs';
+import type { TestProject } from 'vitest/node';
+import { startEmbeddedPostgres, type RunningPostgres } from './embedded-postgres.js';
+import { mariadbAnswers, postgresAnswers, printable, redisAnswers } from './reachable.js';
+
+declare module 'vitest' {
+  export interface ProvidedContext {
+    /** A server on which tests may create databases. */
+    postgresUrl: string;
+    /** A server on which tests may create databases; `undefined` where there is none. */
+    mariadbUrl: string | undefined;
+    /** `undefined` where there is none. */
+    redisUrl: string | undefined;
+    /** The program; `undefined` where there is none. */
+    chromium: string | undefined;
+  }
+}
+
+const LOCAL_POSTGRES = 'postgres://postgres@127.0.0.1:5432/test';
+
+/** Finds the servers to test against, once per run. PostgreSQL is always tested; the others where they are there. */
+export default async function setup(project: TestProject): Promise<() => Promise<void>> {
+  const mariadbUrl = process.env.TEST_MARIADB_URL || 'mysql://root@127.0.0.1:3306/test';
+  const redisUrl = process.env.TEST_REDIS_URL || 'redis://127.0.0.1:6379';
+  const [mariadb, redis] = await Promise.all([mariadbAnswers(mariadbUrl), redisAnswers(redisUrl)]);
+
+  const missing: string[] = [];
+  if (!mariadb) missing.push(`MariaDB not reachable at ${printable(mariadbUrl)}`);
+  if (!redis) missing.push(`Redis not reachable at ${printable(redisUrl)}`);
+  const chromium = findChromium();
+  if (!chromium) missing.push('Chromium not found (TEST_CHROMIUM names it)');
+  if (missing.length > 0 && process.env.REQUIRE_SERVICES === '1') {
+    throw new Error(`${missing.join('; ')}; REQUIRE_SERVICES=1 asks for every service to be tested.`);
+  }
+  for (const line of missing) console.warn(`${line}: its tests are skipped`);
+
+  // Last, so that nothing above can fail and leave an embedded server running.
+  const postgres = await findPostgres();
+  project.provide('postgresUrl', postgres.url);
+  project.provide('mariadbUrl', mariadb ? mariadbUrl : undefined);
+  project.provide('redisUrl', redis ? redisUrl : undefined);
+  project.provide('chromium', chromium);
+  return () => postgres.stop();
+}
+
+async function findPostgres(): Promise<RunningPostgres> {
+  const named = process.env.TEST_POSTGRES_URL;
+  const url = named || LOCAL_POSTGRES;
+  if (await postgresAnswers(url)) return { url, stop: async () => undefined };
+  if (named) throw new Error(`PostgreSQL not reachable at ${printable(named)}, which TEST_POSTGRES_URL names.`);
+
+  return startEmbeddedPostgres();
+}
+
+function findChromium(): string | undefined {
+  const named = process.env.TEST_CHROMIUM;
+  const places = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'];
+  return (named ? [named] : places).find((path) => existsSync(path));
+}

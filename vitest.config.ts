@@ -1,0 +1,35 @@
+import { fileURLToPath } from 'node:url';
+import { defineConfig } from 'vitest/config';
+
+const source = (path: string) => fileURLToPath(new URL(path, import.meta.url));
+
+export default defineConfig({
+  resolve: {
+    // The tests import the library by its package name, as a host does, and get the sources. Exact matches only: an
+    // entry point that the package does not export must not resolve here either.
+    alias: [
+      { find: /^nestjs-refresh-token$/, replacement: source('./src/auth/index.ts') },
+      { find: /^nestjs-refresh-token\/client$/, replacement: source('./src/client/index.ts') },
+      { find: /^nestjs-refresh-token\/geoip$/, replacement: source('./src/auth/geoip/index.ts') },
+      { find: /^nestjs-refresh-token\/metrics$/, replacement: source('./src/auth/metrics/index.ts') },
+      { find: /^nestjs-refresh-token\/throttling$/, replacement: source('./src/auth/throttling/index.ts') },
+      { find: /^nestjs-refresh-token\/openapi$/, replacement: source('./src/auth/openapi/index.ts') },
+      { find: /^nestjs-refresh-token\/pglite$/, replacement: source('./src/auth/pglite/index.ts') },
+      { find: /^nestjs-refresh-token\/redis$/, replacement: source('./src/auth/redis/index.ts') },
+    ],
+  },
+  test: {
+    include: ['test/**/*.spec.ts'],
+    globalSetup: ['test/support/global-setup.ts'],
+    pool: 'forks',
+    // One process imports Nest and TypeORM once, for all of its files.
+    isolate: false,
+    // Vitest's default is one less than there are cores, which leaves one of two idle.
+    maxWorkers: 2,
+    testTimeout: 30_000,
+    hookTimeout: 60_000,
+    // What a test waits for comes at once, unless the machine is busy.
+    expect: { poll: { timeout: 20_000 } },
+    coverage: { include: ['src/**/*.ts'] },
+  },
+});
