@@ -59,7 +59,11 @@ export function databaseNamed(name: DatabaseName): DatabaseKind {
 }
 
 async function createPostgres(): Promise<TestDatabase> {
-  const server = inject('postgresUrl');
+  return createPostgresAt(inject('postgresUrl'));
+}
+
+/** On a server that the test has started for itself. */
+export async function createPostgresAt(server: string): Promise<TestDatabase> {
   const database = freshName();
   const url = urlOf(server, database);
   await onPostgres(server, `CREATE DATABASE ${database}`);

@@ -1,6 +1,6 @@
 /**
  * A process that owns one embedded PostgreSQL server: it sends its parent the URL once the server is ready, and stops it
- * when the parent disconnects, which a parent that is killed does too.
+ * when the parent disconnects, which a parent that is killed does too. Its arguments go to the server.
  */
 import { randomBytes } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
@@ -23,7 +23,15 @@ const server = new EmbeddedPostgres({
   createPostgresUser: process.getuid?.() === 0,
   initdbFlags: ['--encoding=UTF8', '--no-sync'],
   // What is in it is thrown away, so nothing has to reach the disk; TCP alone, so no socket file can collide.
-  postgresFlags: ['-c', 'fsync=off', '-c', 'unix_socket_directories=', '-c', 'listen_addresses=127.0.0.1'],
+  postgresFlags: [
+    '-c',
+    'fsync=off',
+    '-c',
+    'unix_socket_directories=',
+    '-c',
+    'listen_addresses=127.0.0.1',
+    ...process.argv.slice(2),
+  ],
   onLog: (line) => log.push(line),
   onError: (line) => log.push(line),
 });
