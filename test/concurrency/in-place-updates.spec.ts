@@ -22,7 +22,7 @@ describe('refreshes on PostgreSQL', () => {
   beforeAll(async () => {
     // A server of its own: a version of a row can make room only when no transaction of the whole server, in whatever
     // database, is older. No vacuum comes to help.
-    server = await startEmbeddedPostgres({ autovacuum: 'off' });
+    server = await startEmbeddedPostgres('autovacuum=off');
     database = await createPostgresAt(server.url);
     context = await createAuthContext(database, { clock: new Clock(), dataSource: { poolSize: 1 } });
   });

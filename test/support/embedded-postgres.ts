@@ -12,12 +12,14 @@ export interface RunningPostgres {
  * In a process of its own, because the package ends the process that imports it with code 0 as soon as nothing is left
  * to do, which would turn every failed test run into a success.
  *
- * @param settings - as in `postgresql.conf`
+ * @param settings as in `postgresql.conf`
  */
-export async function startEmbeddedPostgres(settings: Record<string, string> = {}): Promise<RunningPostgres> {
+export async function startEmbeddedPostgres(...settings: string[]): Promise<RunningPostgres> {
   const script = fileURLToPath(new URL('./embedded-postgres.process.ts', import.meta.url));
-  const flags = Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
-  const owner = fork(script, flags, { execArgv: ['--import', 'tsx'], stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
+  const owner = fork(script, settings, {
+    execArgv: ['--import', 'tsx'],
+    stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+  });
   const ended = new Promise<void>((resolve) => owner.once('exit', () => resolve()));
   const url = await new Promise<string>((resolve, reject) => {
     owner.once('message', resolve);
