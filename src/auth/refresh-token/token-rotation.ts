@@ -84,7 +84,7 @@ export class TokenRotation {
 
     let proofUsed: Promise<void> | undefined;
     for (let count = 1; count <= MOST_ATTEMPTS; count++) {
-      const session = await this.store.find(presented.sessionId);
+      const session = await this.store.findTogether(presented.sessionId);
       if (!session) throw this.refusal.denied(undefined, 'unknown_session', client, presented.generation);
       const useProof = () => (proofUsed ??= this.useProof(session, client, evidence));
       const attempt = this.attempt(session, presented, { located, evidence, useProof, reauthenticate });

@@ -18,58 +18,56 @@ type EscapeQuery = (sql: string, parameters: object, nativeParameters: object) =
 const ASK_AGAIN = new Set(['40P01', '40001', 'ER_LOCK_DEADLOCK', 'ER_CHECKREAD']);
 const MOST_TRIES = 5;
 
+/** What goes to the driver. */
+interface Composed {
+  readonly text: string;
+  /** In the order in which the placeholders want them. */
+  readonly parameters: readonly string[];
+  readonly query: (values: unknown[]) => unknown;
+}
+
+/** `:...name` in SQL. */
+const LIST = /:\.\.\.(\w+)/;
+
 /**
  * One SQL statement, composed once and executed often.
  *
  * On PostgreSQL it is a named prepared statement: parsed and planned once per connection. On PostgreSQL and MySQL its
  * values travel with it in one object that shows only its text, so that no query log tells the values.
  *
+ * One parameter may be a list that is not empty, written `:...name`. It is filled up, by repeating its last value, to the
+ * next power of two, so that lists of different lengths share a few prepared statements.
+ *
  * @example
  * const userById = new Statement(dataSource, 'SELECT id, roles FROM users WHERE id = :id');
  * const { records } = await userById.execute({ id });
+ *
+ * const usersById = new Statement(dataSource, 'SELECT id, roles FROM users WHERE id IN (:...ids)');
+ * const { records } = await usersById.execute({ ids: [id, another] });
  */
 export class Statement {
-  private readonly sql: string;
-  private readonly parameters: string[];
-  private readonly compose: (values: unknown[]) => unknown;
+  private readonly list: string | undefined;
+  /** By the length of the list. */
+  private readonly composed = new Map<number, Composed>();
 
   /** @param sql with parameters as `:name`, identifiers escaped by the caller */
   constructor(
     private readonly dataSource: DataSource,
-    sql: string,
-    prepared = true,
+    private readonly sql: string,
+    private readonly prepared = true,
   ) {
-    const { driver } = dataSource;
-    const names = Object.fromEntries([...sql.matchAll(/(?<!:):(\w+)/g)].map(([, name]) => [name, name]));
-    // The driver replaces each name by its own placeholder, and says in which order it wants the values.
-    // TypeORM 0.3 has a third argument, and needs it.
-    const escape = driver.escapeQueryWithParameters.bind(driver) as EscapeQuery;
-    [this.sql, this.parameters] = escape(sql, names, {});
-
-    const text = this.sql;
-    const shown = { toString: () => text, toJSON: () => text, [inspect.custom]: () => text };
-    switch (dataSource.options.type) {
-      case 'postgres': {
-        const name = prepared ? `nrt_${createHash('sha256').update(text).digest('base64url').slice(0, 16)}` : undefined;
-        this.compose = (values) => ({ name, text, values, ...shown });
-        break;
-      }
-      case 'mysql':
-      case 'mariadb':
-        this.compose = (values) => ({ sql: text, values, ...shown });
-        break;
-      default:
-        this.compose = () => text;
-    }
+    this.list = LIST.exec(sql)?.[1];
+    this.composedFor(1);
   }
 
   /** @param runner where given, the connection to use, which the caller then releases */
   async execute(values: StatementValues, runner?: QueryRunner): Promise<StatementResult> {
-    const list = this.parameters.map((name) => values[name]);
-    if (runner) return this.executeOn(runner, list);
+    const { composed, named } = this.filledUp(values);
+    const list = composed.parameters.map((name) => named[name]);
+    if (runner) return executeOn(runner, composed, list);
     for (let tries = 1; ; tries++) {
       try {
-        return await this.executeOnce(list);
+        return await this.executeOnce(composed, list);
       } catch (error) {
         const code = (error as { code?: unknown }).code;
         if (tries === MOST_TRIES || !ASK_AGAIN.has(String(code))) throw error;
@@ -77,20 +75,59 @@ export class Statement {
     }
   }
 
-  private async executeOnce(list: unknown[]): Promise<StatementResult> {
+  private async executeOnce(composed: Composed, list: unknown[]): Promise<StatementResult> {
     const runner = this.dataSource.createQueryRunner();
     try {
-      return await this.executeOn(runner, list);
+      return await executeOn(runner, composed, list);
     } finally {
       await runner.release();
     }
   }
 
-  private async executeOn(runner: QueryRunner, list: unknown[]): Promise<StatementResult> {
-    const composed = this.compose(list);
-    // TypeORM hands the first argument to the driver as it is; both drivers take an object there.
-    const values = composed === this.sql ? list : undefined;
-    const result = await runner.query(composed as string, values, true);
-    return { records: result.records, affected: result.affected ?? 0 };
+  private filledUp(values: StatementValues): { composed: Composed; named: StatementValues } {
+    if (this.list === undefined) return { composed: this.composedFor(1), named: values };
+    const items = values[this.list] as unknown[];
+    const length = 2 ** Math.ceil(Math.log2(items.length));
+    const named = { ...values };
+    for (let index = 0; index < length; index++) named[`${this.list}_${index}`] = items[index] ?? items.at(-1);
+    return { composed: this.composedFor(length), named };
   }
+
+  private composedFor(length: number): Composed {
+    let composed = this.composed.get(length);
+    if (!composed) {
+      const items = Array.from({ length }, (_, index) => `:${this.list}_${index}`).join(', ');
+      composed = compose(this.dataSource, this.sql.replace(LIST, items), this.prepared);
+      this.composed.set(length, composed);
+    }
+    return composed;
+  }
+}
+
+function compose({ driver, options }: DataSource, sql: string, prepared: boolean): Composed {
+  const names = Object.fromEntries([...sql.matchAll(/(?<!:):(\w+)/g)].map(([, name]) => [name, name]));
+  // The driver replaces each name by its own placeholder, and says in which order it wants the values.
+  // TypeORM 0.3 has a third argument, and needs it.
+  const escape = driver.escapeQueryWithParameters.bind(driver) as EscapeQuery;
+  const [text, parameters] = escape(sql, names, {});
+  const shown = { toString: () => text, toJSON: () => text, [inspect.custom]: () => text };
+  switch (options.type) {
+    case 'postgres': {
+      const name = prepared ? `nrt_${createHash('sha256').update(text).digest('base64url').slice(0, 16)}` : undefined;
+      return { text, parameters, query: (values) => ({ name, text, values, ...shown }) };
+    }
+    case 'mysql':
+    case 'mariadb':
+      return { text, parameters, query: (values) => ({ sql: text, values, ...shown }) };
+    default:
+      return { text, parameters, query: () => text };
+  }
+}
+
+async function executeOn(runner: QueryRunner, { text, query }: Composed, list: unknown[]): Promise<StatementResult> {
+  const composed = query(list);
+  // TypeORM hands the first argument to the driver as it is; both drivers take an object there.
+  const values = composed === text ? list : undefined;
+  const result = await runner.query(composed as string, values, true);
+  return { records: result.records, affected: result.affected ?? 0 };
 }

@@ -1,22 +1,37 @@
 import { Inject, Injectable } from '@nestjs/common';
+import DataLoader from 'dataloader';
 import { within } from '../clock/within.js';
 import { AuthError } from '../errors/auth-error.js';
 import { ResolvedAuthOptions } from '../options/resolve-options.js';
 import { type AuthUser, USER_PROVIDER, type UserProvider } from './user-provider.js';
 
+/** How many users are asked for at once at most. */
+const MOST_USERS = 16;
+
 /** The host's user provider, bounded in time: what throws or hangs is `temporarily_unavailable`. */
 @Injectable()
 export class BoundedUserProvider implements UserProvider {
+  private readonly together: DataLoader<string, AuthUser | null> | undefined;
+
   constructor(
     @Inject(USER_PROVIDER) private readonly users: UserProvider,
     private readonly options: ResolvedAuthOptions,
-  ) {}
+  ) {
+    if (typeof users.loadUsers !== 'function') return;
+    this.together = new DataLoader((ids) => this.loadAll(ids), {
+      cache: false,
+      maxBatchSize: MOST_USERS,
+      // After all refreshes that have come so far by now.
+      batchScheduleFn: setImmediate,
+    });
+  }
 
   validateCredentials(username: string, password: string): Promise<AuthUser | null> {
     return this.bounded('validateCredentials', () => this.users.validateCredentials(username, password));
   }
 
   loadUser(id: string): Promise<AuthUser | null> {
+    if (this.together) return this.bounded('loadUsers', () => this.together!.load(id));
     return this.bounded('loadUser', () => this.users.loadUser(id));
   }
 
@@ -28,6 +43,12 @@ export class BoundedUserProvider implements UserProvider {
 
   get canReauthenticate(): boolean {
     return typeof this.users.reauthenticate === 'function';
+  }
+
+  private async loadAll(ids: readonly string[]): Promise<(AuthUser | null)[]> {
+    const users = await this.users.loadUsers!([...new Set(ids)]);
+    const byId = new Map(users.map((user) => [user.id, user]));
+    return ids.map((id) => byId.get(id) ?? null);
   }
 
   private async bounded<T>(name: keyof UserProvider, call: () => Promise<T>): Promise<T> {

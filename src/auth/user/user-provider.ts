@@ -12,7 +12,7 @@ export interface AuthUser {
 }
 
 /**
- * What the host application provides. Both methods may be slow or fail: the request is then answered with 503, and
+ * What the host application provides. Its methods may be slow or fail: the request is then answered with 503, and
  * nothing is consumed.
  *
  * @example
@@ -36,6 +36,11 @@ export interface UserProvider {
   validateCredentials(username: string, password: string): Promise<AuthUser | null>;
   /** The user as they are now, at each refresh; `null` if unknown or disabled, which ends the session. */
   loadUser(id: string): Promise<AuthUser | null>;
+  /**
+   * Those of these users, at most 16, who are neither unknown nor disabled, in any order. Optional: where it is there, it is
+   * asked instead of `loadUser`, once for all refreshes that happen at the same moment.
+   */
+  loadUsers?(ids: readonly string[]): Promise<AuthUser[]>;
   /**
    * For `POST /auth/step-up`: the user as they are now, if this is their password; else `null`. Needed where a rule says
    * `step_up` or a route asks for `@FreshAuth()`.

@@ -9,13 +9,16 @@ import { User } from './user.entity.js';
 @Injectable()
 export class UsersService implements UserProvider, OnModuleInit {
   private readonly users: Repository<User>;
-  private readonly userById: Statement;
+  private readonly usersById: Statement;
   private decoyHash: string;
 
   constructor(dataSource: DataSource) {
     this.users = dataSource.getRepository(User);
     // Asked at every refresh, and so prepared: a repository builds its query anew each time.
-    this.userById = new Statement(dataSource, 'SELECT roles, disabled, password_hash FROM users WHERE id = :id');
+    this.usersById = new Statement(
+      dataSource,
+      'SELECT id, roles, disabled, password_hash FROM users WHERE id IN (:...ids)',
+    );
   }
 
   async onModuleInit(): Promise<void> {
@@ -31,14 +34,19 @@ export class UsersService implements UserProvider, OnModuleInit {
   }
 
   async loadUser(id: string): Promise<AuthUser | null> {
-    const { records } = await this.userById.execute({ id });
-    const [user] = records;
-    if (!user || user.disabled) return null;
-    return {
-      id,
-      roles: JSON.parse(user.roles as string),
-      credentialsVersion: versionOf(user.password_hash as string),
-    };
+    const [user] = await this.loadUsers([id]);
+    return user ?? null;
+  }
+
+  async loadUsers(ids: readonly string[]): Promise<AuthUser[]> {
+    const { records } = await this.usersById.execute({ ids });
+    return records
+      .filter(({ disabled }) => !disabled)
+      .map(({ id, roles, password_hash: passwordHash }) => ({
+        id: id as string,
+        roles: JSON.parse(roles as string),
+        credentialsVersion: versionOf(passwordHash as string),
+      }));
   }
 
   async reauthenticate(id: string, password: string): Promise<AuthUser | null> {
