@@ -42,6 +42,7 @@ import { SessionPurge } from './refresh-token/session-purge.js';
 import { StrictSettling } from './refresh-token/strict-settling.js';
 import { TokenHasher } from './refresh-token/token-hasher.js';
 import { TokenIssuer } from './refresh-token/token-issuer.js';
+import { RefreshAttempts } from './refresh-token/refresh-attempt.js';
 import { TokenRotation } from './refresh-token/token-rotation.js';
 import { RiskAssessor } from './risk/risk-assessor.js';
 import { RiskStage } from './risk/risk-stage.js';
@@ -137,6 +138,7 @@ const PUBLIC_PROVIDERS = [
     StrictSettling,
     TokenHasher,
     TokenIssuer,
+    RefreshAttempts,
     TokenRotation,
     UsedDpopProofStore,
   ],

@@ -6,41 +6,17 @@ import type { RefreshToken } from '../refresh-token/refresh-token.entity.js';
 import { AuthRegistration } from '../registration/auth-registration.js';
 import { type FloorChange, REVOKED_FLOOR } from '../revocation/floor-change.js';
 import { available } from './available.js';
-import { databaseTime, equalToTheLetter, isMySql } from './dialect.js';
-import { EntityTable } from './entity-table.js';
-import { Statement, type StatementResult, type StatementValues } from './statement.js';
+import {
+  prepareStatements,
+  type Reauthentication,
+  type RefreshTokenStatements,
+  type Rotation,
+} from './refresh-token.statements.js';
+import type { StatementResult, StatementValues } from './statement.js';
 import { UserLock } from './user-lock.js';
 
 /** The `DataSource` that holds the sessions. */
 export const AUTH_DATA_SOURCE = Symbol('AUTH_DATA_SOURCE');
-
-/** What a new authentication writes where the token stays as it is: when, from where and by what the session was used last. */
-const REAUTHENTICATED = [
-  'authTime',
-  'lastUsedAt',
-  'ip',
-  'userAgent',
-  'country',
-  'network',
-  'location',
-  'windowStartedAt',
-  'windowCount',
-  'fingerprint',
-] as const satisfies readonly (keyof RefreshToken)[];
-
-export type Reauthentication = Pick<RefreshToken, (typeof REAUTHENTICATED)[number]>;
-
-/** What a rotation writes, beside the generation. */
-const ROTATED = [
-  'tokenHash',
-  'keyId',
-  'nonce',
-  'rotatedAt',
-  'clientNonceHash',
-  ...REAUTHENTICATED,
-] as const satisfies readonly (keyof RefreshToken)[];
-
-export type Rotation = Pick<RefreshToken, (typeof ROTATED)[number]>;
 
 /** A session is to be removed when one of its times is no later than here. */
 export type DeadBefore = Record<'expiresAt' | 'lastUsedAt' | 'revokedAt', number>;
@@ -56,16 +32,16 @@ const READ_TOGETHER = 16;
  */
 @Injectable()
 export class RefreshTokenStore {
-  private readonly statements: ReturnType<RefreshTokenStore['prepare']>;
+  private readonly statements: RefreshTokenStatements;
   private readonly together: DataLoader<string, RefreshToken | undefined>;
   private readonly userLock: UserLock;
 
   constructor(
-    @Inject(AUTH_DATA_SOURCE) private readonly dataSource: DataSource,
-    private readonly options: ResolvedAuthOptions,
+    @Inject(AUTH_DATA_SOURCE) dataSource: DataSource,
+    options: ResolvedAuthOptions,
     { entity }: AuthRegistration,
   ) {
-    this.statements = this.prepare(entity);
+    this.statements = prepareStatements(dataSource, entity, options.preparedStatements);
     this.together = new DataLoader((ids) => this.findAll(ids), {
       cache: false,
       maxBatchSize: READ_TOGETHER,
@@ -216,76 +192,8 @@ export class RefreshTokenStore {
     return result;
   }
 
-  private execute(name: keyof RefreshTokenStore['statements'], values: StatementValues): Promise<StatementResult> {
+  private execute(name: keyof RefreshTokenStatements, values: StatementValues): Promise<StatementResult> {
     return available(() => this.statements[name].execute(values));
-  }
-
-  private prepare(entity: AuthRegistration['entity']) {
-    const table = new EntityTable(this.dataSource, entity);
-    const { column, columns } = table;
-    const quoted = (name: string) => table.escape(name);
-    const statement = (sql: string) => new Statement(this.dataSource, sql, this.options.preparedStatements);
-    const select = `SELECT ${columns.map((name) => `${column(name)} AS ${quoted(name)}`).join(', ')} FROM ${table.name}`;
-    const set = (...names: Column[]) => table.assignments(...names).join(', ');
-    const where = (...names: Column[]) => table.assignments(...names).join(' AND ');
-    const now = databaseTime(this.dataSource);
-    const stamp = `${column('floorRaisedAt')} = ${now}`;
-    const raised = `${column('floorRaisedAt')} IS NOT NULL`;
-    const raisedSince = `${column('floorRaisedAt')} > ${now} - :youngerThan`;
-    const live = `${column('revokedAt')} IS NULL`;
-    const dead = (['expiresAt', 'lastUsedAt', 'revokedAt'] as const)
-      .map((name) => `${column(name)} <= :${name}`)
-      .join(' OR ');
-    const ofUser =
-      where('userId') + (isMySql(this.dataSource) ? ` AND ${equalToTheLetter(column('userId'), ':userId')}` : '');
-
-    const revoke = `${set('revokedAt', 'revokedReason', 'accessFloor')}, ${stamp}`;
-    const floor = `${column('id')} AS ${quoted('id')}, ${column('accessFloor')} AS ${quoted('floor')}`;
-
-    return {
-      insert: statement(
-        `INSERT INTO ${table.name} (${columns.map(column).join(', ')}) VALUES (${columns.map((name) => `:${name}`).join(', ')})`,
-      ),
-      find: statement(`${select} WHERE ${where('id')}`),
-      findAll: statement(`${select} WHERE ${column('id')} IN (:...ids)`),
-      rotate: statement(
-        `UPDATE ${table.name} SET ${column('generation')} = ${column('generation')} + 1, ` +
-          set(...ROTATED) +
-          ` WHERE ${where('id', 'generation', 'accessFloor')} AND ${live}`,
-      ),
-      reauthenticate: statement(
-        `UPDATE ${table.name} SET ${set(...REAUTHENTICATED)} WHERE ${where('id', 'generation', 'accessFloor')} AND ${live}`,
-      ),
-      postponeRotation: statement(
-        `UPDATE ${table.name} SET ${set('rotatedAt')} WHERE ${where('id', 'generation')} AND ${column('rotatedAt')} < :rotatedAt`,
-      ),
-      revoke: statement(`UPDATE ${table.name} SET ${revoke} WHERE ${where('id')} AND ${live}`),
-      revokeAllOfUser: statement(
-        `UPDATE ${table.name} SET ${revoke} WHERE ${ofUser} AND ${live} AND ${column('id')} <> :exceptId`,
-      ),
-      raiseFloorsOfUser: statement(
-        `UPDATE ${table.name} SET ${column('accessFloor')} = ${column('generation')} + 1, ${stamp} WHERE ${ofUser} AND ${live}`,
-      ),
-      stamp: statement(`UPDATE ${table.name} SET ${stamp} WHERE ${where('id')} AND ${raised}`),
-      stampAllOfUser: statement(`UPDATE ${table.name} SET ${stamp} WHERE ${ofUser} AND ${raised}`),
-      floorsOfUser: statement(`SELECT ${floor} FROM ${table.name} WHERE ${ofUser} AND ${raisedSince}`),
-      floorsRaised: statement(
-        `SELECT ${floor}, ${now} - ${column('floorRaisedAt')} AS ${quoted('age')} ` +
-          `FROM ${table.name} WHERE ${raisedSince}`,
-      ),
-      findOfUser: statement(`${select} WHERE ${ofUser} AND ${live}`),
-      countLive: statement(
-        `SELECT COUNT(*) AS ${quoted('count')} FROM ${table.name} WHERE ${live} ` +
-          `AND ${column('expiresAt')} > :expiresAt AND ${column('lastUsedAt')} > :lastUsedAt`,
-      ),
-      page: statement(
-        `SELECT ${column('id')} AS ${quoted('id')}, CASE WHEN ${dead} THEN 1 ELSE 0 END AS ${quoted('dead')} ` +
-          `FROM ${table.name} WHERE ${column('id')} > :after ORDER BY ${column('id')} LIMIT :size`,
-      ),
-      removeDead: statement(
-        `DELETE FROM ${table.name} WHERE ${column('id')} > :after AND ${column('id')} <= :last AND (${dead})`,
-      ),
-    };
   }
 }
 

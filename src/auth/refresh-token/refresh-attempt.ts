@@ -1,0 +1,109 @@
+import { Injectable } from '@nestjs/common';
+import type { BindingEvidence } from '../binding/binding-evidence.js';
+import type { BindingKind } from '../binding/binding-kind.js';
+import type { DeviceComparison } from '../binding/fingerprint/device-fingerprint.js';
+import { DeviceRecognition } from '../binding/fingerprint/device-recognition.js';
+import { SessionBindings } from '../binding/session-bindings.js';
+import { KeyRing, type Keys } from '../keys/key-ring.js';
+import { ResolvedAuthOptions } from '../options/resolve-options.js';
+import type { ClientContext } from '../request/client-context.js';
+import type { LocatedClient } from '../risk/risk-assessor.js';
+import { RefreshTokenStore } from '../store/refresh-token.store.js';
+import type { AuthUser } from '../user/user-provider.js';
+import { RefreshRefusal } from './refresh-refusal.js';
+import { decideRefresh, type RefreshDecision } from './refresh-rule.js';
+import type { DecodedRefreshToken } from './refresh-token.codec.js';
+import type { RefreshToken } from './refresh-token.entity.js';
+import { deriveSuccessor, hashedMessage } from './successor.js';
+import { TokenHasher } from './token-hasher.js';
+
+/** Asks the user to prove again who they are; throws where they do not. */
+export type Reauthenticate = (session: RefreshToken, client: ClientContext) => Promise<AuthUser>;
+
+/** What comes with a refresh token. */
+export interface RefreshRequest {
+  readonly located: LocatedClient;
+  readonly evidence: BindingEvidence;
+  /** Instead of loading the user, where they step up. */
+  readonly reauthenticate: Reauthenticate | undefined;
+}
+
+/** A refresh token that was presented, and its session as it has just been read. */
+export interface RefreshAttempt extends RefreshRequest {
+  readonly presented: DecodedRefreshToken;
+  readonly session: RefreshToken;
+  /** Those that the row names. */
+  readonly keys: Keys;
+  readonly keyBound: boolean;
+  readonly brokenBinding: BindingKind | undefined;
+  readonly device: DeviceComparison;
+}
+
+/** Reads what the rule needs to know, and asks it. */
+@Injectable()
+export class RefreshAttempts {
+  constructor(
+    private readonly store: RefreshTokenStore,
+    private readonly keyRing: KeyRing,
+    private readonly hasher: TokenHasher,
+    private readonly bindings: SessionBindings,
+    private readonly devices: DeviceRecognition,
+    private readonly refusal: RefreshRefusal,
+    private readonly options: ResolvedAuthOptions,
+  ) {}
+
+  async read(presented: DecodedRefreshToken, request: RefreshRequest): Promise<RefreshAttempt> {
+    const { located, evidence } = request;
+    const session = await this.store.findTogether(presented.sessionId);
+    if (!session) throw this.refusal.denied(undefined, 'unknown_session', located.client, presented.generation);
+    const keys = this.keyRing.find(session.keyId);
+    if (!keys) throw this.refusal.denied(session, 'secret_removed', located.client, presented.generation);
+    return {
+      ...request,
+      presented,
+      session,
+      keys,
+      keyBound: this.bindings.provesKey(session),
+      brokenBinding: this.bindings.broken(session, keys, evidence),
+      device: this.devices.compare(session, keys, evidence.signals),
+    };
+  }
+
+  /** @param arrivedAt when the request did, in milliseconds */
+  async decide(attempt: RefreshAttempt, arrivedAt: number): Promise<RefreshDecision> {
+    const { session, presented, keyBound, brokenBinding } = attempt;
+    return decideRefresh(
+      { ...session, keyBound },
+      {
+        generation: presented.generation,
+        matches: await this.vouchesFor(attempt),
+        bound: brokenBinding === undefined,
+      },
+      arrivedAt,
+      this.options.refreshToken,
+    );
+  }
+
+  /** Whether the row vouches for the secret: for the live token directly, for its predecessor by what it derives. */
+  private async vouchesFor(attempt: RefreshAttempt): Promise<boolean> {
+    const { session, keys, presented } = attempt;
+    switch (presented.generation) {
+      case session.generation:
+        return this.hasher.verify(keys, session.tokenHash, hashedMessage(presented));
+      case session.generation - 1:
+        return this.hasher.verify(keys, session.tokenHash, hashedMessage(successorOf(attempt)));
+      default:
+        return false;
+    }
+  }
+}
+
+/** The live token, from its predecessor and the row. */
+export function successorOf({ presented, keys, session }: RefreshAttempt): DecodedRefreshToken {
+  return deriveSuccessor(presented, keys, Buffer.from(session.nonce!, 'base64url'));
+}
+
+/** For the cookie, whose life is prolonged with that of the refresh token. */
+export function clientNonceOf({ session, evidence }: RefreshAttempt): string | undefined {
+  return session.clientNonceHash === null ? undefined : evidence.clientNonce?.[session.transport];
+}
