@@ -1,5 +1,6 @@
 import { Injectable, Logger, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
 import { Clock } from '../clock/clock.js';
+import { RecurringJob } from '../clock/recurring-job.js';
 import { ResolvedAuthOptions } from '../options/resolve-options.js';
 import type { AuthEventRecord } from './auth-event-record.entity.js';
 import { AuthEventStore } from './auth-event.store.js';
@@ -21,9 +22,7 @@ const LONGEST_WAIT = 1_000;
 @Injectable()
 export class AuthEventLog implements OnApplicationBootstrap, OnModuleDestroy {
   private readonly logger = new Logger(AuthEventLog.name);
-  private timer: NodeJS.Timeout | undefined;
-  private purging: Promise<number> | undefined;
-  private stopping = false;
+  private readonly purging = new RecurringJob((stopping) => this.purgeInBatches(stopping));
 
   constructor(
     private readonly store: AuthEventStore,
@@ -33,18 +32,14 @@ export class AuthEventLog implements OnApplicationBootstrap, OnModuleDestroy {
   ) {}
 
   onApplicationBootstrap(): void {
-    const { interval } = this.options.purge;
-    if (interval === 0 || !this.store.isOpen) return;
-    this.timer = setInterval(() => {
-      this.purge().catch((error: unknown) => this.logger.error(`The purge of events failed: ${String(error)}`));
-    }, interval);
-    this.timer.unref();
+    if (!this.store.isOpen) return;
+    this.purging.start(this.options.purge.interval, (error) =>
+      this.logger.error(`The purge of events failed: ${String(error)}`),
+    );
   }
 
   async onModuleDestroy(): Promise<void> {
-    this.stopping = true;
-    clearInterval(this.timer);
-    await this.purging?.catch(() => undefined);
+    await this.purging.stop();
   }
 
   /**
@@ -73,14 +68,13 @@ export class AuthEventLog implements OnApplicationBootstrap, OnModuleDestroy {
    * too, every `purge.interval`.
    */
   purge(): Promise<number> {
-    this.purging ??= this.purgeInBatches().finally(() => (this.purging = undefined));
-    return this.purging;
+    return this.purging.run();
   }
 
-  private async purgeInBatches(): Promise<number> {
+  private async purgeInBatches(stopping: AbortSignal): Promise<number> {
     const time = this.clock.now() - this.options.audit.retention;
     let count = 0;
-    while (!this.stopping) {
+    while (!stopping.aborted) {
       const removed = await this.store.removeBefore(time, this.options.purge.batchSize);
       count += removed;
       if (removed === 0) break;

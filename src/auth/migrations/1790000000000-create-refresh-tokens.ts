@@ -2,6 +2,7 @@ import { type MigrationInterface, type QueryRunner, Table, type TableColumnOptio
 import { RefreshToken, type RefreshTokenColumns } from '../refresh-token/refresh-token.entity.js';
 import { isMySql } from '../store/dialect.js';
 import type { EntityClass } from '../store/entity-class.js';
+import { columnsNamed } from './columns.js';
 import { namesOf } from './names.js';
 
 type Property = keyof RefreshTokenColumns;
@@ -18,17 +19,7 @@ export class CreateRefreshTokens1790000000000 implements MigrationInterface {
   async up(queryRunner: QueryRunner): Promise<void> {
     const { columnName: name, indexName, tableName, escapedTable } = namesOf(queryRunner, this.entity);
     const index = (property: Property) => ({ name: indexName(property), columnNames: [name(property)] });
-    const text = (property: Property, length: number, isNullable = false): TableColumnOptions => ({
-      name: name(property),
-      type: 'varchar',
-      length: String(length),
-      isNullable,
-    });
-    const number = (property: Property, isNullable = false): TableColumnOptions => ({
-      name: name(property),
-      type: 'bigint',
-      isNullable,
-    });
+    const { text, number } = columnsNamed<Property>(name);
 
     await queryRunner.createTable(
       new Table({

@@ -1,5 +1,6 @@
 import { type MigrationInterface, type QueryRunner, Table } from 'typeorm';
 import { UsedDpopProof } from '../binding/dpop/used-dpop-proof.entity.js';
+import { columnsNamed } from './columns.js';
 import { namesOf } from './names.js';
 
 /** The table of the DPoP proofs that have been used of late. */
@@ -9,13 +10,11 @@ export class CreateUsedDpopProofs1790000000010 implements MigrationInterface {
 
   async up(queryRunner: QueryRunner): Promise<void> {
     const { tableName, columnName } = namesOf(queryRunner, UsedDpopProof);
+    const { text, number } = columnsNamed(columnName);
     await queryRunner.createTable(
       new Table({
         name: tableName,
-        columns: [
-          { name: columnName('id'), type: 'varchar', length: '43', isPrimary: true },
-          { name: columnName('expiresAt'), type: 'bigint' },
-        ],
+        columns: [{ ...text('id', 43), isPrimary: true }, number('expiresAt')],
         indices: [{ name: 'used_dpop_proofs_expires_at', columnNames: [columnName('expiresAt')] }],
       }),
     );

@@ -1,6 +1,7 @@
-import { type MigrationInterface, type QueryRunner, Table, type TableColumnOptions } from 'typeorm';
+import { type MigrationInterface, type QueryRunner, Table } from 'typeorm';
 import { AuthEventRecord } from '../audit/auth-event-record.entity.js';
 import { isMySql } from '../store/dialect.js';
+import { columnsNamed } from './columns.js';
 import { namesOf } from './names.js';
 
 /** The table of events. */
@@ -10,36 +11,26 @@ export class CreateAuthEvents1790000000020 implements MigrationInterface {
 
   async up(queryRunner: QueryRunner): Promise<void> {
     const { columnName: name, tableName, escapedTable } = namesOf(queryRunner, AuthEventRecord);
-    const text = (property: keyof AuthEventRecord, length: number, isNullable = true): TableColumnOptions => ({
-      name: name(property),
-      type: 'varchar',
-      length: String(length),
-      isNullable,
-    });
-    const number = (property: keyof AuthEventRecord, isNullable = true): TableColumnOptions => ({
-      name: name(property),
-      type: 'bigint',
-      isNullable,
-    });
+    const { text, number } = columnsNamed<keyof AuthEventRecord>(name);
 
     await queryRunner.createTable(
       new Table({
         name: tableName,
         columns: [
-          { ...text('id', 36, false), isPrimary: true },
-          text('realm', 64, false),
-          text('type', 32, false),
-          number('at', false),
-          text('sessionId', 36),
-          text('userId', 255),
-          text('clientId', 255),
-          text('outcome', 8, false),
-          text('reason', 64),
-          number('generation'),
-          number('count'),
-          text('ip', 45),
-          text('country', 2),
-          text('userAgent', 512),
+          { ...text('id', 36), isPrimary: true },
+          text('realm', 64),
+          text('type', 32),
+          number('at'),
+          text('sessionId', 36, true),
+          text('userId', 255, true),
+          text('clientId', 255, true),
+          text('outcome', 8),
+          text('reason', 64, true),
+          number('generation', true),
+          number('count', true),
+          text('ip', 45, true),
+          text('country', 2, true),
+          text('userAgent', 512, true),
         ],
         indices: [
           { name: 'auth_events_session_id', columnNames: [name('sessionId')] },

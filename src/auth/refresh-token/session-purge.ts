@@ -1,6 +1,7 @@
 import { Injectable, Logger, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
 import { AuthEvents } from '../audit/auth-events.js';
 import { Clock } from '../clock/clock.js';
+import { RecurringJob } from '../clock/recurring-job.js';
 import { ResolvedAuthOptions } from '../options/resolve-options.js';
 import { AccessFloors } from '../revocation/access-floors.js';
 import { RefreshTokenStore } from '../store/refresh-token.store.js';
@@ -16,9 +17,7 @@ import { UsedDpopProofStore } from '../store/used-dpop-proof.store.js';
 @Injectable()
 export class SessionPurge implements OnApplicationBootstrap, OnModuleDestroy {
   private readonly logger = new Logger(SessionPurge.name);
-  private timer: NodeJS.Timeout | undefined;
-  private running: Promise<number> | undefined;
-  private stopping = false;
+  private readonly job = new RecurringJob((stopping) => this.walk(stopping));
 
   constructor(
     private readonly store: RefreshTokenStore,
@@ -30,34 +29,26 @@ export class SessionPurge implements OnApplicationBootstrap, OnModuleDestroy {
   ) {}
 
   onApplicationBootstrap(): void {
-    const { interval } = this.options.purge;
-    if (interval === 0) return;
-    this.timer = setInterval(() => {
-      this.run().catch((error: unknown) => this.logger.error(`The purge failed: ${String(error)}`));
-    }, interval);
-    this.timer.unref();
+    this.job.start(this.options.purge.interval, (error) => this.logger.error(`The purge failed: ${String(error)}`));
   }
 
   async onModuleDestroy(): Promise<void> {
-    this.stopping = true;
-    clearInterval(this.timer);
-    await this.running?.catch(() => undefined);
+    await this.job.stop();
   }
 
   /** Purges once; a call during a purge waits for that one. Says how many sessions were removed. */
   run(): Promise<number> {
-    this.running ??= this.walk().finally(() => (this.running = undefined));
-    return this.running;
+    return this.job.run();
   }
 
-  private async walk(): Promise<number> {
+  private async walk(stopping: AbortSignal): Promise<number> {
     const { retention, batchSize } = this.options.purge;
     // An instance that starts learns from the table which access tokens are revoked.
     const end = this.clock.now() - Math.max(retention, this.floors.lifetime);
     const deadBefore = { expiresAt: end, lastUsedAt: end - this.options.refreshToken.idleTtl, revokedAt: end };
     let count = 0;
     let after: string | undefined;
-    while (!this.stopping) {
+    while (!stopping.aborted) {
       const page = await this.store.page(after, batchSize, deadBefore);
       const last = page.at(-1)?.id;
       if (last === undefined) break;
