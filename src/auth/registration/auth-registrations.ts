@@ -44,6 +44,7 @@ const DISTINCTIONS: [of: (module: Registered) => unknown[], mend: string][] = [
 @Injectable()
 export class AuthRegistrations implements OnModuleInit {
   private readonly routes = new Map<AuthRegistration, RegExp>();
+  private found: readonly Registered[] | undefined;
 
   constructor(private readonly modules: ModulesContainer) {}
 
@@ -88,7 +89,13 @@ export class AuthRegistrations implements OnModuleInit {
     return this.all.find(({ registration }) => (registration.name ?? UNNAMED) === name);
   }
 
-  get all(): Registered[] {
+  /** To be asked once the providers are there; asked at requests, too. */
+  get all(): readonly Registered[] {
+    this.found ??= this.find();
+    return this.found;
+  }
+
+  private find(): Registered[] {
     return [...this.modules.values()]
       .filter(({ providers }) => providers.has(AuthRegistration))
       .map(({ providers }) => {
