@@ -1,3 +1,4 @@
+import { complete } from '../options/checks.js';
 import type { RiskSignals } from './signals.js';
 import { type Verdict, verdictOption } from './verdict.js';
 
@@ -33,9 +34,11 @@ export abstract class SimpleRule implements RiskRule {
   abstract readonly reason: string;
   readonly verdict: Verdict;
 
-  /** @throws AuthConfigurationError for a verdict that there is not */
-  constructor({ verdict = 'alert' }: RuleOptions = {}) {
-    this.verdict = verdictOption(`${new.target.name}: verdict`, verdict);
+  /** @throws AuthConfigurationError for a verdict that there is not, and for an option that there is not */
+  constructor(given: RuleOptions = {}) {
+    const { name } = new.target;
+    const { verdict } = complete(name, { verdict: 'alert' as Verdict }, given);
+    this.verdict = verdictOption(`${name}: verdict`, verdict);
   }
 
   judge(signals: RiskSignals): Verdict | undefined {

@@ -1,5 +1,5 @@
 import { subnetOf } from '../../request/address.js';
-import { SimpleRule } from '../risk-rule.js';
+import { type RuleOptions, SimpleRule } from '../risk-rule.js';
 import type { RiskSignals } from '../signals.js';
 
 /** Another address than at the last use; of IPv6, another `/64`, for devices change the rest by themselves. */
@@ -54,8 +54,8 @@ export class ChangedFingerprint extends SimpleRule {
 export class TwinElsewhere extends SimpleRule {
   readonly reason = 'twin_elsewhere';
 
-  constructor({ verdict = 'revoke' }: { verdict?: SimpleRule['verdict'] } = {}) {
-    super({ verdict });
+  constructor({ verdict = 'revoke', ...options }: RuleOptions = {}) {
+    super({ verdict, ...options });
   }
 
   protected applies({ occasion, place, last }: RiskSignals): boolean {
