@@ -43,6 +43,24 @@ describe.each(adapters)('throttling, on %s', (adapter) => {
     }
   });
 
+  it('is told once, when it begins, however many attempts follow', async () => {
+    const { url, events } = await appWith(adapter);
+    for (let count = 0; count < 9; count++) await login(url, wrong(), ATTACKER);
+    for (let count = 0; count < 9; count++) await refresh(url, `nrt_${'A'.repeat(96)}`, ATTACKER);
+    const { session_id: sessionId, refresh_token } = (await login(url, right(), VICTIM)).body;
+    const guess = { headers: ATTACKER, body: { password: 'guess', refresh_token } };
+    for (let count = 0; count < 9; count++) await send('POST', `${url}/auth/step-up`, guess);
+
+    const throttled = events.filter(({ type }) => type === 'throttled');
+    expect(throttled).toMatchObject([
+      { reason: 'login', ip: ATTACKER['x-forwarded-for'] },
+      { reason: 'refresh', ip: ATTACKER['x-forwarded-for'] },
+      // Whoever it is has a token of the session.
+      { reason: 'step_up', ip: ATTACKER['x-forwarded-for'], sessionId, alert: true },
+    ]);
+    expect(throttled.filter(({ alert }) => alert)).toHaveLength(1);
+  });
+
   it('locks nobody out but the one who fails', async () => {
     const { url } = await appWith(adapter);
     const { body } = await login(url, right(), VICTIM);

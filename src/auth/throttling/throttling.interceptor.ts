@@ -23,6 +23,6 @@ export class ThrottlingInterceptor implements NestInterceptor {
     const again = throwError(() => error);
     if (!(error instanceof AuthError) || !GUESSES.has(error.code) || error.sessionLives) return again;
     const throttled = this.requests.of(context);
-    return throttled ? from(this.limit.count(throttled.keys)).pipe(mergeMap(() => again)) : again;
+    return throttled ? from(this.limit.count(throttled)).pipe(mergeMap(() => again)) : again;
   }
 }
