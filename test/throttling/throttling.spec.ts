@@ -1,3 +1,4 @@
+import { Geofence, type RiskRule } from 'nestjs-refresh-token';
 import {
   AuthThrottlingModule,
   type AuthThrottlingOptions,
@@ -5,7 +6,7 @@ import {
 } from 'nestjs-refresh-token/throttling';
 import { describe, expect, inject, it, onTestFinished } from 'vitest';
 import { type Adapter, adapters, type AuthApp, createAuthApp } from '../support/auth-app.js';
-import { databaseNamed, type TestDatabase } from '../support/databases.js';
+import { databaseNamed } from '../support/databases.js';
 import { freePort } from '../support/free-port.js';
 import { type AuthBody, login, refresh, send } from '../support/http.js';
 
@@ -17,9 +18,10 @@ const limits = { loginFailures: 3, loginFailuresOfAddress: 6, refreshFailures: 3
 async function appWith(
   adapter: Adapter,
   throttling: Partial<AuthThrottlingOptions> = {},
-  database?: TestDatabase,
+  rules: RiskRule[] = [],
 ): Promise<AuthApp> {
-  const app = await createAuthApp(adapter, database ?? (await databaseNamed('sqljs').create()), {
+  const app = await createAuthApp(adapter, await databaseNamed('sqljs').create(), {
+    options: { risk: { rules } },
     imports: [AuthThrottlingModule.forRoot({ ...limits, ...throttling })],
     trustProxy: 'loopback',
   });
@@ -41,6 +43,19 @@ describe.each(adapters)('throttling, on %s', (adapter) => {
       expect(Number(refused.headers.get('retry-after'))).toBeLessThanOrEqual(60);
       expect(refused.headers.get('cache-control')).toBe('no-store');
     }
+  });
+
+  it.each([
+    ['a proof that is none', { dpop: 'not.a.jwt' }, 'invalid_dpop_proof'],
+    ['an address outside of the fence', from('203.0.113.1'), 'region_not_allowed'],
+  ])('counts logins with %s, for each of which an event is kept', async (_, headers, code) => {
+    const { url, events } = await appWith(adapter, {}, [new Geofence({ deny: ['203.0.113.0/24'] })]);
+    const codes: string[] = [];
+    for (let count = 0; count < 5; count++) {
+      codes.push((await login(url, right(), { ...ATTACKER, ...headers })).body.error);
+    }
+    expect(codes).toEqual([code, code, code, 'too_many_requests', 'too_many_requests']);
+    expect(events.map(({ type }) => type).filter((type) => type !== 'throttled')).toHaveLength(3);
   });
 
   it('is told once, when it begins, however many attempts follow', async () => {

@@ -6,6 +6,8 @@ import { ThrottledRequests } from './throttled-request.js';
 
 /** Wrong guesses. What fails for another reason, such as a database that is down, is nobody's fault. */
 const GUESSES: ReadonlySet<AuthErrorCode> = new Set(['invalid_credentials', 'invalid_grant']);
+/** What nobody needs a secret for, and leaves an event each time: a table is not to be filled by it. */
+const REFUSED_LOGINS: ReadonlySet<AuthErrorCode> = new Set(['invalid_dpop_proof', 'region_not_allowed', 'forbidden']);
 
 /** Counts those who fail. */
 @Injectable()
@@ -21,8 +23,9 @@ export class ThrottlingInterceptor implements NestInterceptor {
 
   private count(context: ExecutionContext, error: unknown): Observable<never> {
     const again = throwError(() => error);
-    if (!(error instanceof AuthError) || !GUESSES.has(error.code) || error.sessionLives) return again;
+    if (!(error instanceof AuthError) || error.sessionLives) return again;
     const throttled = this.requests.of(context);
-    return throttled ? from(this.limit.count(throttled)).pipe(mergeMap(() => again)) : again;
+    const counts = GUESSES.has(error.code) || (throttled?.route === 'login' && REFUSED_LOGINS.has(error.code));
+    return throttled && counts ? from(this.limit.count(throttled)).pipe(mergeMap(() => again)) : again;
   }
 }
