@@ -145,6 +145,11 @@ const tables: { rule: RiskRule; reason: string; rows: Row[] }[] = [
         { occasion: 'replay', place: inCountry('FR'), last: { place: inCountry('DE') } },
         'revoke',
       ],
+      [
+        'from another country, by the key of the session',
+        { occasion: 'replay', keyProven: true, place: inCountry('FR'), last: { place: inCountry('DE') } },
+        undefined,
+      ],
       ['from nowhere known', { occasion: 'replay', last: { place: inCountry('DE') } }, undefined],
       ['no replay', { place: inCountry('FR'), last: { place: inCountry('DE') } }, undefined],
     ],

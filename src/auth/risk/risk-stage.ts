@@ -1,6 +1,7 @@
 import { Injectable, Logger } from '@nestjs/common';
 import type { AuthEvent } from '../audit/auth-event.js';
 import { AuthEvents } from '../audit/auth-events.js';
+import { SessionBindings } from '../binding/session-bindings.js';
 import { AuthError } from '../errors/auth-error.js';
 import type { RefreshToken } from '../refresh-token/refresh-token.entity.js';
 import type { ClientContext } from '../request/client-context.js';
@@ -31,6 +32,7 @@ export class RiskStage {
     private readonly revocation: SessionRevocation,
     private readonly events: AuthEvents,
     private readonly users: BoundedUserProvider,
+    private readonly bindings: SessionBindings,
   ) {
     this.per = assessor.rules.find((rule) => rule instanceof TooFrequent)?.per;
   }
@@ -77,7 +79,9 @@ export class RiskStage {
     { at, deviceChanged, finding }: { at: number; deviceChanged: boolean; finding: Finding | undefined },
   ): Promise<RiskRemark> {
     if (this.assessor.rules.length === 0 && !finding) return NO_REMARK;
-    const signals = signalsOf(occasion, session, located, at, this.per, deviceChanged);
+    // A binding that does not hold is refused before.
+    const keyProven = this.bindings.provesKey(session);
+    const signals = signalsOf(occasion, session, located, at, this.per, { deviceChanged, keyProven });
     const assessment = await this.assessor.assess(signals, finding);
     const { verdict } = assessment;
     switch (verdict) {

@@ -49,7 +49,8 @@ export class ChangedFingerprint extends SimpleRule {
 
 /**
  * A replay of the predecessor from another network, or where no networks are known another country, than the refresh it
- * repeats: a twin, and no retry. It is dealt with as reuse.
+ * repeats: a twin, and no retry. It is dealt with as reuse. Whoever has proven the session's key is the client itself, which
+ * may ask again for a lost answer a day later, and from elsewhere.
  */
 export class TwinElsewhere extends SimpleRule {
   readonly reason = 'twin_elsewhere';
@@ -58,8 +59,8 @@ export class TwinElsewhere extends SimpleRule {
     super({ verdict, ...options });
   }
 
-  protected applies({ occasion, place, last }: RiskSignals): boolean {
-    if (occasion !== 'replay') return false;
+  protected applies({ occasion, keyProven, place, last }: RiskSignals): boolean {
+    if (occasion !== 'replay' || keyProven) return false;
     return differ(place?.network, last?.place.network) || differ(place?.country, last?.place.country);
   }
 }
