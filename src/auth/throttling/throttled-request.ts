@@ -12,7 +12,6 @@ import type { FailureKind } from './throttling-options.js';
 
 /** What a request to an auth route is counted by. */
 export interface ThrottledRequest {
-  readonly route: AuthRouteName;
   readonly keys: readonly FailureKey[];
   /** It carries a refresh token that this server has not issued. */
   readonly isForged: boolean;
@@ -37,7 +36,6 @@ export class ThrottledRequests {
     const sessionId = token === undefined ? undefined : registered.service(RefreshTokenService).sessionIdOf(token);
     const client = clientContextOf(request);
     return {
-      route,
       keys: failureKeysOf(registered.registration.name, route, request, client, sessionId),
       isForged: token !== undefined && sessionId === undefined,
       tell(kind) {

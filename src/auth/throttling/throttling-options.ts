@@ -9,7 +9,7 @@ import { durationOption } from '../options/duration.js';
 export class AuthThrottlingOptions {
   /** Failed logins as one username from one address. 1 to 1,000,000. */
   loginFailures = 10;
-  /** Failed logins from one address, as whomever. 1 to 1,000,000. */
+  /** Failed logins from one address, as whomever; also those with a bad proof, or from outside of a fence. 1 to 1,000,000. */
   loginFailuresOfAddress = 100;
   /** Failed refreshes of one session from one address; tokens that nobody issued are counted by address. 1 to 1,000,000. */
   refreshFailures = 30;
