@@ -154,6 +154,8 @@ describe('counted in Redis', () => {
     for (const { url } of [one, two, one]) expect((await login(url, wrong(), ATTACKER)).status).toBe(401);
     expect((await login(two.url, wrong(), ATTACKER)).status).toBe(429);
     expect((await login(one.url, wrong(), ATTACKER)).status).toBe(429);
+    const throttled = [one, two].flatMap(({ events }) => events.filter(({ type }) => type === 'throttled'));
+    expect(throttled).toHaveLength(1);
     expect((await login(other.url, wrong(), ATTACKER)).status).toBe(401);
   });
 

@@ -59,10 +59,11 @@ export class FailureLimit {
       if (!isBlocked) return 0;
       // In seconds, as `@nestjs/throttler` has it.
       const wait = Math.max(1, timeToBlockExpire) * 1000;
-      // Once, however many attempts follow: an attack is to be seen, and not to fill a table.
-      if (this.blockLeft(key) === 0) tell(kind);
+      const isLate = totalHits > limits[kind];
+      // Once, however many attempts follow, and wherever: an attack is to be seen, and not to fill a table.
+      if (!isLate && this.blockLeft(key) === 0) tell(kind);
       this.blocks.set(key, this.clock.now() + wait);
-      return totalHits > limits[kind] ? wait : 0;
+      return isLate ? wait : 0;
     } catch (error) {
       this.logger.warn(`Failures cannot be counted: ${String(error)}`);
       return 0;
