@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { isIP } from 'node:net';
 import { dirname, resolve } from 'node:path';
 
 /** The demo is configured by environment variables alone; see the README for their meaning. */
@@ -53,7 +54,7 @@ export function readConfig(env: NodeJS.ProcessEnv): DemoConfig {
     httpAdapter: adapterOf(env.HTTP_ADAPTER || 'express'),
     database,
     secret: env.AUTH_SECRET || secretBeside(database),
-    trustProxy: env.TRUST_PROXY === 'none' ? undefined : listOf(env.TRUST_PROXY),
+    trustProxy: proxiesOf(env.TRUST_PROXY),
     clientCertificateHeader: env.CLIENT_CERTIFICATE_HEADER || undefined,
     dpopNonce: nonceOf(env.DPOP_NONCE || 'off'),
     geofenceAllow: listOf(env.GEOFENCE_ALLOW)?.map(countryOrElse),
@@ -76,6 +77,22 @@ function listOf(text = ''): string[] | undefined {
     .map((entry) => entry.trim())
     .filter((entry) => entry !== '');
   return list.length === 0 ? undefined : list;
+}
+
+function proxiesOf(text: string | undefined): string[] | undefined {
+  const list = text === 'none' ? undefined : listOf(text);
+  if (list?.some((entry) => !isAddressOrRange(entry))) {
+    throw new Error(`TRUST_PROXY is '${text}'. Write none, loopback, or addresses and ranges such as 10.0.0.0/8.`);
+  }
+  return list;
+}
+
+/** As Express and Fastify both know them; of a number or a name of theirs they make different things. */
+function isAddressOrRange(entry: string): boolean {
+  if (/^(loopback|linklocal|uniquelocal)$/.test(entry)) return true;
+  const [address, prefix = '0', ...more] = entry.split('/');
+  const longest = { 0: -1, 4: 32, 6: 128 }[isIP(address)]!;
+  return /^\d{1,3}$/.test(prefix) && Number(prefix) <= longest && more.length === 0;
 }
 
 /** `de` is a country as well as `DE`; ranges and names of them stay as they are. */

@@ -121,6 +121,7 @@ describe('a webhook', () => {
     [{ timeout: '0s' }, 'webhookAlerts: timeout'],
     [{ retries: -1 }, 'webhookAlerts: retries'],
     [{ queueSize: 0 }, 'webhookAlerts: queueSize'],
+    [{ retry: 3 }, 'webhookAlerts: there is no option "retry"'],
   ])('%j is refused', (wrong, message) => {
     expect(() => webhookAlerts({ url: 'https://alerts.example', secret, ...wrong })).toThrow(message);
   });

@@ -54,7 +54,8 @@ for (const adapter of adapters) {
       ['long', 'x'.repeat(5_000)],
       ['no address', '<script>'],
       ['an address with a zone', `fe80::1%${'z'.repeat(60)}`],
-      ['an address with a port', '203.0.113.9:4711'],
+      ['an address and something more', '203.0.113.9:4711:1'],
+      ['an address with a port that is none', '203.0.113.9:http'],
       ['empty', ','],
     ])('a forwarded address that is %s is no hindrance, and is not kept', async (_, forwarded) => {
       const headers = { 'x-forwarded-for': forwarded };
@@ -63,6 +64,21 @@ for (const adapter of adapters) {
       expect((await refresh(app.url, answer.body.refresh_token, headers)).status).toBe(200);
       const session = (await sessionsOf(answer.body.access_token)).find(({ id }) => id === answer.body.session_id)!;
       expect(session.ip === null || isIP(session.ip) > 0, session.ip).toBe(true);
+    });
+
+    // Some proxies write the client's port behind it (Azure Application Gateway), or brackets around it (RFC 7239 §6).
+    test.each([
+      ['203.0.113.9', '203.0.113.9'],
+      ['203.0.113.9:4711', '203.0.113.9'],
+      ['::ffff:203.0.113.9', '203.0.113.9'],
+      ['2001:db8::9', '2001:db8::9'],
+      ['[2001:db8::9]', '2001:db8::9'],
+      ['[2001:db8::9]:4711', '2001:db8::9'],
+      ['[::ffff:203.0.113.9]:4711', '203.0.113.9'],
+    ])('the forwarded address %s is kept as %s', async (forwarded, ip) => {
+      const { body } = await login(app.url, ALICE, { 'x-forwarded-for': forwarded });
+      const session = (await sessionsOf(body.access_token)).find(({ id }) => id === body.session_id)!;
+      expect(session.ip).toBe(ip);
     });
 
     test.each([

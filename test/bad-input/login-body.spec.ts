@@ -110,6 +110,13 @@ for (const adapter of adapters) {
       expect(stored).toBe(Buffer.from(name).toString());
     });
 
+    test.each(['client_id', 'device_name', 'scope', 'transport', 'bind'])(
+      'but %s may be null: there is none',
+      async (name) => {
+        expect((await send('POST', `${app.url}/auth/login`, { body: { ...ALICE, [name]: null } })).status).toBe(200);
+      },
+    );
+
     afterAll(async () => {
       expect((await refresh(app.url, token)).status).toBe(200);
     });

@@ -1,4 +1,6 @@
 import { AuthConfigurationError, type AuthModuleOptions } from 'nestjs-refresh-token';
+import { redisFloorChannel, redisReplayStore } from 'nestjs-refresh-token/redis';
+import { redisThrottlerStorage } from 'nestjs-refresh-token/throttling';
 import { describe, expect, test } from 'vitest';
 import { createAuthContext, SECRET } from '../support/auth-app.js';
 import { databaseNamed } from '../support/databases.js';
@@ -128,6 +130,28 @@ const unknownOptions: [string, Options][] = [
   ['sameSite', { cookie: { sameSite: 'none' } }],
   ['every', { purge: { every: '1h' } }],
 ];
+
+/** Each by itself when it is made. */
+const redisUsers: [string, (given: never) => unknown][] = [
+  ['redisFloorChannel', redisFloorChannel],
+  ['redisReplayStore', redisReplayStore],
+  ['redisThrottlerStorage', redisThrottlerStorage],
+];
+
+describe.each(redisUsers)('%s', (name, make) => {
+  test.each([undefined, '', 'localhost:6379', 'http://:password@localhost:6379', 6379])(
+    'is refused with the url %j, which is not told',
+    (url) => {
+      const made = () => make({ url } as never);
+      expect(made).toThrow(AuthConfigurationError);
+      expect(made).toThrow(`${name}: url must be a URL of Redis, such as 'redis://localhost:6379'.`);
+    },
+  );
+
+  test('is refused with an option that there is not', () => {
+    expect(() => make({ url: 'redis://localhost', host: 'x' } as never)).toThrow(`${name}: there is no option "host"`);
+  });
+});
 
 describe('at boot', () => {
   test.each(badSecrets)('a secret that is %s is refused, with the command that makes a good one', async (_, secret) => {

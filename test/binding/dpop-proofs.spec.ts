@@ -146,6 +146,7 @@ describe.each(adapters)('a DPoP proof, on %s', (adapter) => {
   it.each([
     ['ten seconds old', () => ({ iat: seconds() - 10 })],
     ['ten seconds ahead', () => ({ iat: seconds() + 10 })],
+    ['of a clock that knows fractions of a millisecond', () => ({ iat: seconds() - 0.0001 })],
     ['with a query and a fragment in htu', () => ({ htu: `${app.url}/auth/refresh?a=b#c` })],
     ['with an htu in another spelling', () => ({ htu: `HTTP://127.0.0.1:${new URL(app.url).port}/%61uth/refresh` })],
     ['with claims that nobody knows', () => ({ more: { than: 'needed' } })],

@@ -1,5 +1,13 @@
-import { browserFamily, clientHints, type FingerprintPolicy, headerSignal, platform } from 'nestjs-refresh-token';
-import { afterEach, describe, expect, it } from 'vitest';
+import { Logger } from '@nestjs/common';
+import {
+  browserFamily,
+  clientHints,
+  type FingerprintPolicy,
+  type FingerprintSignal,
+  headerSignal,
+  platform,
+} from 'nestjs-refresh-token';
+import { afterEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { type AuthApp, createAuthApp, SECRET } from '../support/auth-app.js';
 import { databaseNamed } from '../support/databases.js';
 import { login, refresh } from '../support/http.js';
@@ -139,13 +147,19 @@ describe('the fingerprint of a device', () => {
   });
 
   it('passes over a signal that cannot be read', async () => {
-    const broken = { ...signals, tenant: () => undefined!['name'] as string };
+    const error = vi.spyOn(Logger.prototype, 'error').mockImplementation(() => undefined);
+    onTestFinished(() => error.mockRestore());
+    const tenant: FingerprintSignal = ({ headers }) => JSON.parse(headers['x-tenant'] as string) as string;
     app = await createAuthApp('express', await databaseNamed('sqljs').create(), {
-      configure: (host) => host.useLogger(false),
-      options: { binding: { fingerprint: { signals: broken, onMismatch: 'revoke' } } },
+      options: { binding: { fingerprint: { signals: { ...signals, tenant }, onMismatch: 'revoke' } } },
     });
-    const { refresh_token: token } = await signIn(chrome(140));
-    expect((await refresh(app.url, token, chrome(140))).status).toBe(200);
+    const hostile = { ...chrome(140), 'x-tenant': '\u009b31mred\u0085next' };
+    const { refresh_token: token } = await signIn(hostile);
+    expect((await refresh(app.url, token, hostile)).status).toBe(200);
+    // Told once, and the parser's message, which quotes the header, obeys nobody.
+    expect(error.mock.calls.map(([line]) => String(line))).toEqual([
+      expect.stringMatching(/^The signal "tenant" cannot be read: [^\p{Cc}]+$/u),
+    ]);
   });
 
   it('survives a change of the secret', async () => {

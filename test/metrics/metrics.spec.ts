@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { AuthMetrics, AuthMetricsModule } from 'nestjs-refresh-token/metrics';
+import { AuthThrottlingModule } from 'nestjs-refresh-token/throttling';
 import { Registry } from 'prom-client';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { adapters, type AuthApp, createAuthApp } from '../support/auth-app.js';
@@ -14,7 +15,10 @@ describe.each(adapters)('the metrics, on %s', (adapter) => {
   let text: string;
   beforeAll(async () => {
     host = await createAuthApp(adapter, await databaseNamed('sqljs').create(), {
-      imports: [AuthMetricsModule.forRoot({ registry, sessionCountInterval: '0s' })],
+      imports: [
+        AuthMetricsModule.forRoot({ registry, sessionCountInterval: '0s' }),
+        AuthThrottlingModule.forRoot({ loginFailures: 3 }),
+      ],
     });
     const { url, clock } = host;
     await login(url, { ...ALICE, password: 'wrong' });
@@ -22,6 +26,7 @@ describe.each(adapters)('the metrics, on %s', (adapter) => {
     const second = (await refresh(url, stolen.refresh_token)).body;
     await refresh(url, stolen.refresh_token);
     await refresh(url, 'nrt_forged');
+    for (let count = 0; count < 5; count++) await login(url, { ...ALICE, username: 'mallory' });
     clock.advance(60_000);
     await refresh(url, stolen.refresh_token);
     await refresh(url, second.refresh_token);
@@ -34,12 +39,13 @@ describe.each(adapters)('the metrics, on %s', (adapter) => {
   afterAll(() => host.close());
 
   it.each([
-    ['auth_sign_ins_total{outcome="failure"}', 1],
+    ['auth_sign_ins_total{outcome="failure"}', 4],
     ['auth_sign_ins_total{outcome="success"}', 3],
     ['auth_refreshes_total{outcome="refreshed"}', 2],
     ['auth_refreshes_total{outcome="replayed"}', 1],
     ['auth_refreshes_total{outcome="denied"}', 2],
     ['auth_refreshes_total{outcome="reuse"}', 1],
+    ['auth_throttled_total{reason="login"}', 1],
     ['auth_replays_total', 1],
     ['auth_reuse_detected_total', 1],
     ['auth_revocations_total{reason="reuse_detected"}', 1],

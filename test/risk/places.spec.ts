@@ -103,6 +103,12 @@ describe('a client without HTTP', () => {
   });
 });
 
+it('an option that there is not is refused', () => {
+  expect(() => mmdbPlaces({ path: REGISTRIES, relod: '1m' } as never)).toThrow(
+    'mmdbPlaces: there is no option "relod"',
+  );
+});
+
 describe('a database that is missing or broken', () => {
   it('is reported, and does not keep the application from starting; one that appears later is read', async () => {
     const error = vi.spyOn(Logger.prototype, 'error').mockImplementation(() => undefined);

@@ -145,6 +145,11 @@ const tables: { rule: RiskRule; reason: string; rows: Row[] }[] = [
         { occasion: 'replay', place: inCountry('FR'), last: { place: inCountry('DE') } },
         'revoke',
       ],
+      [
+        'from another country, by the key of the session',
+        { occasion: 'replay', keyProven: true, place: inCountry('FR'), last: { place: inCountry('DE') } },
+        undefined,
+      ],
       ['from nowhere known', { occasion: 'replay', last: { place: inCountry('DE') } }, undefined],
       ['no replay', { place: inCountry('FR'), last: { place: inCountry('DE') } }, undefined],
     ],
@@ -180,6 +185,10 @@ describe('the rule region_not_allowed', () => {
     [{ allow: ['DE'], deny: ['192.0.2.0/24'] }, '192.0.2.77', bavaria, 'deny'],
     [{ allow: [] }, null, bavaria, 'deny'],
     [{}, null, null, undefined],
+    // Not of ISO 3166-1, and yet what databases of places call Kosovo.
+    [{ deny: ['XK'] }, null, { ...inCountry('XK'), regions: [] }, 'deny'],
+    [{ deny: ['GB-ENG'] }, null, { ...inCountry('GB'), regions: ['GB-ENG'] }, 'deny'],
+    [{ deny: ['AS4294967295'] }, null, { ...inCountry('GB', 4294967295), regions: [] }, 'deny'],
   ];
 
   it.each(fences)('%j lets %s', (lists, ip, place, verdict) => {
@@ -196,6 +205,14 @@ describe('the rule region_not_allowed', () => {
     expect(await rule.judge(signals({ place: inCountry('FR'), userId: 'user-bob' }))).toBeUndefined();
     expect(await rule.judge(signals({ place: inCountry('KP'), userId: 'user-bob' }))).toBe('deny');
   });
+
+  it.each([{ deny: ['UK'] }, { denied: ['GB'] }, { allow: null }])(
+    'fails on lists of a user such as %j',
+    async (lists) => {
+      const rule = new Geofence({ forUser: () => lists as FenceLists });
+      await expect(rule.judge(signals({ place: inCountry('GB') }))).rejects.toThrow('Geofence: ');
+    },
+  );
 });
 
 describe('what is wrong with a rule is said when it is made', () => {
@@ -205,8 +222,27 @@ describe('what is wrong with a rule is said when it is made', () => {
     [() => new TooFrequent({ per: 'soon' }), 'TooFrequent: per'],
     [() => new RepeatWithin({ time: '2d' }), 'RepeatWithin: time'],
     [() => new ImpossibleTravel({ fasterThan: -1 }), 'ImpossibleTravel: fasterThan'],
+    [() => new ImpossibleTravel({ fasterThan: '900' as never }), 'ImpossibleTravel: fasterThan'],
+    [() => new NewIp({ verdct: 'deny' } as object), 'NewIp: there is no option "verdct". There are: verdict.'],
+    [() => new TwinElsewhere({ every: 1 } as object), 'TwinElsewhere: there is no option "every"'],
+    [() => new TooFrequent({ maxRefreshes: 5 } as object), 'TooFrequent: there is no option "maxRefreshes"'],
+    [() => new RepeatWithin({ within: '1s' } as object), '"within". There are: verdict, time.'],
+    [() => new ImpossibleTravel({ speed: 900 } as object), '"speed". There are: verdict, fasterThan.'],
+    [() => new Geofence({ denied: ['KP'] } as object), '"denied". There are: allow, deny, forUser.'],
     [() => new Geofence({ allow: ['Germany'] }), "Geofence: allow: 'Germany'"],
+    [() => new Geofence({ allow: 'DE' as never }), "Geofence: allow must be a list of strings, such as ['DE']"],
+    [() => new Geofence({ allow: null as never }), 'Geofence: allow must be a list'],
+    [
+      () => new Geofence({ allow: ['UK'] }),
+      "Geofence: allow: 'UK': there is no country UK. Write a code of ISO 3166-1",
+    ],
+    [() => new Geofence({ deny: ['XX'] }), "Geofence: deny: 'XX'"],
+    [() => new Geofence({ deny: ['UK-LND'] }), "Geofence: deny: 'UK-LND': there is no country UK"],
+    [() => new Geofence({ deny: ['de'] }), "Geofence: deny: 'de'"],
+    [() => new Geofence({ deny: ['AS4294967296'] }), "Geofence: deny: 'AS4294967296' is no network"],
     [() => new Geofence({ deny: ['192.0.2.0/33'] }), "Geofence: deny: '192.0.2.0/33'"],
+    [() => new Geofence({ deny: ['192.0.2.0/'] }), "Geofence: deny: '192.0.2.0/'"],
+    [() => new Geofence({ forUser: { allow: ['DE'] } as never }), 'Geofence: forUser must be a function'],
   ])('%#', (make, message) => {
     expect(make).toThrow(message);
     expect(make).toThrow(expect.objectContaining({ code: 'invalid_configuration' }));

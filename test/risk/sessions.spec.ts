@@ -104,6 +104,25 @@ describe('a refresh that the rules judge', () => {
     await expect(service.refresh(second, { ip: GERMANY })).rejects.toMatchObject({ code: 'invalid_grant' });
   });
 
+  it('answers a client that proves its key again, the next day and from elsewhere: its answer was lost', async () => {
+    const { service, clock } = await hostWith({ risk: { places, rules: [new TwinElsewhere()] } });
+    const evidence = { certificateThumbprint: 'A'.repeat(43) };
+    const { refreshToken } = await service.issue(ALICE, { bind: 'tls' }, { ip: GERMANY }, evidence);
+    const { refreshToken: lost } = await service.refresh(refreshToken, { ip: GERMANY }, evidence);
+    clock.advance(24 * HOUR);
+    expect((await service.refresh(refreshToken, { ip: FRANCE }, evidence)).refreshToken).toBe(lost);
+  });
+
+  it('takes a twin for theft that brings the client nonce, too: it proves no key', async () => {
+    const { service } = await hostWith({ risk: { places, rules: [new TwinElsewhere()] } });
+    const { refreshToken, clientNonce } = await service.issue(ALICE, { bind: 'nonce', transport: 'body' });
+    const evidence = { clientNonce: { body: clientNonce } };
+    await service.refresh(refreshToken, { ip: GERMANY }, evidence);
+    await expect(service.refresh(refreshToken, { ip: FRANCE }, evidence)).rejects.toMatchObject({
+      code: 'invalid_grant',
+    });
+  });
+
   it('judges a replay by the same rules, and writes nothing for it', async () => {
     const { service, dataSource, events } = await hostWith({ risk: { places, rules: [new NewCountry()] } });
     const { sessionId, refreshToken } = await service.issue(ALICE, {}, { ip: GERMANY });

@@ -33,6 +33,7 @@ export function signals({ userAgent, last = {}, ...given }: Circumstances = {}):
     placesFailed: false,
     userAgent: userAgent === undefined ? null : new UserAgent(userAgent),
     deviceChanged: false,
+    keyProven: false,
     last: {
       ip,
       place: { country, network, location },

@@ -1,13 +1,14 @@
-import { Controller, Get, UseGuards } from '@nestjs/common';
+import { Controller, Get, Logger, UseGuards } from '@nestjs/common';
 import {
   FreshAuth,
   ImpossibleTravel,
   JwtAuthGuard,
   type PlaceProvider,
+  type RiskRule,
   StepUpService,
   TooFrequent,
 } from 'nestjs-refresh-token';
-import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { inCountry } from '../risk/signals.js';
 import {
   adapters,
@@ -191,6 +192,42 @@ describe('a host without a way to authenticate again', () => {
       createAuthContext(await databaseNamed('sqljs').create(), { options, users: incapable }),
     ).rejects.toThrow('userProvider lacks reauthenticate');
   });
+
+  it.each(adapters)(
+    'has users sign in again where a rule of its own asks for it; nothing is consumed, on %s',
+    async (adapter) => {
+      let asks = true;
+      const rules: RiskRule[] = [{ reason: 'mine', judge: () => (asks ? 'step_up' : undefined) }];
+      const host = await createAuthApp(adapter, await databaseNamed('sqljs').create(), {
+        options: { risk: { rules } },
+        users: incapable,
+      });
+      onTestFinished(() => host.close());
+      const warn = vi.spyOn(Logger.prototype, 'warn').mockImplementation(() => undefined);
+      onTestFinished(() => warn.mockRestore());
+      const again = {
+        status: 401,
+        body: { error: 'invalid_grant', error_description: expect.stringContaining('Sign in again') },
+      };
+      const inBody = (await login(host.url, ALICE)).body.refresh_token;
+      const inCookie = cookieHeader(refreshCookie(await login(host.url, { ...ALICE, transport: 'cookie' }))!);
+      for (let time = 0; time < 2; time++) {
+        expect(await refresh(host.url, inBody)).toMatchObject(again);
+        const refused = await refresh(host.url, undefined, inCookie);
+        expect(refused).toMatchObject(again);
+        expect(refused.headers.getSetCookie()).toEqual([]);
+      }
+      expect(host.events.at(-1)).toMatchObject({ type: 'step_up_required', reason: 'mine', alert: true });
+      const told = warn.mock.calls
+        .map(([line]) => String(line))
+        .filter((line) => line.includes('lacks reauthenticate'));
+      expect(told).toEqual([expect.stringContaining('mine')]);
+
+      asks = false;
+      expect((await refresh(host.url, inBody)).status).toBe(200);
+      expect((await refresh(host.url, undefined, inCookie)).status).toBe(200);
+    },
+  );
 
   it('answers 403 to who steps up all the same', async () => {
     const host = await createAuthContext(await databaseNamed('sqljs').create(), { users: incapable });

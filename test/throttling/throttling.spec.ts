@@ -1,3 +1,4 @@
+import { Geofence, type RiskRule } from 'nestjs-refresh-token';
 import {
   AuthThrottlingModule,
   type AuthThrottlingOptions,
@@ -5,7 +6,7 @@ import {
 } from 'nestjs-refresh-token/throttling';
 import { describe, expect, inject, it, onTestFinished } from 'vitest';
 import { type Adapter, adapters, type AuthApp, createAuthApp } from '../support/auth-app.js';
-import { databaseNamed, type TestDatabase } from '../support/databases.js';
+import { databaseNamed } from '../support/databases.js';
 import { freePort } from '../support/free-port.js';
 import { type AuthBody, login, refresh, send } from '../support/http.js';
 
@@ -17,9 +18,10 @@ const limits = { loginFailures: 3, loginFailuresOfAddress: 6, refreshFailures: 3
 async function appWith(
   adapter: Adapter,
   throttling: Partial<AuthThrottlingOptions> = {},
-  database?: TestDatabase,
+  rules: RiskRule[] = [],
 ): Promise<AuthApp> {
-  const app = await createAuthApp(adapter, database ?? (await databaseNamed('sqljs').create()), {
+  const app = await createAuthApp(adapter, await databaseNamed('sqljs').create(), {
+    options: { risk: { rules } },
     imports: [AuthThrottlingModule.forRoot({ ...limits, ...throttling })],
     trustProxy: 'loopback',
   });
@@ -41,6 +43,40 @@ describe.each(adapters)('throttling, on %s', (adapter) => {
       expect(Number(refused.headers.get('retry-after'))).toBeLessThanOrEqual(60);
       expect(refused.headers.get('cache-control')).toBe('no-store');
     }
+  });
+
+  it.each([
+    ['a proof that is none', { dpop: 'not.a.jwt' }, 'invalid_dpop_proof'],
+    ['an address outside of the fence', from('203.0.113.1'), 'region_not_allowed'],
+  ])('counts logins with %s by their address, for each leaves an event', async (_, headers, code) => {
+    const { url, events } = await appWith(adapter, {}, [new Geofence({ deny: ['203.0.113.0/24'] })]);
+    const codes: string[] = [];
+    for (let count = 0; count < 8; count++) {
+      codes.push((await login(url, right(), { ...ATTACKER, ...headers })).body.error);
+    }
+    expect(codes).toEqual([...Array<string>(6).fill(code), 'too_many_requests', 'too_many_requests']);
+    expect((await login(url, right(), VICTIM)).status).toBe(200);
+    expect(events.map(({ type }) => type).filter((type) => type !== 'throttled' && type !== 'signed_in')).toHaveLength(
+      6,
+    );
+  });
+
+  it('is told once, when it begins, however many attempts follow', async () => {
+    const { url, events } = await appWith(adapter);
+    for (let count = 0; count < 9; count++) await login(url, wrong(), ATTACKER);
+    for (let count = 0; count < 9; count++) await refresh(url, `nrt_${'A'.repeat(96)}`, ATTACKER);
+    const { session_id: sessionId, refresh_token } = (await login(url, right(), VICTIM)).body;
+    const guess = { headers: ATTACKER, body: { password: 'guess', refresh_token } };
+    for (let count = 0; count < 9; count++) await send('POST', `${url}/auth/step-up`, guess);
+
+    const throttled = events.filter(({ type }) => type === 'throttled');
+    expect(throttled).toMatchObject([
+      { reason: 'login', ip: ATTACKER['x-forwarded-for'] },
+      { reason: 'refresh', ip: ATTACKER['x-forwarded-for'] },
+      // Whoever it is has a token of the session.
+      { reason: 'step_up', ip: ATTACKER['x-forwarded-for'], sessionId, alert: true },
+    ]);
+    expect(throttled.filter(({ alert }) => alert)).toHaveLength(1);
   });
 
   it('locks nobody out but the one who fails', async () => {
@@ -118,6 +154,8 @@ describe('counted in Redis', () => {
     for (const { url } of [one, two, one]) expect((await login(url, wrong(), ATTACKER)).status).toBe(401);
     expect((await login(two.url, wrong(), ATTACKER)).status).toBe(429);
     expect((await login(one.url, wrong(), ATTACKER)).status).toBe(429);
+    const throttled = [one, two].flatMap(({ events }) => events.filter(({ type }) => type === 'throttled'));
+    expect(throttled).toHaveLength(1);
     expect((await login(other.url, wrong(), ATTACKER)).status).toBe(401);
   });
 

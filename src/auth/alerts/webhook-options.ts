@@ -1,4 +1,5 @@
 import { AuthConfigurationError } from '../errors/auth-error.js';
+import { complete, integer } from '../options/checks.js';
 import { durationOption } from '../options/duration.js';
 
 /** Where alerts are posted, and how hard it is tried. */
@@ -36,14 +37,14 @@ export interface ResolvedWebhookOptions {
 const LEAST_KEY_BYTES = 24;
 
 export function resolveWebhookOptions(given: WebhookAlertsOptions): ResolvedWebhookOptions {
-  const options = Object.assign(new WebhookOptions(), given);
+  const options = complete('webhookAlerts', new WebhookOptions(), given, ['url', 'secret']);
   return {
     url: urlOf(options.url),
     key: keyOf(options.secret),
     timeout: durationOption('webhookAlerts: timeout', options.timeout, '10ms', '60s'),
-    retries: whole('retries', options.retries, 0, 20),
+    retries: integer('webhookAlerts: retries', options.retries, 0, 20),
     backOff: durationOption('webhookAlerts: backOff', options.backOff, '1ms', '60s'),
-    queueSize: whole('queueSize', options.queueSize, 1, 100_000),
+    queueSize: integer('webhookAlerts: queueSize', options.queueSize, 1, 100_000),
     stopTimeout: durationOption('webhookAlerts: stopTimeout', options.stopTimeout, '0s', '60s'),
   };
 }
@@ -66,9 +67,4 @@ function keyOf(secret: unknown): Buffer {
   throw new AuthConfigurationError(
     `webhookAlerts: secret takes at least ${LEAST_KEY_BYTES} bytes. Make one with: openssl rand -base64 32`,
   );
-}
-
-function whole(name: string, value: unknown, least: number, most: number): number {
-  if (Number.isInteger(value) && (value as number) >= least && (value as number) <= most) return value as number;
-  throw new AuthConfigurationError(`webhookAlerts: ${name} must be a whole number between ${least} and ${most}.`);
 }

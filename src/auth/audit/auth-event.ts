@@ -12,6 +12,8 @@ export type AuthEventType =
   | 'step_up_passed'
   /** They tried to, with the wrong password. */
   | 'step_up_failed'
+  /** Somebody has failed too often, and is answered with 429 for a while: by `AuthThrottlingModule`. */
+  | 'throttled'
   | 'reuse_detected'
   /** `count` reuses, seen by one instance within `alerts.massReuseWithin`. */
   | 'mass_reuse'

@@ -17,6 +17,7 @@ export function outcomeOf({ type, alert }: Pick<AuthEvent, 'type' | 'alert'>): A
     case 'refresh_denied':
     case 'step_up_failed':
     case 'binding_failed':
+    case 'throttled':
       return 'denied';
     case 'reuse_detected':
     case 'revoked':

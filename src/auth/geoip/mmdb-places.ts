@@ -3,6 +3,7 @@ import { readFile, stat } from 'node:fs/promises';
 import { Logger } from '@nestjs/common';
 import { Reader, type Response } from 'mmdb-lib';
 import { AuthConfigurationError } from '../errors/auth-error.js';
+import { complete } from '../options/checks.js';
 import { durationOption } from '../options/duration.js';
 import { AddressRanges } from '../request/address-ranges.js';
 import type { Place, PlaceProvider } from '../risk/place.js';
@@ -29,7 +30,7 @@ export class MmdbPlacesOptions {
  * AuthModule.forRoot({ …, risk: { places: mmdbPlaces({ path: ['GeoLite2-City.mmdb', 'GeoLite2-ASN.mmdb'] }) } })
  */
 export function mmdbPlaces(given: Pick<MmdbPlacesOptions, 'path'> & Partial<MmdbPlacesOptions>): PlaceProvider {
-  const { path, reload } = Object.assign(new MmdbPlacesOptions(), given);
+  const { path, reload } = complete('mmdbPlaces', new MmdbPlacesOptions(), given, ['path']);
   const paths = Array.isArray(path) ? path : [path];
   if (paths.length === 0 || !paths.every((one) => typeof one === 'string' && one !== '')) {
     throw new AuthConfigurationError("mmdbPlaces: path must be a file, or several, such as './GeoLite2-City.mmdb'.");

@@ -61,7 +61,7 @@ export class AuthController {
     const client = clientContextOf(request);
     const evidence = await this.binding.of(request, response);
     const { username, password, client_id: clientId, device_name: deviceName, scope, bind } = body;
-    const wanted = { clientId, deviceName, scope, transport, bind };
+    const wanted = { clientId, deviceName, scope, transport, bind: bind ?? undefined };
     const issued = await this.signIn.signIn(username, password, wanted, client, evidence);
 
     const previous = transport === 'cookie' ? this.cookie.read(request) : undefined;

@@ -22,6 +22,7 @@ export class AuthMetrics implements OnModuleInit, OnModuleDestroy {
   private readonly names: string[] = [];
   private readonly signIns: Counter<'outcome'>;
   private readonly refreshes: Counter<'outcome'>;
+  private readonly throttled: Counter<'reason'>;
   private readonly replays: Counter;
   private readonly reuses: Counter;
   private readonly revocations: Counter<'reason'>;
@@ -49,6 +50,9 @@ export class AuthMetrics implements OnModuleInit, OnModuleDestroy {
     this.signIns = new Counter(config('sign_ins_total', 'Sign-ins, by outcome: success, failure.', 'outcome'));
     this.refreshes = new Counter(
       config('refreshes_total', 'Refreshes, by outcome: refreshed, replayed, denied, step_up, reuse.', 'outcome'),
+    );
+    this.throttled = new Counter(
+      config('throttled_total', 'Times that somebody had failed too often and was refused, by at what.', 'reason'),
     );
     this.replays = new Counter(config('replays_total', 'Predecessors that were answered again.'));
     this.reuses = new Counter(config('reuse_detected_total', 'Sessions that were ended because of reuse.'));
@@ -127,6 +131,8 @@ export class AuthMetrics implements OnModuleInit, OnModuleDestroy {
         return this.signIns.inc({ outcome: 'success' });
       case 'sign_in_failed':
         return this.signIns.inc({ outcome: 'failure' });
+      case 'throttled':
+        return this.throttled.inc({ reason: event.reason });
       case 'replayed':
         return this.replays.inc();
       case 'reuse_detected':

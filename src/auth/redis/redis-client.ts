@@ -1,5 +1,6 @@
 import type { createClient } from 'redis';
 import { AuthConfigurationError } from '../errors/auth-error.js';
+import { complete } from '../options/checks.js';
 
 export type RedisClient = ReturnType<typeof createClient>;
 
@@ -9,6 +10,24 @@ const RECONNECT_INTERVAL = 500;
 const PING_INTERVAL = 1_000;
 /** Milliseconds after which a connection that answers nothing is given up. */
 const SILENCE = 4 * PING_INTERVAL;
+
+/**
+ * Without a URL the package would connect to a Redis on this machine. The message never holds it, for there may be a password
+ * in it.
+ *
+ * @throws AuthConfigurationError for what is no URL of Redis, and for an option that there is not
+ */
+export function redisOptions<T extends { url: string }>(
+  where: string,
+  defaults: Omit<T, 'url'>,
+  given: T,
+): Required<T> {
+  const options = complete<T>(where, { ...defaults } as T, given, ['url']);
+  if (typeof options.url === 'string' && /^rediss?:\/\//.test(options.url) && URL.canParse(options.url)) {
+    return options as Required<T>;
+  }
+  throw new AuthConfigurationError(`${where}: url must be a URL of Redis, such as 'redis://localhost:6379'.`);
+}
 
 /** A client that has not begun to connect. It sends nothing late: what it cannot send at once fails. */
 export async function redisClient(url: string, { queue = false } = {}): Promise<RedisClient> {

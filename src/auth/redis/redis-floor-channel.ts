@@ -1,6 +1,6 @@
 import type { FloorChange } from '../revocation/floor-change.js';
 import type { FloorChannel, FloorChannelListener } from '../revocation/floor-channel.js';
-import { redisClient, type RedisClient } from './redis-client.js';
+import { redisClient, type RedisClient, redisOptions } from './redis-client.js';
 
 export interface RedisFloorChannelOptions {
   /** `redis://…` or `rediss://…`. */
@@ -12,13 +12,12 @@ export interface RedisFloorChannelOptions {
 /**
  * Brings revocations to the other instances by Redis, within milliseconds. Needs the package `redis`.
  *
+ * @throws AuthConfigurationError
  * @example
  * AuthModule.forRoot({ revocation: { channel: redisFloorChannel({ url: 'redis://localhost:6379' }) }, … })
  */
-export function redisFloorChannel({
-  url,
-  name = 'nestjs-refresh-token:floors',
-}: RedisFloorChannelOptions): FloorChannel {
+export function redisFloorChannel(given: RedisFloorChannelOptions): FloorChannel {
+  const { url, name } = redisOptions('redisFloorChannel', { name: 'nestjs-refresh-token:floors' }, given);
   return new RedisFloorChannel(url, name);
 }
 

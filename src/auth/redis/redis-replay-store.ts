@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { DpopReplayStore } from '../binding/dpop/dpop-replay-store.js';
-import { redisClient, type RedisClient } from './redis-client.js';
+import { redisClient, type RedisClient, redisOptions } from './redis-client.js';
 
 export interface RedisReplayStoreOptions {
   /** `redis://…` or `rediss://…`. */
@@ -13,13 +13,12 @@ export interface RedisReplayStoreOptions {
  * Remembers in Redis which DPoP proofs have been used, for all instances, instead of in the database. Needs the package
  * `redis`.
  *
+ * @throws AuthConfigurationError
  * @example
  * AuthModule.forRoot({ binding: { dpop: { replayStore: redisReplayStore({ url: 'redis://localhost:6379' }) } }, … })
  */
-export function redisReplayStore({
-  url,
-  prefix = 'nestjs-refresh-token:proof:',
-}: RedisReplayStoreOptions): DpopReplayStore {
+export function redisReplayStore(given: RedisReplayStoreOptions): DpopReplayStore {
+  const { url, prefix } = redisOptions('redisReplayStore', { prefix: 'nestjs-refresh-token:proof:' }, given);
   return new RedisReplayStore(url, prefix);
 }
 

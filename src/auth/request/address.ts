@@ -11,9 +11,13 @@ export function unmapped(ip: string): string {
   return bytes.join('.');
 }
 
+/** As some proxies forward it: in brackets, or with the port of the client's end (RFC 7239 §6). */
+const WITH_PORT = /^(?:\[([^\]]*)\]|(\d+\.\d+\.\d+\.\d+))(?::\d{1,5})?$/;
+
 /** `null` for what is no address, or only on one link: a proxy that is trusted may still pass on what a client made up. */
 export function addressOf(text: string): string | null {
-  const address = unmapped(text);
+  const [, ipv6, ipv4] = WITH_PORT.exec(text) ?? [];
+  const address = unmapped(ipv6 ?? ipv4 ?? text);
   return isIP(address) !== 0 && !address.includes('%') ? address : null;
 }
 

@@ -1,3 +1,4 @@
+import { complete } from '../options/checks.js';
 import type { RiskSignals } from './signals.js';
 import { type Verdict, verdictOption } from './verdict.js';
 
@@ -16,7 +17,11 @@ import { type Verdict, verdictOption } from './verdict.js';
 export interface RiskRule {
   /** Told in events: `new_country`, say. At most 64 characters. */
   readonly reason: string;
-  /** `undefined` is `allow`. What it throws, or takes too long for, is dealt with by `risk.whenRuleFails`. */
+  /**
+   * `undefined` is `allow`. What it throws, or takes too long for, is dealt with by `risk.whenRuleFails`. `step_up` takes a
+   * `reauthenticate` of the `UserProvider`: without one, clients are told to sign in again (401 `invalid_grant`); the token is
+   * not consumed then either.
+   */
   judge(signals: RiskSignals): Verdict | undefined | Promise<Verdict | undefined>;
 }
 
@@ -33,9 +38,11 @@ export abstract class SimpleRule implements RiskRule {
   abstract readonly reason: string;
   readonly verdict: Verdict;
 
-  /** @throws AuthConfigurationError for a verdict that there is not */
-  constructor({ verdict = 'alert' }: RuleOptions = {}) {
-    this.verdict = verdictOption(`${new.target.name}: verdict`, verdict);
+  /** @throws AuthConfigurationError for a verdict that there is not, and for an option that there is not */
+  constructor(given: RuleOptions = {}) {
+    const { name } = new.target;
+    const { verdict } = complete(name, { verdict: 'alert' as Verdict }, given);
+    this.verdict = verdictOption(`${name}: verdict`, verdict);
   }
 
   judge(signals: RiskSignals): Verdict | undefined {

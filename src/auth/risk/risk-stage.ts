@@ -1,10 +1,12 @@
-import { Injectable } from '@nestjs/common';
+import { Injectable, Logger } from '@nestjs/common';
 import type { AuthEvent } from '../audit/auth-event.js';
 import { AuthEvents } from '../audit/auth-events.js';
+import { SessionBindings } from '../binding/session-bindings.js';
 import { AuthError } from '../errors/auth-error.js';
 import type { RefreshToken } from '../refresh-token/refresh-token.entity.js';
 import type { ClientContext } from '../request/client-context.js';
 import { SessionRevocation } from '../revocation/session-revocation.js';
+import { BoundedUserProvider } from '../user/bounded-user-provider.js';
 import { type LocatedClient, RiskAssessor } from './risk-assessor.js';
 import { TooFrequent } from './rules/frequency.js';
 import { firstSeen, type SeenColumns, seenAgain, signalsOf, signInSignals } from './session-signals.js';
@@ -19,6 +21,9 @@ const NO_REMARK: RiskRemark = {};
 /** Carries out what the rules say, before anything is written. */
 @Injectable()
 export class RiskStage {
+  private readonly logger = new Logger(RiskStage.name);
+  /** Reasons for which a step-up was asked of users who have no way to do it. */
+  private readonly unanswerable = new Set<string>();
   /** Milliseconds of the window in which refreshes are counted. */
   private readonly per: number | undefined;
 
@@ -26,6 +31,8 @@ export class RiskStage {
     private readonly assessor: RiskAssessor,
     private readonly revocation: SessionRevocation,
     private readonly events: AuthEvents,
+    private readonly users: BoundedUserProvider,
+    private readonly bindings: SessionBindings,
   ) {
     this.per = assessor.rules.find((rule) => rule instanceof TooFrequent)?.per;
   }
@@ -63,7 +70,7 @@ export class RiskStage {
 
   /**
    * @throws AuthError `step_up_required`, `region_not_allowed`, `forbidden`: the token is not consumed; `invalid_grant`
-   * where the session has been ended
+   * where the session has been ended, or the user cannot step up and has to sign in again
    */
   async pass(
     occasion: RiskOccasion,
@@ -72,7 +79,9 @@ export class RiskStage {
     { at, deviceChanged, finding }: { at: number; deviceChanged: boolean; finding: Finding | undefined },
   ): Promise<RiskRemark> {
     if (this.assessor.rules.length === 0 && !finding) return NO_REMARK;
-    const signals = signalsOf(occasion, session, located, at, this.per, deviceChanged);
+    // A binding that does not hold is refused before.
+    const keyProven = this.bindings.provesKey(session);
+    const signals = signalsOf(occasion, session, located, at, this.per, { deviceChanged, keyProven });
     const assessment = await this.assessor.assess(signals, finding);
     const { verdict } = assessment;
     switch (verdict) {
@@ -82,13 +91,25 @@ export class RiskStage {
       case 'step_up':
         if (occasion === 'step_up') return NO_REMARK;
         this.publish('step_up_required', session, assessment, located.client, true);
-        throw new AuthError('step_up_required');
+        throw this.stepUpRequired(assessment);
       case 'deny':
         this.publish('refresh_denied', session, assessment, located.client);
         throw refusal(assessment);
       case 'revoke':
         throw await this.revoked(session, assessment, located.client);
     }
+  }
+
+  /** Where the host has no way to authenticate again but the login, clients are told what leads them there. */
+  private stepUpRequired({ reasons: [reason] }: Assessment): AuthError {
+    if (this.users.canReauthenticate) return new AuthError('step_up_required');
+    if (!this.unanswerable.has(reason)) {
+      this.unanswerable.add(reason);
+      this.logger.warn(
+        `The rule ${reason} asks users to step up, for which userProvider lacks reauthenticate(id, password): they have to sign in again.`,
+      );
+    }
+    return new AuthError('invalid_grant', undefined, { sessionLives: true });
   }
 
   private async revoked(session: RefreshToken, assessment: Assessment, client: ClientContext): Promise<AuthError> {

@@ -48,7 +48,7 @@ export function signalsOf(
   { client, place, placesFailed }: LocatedClient,
   at: number,
   per: number | undefined,
-  deviceChanged: boolean,
+  { deviceChanged, keyProven }: Pick<RiskSignals, 'deviceChanged' | 'keyProven'>,
 ): RiskSignals {
   const counted = occasion === 'refresh' ? windowAfter(session, at, per) : session;
   return {
@@ -62,6 +62,7 @@ export function signalsOf(
     placesFailed,
     userAgent: userAgentOf(client.userAgent),
     deviceChanged,
+    keyProven,
     last: lastSeenOf(session),
     sinceLastRefresh: session.generation > 0 ? at - session.lastUsedAt : undefined,
     refreshesInWindow: counted.windowCount,
@@ -86,6 +87,7 @@ export function signInSignals(
     placesFailed,
     userAgent: userAgentOf(client.userAgent),
     deviceChanged: false,
+    keyProven: false,
     last: undefined,
     sinceLastRefresh: undefined,
     refreshesInWindow: 0,

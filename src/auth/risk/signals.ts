@@ -40,6 +40,8 @@ export interface RiskSignals {
   readonly userAgent: UserAgent | null;
   /** By the option `binding.fingerprint`: the device no longer looks like the one that signed in. */
   readonly deviceChanged: boolean;
+  /** The session is bound to a key (DPoP, TLS), and whoever sends this has just proven it; not so at a sign-in. */
+  readonly keyProven: boolean;
   /** `undefined` at a sign-in. */
   readonly last: LastSeen | undefined;
   /** Milliseconds since the session was last refreshed; `undefined` where it never was. */

@@ -26,12 +26,12 @@ export function failureKeysOf(
   const address = ip ? subnetOf(ip) : 'unknown';
   switch (route) {
     case 'login':
-      return [keyOf('login', address, usernameOf(request)), keyOf('login-of-address', address)];
+      return [keyOf('login', address, usernameOf(request)), keyOf('login_of_address', address)];
     case 'refresh':
       return [keyOf('refresh', address, sessionId ?? 'none')];
     case 'step-up':
       // Only its holder can present the session's token, so this locks out nobody but a thief and them.
-      return [sessionId === undefined ? keyOf('refresh', address, 'none') : keyOf('step-up', sessionId)];
+      return [sessionId === undefined ? keyOf('refresh', address, 'none') : keyOf('step_up', sessionId)];
   }
 }
 

@@ -4,6 +4,7 @@ import { LRUCache } from 'lru-cache';
 import { Clock } from '../clock/clock.js';
 import { AuthError } from '../errors/auth-error.js';
 import type { FailureKey } from './failure-keys.js';
+import type { ThrottledRequest } from './throttled-request.js';
 import type { ResolvedThrottling } from './throttling-options.js';
 
 export const THROTTLING = Symbol('THROTTLING');
@@ -25,13 +26,10 @@ export class FailureLimit {
   ) {}
 
   /** @throws AuthError `too_many_requests` */
-  assertBearable(keys: readonly FailureKey[]): void {
+  assertBearable({ keys }: ThrottledRequest): void {
     for (const { key } of keys) {
-      const until = this.blocks.get(key);
-      if (until === undefined) continue;
-      const left = until - this.clock.now();
+      const left = this.blockLeft(key);
       if (left > 0) throw tooMany(left);
-      this.blocks.delete(key);
     }
   }
 
@@ -40,14 +38,14 @@ export class FailureLimit {
    *
    * @throws AuthError `too_many_requests` where there had been enough before, on another instance
    */
-  async count(keys: readonly FailureKey[]): Promise<void> {
-    const waits = await Promise.all(keys.map((key) => this.countOne(key)));
+  async count({ keys, tell }: ThrottledRequest): Promise<void> {
+    const waits = await Promise.all(keys.map((key) => this.countOne(key, tell)));
     const longest = Math.max(...waits);
     if (longest > 0) throw tooMany(longest);
   }
 
   /** Milliseconds to wait for who should not have come. A store that fails counts nothing: nobody is refused for that. */
-  private async countOne({ kind, key }: FailureKey): Promise<number> {
+  private async countOne({ kind, key }: FailureKey, tell: ThrottledRequest['tell']): Promise<number> {
     const { limits, per } = this.throttling;
     try {
       // It blocks what is more than its limit.
@@ -61,12 +59,21 @@ export class FailureLimit {
       if (!isBlocked) return 0;
       // In seconds, as `@nestjs/throttler` has it.
       const wait = Math.max(1, timeToBlockExpire) * 1000;
+      const isLate = totalHits > limits[kind];
+      // Once, however many attempts follow, and wherever: an attack is to be seen, and not to fill a table.
+      if (!isLate && this.blockLeft(key) === 0) tell(kind);
       this.blocks.set(key, this.clock.now() + wait);
-      return totalHits > limits[kind] ? wait : 0;
+      return isLate ? wait : 0;
     } catch (error) {
       this.logger.warn(`Failures cannot be counted: ${String(error)}`);
       return 0;
     }
+  }
+
+  /** Milliseconds, as far as this instance knows. */
+  private blockLeft(key: string): number {
+    const until = this.blocks.get(key);
+    return until === undefined ? 0 : Math.max(0, until - this.clock.now());
   }
 }
 

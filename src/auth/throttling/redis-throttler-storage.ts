@@ -1,6 +1,6 @@
 import type { OnApplicationShutdown } from '@nestjs/common';
 import type { ThrottlerStorage } from '@nestjs/throttler';
-import { redisClient, type RedisClient } from '../redis/redis-client.js';
+import { redisClient, type RedisClient, redisOptions } from '../redis/redis-client.js';
 
 export interface RedisThrottlerOptions {
   /** `redis://…` or `rediss://…`. */
@@ -20,13 +20,12 @@ return { count, redis.call('PTTL', KEYS[1]) }`;
  * Counts in Redis, for all instances together. Where Redis is away nothing is counted, and nobody is refused. Needs the
  * package `redis`.
  *
+ * @throws AuthConfigurationError
  * @example
  * AuthThrottlingModule.forRoot({ storage: redisThrottlerStorage({ url: 'redis://localhost:6379' }) })
  */
-export function redisThrottlerStorage({
-  url,
-  prefix = 'nestjs-refresh-token:throttle:',
-}: RedisThrottlerOptions): ThrottlerStorage & OnApplicationShutdown {
+export function redisThrottlerStorage(given: RedisThrottlerOptions): ThrottlerStorage & OnApplicationShutdown {
+  const { url, prefix } = redisOptions('redisThrottlerStorage', { prefix: 'nestjs-refresh-token:throttle:' }, given);
   return new RedisThrottlerStorage(url, prefix);
 }
 

@@ -1,5 +1,6 @@
 import { type ExecutionContext, Injectable } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
+import { AuthEvents } from '../audit/auth-events.js';
 import { PresentedRefreshToken } from '../refresh-token/presented-refresh-token.js';
 import { RefreshTokenService } from '../refresh-token/refresh-token.service.js';
 import { AuthRegistrations, type Registered } from '../registration/auth-registrations.js';
@@ -7,12 +8,15 @@ import { AUTH_ROUTE, type AuthRouteName } from '../request/auth-route.decorator.
 import { clientContextOf } from '../request/client-context.js';
 import type { HttpRequest } from '../request/http-request.js';
 import { type FailureKey, failureKeysOf } from './failure-keys.js';
+import type { FailureKind } from './throttling-options.js';
 
 /** What a request to an auth route is counted by. */
 export interface ThrottledRequest {
   readonly keys: readonly FailureKey[];
   /** It carries a refresh token that this server has not issued. */
   readonly isForged: boolean;
+  /** Tells the events of its `AuthModule` that somebody will be refused from now on. */
+  tell(kind: FailureKind): void;
 }
 
 @Injectable()
@@ -30,9 +34,15 @@ export class ThrottledRequests {
     const request = context.switchToHttp().getRequest<HttpRequest>();
     const token = route === 'login' ? undefined : tokenOf(request, registered);
     const sessionId = token === undefined ? undefined : registered.service(RefreshTokenService).sessionIdOf(token);
+    const client = clientContextOf(request);
     return {
-      keys: failureKeysOf(registered.registration.name, route, request, clientContextOf(request), sessionId),
+      keys: failureKeysOf(registered.registration.name, route, request, client, sessionId),
       isForged: token !== undefined && sessionId === undefined,
+      tell(kind) {
+        // Who fails at that holds a token of the session.
+        const alert = kind === 'step_up' ? true : undefined;
+        registered.service(AuthEvents).publish({ type: 'throttled', reason: kind, alert, sessionId, ...client });
+      },
     };
   }
 }

@@ -9,7 +9,7 @@ import { durationOption } from '../options/duration.js';
 export class AuthThrottlingOptions {
   /** Failed logins as one username from one address. 1 to 1,000,000. */
   loginFailures = 10;
-  /** Failed logins from one address, as whomever. 1 to 1,000,000. */
+  /** Failed logins from one address, as whomever; also those with a bad proof, or from outside of a fence. 1 to 1,000,000. */
   loginFailuresOfAddress = 100;
   /** Failed refreshes of one session from one address; tokens that nobody issued are counted by address. 1 to 1,000,000. */
   refreshFailures = 30;
@@ -29,7 +29,8 @@ export interface ResolvedThrottling {
   readonly storage: ThrottlerStorage | undefined;
 }
 
-export type FailureKind = 'login' | 'login-of-address' | 'refresh' | 'step-up';
+/** What failed too often; the reason in the event `throttled`. */
+export type FailureKind = 'login' | 'login_of_address' | 'refresh' | 'step_up';
 
 export function resolveThrottling(given: Partial<AuthThrottlingOptions>): ResolvedThrottling {
   const options = complete('AuthThrottlingModule', new AuthThrottlingOptions(), given);
@@ -38,9 +39,9 @@ export function resolveThrottling(given: Partial<AuthThrottlingOptions>): Resolv
   return {
     limits: {
       login: count('loginFailures'),
-      'login-of-address': count('loginFailuresOfAddress'),
+      login_of_address: count('loginFailuresOfAddress'),
       refresh: count('refreshFailures'),
-      'step-up': count('stepUpFailures'),
+      step_up: count('stepUpFailures'),
     },
     per: durationOption('AuthThrottlingModule: per', options.per, '1s', '1d'),
     storage: options.storage,

@@ -13,10 +13,9 @@ export class ThrottlingGuard implements CanActivate {
   async canActivate(context: ExecutionContext): Promise<boolean> {
     const throttled = this.requests.of(context);
     if (!throttled) return true;
-    const { keys, isForged } = throttled;
-    this.limit.assertBearable(keys);
+    this.limit.assertBearable(throttled);
     // The route's own guard refuses it, where no interceptor sees it.
-    if (isForged) await this.limit.count(keys);
+    if (throttled.isForged) await this.limit.count(throttled);
     return true;
   }
 }

@@ -1,11 +1,14 @@
 import { type CallHandler, type ExecutionContext, Injectable, type NestInterceptor } from '@nestjs/common';
 import { catchError, from, mergeMap, type Observable, throwError } from 'rxjs';
 import { AuthError, type AuthErrorCode } from '../errors/auth-error.js';
+import type { FailureKey } from './failure-keys.js';
 import { FailureLimit } from './failure-limit.js';
 import { ThrottledRequests } from './throttled-request.js';
 
 /** Wrong guesses. What fails for another reason, such as a database that is down, is nobody's fault. */
 const GUESSES: ReadonlySet<AuthErrorCode> = new Set(['invalid_credentials', 'invalid_grant']);
+/** No guesses; but anybody can have a login refused so, and each leaves an event: a table is not to be filled by them. */
+const REFUSED_LOGINS: ReadonlySet<AuthErrorCode> = new Set(['invalid_dpop_proof', 'region_not_allowed', 'forbidden']);
 
 /** Counts those who fail. */
 @Injectable()
@@ -21,8 +24,14 @@ export class ThrottlingInterceptor implements NestInterceptor {
 
   private count(context: ExecutionContext, error: unknown): Observable<never> {
     const again = throwError(() => error);
-    if (!(error instanceof AuthError) || !GUESSES.has(error.code) || error.sessionLives) return again;
+    if (!(error instanceof AuthError) || error.sessionLives) return again;
     const throttled = this.requests.of(context);
-    return throttled ? from(this.limit.count(throttled.keys)).pipe(mergeMap(() => again)) : again;
+    const keys = throttled ? countedBy(error.code, throttled.keys) : [];
+    return keys.length > 0 ? from(this.limit.count({ ...throttled!, keys })).pipe(mergeMap(() => again)) : again;
   }
+}
+
+function countedBy(code: AuthErrorCode, keys: readonly FailureKey[]): readonly FailureKey[] {
+  if (GUESSES.has(code)) return keys;
+  return REFUSED_LOGINS.has(code) ? keys.filter(({ kind }) => kind === 'login_of_address') : [];
 }

@@ -37,7 +37,8 @@ export class BoundedUserProvider implements UserProvider {
 
   /** @throws AuthError `forbidden` where the host has no way to do that */
   async reauthenticate(id: string, password: string): Promise<AuthUser | null> {
-    if (!this.canReauthenticate) throw new AuthError('forbidden', 'This server does not offer to authenticate again.');
+    if (!this.canReauthenticate)
+      throw new AuthError('forbidden', 'This server does not offer that. Sign in again instead.');
     return this.bounded('reauthenticate', () => this.users.reauthenticate!(id, password));
   }
 

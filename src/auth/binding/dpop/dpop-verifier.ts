@@ -94,7 +94,8 @@ export class DpopVerifier implements OnModuleInit {
     if (typeof htu !== 'string' || url === undefined || !provesUrl(htu, url)) {
       throw invalid('htu is not the URL of this request');
     }
-    const issuedAt = typeof iat === 'number' ? iat * 1000 : NaN;
+    // A NumericDate may have a fraction (RFC 7519 §2), and a column of milliseconds none.
+    const issuedAt = typeof iat === 'number' ? Math.round(iat * 1000) : NaN;
     if (!(Math.abs(this.clock.now() - issuedAt) <= this.options.binding.dpop.proofLifetime)) {
       throw invalid('iat is too far from the time of this server');
     }

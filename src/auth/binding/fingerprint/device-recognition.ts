@@ -1,4 +1,5 @@
 import { Injectable, Logger } from '@nestjs/common';
+import { oneLine } from '../../audit/one-line.js';
 import type { Keys } from '../../keys/key-ring.js';
 import { ResolvedAuthOptions } from '../../options/resolve-options.js';
 import type { RefreshToken } from '../../refresh-token/refresh-token.entity.js';
@@ -64,7 +65,8 @@ export class DeviceRecognition {
     try {
       return signals[name](request);
     } catch (error) {
-      if (!this.failing.has(name)) this.logger.error(`The signal "${name}" cannot be read: ${String(error)}`);
+      // What cannot be read is what a client has sent, and the message may quote it.
+      if (!this.failing.has(name)) this.logger.error(oneLine(`The signal "${name}" cannot be read: ${String(error)}`));
       this.failing.add(name);
       return undefined;
     }

@@ -1,5 +1,5 @@
 import { subnetOf } from '../../request/address.js';
-import { SimpleRule } from '../risk-rule.js';
+import { type RuleOptions, SimpleRule } from '../risk-rule.js';
 import type { RiskSignals } from '../signals.js';
 
 /** Another address than at the last use; of IPv6, another `/64`, for devices change the rest by themselves. */
@@ -49,17 +49,18 @@ export class ChangedFingerprint extends SimpleRule {
 
 /**
  * A replay of the predecessor from another network, or where no networks are known another country, than the refresh it
- * repeats: a twin, and no retry. It is dealt with as reuse.
+ * repeats: a twin, and no retry. It is dealt with as reuse. Whoever has proven the session's key is the client itself, which
+ * may ask again for a lost answer a day later, and from elsewhere.
  */
 export class TwinElsewhere extends SimpleRule {
   readonly reason = 'twin_elsewhere';
 
-  constructor({ verdict = 'revoke' }: { verdict?: SimpleRule['verdict'] } = {}) {
-    super({ verdict });
+  constructor({ verdict = 'revoke', ...options }: RuleOptions = {}) {
+    super({ verdict, ...options });
   }
 
-  protected applies({ occasion, place, last }: RiskSignals): boolean {
-    if (occasion !== 'replay') return false;
+  protected applies({ occasion, keyProven, place, last }: RiskSignals): boolean {
+    if (occasion !== 'replay' || keyProven) return false;
     return differ(place?.network, last?.place.network) || differ(place?.country, last?.place.country);
   }
 }

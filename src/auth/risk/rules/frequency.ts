@@ -1,7 +1,8 @@
-import { AuthConfigurationError } from '../../errors/auth-error.js';
+import { complete, integer } from '../../options/checks.js';
 import { durationOption } from '../../options/duration.js';
 import { type RuleOptions, SimpleRule } from '../risk-rule.js';
 import type { RiskSignals } from '../signals.js';
+import type { Verdict } from '../verdict.js';
 
 export interface RepeatWithinOptions extends RuleOptions {
   /** `'1ms'` to `'1h'`. */
@@ -14,8 +15,9 @@ export class RepeatWithin extends SimpleRule {
   /** Milliseconds. */
   readonly time: number;
 
-  constructor({ time = '1s', ...options }: RepeatWithinOptions = {}) {
-    super(options);
+  constructor(given: RepeatWithinOptions = {}) {
+    const { verdict, time } = complete('RepeatWithin', { verdict: 'alert' as Verdict, time: '1s' }, given);
+    super({ verdict });
     this.time = durationOption('RepeatWithin: time', time, '1ms', '1h');
   }
 
@@ -41,12 +43,11 @@ export class TooFrequent extends SimpleRule {
   /** Milliseconds. */
   readonly per: number;
 
-  constructor({ moreThan = 60, per = '1h', ...options }: TooFrequentOptions = {}) {
-    super(options);
-    if (!Number.isInteger(moreThan) || moreThan < 1 || moreThan > 1_000_000) {
-      throw new AuthConfigurationError('TooFrequent: moreThan must be a whole number between 1 and 1,000,000.');
-    }
-    this.moreThan = moreThan;
+  constructor(given: TooFrequentOptions = {}) {
+    const defaults = { verdict: 'alert' as Verdict, moreThan: 60, per: '1h' };
+    const { verdict, moreThan, per } = complete('TooFrequent', defaults, given);
+    super({ verdict });
+    this.moreThan = integer('TooFrequent: moreThan', moreThan, 1, 1_000_000);
     this.per = durationOption('TooFrequent: per', per, '1s', '30d');
   }
 

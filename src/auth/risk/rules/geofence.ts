@@ -1,5 +1,7 @@
 import { AuthConfigurationError } from '../../errors/auth-error.js';
+import { complete, texts } from '../../options/checks.js';
 import { AddressRanges } from '../../request/address-ranges.js';
+import { countryExtent } from '../country-extents.js';
 import type { RiskRule } from '../risk-rule.js';
 import type { RiskSignals } from '../signals.js';
 import type { Verdict } from '../verdict.js';
@@ -20,6 +22,8 @@ export interface GeofenceOptions extends FenceLists {
   forUser?: (userId: string) => FenceLists | undefined | Promise<FenceLists | undefined>;
 }
 
+const NO_LISTS: FenceLists = { allow: undefined, deny: undefined };
+
 /**
  * Signing in and refreshing from some places only: elsewhere 403 `region_not_allowed`, and the token is not consumed.
  *
@@ -31,8 +35,14 @@ export class Geofence implements RiskRule {
   private readonly forAll: Fence;
   private readonly forUser: GeofenceOptions['forUser'];
 
-  /** @throws AuthConfigurationError for an entry that is nothing of the kind */
-  constructor({ forUser, ...lists }: GeofenceOptions) {
+  /** @throws AuthConfigurationError for an entry that is nothing of the kind, and for an option that there is not */
+  constructor(given: GeofenceOptions) {
+    const { forUser, ...lists } = complete<GeofenceOptions>('Geofence', { ...NO_LISTS, forUser: undefined }, given);
+    if (forUser !== undefined && typeof forUser !== 'function') {
+      throw new AuthConfigurationError(
+        'Geofence: forUser must be a function of the user id that gives { allow, deny }.',
+      );
+    }
     this.forAll = new Fence(lists);
     this.forUser = forUser;
   }
@@ -44,7 +54,8 @@ export class Geofence implements RiskRule {
 
   private async judgeForUser(signals: RiskSignals, userId: string): Promise<Verdict | undefined> {
     const lists = await this.forUser!(userId);
-    return lists && !new Fence(lists).lets(signals) ? 'deny' : undefined;
+    if (!lists) return undefined;
+    return new Fence(complete('Geofence: forUser', { ...NO_LISTS }, lists)).lets(signals) ? undefined : 'deny';
   }
 }
 
@@ -53,7 +64,7 @@ class Fence {
   private readonly deny: Area;
 
   constructor({ allow, deny = [] }: FenceLists) {
-    this.allow = allow && new Area('allow', allow);
+    this.allow = allow === undefined ? undefined : new Area('allow', allow);
     this.deny = new Area('deny', deny);
   }
 
@@ -64,27 +75,30 @@ class Fence {
   }
 }
 
-const COUNTRY_OR_REGION = /^[A-Z]{2}(-[A-Z0-9]{1,3})?$/;
+const COUNTRY_OR_REGION = /^([A-Z]{2})(-[A-Z0-9]{1,3})?$/;
 const NETWORK = /^AS(\d{1,10})$/;
+/** The numbers of autonomous systems have 32 bits (RFC 6793). */
+const LAST_NETWORK = 2 ** 32 - 1;
 
 class Area {
   private readonly codes = new Set<string>();
   private readonly networks = new Set<number>();
   private readonly ranges: AddressRanges;
 
-  constructor(name: string, entries: readonly string[]) {
+  constructor(name: string, given: readonly string[]) {
+    const where = `Geofence: ${name}`;
     const ranges: string[] = [];
-    for (const entry of entries) {
+    for (const entry of texts(where, given, 'DE')) {
       const network = NETWORK.exec(entry);
-      if (network) this.networks.add(Number(network[1]));
-      else if (COUNTRY_OR_REGION.test(entry)) this.codes.add(entry);
+      if (network) this.networks.add(networkOf(where, network));
+      else if (COUNTRY_OR_REGION.test(entry)) this.codes.add(codeOf(where, entry));
       else ranges.push(entry);
     }
     try {
       this.ranges = new AddressRanges(ranges);
     } catch (error) {
       throw new AuthConfigurationError(
-        `Geofence: ${name}: ${(error as Error).message}, nor a country ('DE'), a region ('DE-BY') or a network ('AS15169').`,
+        `${where}: ${(error as Error).message}, nor a country ('DE'), a region ('DE-BY') or a network ('AS15169').`,
       );
     }
   }
@@ -96,4 +110,19 @@ class Area {
     if (country !== null && this.codes.has(country)) return true;
     return regions.some((region) => this.codes.has(region)) || (network !== null && this.networks.has(network));
   }
+}
+
+function networkOf(where: string, [entry, digits]: RegExpExecArray): number {
+  const network = Number(digits);
+  if (network <= LAST_NETWORK) return network;
+  throw new AuthConfigurationError(`${where}: '${entry}' is no network: there is none above AS${LAST_NETWORK}.`);
+}
+
+/** A code that no country has would fence nothing, and nobody would notice: `UK` is not Great Britain. */
+function codeOf(where: string, entry: string): string {
+  const country = entry.slice(0, 2);
+  if (countryExtent(country)) return entry;
+  throw new AuthConfigurationError(
+    `${where}: '${entry}': there is no country ${country}. Write a code of ISO 3166-1, such as 'GB' or 'GR'; a region begins with one.`,
+  );
 }

@@ -1,7 +1,9 @@
 import { AuthConfigurationError } from '../../errors/auth-error.js';
+import { complete } from '../../options/checks.js';
 import { type RuleOptions, SimpleRule } from '../risk-rule.js';
 import type { RiskSignals } from '../signals.js';
 import { leastSpeed } from '../travel.js';
+import type { Verdict } from '../verdict.js';
 
 export interface ImpossibleTravelOptions extends RuleOptions {
   /** Kilometres per hour; airliners fly at some 900. */
@@ -16,9 +18,11 @@ export class ImpossibleTravel extends SimpleRule {
   readonly reason = 'impossible_travel';
   readonly fasterThan: number;
 
-  constructor({ fasterThan = 1000, verdict = 'step_up' }: ImpossibleTravelOptions = {}) {
+  constructor(given: ImpossibleTravelOptions = {}) {
+    const defaults = { verdict: 'step_up' as Verdict, fasterThan: 1000 };
+    const { verdict, fasterThan } = complete('ImpossibleTravel', defaults, given);
     super({ verdict });
-    if (!(fasterThan > 0 && fasterThan < Infinity)) {
+    if (!Number.isFinite(fasterThan) || fasterThan <= 0) {
       throw new AuthConfigurationError(
         'ImpossibleTravel: fasterThan must be a number of kilometres per hour, such as 1000.',
       );
