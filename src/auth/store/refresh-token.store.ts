@@ -46,6 +46,9 @@ export type DeadBefore = Record<'expiresAt' | 'lastUsedAt' | 'revokedAt', number
 
 type Column = keyof RefreshToken;
 
+/** Milliseconds; it reads the whole table. */
+const LONGEST_COUNT = 60_000;
+
 /**
  * The table of sessions. But for `insertInPlaceOf`, each method is one statement that stands alone: there is no transaction
  * to deadlock, and a pool of one connection cannot hang. A database that fails is `temporarily_unavailable`.
@@ -199,7 +202,9 @@ export class RefreshTokenStore {
     const table = new EntityTable(this.dataSource, entity);
     const { column, columns } = table;
     const quoted = (name: string) => table.escape(name);
-    const statement = (sql: string) => new Statement(this.dataSource, sql, this.options.preparedStatements);
+    const { preparedStatements, databaseTimeout } = this.options;
+    const statement = (sql: string, timeout = databaseTimeout) =>
+      new Statement(this.dataSource, sql, preparedStatements, timeout);
     const select = `SELECT ${columns.map((name) => `${column(name)} AS ${quoted(name)}`).join(', ')} FROM ${table.name}`;
     const set = (...names: Column[]) => table.assignments(...names).join(', ');
     const where = (...names: Column[]) => table.assignments(...names).join(' AND ');
@@ -251,6 +256,7 @@ export class RefreshTokenStore {
       countLive: statement(
         `SELECT COUNT(*) AS ${quoted('count')} FROM ${table.name} WHERE ${live} ` +
           `AND ${column('expiresAt')} > :expiresAt AND ${column('lastUsedAt')} > :lastUsedAt`,
+        LONGEST_COUNT,
       ),
       page: statement(
         `SELECT ${column('id')} AS ${quoted('id')}, CASE WHEN ${dead} THEN 1 ELSE 0 END AS ${quoted('dead')} ` +

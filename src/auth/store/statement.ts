@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { inspect } from 'node:util';
 import type { DataSource, QueryRunner } from 'typeorm';
+import { onOwnConnection } from './own-connection.js';
 
 /** What a statement answered. */
 export interface StatementResult {
@@ -17,6 +18,7 @@ type EscapeQuery = (sql: string, parameters: object, nativeParameters: object) =
 /** Deadlock or serialization failure: the database has undone the statement, and asks for it again. */
 const ASK_AGAIN = new Set(['40P01', '40001', 'ER_LOCK_DEADLOCK', 'ER_CHECKREAD']);
 const MOST_TRIES = 5;
+const PATIENCE_WITH_WRITING = 6;
 
 /**
  * One SQL statement, composed once and executed often.
@@ -32,13 +34,21 @@ export class Statement {
   private readonly sql: string;
   private readonly parameters: string[];
   private readonly compose: (values: unknown[]) => unknown;
+  /** Milliseconds. */
+  private readonly patience: number;
 
-  /** @param sql with parameters as `:name`, identifiers escaped by the caller */
+  /**
+   * @param sql with parameters as `:name`, identifiers escaped by the caller
+   * @param timeout milliseconds that the database may take to answer a SELECT. Any other statement has six times as long,
+   * for nobody knows whether one that was given up happens after all
+   */
   constructor(
     private readonly dataSource: DataSource,
     sql: string,
     prepared = true,
+    timeout = 5_000,
   ) {
+    this.patience = /^SELECT\b/i.test(sql) ? timeout : PATIENCE_WITH_WRITING * timeout;
     const { driver } = dataSource;
     const names = Object.fromEntries([...sql.matchAll(/(?<!:):(\w+)/g)].map(([, name]) => [name, name]));
     // The driver replaces each name by its own placeholder, and says in which order it wants the values.
@@ -56,7 +66,9 @@ export class Statement {
       }
       case 'mysql':
       case 'mariadb':
-        this.compose = (values) => ({ sql: text, values, ...shown });
+        // There TypeORM wraps what it gets in an object of its own, which takes a text only.
+        if (dataSource.options.enableQueryTimeout) this.compose = () => text;
+        else this.compose = (values) => ({ sql: text, values, ...shown });
         break;
       default:
         this.compose = () => text;
@@ -77,13 +89,8 @@ export class Statement {
     }
   }
 
-  private async executeOnce(list: unknown[]): Promise<StatementResult> {
-    const runner = this.dataSource.createQueryRunner();
-    try {
-      return await this.executeOn(runner, list);
-    } finally {
-      await runner.release();
-    }
+  private executeOnce(list: unknown[]): Promise<StatementResult> {
+    return onOwnConnection(this.dataSource, this.patience, (runner) => this.executeOn(runner, list));
   }
 
   private async executeOn(runner: QueryRunner, list: unknown[]): Promise<StatementResult> {
