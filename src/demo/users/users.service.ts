@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { ConflictException, Injectable, NotFoundException, type OnModuleInit } from '@nestjs/common';
-import { type AuthUser, Statement, type UserProvider } from 'nestjs-refresh-token';
+import { type AuthUser, Statement, type StatementResult, type UserProvider } from 'nestjs-refresh-token';
 import { DataSource, type Repository } from 'typeorm';
 import { hashPassword, verifyPassword } from './passwords.js';
 import { User } from './user.entity.js';
@@ -10,12 +10,15 @@ import { User } from './user.entity.js';
 export class UsersService implements UserProvider, OnModuleInit {
   private readonly users: Repository<User>;
   private readonly userById: Statement;
+  private readonly userByName: Statement;
   private decoyHash: string;
 
   constructor(dataSource: DataSource) {
     this.users = dataSource.getRepository(User);
-    // Asked at every refresh, and so prepared: a repository builds its query anew each time.
-    this.userById = new Statement(dataSource, 'SELECT roles, disabled, password_hash FROM users WHERE id = :id');
+    // Asked at every refresh and login, and so prepared, and given up where the database has fallen silent.
+    const select = 'SELECT id, roles, disabled, password_hash FROM users WHERE';
+    this.userById = new Statement(dataSource, `${select} id = :id`);
+    this.userByName = new Statement(dataSource, `${select} username = :username`);
   }
 
   async onModuleInit(): Promise<void> {
@@ -23,28 +26,18 @@ export class UsersService implements UserProvider, OnModuleInit {
   }
 
   async validateCredentials(username: string, password: string): Promise<AuthUser | null> {
-    const user = await this.users.findOneBy({ username });
-    // For unknown users too, so that they take as long as others.
-    const right = await verifyPassword(user?.passwordHash ?? this.decoyHash, password);
-    if (!user || !right || user.disabled) return null;
-    return { id: user.id, roles: user.roles, credentialsVersion: versionOf(user.passwordHash) };
+    const { records } = await this.userByName.execute({ username });
+    return this.verified(records[0], password);
   }
 
   async loadUser(id: string): Promise<AuthUser | null> {
     const { records } = await this.userById.execute({ id });
-    const [user] = records;
-    if (!user || user.disabled) return null;
-    return {
-      id,
-      roles: JSON.parse(user.roles as string),
-      credentialsVersion: versionOf(user.password_hash as string),
-    };
+    return enabled(records[0]);
   }
 
   async reauthenticate(id: string, password: string): Promise<AuthUser | null> {
-    const user = await this.users.findOneBy({ id });
-    const right = await verifyPassword(user?.passwordHash ?? this.decoyHash, password);
-    return right ? this.loadUser(id) : null;
+    const { records } = await this.userById.execute({ id });
+    return this.verified(records[0], password);
   }
 
   async list(): Promise<Omit<User, 'passwordHash'>[]> {
@@ -92,6 +85,24 @@ export class UsersService implements UserProvider, OnModuleInit {
     await this.users.update(id, { passwordHash: await hashPassword(next) });
     return true;
   }
+
+  /** Takes as long for users that there are not. */
+  private async verified(user: UserRecord | undefined, password: string): Promise<AuthUser | null> {
+    const right = await verifyPassword((user?.password_hash as string) ?? this.decoyHash, password);
+    return right ? enabled(user) : null;
+  }
+}
+
+/** A row of the table of users. */
+type UserRecord = StatementResult['records'][number];
+
+function enabled(user: UserRecord | undefined): AuthUser | null {
+  if (!user || user.disabled) return null;
+  return {
+    id: user.id as string,
+    roles: JSON.parse(user.roles as string),
+    credentialsVersion: versionOf(user.password_hash as string),
+  };
 }
 
 function isAdministrator({ roles, disabled }: Pick<User, 'roles' | 'disabled'>): boolean {
