@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
-import { ConflictException, Injectable, NotFoundException, type OnModuleInit } from '@nestjs/common';
-import { type AuthUser, Statement, type StatementResult, type UserProvider } from 'nestjs-refresh-token';
+import { ConflictException, Injectable, type OnModuleInit } from '@nestjs/common';
+import { AuthError, type AuthUser, Statement, type StatementResult, type UserProvider } from 'nestjs-refresh-token';
 import { DataSource, type Repository } from 'typeorm';
 import { hashPassword, verifyPassword } from './passwords.js';
 import { User } from './user.entity.js';
@@ -48,7 +48,7 @@ export class UsersService implements UserProvider, OnModuleInit {
   /** The user's id. */
   async idOf(username: string): Promise<string> {
     const user = await this.users.findOneBy({ username });
-    if (!user) throw new NotFoundException('There is no such user.');
+    if (!user) throw new AuthError('not_found', 'There is no such user.');
     return user.id;
   }
 
@@ -78,12 +78,13 @@ export class UsersService implements UserProvider, OnModuleInit {
     });
   }
 
-  /** Says whether `current` was right, and the password is now `next`. */
+  /** Says whether `current` was right, and the password is now `next`: of several who change it at once, one succeeds. */
   async changePassword(id: string, current: string, next: string): Promise<boolean> {
-    const user = await this.users.findOneByOrFail({ id });
-    if (!(await verifyPassword(user.passwordHash, current))) return false;
-    await this.users.update(id, { passwordHash: await hashPassword(next) });
-    return true;
+    const user = await this.users.findOneBy({ id });
+    if (!user || !(await verifyPassword(user.passwordHash, current))) return false;
+    const { passwordHash } = user;
+    const { affected } = await this.users.update({ id, passwordHash }, { passwordHash: await hashPassword(next) });
+    return affected === 1;
   }
 
   /** Takes as long for users that there are not. */
