@@ -9,10 +9,10 @@ import { User } from '../users/user.entity.js';
 const CONNECT_TIMEOUT = 5_000;
 
 /**
- * So that no query of the demo's own waits without end for a server that has fallen silent; the library sees to its own
- * (`databaseTimeout`). The server gives up first: nothing happens after it has been given up here.
+ * So that no query of the demo's own waits without end for a server that has fallen silent. The library sees to its own
+ * (`databaseTimeout`): the longer limit is not below the one that it gives to a rotation, which may happen after all.
  */
-const QUERY_LIMITS = { statement_timeout: 4_000, query_timeout: 5_000 };
+const QUERY_LIMITS = { statement_timeout: 4_000, query_timeout: 30_000 };
 
 /** The demo's data source on a server, or on the embedded database in a folder. With all patience, as migrations need it. */
 export function createDataSource(database: string, more: Partial<DataSourceOptions> = {}): DataSource {
