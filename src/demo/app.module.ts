@@ -105,6 +105,5 @@ export class AppModule implements NestModule {
 
 /** In the form of the auth routes: what is wrong, never what was sent. */
 function invalid(errors: ValidationError[]): AuthError {
-  const wrong = errors.flatMap(({ constraints }) => Object.values(constraints ?? {}));
-  return new AuthError('invalid_request', `Not valid: ${wrong.join('; ')}.`);
+  return new AuthError('invalid_request', `Not valid: ${errors.map(({ property }) => property).join(', ')}.`);
 }

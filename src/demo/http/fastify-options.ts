@@ -15,3 +15,10 @@ export const FASTIFY_OPTIONS = {
     response.end(JSON.stringify(error.getResponse()));
   },
 };
+
+/** What Express takes for no body is none here either, though some clients name its type on every request. */
+export function typeOfNothing({ headers }: IncomingMessage, _: unknown, done: () => void): void {
+  const { 'content-length': length = '0', 'transfer-encoding': encoding } = headers;
+  if (length === '0' && encoding === undefined) delete headers['content-type'];
+  done();
+}
