@@ -28,6 +28,7 @@ import { ClientCertificates } from './binding/tls/client-certificates.js';
 import { Clock } from './clock/clock.js';
 import { RefreshCookie } from './cookie/refresh-cookie.js';
 import { FreshAuthGuard } from './fresh-auth/fresh-auth.guard.js';
+import { BodilessRequests } from './http/bodiless-requests.js';
 import { KeyRing } from './keys/key-ring.js';
 import type { AuthModuleOptions } from './options/auth-options.js';
 import { ResolvedAuthOptions } from './options/resolve-options.js';
@@ -117,6 +118,7 @@ const PUBLIC_PROVIDERS = [
     AuthEventStore,
     AuthEventWriter,
     AuthRegistrations,
+    BodilessRequests,
     BoundedUserProvider,
     ClientCertificates,
     DeviceRecognition,

@@ -1,7 +1,14 @@
-import { type DynamicModule, type MiddlewareConsumer, Module, type NestModule, ValidationPipe } from '@nestjs/common';
+import {
+  type DynamicModule,
+  type MiddlewareConsumer,
+  Module,
+  type NestModule,
+  type ValidationError,
+  ValidationPipe,
+} from '@nestjs/common';
 import { APP_FILTER, APP_GUARD, APP_PIPE } from '@nestjs/core';
 import { TypeOrmModule } from '@nestjs/typeorm';
-import { AuthExceptionFilter, AuthModule, JwtAuthGuard } from 'nestjs-refresh-token';
+import { AuthError, AuthExceptionFilter, AuthModule, JwtAuthGuard } from 'nestjs-refresh-token';
 import { AuthMetricsModule } from 'nestjs-refresh-token/metrics';
 import { redisFloorChannel, redisReplayStore } from 'nestjs-refresh-token/redis';
 import { AuthThrottlingModule, redisThrottlerStorage } from 'nestjs-refresh-token/throttling';
@@ -86,7 +93,7 @@ export class AppModule implements NestModule {
         ...travel,
         { provide: APP_GUARD, useExisting: JwtAuthGuard },
         { provide: APP_FILTER, useClass: AuthExceptionFilter },
-        { provide: APP_PIPE, useValue: new ValidationPipe({ whitelist: true }) },
+        { provide: APP_PIPE, useValue: new ValidationPipe({ whitelist: true, exceptionFactory: invalid }) },
       ],
     };
   }
@@ -94,4 +101,9 @@ export class AppModule implements NestModule {
   configure(consumer: MiddlewareConsumer): void {
     consumer.apply(LostAnswers).forRoutes('auth/refresh');
   }
+}
+
+/** In the form of the auth routes: what is wrong, never what was sent. */
+function invalid(errors: ValidationError[]): AuthError {
+  return new AuthError('invalid_request', `Not valid: ${errors.map(({ property }) => property).join(', ')}.`);
 }

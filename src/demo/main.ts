@@ -5,6 +5,7 @@ import { AppModule } from './app.module.js';
 import { prepareDatabase } from './database/prepare-database.js';
 import { type DemoConfig, readConfig } from './demo-config.js';
 import { serveDocs } from './http/docs.js';
+import { FASTIFY_OPTIONS, typeOfNothing } from './http/fastify-options.js';
 import { securityHeaders } from './http/security-headers.js';
 import { DEMO_USERS } from './users/seed-users.js';
 
@@ -13,7 +14,9 @@ async function createApp(config: DemoConfig, dataSource: DataSource) {
   const options = { abortOnError: false };
   if (config.httpAdapter === 'fastify') {
     const { FastifyAdapter } = await import('@nestjs/platform-fastify');
-    return NestFactory.create(module, new FastifyAdapter({ trustProxy: config.trustProxy ?? false }), options);
+    const adapter = new FastifyAdapter({ ...FASTIFY_OPTIONS, trustProxy: config.trustProxy ?? false });
+    adapter.getInstance().addHook('onRequest', ({ raw }, reply, done) => typeOfNothing(raw, reply, done));
+    return NestFactory.create(module, adapter, options);
   }
   const app = await NestFactory.create<NestExpressApplication>(module, options);
   app.set('trust proxy', config.trustProxy ?? false);

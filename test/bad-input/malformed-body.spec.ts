@@ -2,7 +2,7 @@ import { APP_FILTER } from '@nestjs/core';
 import { AuthExceptionFilter } from 'nestjs-refresh-token';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { adapters } from '../support/auth-app.js';
-import { refresh, send } from '../support/http.js';
+import { bearer, cookieHeader, refresh, send } from '../support/http.js';
 import { listening, signIn } from '../http/listening.js';
 import { CANARY, expectRefused } from './refused.js';
 
@@ -56,6 +56,23 @@ for (const adapter of adapters) {
         await expectRefused(app, post, BAD_REQUEST);
       }
     });
+
+    test.each([JSON_TYPE, `${JSON_TYPE}; charset=utf-8`])(
+      'none at all, where none is needed, though called %s',
+      async (type) => {
+        const signedIn = () => signIn(app, { transport: 'cookie' });
+        const [refreshed, ended, other] = [await signedIn(), await signedIn(), await signedIn()];
+        for (const [method, path, status, credentials] of [
+          ['POST', 'refresh', 200, cookieHeader(refreshed.refreshToken)],
+          ['DELETE', `sessions/${other.sessionId}`, 204, bearer(ended.accessToken)],
+          ['POST', 'logout', 204, cookieHeader(ended.refreshToken)],
+          ['POST', 'logout-all', 204, bearer((await signIn(app, { username: 'bob' })).accessToken)],
+        ] as const) {
+          const headers = { ...credentials, 'content-type': type };
+          expect((await send(method, `${app.url}/auth/${path}`, { headers })).status, path).toBe(status);
+        }
+      },
+    );
 
     test.each([
       ['a character set', { 'content-type': `${JSON_TYPE}; charset=${CANARY}` }],

@@ -118,6 +118,8 @@ const badOptions: [string, Options, RegExp][] = [
   ['revocation.channel', { revocation: { channel: 'redis://127.0.0.1' } }, /redisFloorChannel/],
   ['userProviderTimeout', { userProviderTimeout: '0s' }, /between '10ms' and '60s'/],
   ['userProviderTimeout', { userProviderTimeout: '1h' }, /between '10ms' and '60s'/],
+  ['databaseTimeout', { databaseTimeout: '10ms' }, /between '100ms' and '60s'/],
+  ['databaseTimeout', { databaseTimeout: '2m' }, /between '100ms' and '60s'/],
   ['requireTls', { requireTls: 'false' }, /true or false/],
   ['preparedStatements', { preparedStatements: 'no' }, /true or false/],
 ];

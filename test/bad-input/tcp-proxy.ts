@@ -5,6 +5,9 @@ import { type AddressInfo, connect, createServer, type Server, type Socket } fro
 export class TcpProxy {
   private readonly sockets = new Set<Socket>();
   private fault: { statement: string; when: 'before' | 'after'; met: () => void } | undefined;
+  private hanging: { statement: string; when: 'before' | 'after' } | undefined;
+  private readonly hung = new WeakSet<Socket>();
+  private silent = false;
 
   private constructor(
     private readonly server: Server,
@@ -47,6 +50,22 @@ export class TcpProxy {
     return new Promise((met) => (this.fault = { statement, when, met }));
   }
 
+  /** Every connection stays open and carries nothing any more, and so does every new one. */
+  hang(): void {
+    this.silent = true;
+    for (const socket of this.sockets) this.hung.add(socket);
+  }
+
+  /** New connections work. Those that were hanging hang for ever. */
+  recover(): void {
+    this.silent = false;
+  }
+
+  /** The connection on which the next such statement comes hangs: before the server gets it, or before its answer. */
+  hangAt(statement: string, when: 'before' | 'after'): void {
+    this.hanging = { statement, when };
+  }
+
   async close(): Promise<void> {
     this.endAll();
     if (this.server.listening) await once(this.server.close(), 'close');
@@ -64,13 +83,20 @@ export class TcpProxy {
     };
     for (const socket of [client, server]) {
       this.sockets.add(socket);
+      if (this.silent) this.hung.add(socket);
       socket.on('error', end).on('close', () => {
         this.sockets.delete(socket);
         end();
       });
     }
     client.on('data', (chunk) => {
-      const { fault } = this;
+      const { fault, hanging } = this;
+      if (hanging && chunk.includes(hanging.statement)) {
+        this.hanging = undefined;
+        this.hung.add(server);
+        if (hanging.when === 'before') this.hung.add(client);
+      }
+      if (this.hung.has(client)) return;
       if (!fault || !chunk.includes(fault.statement)) return void server.write(chunk);
       this.fault = undefined;
       const cut = () => {
@@ -82,6 +108,7 @@ export class TcpProxy {
       server.write(chunk);
     });
     server.on('data', (chunk) => {
+      if (this.hung.has(server)) return;
       if (!lastAnswer) return void client.write(chunk);
       // ReadyForQuery: the statement has been executed and committed.
       if (chunk.subarray(-6).equals(READY_FOR_QUERY)) lastAnswer();

@@ -1,5 +1,7 @@
 import { RefreshToken } from 'nestjs-refresh-token';
 import { describe, expect, it } from 'vitest';
+import { createAuthContext } from '../support/auth-app.js';
+import { databaseNamed } from '../support/databases.js';
 import { onEveryKeptDatabase } from './kept-database.js';
 
 const ALICE = { id: 'user-alice', roles: [] };
@@ -27,5 +29,19 @@ describe('preparedStatements', () => {
       // PGlite takes the name, and prepares each query anew.
       expect(prepared.length > 0).toBe(preparedStatements && 'url' in dataSource.options);
     });
+  });
+});
+
+// TypeORM then wraps every query in an object of its own.
+describe.skipIf(!databaseNamed('mariadb').available)('enableQueryTimeout of the data source', () => {
+  it('leaves every statement as it is', async () => {
+    const database = await databaseNamed('mariadb').create();
+    const dataSource = { enableQueryTimeout: true, maxQueryExecutionTime: 30_000 };
+    const { service, close } = await createAuthContext(database, { dataSource: dataSource as object });
+    const { refreshToken } = await service.issue(ALICE);
+    expect((await service.refresh(refreshToken)).refreshToken).toMatch(/^nrt_/);
+    expect(await service.list(ALICE.id)).toHaveLength(1);
+    await close();
+    await database.drop();
   });
 });

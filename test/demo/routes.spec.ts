@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { databaseNamed, type TestDatabase } from '../support/databases.js';
 import { type DemoProcess, startDemo } from '../support/demo-process.js';
-import { login, refresh, refreshCookie, send } from '../support/http.js';
+import { bearer, login, refresh, refreshCookie, send } from '../support/http.js';
 import { as, AUTH_SECRET, emptyFolder, signIn } from './demos.js';
 
 interface User {
@@ -160,6 +160,21 @@ describe.each(variants)('the demo on $adapter and $database', ({ adapter, databa
     expect((await change('new-password', 'alice-password')).status).toBe(204);
   });
 
+  test('POST /profile/password by several at once: one succeeds, and no session of another outlives that', async () => {
+    const devices = await Promise.all(Array.from({ length: 5 }, () => signIn(demo.url, 'bob')));
+    const changes = await Promise.all(
+      devices.map((device, index) =>
+        as(device, 'POST', `${demo.url}/profile/password`, { current: 'bob-password', next: `bob-password-${index}` }),
+      ),
+    );
+    const won = changes.findIndex(({ status }) => status === 204);
+    changes.forEach(({ status }, index) => expect(status, `${index} of ${won}`).toBe(index === won ? 204 : 401));
+    for (const [index, { refreshToken }] of devices.entries()) expect(await isAlive(refreshToken)).toBe(index === won);
+    const again = await signIn(demo.url, 'bob', `bob-password-${won}`);
+    const back = { current: `bob-password-${won}`, next: 'bob-password' };
+    expect((await as(again, 'POST', `${demo.url}/profile/password`, back)).status).toBe(204);
+  });
+
   test('DELETE /admin/users/:username/sessions ends all of that user’s, and no other', async () => {
     const admin = await signIn(demo.url, 'admin');
     const [one, two, ofBob] = [
@@ -167,7 +182,9 @@ describe.each(variants)('the demo on $adapter and $database', ({ adapter, databa
       await signIn(demo.url, 'alice'),
       await signIn(demo.url, 'bob'),
     ];
-    expect((await as(admin, 'DELETE', `${demo.url}/admin/users/alice/sessions`)).status).toBe(204);
+    // As clients do that name the type on every request.
+    const headers = { ...bearer(admin.accessToken), 'content-type': 'application/json' };
+    expect((await send('DELETE', `${demo.url}/admin/users/alice/sessions`, { headers })).status).toBe(204);
     expect(await isAlive(one.refreshToken)).toBe(false);
     expect(await isAlive(two.refreshToken)).toBe(false);
     expect(await isAlive(ofBob.refreshToken)).toBe(true);
@@ -177,15 +194,22 @@ describe.each(variants)('the demo on $adapter and $database', ({ adapter, databa
   test('bad requests of an administrator change nothing', async () => {
     const admin = await signIn(demo.url, 'admin');
     const put = (path: string, body: unknown) => as(admin, 'PUT', `${demo.url}/admin/users/${path}`, body);
-    for (const roles of ['admin', [1], { 0: 'admin' }, null, Array(21).fill('x'), ['x'.repeat(65)]]) {
-      expect((await put('alice/roles', { roles })).status, JSON.stringify(roles)).toBe(400);
+    const description = expect.any(String) as string;
+    // RFC 6749 §5.2 leaves out quotes and backslashes.
+    const plain = expect.stringMatching(/^[\x20\x21\x23-\x5b\x5d-\x7e]+$/) as string;
+    const malformed = { status: 400, body: { error: 'invalid_request', error_description: plain } };
+    const unknown = { status: 404, body: { error: 'not_found', error_description: description } };
+    for (const roles of ['admin', [1], [''], [[]], { 0: 'admin' }, null, Array(21).fill('x'), ['x'.repeat(65)]]) {
+      expect(await put('alice/roles', { roles }), JSON.stringify(roles)).toMatchObject(malformed);
     }
     for (const disabled of ['true', 1, null, undefined]) {
-      expect((await put('alice/disabled', { disabled })).status, String(disabled)).toBe(400);
+      expect(await put('alice/disabled', { disabled }), String(disabled)).toMatchObject(malformed);
     }
-    expect((await put('nobody/roles', { roles: [] })).status).toBe(404);
-    expect((await put('nobody/disabled', { disabled: true })).status).toBe(404);
-    expect((await as(admin, 'DELETE', `${demo.url}/admin/users/nobody/sessions`)).status).toBe(404);
+    for (const nobody of ['nobody', 'ALICE', 'alice%20', 'x'.repeat(5_000), '%F0%9F%98%80']) {
+      expect(await put(`${nobody}/roles`, { roles: [] }), nobody).toMatchObject(unknown);
+      expect(await put(`${nobody}/disabled`, { disabled: true }), nobody).toMatchObject(unknown);
+      expect(await as(admin, 'DELETE', `${demo.url}/admin/users/${nobody}/sessions`)).toMatchObject(unknown);
+    }
     const { body } = await as<User[]>(admin, 'GET', `${demo.url}/admin/users`);
     expect(body.find(({ username }) => username === 'alice')).toMatchObject({ roles: ['user'], disabled: false });
   });
@@ -218,6 +242,24 @@ describe.each(variants)('the demo on $adapter and $database', ({ adapter, databa
       ['DELETE', 'x%00/sessions', undefined],
     ] as const) {
       expect((await as(admin, method, `${demo.url}/admin/users/${path}`, body)).status, path).toBe(404);
+    }
+  });
+
+  test('a URL that is odd is answered like every other bad one, and not with its own words', async () => {
+    const alice = await signIn(demo.url, 'alice');
+    for (const [path, status, error] of [
+      [`/auth/sessions/${'canary'.repeat(1_000)}`, 404, 'not_found'],
+      ['/auth/sessions/canary%', 400, 'invalid_request'],
+      ['/auth/sessions/canary%E0%A4%A', 400, 'invalid_request'],
+      ['/auth/sessions/canary/canary', 404, 'not_found'],
+      ['/auth/canary', 404, 'not_found'],
+    ] as const) {
+      const answer = await as(alice, 'DELETE', demo.url + path);
+      expect(answer, path).toMatchObject({ status, body: { error } });
+      expect(Object.keys(answer.body as object), path).toEqual(['error', 'error_description']);
+      expect(JSON.stringify(answer.body)).not.toContain('canary');
+      expect(answer.headers.get('cache-control'), path).toBe('no-store');
+      expect(answer.headers.get('x-content-type-options'), path).toBe('nosniff');
     }
   });
 

@@ -1,6 +1,16 @@
 import { describe, expect, test } from 'vitest';
 import { adapters } from '../support/auth-app.js';
-import { type Answer, bearer, cookieHeader, cookiesSet, login, refresh, refreshCookie, send } from '../support/http.js';
+import {
+  type Answer,
+  bearer,
+  cookieHeader,
+  cookiesSet,
+  login,
+  refresh,
+  REFRESH_COOKIE,
+  refreshCookie,
+  send,
+} from '../support/http.js';
 import { DAY, HOUR, listening, SECOND, signIn } from './listening.js';
 
 const ATTRIBUTES = {
@@ -64,6 +74,18 @@ for (const adapter of adapters) {
       const answer = await refresh(app.url, undefined, cookieHeader(refreshToken));
       expect(answer.status).toBe(401);
       expect(onlyCookie(answer)).toEqual({ ...ATTRIBUTES, value: '', maxAge: 0 });
+    });
+
+    test('is found among others, and within quotes', async () => {
+      const { refreshToken } = await signIn(app, { transport: 'cookie' });
+      for (const cookie of [
+        `a="b"; ${REFRESH_COOKIE}=${refreshToken}; c=d`,
+        `a=b;${REFRESH_COOKIE}=${refreshToken}`,
+        `${REFRESH_COOKIE}="${refreshToken}"`,
+        `x${REFRESH_COOKIE}=junk; ${REFRESH_COOKIE}=${refreshToken}; ${REFRESH_COOKIE}x=junk; %=%zz`,
+      ]) {
+        expect((await refresh(app.url, undefined, { cookie })).status, cookie).toBe(200);
+      }
     });
 
     test('is left alone by every other refusal', async () => {

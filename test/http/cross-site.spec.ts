@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { adapters } from '../support/auth-app.js';
 import { bearer, cookieHeader, cookiesSet, login, refresh, send } from '../support/http.js';
-import { listening, signIn } from './listening.js';
+import { claimsOf, listening, signIn } from './listening.js';
 
 type Headers = Record<string, string>;
 const FORM = 'application/x-www-form-urlencoded';
@@ -98,10 +98,17 @@ for (const adapter of adapters) {
     test('from another site cannot plant a session by refreshing with a token of its own', async () => {
       const attacker = await signIn(app, { username: 'bob', transport: 'cookie' });
       const headers = { 'sec-fetch-site': 'cross-site', origin: 'https://evil.example', 'content-type': FORM };
-      const text = new URLSearchParams({ refresh_token: attacker.refreshToken }).toString();
-      const answer = await send('POST', `${app.url}/auth/refresh`, { headers, text });
-      expect(cookiesSet(answer)).toEqual([]);
-      expect(answer.status).toBe(403);
+      const body = { refresh_token: attacker.refreshToken, password: 'bob-password' };
+      for (const path of ['refresh', 'step-up']) {
+        const text = new URLSearchParams(body).toString();
+        const answer = await send('POST', `${app.url}/auth/${path}`, { headers, text });
+        expect(answer, path).toMatchObject({ status: 403, body: { error: 'forbidden' } });
+        expect(cookiesSet(answer), path).toEqual([]);
+      }
+
+      const own = await refresh(app.url, undefined, cookieHeader(attacker.refreshToken));
+      expect(claimsOf(own.body.access_token).gen, 'nothing has been consumed').toBe(1);
+      expect(app.events.at(-1)).toMatchObject({ type: 'refreshed' });
     });
 
     test('from another site cannot clear the cookie by a logout that carries nothing', async () => {

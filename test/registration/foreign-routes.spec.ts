@@ -1,4 +1,4 @@
-import { ConflictException, Controller, Get, Post, VersioningType } from '@nestjs/common';
+import { ConflictException, Controller, Get, NotFoundException, Post, VersioningType } from '@nestjs/common';
 import { APP_FILTER, RouterModule } from '@nestjs/core';
 import { AuthExceptionFilter, AuthModule } from 'nestjs-refresh-token';
 import { describe, expect, test } from 'vitest';
@@ -17,6 +17,11 @@ class ShopController {
   vendor(): never {
     throw new ConflictException('of the vendor');
   }
+
+  @Get('auth/avatar')
+  avatar(): never {
+    throw new NotFoundException('no picture');
+  }
 }
 
 const providers = [{ provide: APP_FILTER, useClass: AuthExceptionFilter }];
@@ -32,6 +37,26 @@ describe.each(adapters)('AuthExceptionFilter for the whole application (%s)', (a
   ])('leaves %s %s to the host', async (method, path, message) => {
     const { url } = await host(adapter, { imports: [auth()], controllers: [ShopController], providers });
     expect(await send(method, url + path)).toMatchObject({ status: 409, body: { message } });
+  });
+
+  test('answers what is nobody’s below the prefix like every other error there, and leaves all else to the host', async () => {
+    const { url } = await host(adapter, { imports: [auth()], controllers: [ShopController], providers });
+    const nobodys = { status: 404, body: { error: 'not_found', error_description: expect.any(String) as string } };
+    for (const [method, path] of [
+      ['GET', '/auth'],
+      ['GET', '/auth/nothing?a=b'],
+      ['POST', '/auth/sessions/x/y'],
+      ['OPTIONS', '/auth/refresh/'],
+    ] as const) {
+      const answer = await send(method, url + path);
+      expect(answer, path).toEqual({ ...nobodys, headers: expect.anything() as Headers });
+      expect(answer.headers.get('cache-control'), path).toBe('no-store');
+    }
+    const avatar = await send('GET', `${url}/auth/avatar`);
+    expect(avatar).toMatchObject({ status: 404, body: { message: 'no picture' } });
+    for (const path of ['/authentic', '/nothing', '/shop/auth/x']) {
+      expect(await send('GET', url + path), path).toMatchObject({ status: 404, body: { error: 'Not Found' } });
+    }
   });
 
   test('knows its own routes below a global prefix and a version, and no others', async () => {

@@ -11,6 +11,7 @@ const setups: ServiceSetup[] = [
 
 /** Milliseconds. */
 const OUTAGE = 5_000;
+const LIMIT = { timeout: 90_000 };
 
 for (const setup of setups) {
   describe.skipIf(!available(setup))(`the database away for five seconds, on ${setup.title}`, () => {
@@ -69,6 +70,19 @@ for (const setup of setups) {
       const said = (text: string) => cutOff.output().split(text).length - 1;
       expect(said('The list of revoked sessions cannot be read')).toBe(1);
       expect(said('The list of revoked sessions is up to date again')).toBe(1);
+    });
+
+    it('and where another server takes its place without a goodbye, that costs seconds', LIMIT, async () => {
+      const { refreshToken } = await signIn(cutOff, 'alice');
+      proxy.strand();
+      const answered = async () => {
+        const answer = await refresh(cutOff.url, refreshToken);
+        if (answer.status !== 200) expect(answer).toMatchObject({ status: 503 });
+        return answer.status;
+      };
+      await expect.poll(answered, { timeout: 40_000 }).toBe(200);
+      const health = async () => (await send('GET', `${cutOff.url}/health`)).status;
+      await expect.poll(health, { timeout: 40_000 }).toBe(200);
     });
 
     it('and then revocations go both ways again', async () => {

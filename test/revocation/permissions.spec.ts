@@ -56,6 +56,22 @@ onServers('a change of permissions', (instances) => {
     }
   });
 
+  it('comes between a refresh and its repetition: that is as stale, and its successor heals it', async () => {
+    const user = newUser([here, elsewhere], { roles: ['user', 'admin'] });
+    const { refreshToken } = await here.service.issue(user);
+    const lost = await here.service.refresh(refreshToken);
+    setRoles(user.id, ['user']);
+    await here.service.permissionsChanged(user.id);
+    await caughtUp(elsewhere);
+
+    const repeated = await elsewhere.service.refresh(refreshToken);
+    expect(repeated.refreshToken).toBe(lost.refreshToken);
+    for (const { accessToken } of [lost, repeated]) expect(verdict(elsewhere, accessToken)).toBe('token_stale');
+    const healed = await elsewhere.service.refresh(repeated.refreshToken);
+    for (const instance of [here, elsewhere]) expect(verdict(instance, healed.accessToken)).toBe('accepted');
+    expect(rolesIn(healed.accessToken)).toEqual(['user']);
+  });
+
   it('takes nothing from a revocation', async () => {
     const user = newUser([here, elsewhere]);
     const { sessionId, accessToken, refreshToken } = await here.service.issue(user);

@@ -86,7 +86,8 @@ export class AuthEventStore {
   private prepare() {
     const table = new EntityTable(this.dataSource, AuthEventRecord);
     const { column, columns } = table;
-    const statement = (sql: string) => new Statement(this.dataSource, sql, this.options.preparedStatements);
+    const { preparedStatements, databaseTimeout } = this.options;
+    const statement = (sql: string) => new Statement(this.dataSource, sql, preparedStatements, databaseTimeout);
     const select = `SELECT ${columns.map((name) => `${column(name)} AS ${table.escape(name)}`).join(', ')} FROM ${table.name}`;
     const ofRealm = `${column('realm')} = :realm`;
     const ofUser = `${ofRealm} AND ${column('userId')} = :userId${isMySql(this.dataSource) ? ` AND ${equalToTheLetter(column('userId'), ':userId')}` : ''}`;

@@ -62,8 +62,9 @@ export class RefreshCookie {
 
 function readCookie(request: HttpRequest, name: string): string | undefined {
   const header = headerOf(request, 'cookie');
-  // An empty cookie is how some clients keep one that was cleared.
-  return (header !== undefined && parseCookie(header)[name]) || undefined;
+  const value = header === undefined ? undefined : parseCookie(header)[name];
+  // Quotes may stand around any value (RFC 6265 §4.1.1). An empty cookie is how some clients keep one that was cleared.
+  return value?.replace(/^"(.*)"$/s, '$1') || undefined;
 }
 
 function serialize(name: string, value: string, maxAge: number): string {

@@ -3,12 +3,13 @@ import { BaseExceptionFilter, HttpAdapterHost, ModulesContainer } from '@nestjs/
 import { type Observable, throwError } from 'rxjs';
 import { AuthError } from '../errors/auth-error.js';
 import { AuthRegistrations } from '../registration/auth-registrations.js';
+import type { HttpRequest } from '../request/http-request.js';
 import { AuthRouteFilter } from './auth-route.filter.js';
 
 /**
  * For the whole application, by `{ provide: APP_FILTER, useClass: AuthExceptionFilter }`: answers a body of an auth route
- * that cannot be parsed in the same form as every other error there, although no controller has seen it, and adds the
- * headers of every `AuthError`. All other errors are answered as Nest does.
+ * that cannot be parsed, and a path below theirs that is nobody's, in the same form as every other error there, although no
+ * controller has seen them, and adds the headers of every `AuthError`. All other errors are answered as Nest does.
  *
  * In a microservice an `AuthError` reaches the caller as `{ error, error_description }`, in GraphQL with its code as the
  * error's `extensions.code`.
@@ -39,9 +40,23 @@ export class AuthExceptionFilter extends BaseExceptionFilter {
   }
 
   private answer(exception: unknown, host: ArgumentsHost): void {
-    const { originalUrl, url } = host.switchToHttp().getRequest<{ originalUrl?: string; url: string }>();
-    const asked = originalUrl ?? url;
-    if (!(exception instanceof AuthError) && !this.registrations.at(asked)) return super.catch(exception, host);
+    const request = host.switchToHttp().getRequest<RoutedRequest>();
+    const asked = request.originalUrl ?? request.url;
+    const isOurs =
+      exception instanceof AuthError ||
+      this.registrations.at(asked) ||
+      (isNobodys(request) && this.registrations.below(asked));
+    if (!isOurs) return super.catch(exception, host);
     new AuthRouteFilter(this.adapterHost, this.registrations.cookieAt(asked)).catch(exception, host);
   }
+}
+
+/** What Fastify, and what Express, tells of the route that a request has come to. */
+interface RoutedRequest extends Pick<HttpRequest, 'originalUrl' | 'url'> {
+  readonly is404?: boolean;
+  readonly route?: unknown;
+}
+
+function isNobodys({ is404, route }: RoutedRequest): boolean {
+  return is404 ?? route === undefined;
 }

@@ -80,6 +80,7 @@ export class AuthController {
     @Req() request: HttpRequest,
     @Res({ passthrough: true }) response: HttpResponse,
   ): Promise<TokenResponse> {
+    await this.assertMayKeepCookies(token, request);
     const evidence = await this.binding.of(request, response);
     const issued = await this.refreshTokens.refresh(token, clientContextOf(request), evidence);
     return this.answer(issued, request, response);
@@ -98,6 +99,7 @@ export class AuthController {
     @Req() request: HttpRequest,
     @Res({ passthrough: true }) response: HttpResponse,
   ): Promise<TokenResponse> {
+    await this.assertMayKeepCookies(token, request);
     const evidence = await this.binding.of(request, response);
     const issued = await this.stepUps.stepUp(token, password, clientContextOf(request), evidence);
     return this.answer(issued, request, response);
@@ -143,17 +145,20 @@ export class AuthController {
     return { id, roles, permissions, session_id: sessionId };
   }
 
-  /** A browser keeps the cookies of an answer also where another site has made it ask. */
+  /** A browser keeps the cookies of an answer also where another site has made it ask, with a token of its own in the body. */
+  private async assertMayKeepCookies(token: string, request: HttpRequest): Promise<void> {
+    const { allowedOrigins } = this.options.cookie;
+    if (isSameSite(request, allowedOrigins)) return;
+    if ((await this.refreshTokens.transportOf(token)) === 'cookie') assertSameSite(request, allowedOrigins);
+  }
+
   private answer(
     issued: IssuedTokens,
     request: HttpRequest,
     response: HttpResponse,
     { withClientNonce = false } = {},
   ): TokenResponse {
-    if (issued.transport === 'cookie') {
-      assertSameSite(request, this.options.cookie.allowedOrigins);
-      appendCookies(response, this.cookie.setCookies(issued, request));
-    }
+    if (issued.transport === 'cookie') appendCookies(response, this.cookie.setCookies(issued, request));
     return tokenResponse(issued, withClientNonce);
   }
 

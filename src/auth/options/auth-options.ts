@@ -103,6 +103,11 @@ export class AuthOptions {
   /** How long the host's user provider may take before the request is answered with 503. `'10ms'` to `'60s'`. */
   userProviderTimeout = '5s';
   /**
+   * How long the database may take to answer a SELECT; after that the connection is closed, and the request answered with 503.
+   * A statement that writes has six times as long. `'100ms'` to `'60s'`.
+   */
+  databaseTimeout = '5s';
+  /**
    * Refuses HTTP requests that did not come over TLS; `undefined`: where `NODE_ENV` is `production`. Sockets and messages of
    * microservices are not looked at: no adapter applies its trust in proxies there.
    */

@@ -46,6 +46,7 @@ export class ResolvedAuthOptions {
   readonly audit: ResolvedAudit;
   readonly alerts: ResolvedAlerts;
   readonly userProviderTimeout: number;
+  readonly databaseTimeout: number;
   readonly requireTls: boolean;
   readonly preparedStatements: boolean;
 
@@ -95,6 +96,7 @@ export class ResolvedAuthOptions {
     this.audit = resolveAudit(given.audit);
     this.alerts = resolveAlerts(given.alerts);
     this.userProviderTimeout = durationOption('userProviderTimeout', given.userProviderTimeout, '10ms', '60s');
+    this.databaseTimeout = durationOption('databaseTimeout', given.databaseTimeout, '100ms', '60s');
     this.requireTls = boolean('requireTls', given.requireTls ?? process.env.NODE_ENV === 'production');
     this.preparedStatements = boolean('preparedStatements', given.preparedStatements);
   }

@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import type { BindingEvidence } from '../binding/binding-evidence.js';
 import type { RevocationReason } from '../audit/auth-event.js';
 import { Clock } from '../clock/clock.js';
+import type { Transport } from '../options/auth-options.js';
 import { ResolvedAuthOptions } from '../options/resolve-options.js';
 import type { ClientContext } from '../request/client-context.js';
 import { SessionRevocation } from '../revocation/session-revocation.js';
@@ -76,6 +77,12 @@ export class RefreshTokenService {
   /** The session of a refresh token that this server has issued, dead or alive; `undefined` for every other string. */
   sessionIdOf(refreshToken: string): string | undefined {
     return this.codec.decode(refreshToken)?.sessionId;
+  }
+
+  /** How the refresh token of its session travels; `undefined` where there is no such session. */
+  async transportOf(refreshToken: string): Promise<Transport | undefined> {
+    const sessionId = this.sessionIdOf(refreshToken);
+    return sessionId === undefined ? undefined : (await this.store.find(sessionId))?.transport;
   }
 
   /**

@@ -43,7 +43,7 @@ const DISTINCTIONS: [of: (module: Registered) => unknown[], mend: string][] = [
 /** The `AuthModule`s of the application; refuses at boot those that would get into each other's way. */
 @Injectable()
 export class AuthRegistrations implements OnModuleInit {
-  private readonly routes = new Map<AuthRegistration, RegExp>();
+  private readonly paths = new Map<AuthRegistration, Record<'routes' | 'below', RegExp>>();
   private found: readonly Registered[] | undefined;
 
   constructor(private readonly modules: ModulesContainer) {}
@@ -57,8 +57,12 @@ export class AuthRegistrations implements OnModuleInit {
 
   /** The one to whose routes this URL belongs. */
   at(url: string): Registered | undefined {
-    const path = url.replace(/[?#].*$/s, '');
-    return this.all.find(({ registration }) => registration.controllers && this.routesOf(registration).test(path));
+    return this.whose('routes', url);
+  }
+
+  /** The one below whose prefix this URL is, be there such a route or not. */
+  below(url: string): Registered | undefined {
+    return this.whose('below', url);
   }
 
   /** The one whose routes have this path in a description, which may leave out what the host has put before them. */
@@ -74,11 +78,22 @@ export class AuthRegistrations implements OnModuleInit {
     return (all.length === 1 ? all[0] : this.at(url))?.cookie;
   }
 
+  private whose(kind: 'routes' | 'below', url: string): Registered | undefined {
+    const path = url.replace(/[?#].*$/s, '');
+    return this.all.find(({ registration }) => registration.controllers && this.pathsOf(registration)[kind].test(path));
+  }
+
   /** Of requests: the application stands as it is by then. */
-  private routesOf(registration: AuthRegistration): RegExp {
-    const routes = this.routes.get(registration) ?? patternOf(routePaths(this.modules, registration));
-    this.routes.set(registration, routes);
-    return routes;
+  private pathsOf(registration: AuthRegistration): Record<'routes' | 'below', RegExp> {
+    const known = this.paths.get(registration);
+    if (known) return known;
+    const routes = routePaths(this.modules, registration);
+    const prefixes = routes
+      .filter((path) => path.endsWith(FIRST_ROUTE))
+      .map((path) => path.slice(0, -FIRST_ROUTE.length));
+    const paths = { routes: patternOf(routes, '/?'), below: patternOf(prefixes, '(/.*)?') };
+    this.paths.set(registration, paths);
+    return paths;
   }
 
   /** The one to which this handler belongs, as its controller or its guards say; else the one without a name. */
@@ -115,10 +130,13 @@ function versionsOf(version: AuthRegistration['version']): string[] {
   return [...new Set([version].flat().map(String))];
 }
 
+/** One that stands directly below the prefix. */
+const FIRST_ROUTE = '/login';
+
 /** Express does not tell the cases apart, nor a slash at the end. */
-function patternOf(paths: string[]): RegExp {
+function patternOf(paths: string[], end: string): RegExp {
   const patterns = paths.map((path) => path.replace(/[.+?^${}()|[\]\\]/g, '\\$&').replaceAll('*', '[^/]*'));
-  return new RegExp(`^(${patterns.join('|')})/?$`, 'i');
+  return new RegExp(`^(${patterns.join('|')})${end}$`, 'is');
 }
 
 /** The prefix, wherever the host has put it, and a route of ours behind it. */

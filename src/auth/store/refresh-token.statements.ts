@@ -1,4 +1,5 @@
 import type { DataSource } from 'typeorm';
+import type { ResolvedAuthOptions } from '../options/resolve-options.js';
 import type { RefreshToken } from '../refresh-token/refresh-token.entity.js';
 import type { AuthRegistration } from '../registration/auth-registration.js';
 import { databaseTime, equalToTheLetter, isMySql } from './dialect.js';
@@ -35,18 +36,22 @@ export type Rotation = Pick<RefreshToken, (typeof ROTATED)[number]>;
 
 type Column = keyof RefreshToken;
 
+/** Milliseconds; it reads the whole table. */
+const LONGEST_COUNT = 60_000;
+
 /** The statements of the table of sessions. */
 export type RefreshTokenStatements = ReturnType<typeof prepareStatements>;
 
 export function prepareStatements(
   dataSource: DataSource,
   entity: AuthRegistration['entity'],
-  preparedStatements: boolean,
+  { preparedStatements, databaseTimeout }: ResolvedAuthOptions,
 ) {
   const table = new EntityTable(dataSource, entity);
   const { column, columns } = table;
   const quoted = (name: string) => table.escape(name);
-  const statement = (sql: string) => new Statement(dataSource, sql, preparedStatements);
+  const statement = (sql: string, timeout = databaseTimeout) =>
+    new Statement(dataSource, sql, preparedStatements, timeout);
   const select = `SELECT ${columns.map((name) => `${column(name)} AS ${quoted(name)}`).join(', ')} FROM ${table.name}`;
   const set = (...names: Column[]) => table.assignments(...names).join(', ');
   const where = (...names: Column[]) => table.assignments(...names).join(' AND ');
@@ -98,6 +103,7 @@ export function prepareStatements(
     countLive: statement(
       `SELECT COUNT(*) AS ${quoted('count')} FROM ${table.name} WHERE ${live} ` +
         `AND ${column('expiresAt')} > :expiresAt AND ${column('lastUsedAt')} > :lastUsedAt`,
+      LONGEST_COUNT,
     ),
     page: statement(
       `SELECT ${column('id')} AS ${quoted('id')}, CASE WHEN ${dead} THEN 1 ELSE 0 END AS ${quoted('dead')} ` +

@@ -41,7 +41,7 @@ export class RefreshTokenStore {
     options: ResolvedAuthOptions,
     { entity }: AuthRegistration,
   ) {
-    this.statements = prepareStatements(dataSource, entity, options.preparedStatements);
+    this.statements = prepareStatements(dataSource, entity, options);
     this.together = new DataLoader((ids) => this.findAll(ids), {
       cache: false,
       maxBatchSize: READ_TOGETHER,

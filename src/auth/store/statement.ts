@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { inspect } from 'node:util';
 import type { DataSource, QueryRunner } from 'typeorm';
+import { onOwnConnection } from './own-connection.js';
 
 /** What a statement answered. */
 export interface StatementResult {
@@ -17,6 +18,7 @@ type EscapeQuery = (sql: string, parameters: object, nativeParameters: object) =
 /** Deadlock or serialization failure: the database has undone the statement, and asks for it again. */
 const ASK_AGAIN = new Set(['40P01', '40001', 'ER_LOCK_DEADLOCK', 'ER_CHECKREAD']);
 const MOST_TRIES = 5;
+const PATIENCE_WITH_WRITING = 6;
 
 /** What goes to the driver. */
 interface Composed {
@@ -49,13 +51,21 @@ export class Statement {
   private readonly list: string | undefined;
   /** By the length of the list. */
   private readonly composed = new Map<number, Composed>();
+  /** Milliseconds. */
+  private readonly patience: number;
 
-  /** @param sql with parameters as `:name`, identifiers escaped by the caller */
+  /**
+   * @param sql with parameters as `:name`, identifiers escaped by the caller
+   * @param timeout milliseconds that the database may take to answer a SELECT. Any other statement has six times as long,
+   * for nobody knows whether one that was given up happens after all
+   */
   constructor(
     private readonly dataSource: DataSource,
     private readonly sql: string,
     private readonly prepared = true,
+    timeout = 5_000,
   ) {
+    this.patience = /^SELECT\b/i.test(sql) ? timeout : PATIENCE_WITH_WRITING * timeout;
     this.list = LIST.exec(sql)?.[1];
     this.composedFor(1);
   }
@@ -75,13 +85,8 @@ export class Statement {
     }
   }
 
-  private async executeOnce(composed: Composed, list: unknown[]): Promise<StatementResult> {
-    const runner = this.dataSource.createQueryRunner();
-    try {
-      return await executeOn(runner, composed, list);
-    } finally {
-      await runner.release();
-    }
+  private executeOnce(composed: Composed, list: unknown[]): Promise<StatementResult> {
+    return onOwnConnection(this.dataSource, this.patience, (runner) => executeOn(runner, composed, list));
   }
 
   private filledUp(values: StatementValues): { composed: Composed; named: StatementValues } {
@@ -118,6 +123,8 @@ function compose({ driver, options }: DataSource, sql: string, prepared: boolean
     }
     case 'mysql':
     case 'mariadb':
+      // There TypeORM wraps what it gets in an object of its own, which takes a text only.
+      if (options.enableQueryTimeout) return { text, parameters, query: () => text };
       return { text, parameters, query: (values) => ({ sql: text, values, ...shown }) };
     default:
       return { text, parameters, query: () => text };

@@ -64,7 +64,8 @@ export class UsedDpopProofStore implements OnModuleDestroy {
   private prepare() {
     const table = new EntityTable(this.dataSource, UsedDpopProof);
     const { column } = table;
-    const statement = (sql: string) => new Statement(this.dataSource, sql, this.options.preparedStatements);
+    const { preparedStatements, databaseTimeout } = this.options;
+    const statement = (sql: string) => new Statement(this.dataSource, sql, preparedStatements, databaseTimeout);
     const mySql = isMySql(this.dataSource);
     return {
       claim: statement(

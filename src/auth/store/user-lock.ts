@@ -1,9 +1,12 @@
 import { createHash } from 'node:crypto';
 import type { DataSource, QueryRunner } from 'typeorm';
 import { isMySql } from './dialect.js';
+import { onOwnConnection } from './own-connection.js';
 
 /** Seconds that MySQL waits for the lock. */
 const PATIENCE = 10;
+/** Milliseconds after which a connection that has not come to the end of its work is given up. */
+const LONGEST_WORK = 30_000;
 
 /**
  * Lets one caller at a time work on the sessions of a user, on any instance. It takes one connection, and the work is to
@@ -15,16 +18,13 @@ export class UserLock {
 
   constructor(private readonly dataSource: DataSource) {}
 
-  async hold<T>(userId: string, work: (runner: QueryRunner) => Promise<T>): Promise<T> {
-    const runner = this.dataSource.createQueryRunner();
+  hold<T>(userId: string, work: (runner: QueryRunner) => Promise<T>): Promise<T> {
     const name = `nrt:${createHash('sha256').update(userId).digest('base64url')}`;
-    try {
-      if (isMySql(this.dataSource)) return await this.holdOnMySql(runner, name, work);
-      if (this.dataSource.options.type === 'postgres') return await this.holdOnPostgres(runner, name, work);
-      return await this.standInLine(name, () => work(runner));
-    } finally {
-      await runner.release();
-    }
+    return onOwnConnection(this.dataSource, LONGEST_WORK, (runner) => {
+      if (isMySql(this.dataSource)) return this.holdOnMySql(runner, name, work);
+      if (this.dataSource.options.type === 'postgres') return this.holdOnPostgres(runner, name, work);
+      return this.standInLine(name, () => work(runner));
+    });
   }
 
   /** The lock ends with the transaction, also where a pooler shares connections between transactions. */

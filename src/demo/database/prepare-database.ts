@@ -1,24 +1,27 @@
 import type { DataSource } from 'typeorm';
 import { isServerUrl } from '../demo-config.js';
 import { seedUsers } from '../users/seed-users.js';
-import { createDataSource } from './data-source.js';
+import { createDataSource, createServingDataSource } from './data-source.js';
 
 /** Any number; the same in all processes of the demo. */
 const LOCK = 1_790_000_000;
 
-/** Connects, migrates, and sees to the demo's users. Several processes may start at once on one server. */
+/** Migrates, sees to the demo's users, and connects. Several processes may start at once on one server. */
 export async function prepareDatabase(database: string): Promise<DataSource> {
-  const dataSource = await createDataSource(database).initialize();
+  const shared = isServerUrl(database);
+  const patient = await createDataSource(database).initialize();
   try {
-    await alone(dataSource, isServerUrl(database), async () => {
-      await dataSource.runMigrations();
-      await seedUsers(dataSource);
+    await alone(patient, shared, async () => {
+      await patient.runMigrations();
+      await seedUsers(patient);
     });
-    return dataSource;
   } catch (error) {
-    await dataSource.destroy();
+    await patient.destroy();
     throw error;
   }
+  if (!shared) return patient;
+  await patient.destroy();
+  return createServingDataSource(database).initialize();
 }
 
 async function alone(dataSource: DataSource, shared: boolean, work: () => Promise<void>): Promise<void> {

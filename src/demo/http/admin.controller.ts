@@ -1,6 +1,6 @@
 import { Body, Controller, Delete, Get, HttpCode, Param, Put, UseGuards } from '@nestjs/common';
 import { ApiBearerAuth } from '@nestjs/swagger';
-import { ArrayMaxSize, IsArray, IsBoolean, IsString, MaxLength } from 'class-validator';
+import { ArrayMaxSize, IsArray, IsBoolean, IsString, Length } from 'class-validator';
 import { RefreshTokenService, Roles, RolesGuard } from 'nestjs-refresh-token';
 import { UsernamePipe } from '../users/username.pipe.js';
 import { UsersService } from '../users/users.service.js';
@@ -9,7 +9,7 @@ class RolesDto {
   @IsArray()
   @ArrayMaxSize(20)
   @IsString({ each: true })
-  @MaxLength(64, { each: true })
+  @Length(1, 64, { each: true })
   roles: string[];
 }
 

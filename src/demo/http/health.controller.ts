@@ -1,19 +1,24 @@
 import { Controller, Get, ServiceUnavailableException } from '@nestjs/common';
-import { FloorFeed, Public } from 'nestjs-refresh-token';
+import { FloorFeed, Public, Statement } from 'nestjs-refresh-token';
 import { DataSource } from 'typeorm';
 
 @Controller('health')
 @Public()
 export class HealthController {
+  private readonly ping: Statement;
+
   constructor(
-    private readonly dataSource: DataSource,
+    dataSource: DataSource,
     private readonly feed: FloorFeed,
-  ) {}
+  ) {
+    // It does not wait without end for a server that has fallen silent.
+    this.ping = new Statement(dataSource, 'SELECT 1');
+  }
 
   @Get()
   async health() {
     try {
-      await this.dataSource.query('SELECT 1');
+      await this.ping.execute({});
     } catch {
       throw new ServiceUnavailableException({ status: 'unavailable', database: 'down' });
     }

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
-import { ConflictException, Injectable, NotFoundException, type OnModuleInit } from '@nestjs/common';
-import { type AuthUser, Statement, type UserProvider } from 'nestjs-refresh-token';
+import { ConflictException, Injectable, type OnModuleInit } from '@nestjs/common';
+import { AuthError, type AuthUser, Statement, type StatementResult, type UserProvider } from 'nestjs-refresh-token';
 import { DataSource, type Repository } from 'typeorm';
 import { hashPassword, verifyPassword } from './passwords.js';
 import { User } from './user.entity.js';
@@ -10,15 +10,15 @@ import { User } from './user.entity.js';
 export class UsersService implements UserProvider, OnModuleInit {
   private readonly users: Repository<User>;
   private readonly usersById: Statement;
+  private readonly userByName: Statement;
   private decoyHash: string;
 
   constructor(dataSource: DataSource) {
     this.users = dataSource.getRepository(User);
-    // Asked at every refresh, and so prepared: a repository builds its query anew each time.
-    this.usersById = new Statement(
-      dataSource,
-      'SELECT id, roles, disabled, password_hash FROM users WHERE id IN (:...ids)',
-    );
+    // Asked at every refresh and login, and so prepared, and given up where the database has fallen silent.
+    const select = 'SELECT id, roles, disabled, password_hash FROM users WHERE';
+    this.usersById = new Statement(dataSource, `${select} id IN (:...ids)`);
+    this.userByName = new Statement(dataSource, `${select} username = :username`);
   }
 
   async onModuleInit(): Promise<void> {
@@ -26,11 +26,8 @@ export class UsersService implements UserProvider, OnModuleInit {
   }
 
   async validateCredentials(username: string, password: string): Promise<AuthUser | null> {
-    const user = await this.users.findOneBy({ username });
-    // For unknown users too, so that they take as long as others.
-    const right = await verifyPassword(user?.passwordHash ?? this.decoyHash, password);
-    if (!user || !right || user.disabled) return null;
-    return { id: user.id, roles: user.roles, credentialsVersion: versionOf(user.passwordHash) };
+    const { records } = await this.userByName.execute({ username });
+    return this.verified(records[0], password);
   }
 
   async loadUser(id: string): Promise<AuthUser | null> {
@@ -40,19 +37,12 @@ export class UsersService implements UserProvider, OnModuleInit {
 
   async loadUsers(ids: readonly string[]): Promise<AuthUser[]> {
     const { records } = await this.usersById.execute({ ids });
-    return records
-      .filter(({ disabled }) => !disabled)
-      .map(({ id, roles, password_hash: passwordHash }) => ({
-        id: id as string,
-        roles: JSON.parse(roles as string),
-        credentialsVersion: versionOf(passwordHash as string),
-      }));
+    return records.map(enabled).filter((user) => user !== null);
   }
 
   async reauthenticate(id: string, password: string): Promise<AuthUser | null> {
-    const user = await this.users.findOneBy({ id });
-    const right = await verifyPassword(user?.passwordHash ?? this.decoyHash, password);
-    return right ? this.loadUser(id) : null;
+    const { records } = await this.usersById.execute({ ids: [id] });
+    return this.verified(records[0], password);
   }
 
   async list(): Promise<Omit<User, 'passwordHash'>[]> {
@@ -63,7 +53,7 @@ export class UsersService implements UserProvider, OnModuleInit {
   /** The user's id. */
   async idOf(username: string): Promise<string> {
     const user = await this.users.findOneBy({ username });
-    if (!user) throw new NotFoundException('There is no such user.');
+    if (!user) throw new AuthError('not_found', 'There is no such user.');
     return user.id;
   }
 
@@ -93,13 +83,32 @@ export class UsersService implements UserProvider, OnModuleInit {
     });
   }
 
-  /** Says whether `current` was right, and the password is now `next`. */
+  /** Says whether `current` was right, and the password is now `next`: of several who change it at once, one succeeds. */
   async changePassword(id: string, current: string, next: string): Promise<boolean> {
-    const user = await this.users.findOneByOrFail({ id });
-    if (!(await verifyPassword(user.passwordHash, current))) return false;
-    await this.users.update(id, { passwordHash: await hashPassword(next) });
-    return true;
+    const user = await this.users.findOneBy({ id });
+    if (!user || !(await verifyPassword(user.passwordHash, current))) return false;
+    const { passwordHash } = user;
+    const { affected } = await this.users.update({ id, passwordHash }, { passwordHash: await hashPassword(next) });
+    return affected === 1;
   }
+
+  /** Takes as long for users that there are not. */
+  private async verified(user: UserRecord | undefined, password: string): Promise<AuthUser | null> {
+    const right = await verifyPassword((user?.password_hash as string) ?? this.decoyHash, password);
+    return right ? enabled(user) : null;
+  }
+}
+
+/** A row of the table of users. */
+type UserRecord = StatementResult['records'][number];
+
+function enabled(user: UserRecord | undefined): AuthUser | null {
+  if (!user || user.disabled) return null;
+  return {
+    id: user.id as string,
+    roles: JSON.parse(user.roles as string),
+    credentialsVersion: versionOf(user.password_hash as string),
+  };
 }
 
 function isAdministrator({ roles, disabled }: Pick<User, 'roles' | 'disabled'>): boolean {

@@ -1,0 +1,37 @@
+import { Injectable, type OnModuleInit } from '@nestjs/common';
+import { HttpAdapterHost } from '@nestjs/core';
+import { AuthRegistration } from '../registration/auth-registration.js';
+import { AuthRegistrations } from '../registration/auth-registrations.js';
+import type { HttpRequest } from '../request/http-request.js';
+
+interface Fastify {
+  addHook(name: 'onRequest', hook: (request: HttpRequest, reply: unknown, done: () => void) => void): void;
+}
+
+/**
+ * Browsers' clients name `application/json` on every request, also where the cookie says it all and there is no body. Express
+ * takes that for no body, Fastify for JSON that ends too soon: for the auth routes it is made to see it as Express does.
+ */
+@Injectable()
+export class BodilessRequests implements OnModuleInit {
+  constructor(
+    private readonly adapterHost: HttpAdapterHost,
+    private readonly registration: AuthRegistration,
+    private readonly registrations: AuthRegistrations,
+  ) {}
+
+  onModuleInit(): void {
+    const adapter = this.adapterHost.httpAdapter;
+    if (!this.registration.controllers || adapter?.getType() !== 'fastify') return;
+    adapter.getInstance<Fastify>().addHook('onRequest', (request, _, done) => {
+      if (hasTypeOfNothing(request) && this.registrations.at(request.url)) delete request.headers['content-type'];
+      done();
+    });
+  }
+}
+
+function hasTypeOfNothing({ headers }: HttpRequest): boolean {
+  if (headers['content-type'] === undefined || headers['transfer-encoding'] !== undefined) return false;
+  const length = headers['content-length'];
+  return length === undefined || length === '0';
+}
