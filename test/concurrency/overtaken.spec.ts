@@ -1,7 +1,9 @@
 import type { AuthUser } from 'nestjs-refresh-token';
-import { expect, it, onTestFinished } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { createAuthContext } from '../support/auth-app.js';
 import { databaseNamed } from '../support/databases.js';
+import { lockSessions } from '../revocation/row-lock.js';
+import { serverDatabases } from './two-servers.js';
 
 const ALICE: AuthUser = { id: 'user-alice', roles: ['user'] };
 
@@ -32,4 +34,28 @@ it.for([1, 2, 3])('a slow request that is overtaken by %i refreshes of its sessi
   if (count === 1) expect((await slow).refreshToken).toBe(live);
   else await expect(slow).rejects.toMatchObject({ code: 'invalid_grant' });
   await expect(service.refresh(live)).resolves.toBeDefined();
+});
+
+describe('a rotation that the database carries out late', () => {
+  for (const { name, available, create } of serverDatabases) {
+    it.skipIf(!available)(`does not make a reuse of those who asked again meanwhile, on ${name}`, async () => {
+      const database = await create();
+      onTestFinished(() => database.drop());
+      const { service, clock, close } = await createAuthContext(database);
+      onTestFinished(close);
+      const { refreshToken, sessionId } = await service.issue(ALICE);
+
+      const lock = await lockSessions(database, [sessionId]);
+      const first = service.refresh(refreshToken);
+      await lock.awaited();
+      clock.advance(60_000); // far longer than the window
+      const again = service.refresh(refreshToken);
+      await lock.awaited(2);
+      await lock.release();
+
+      const [one, other] = await Promise.all([first, again]);
+      expect(other.refreshToken).toBe(one.refreshToken);
+      await expect(service.refresh(one.refreshToken)).resolves.toBeDefined();
+    });
+  }
 });

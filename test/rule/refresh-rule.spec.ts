@@ -17,17 +17,19 @@ function decide(
   {
     matches = true,
     bound = true,
+    wasLive = false,
     now = 1_000,
     grace = limits.grace,
     ...changed
   }: Partial<SessionState> & {
     matches?: boolean;
     bound?: boolean;
+    wasLive?: boolean;
     now?: number;
     grace?: number;
   } = {},
 ): RefreshDecision {
-  return decideRefresh({ ...session, ...changed }, { generation, matches, bound }, now, {
+  return decideRefresh({ ...session, ...changed }, { generation, matches, bound, wasLive }, now, {
     ...limits,
     grace,
   });
@@ -55,6 +57,13 @@ describe('the rule', () => {
     ['strict: the predecessor that arrived with the answer', decide(4, { grace: 0 }), reuse],
     ['strict: the predecessor that arrived before it', decide(4, { grace: 0, now: 999 }), refuse('concurrent')],
     ['strict: the predecessor that arrived after it', decide(4, { grace: 0, now: 1_001 }), reuse],
+    [
+      'strict: the predecessor that was live when it arrived',
+      decide(4, { grace: 0, wasLive: true }),
+      refuse('concurrent'),
+    ],
+    ['the predecessor that was live when it arrived', decide(4, { now: 5_000, wasLive: true }), repeat],
+    ['an older token that was live when it arrived', decide(3, { now: 5_000, wasLive: true }), refuse('concurrent')],
     ['an older token', decide(3), reuse],
     ['the first token', decide(0), reuse],
     ['an older token that arrived before the latest rotation', decide(3, { now: 999 }), refuse('concurrent')],
@@ -88,6 +97,7 @@ describe('the rule', () => {
       generation: fc.nat(5),
       matches: fc.boolean(),
       bound: fc.boolean(),
+      wasLive: fc.boolean(),
     }),
     now: time,
     limit: fc.record({ idleTtl: fc.integer({ min: 1, max: 40 }), grace: fc.nat(20) }),
@@ -99,7 +109,8 @@ describe('the rule', () => {
         const { action } = decideRefresh(row, token, now, limit);
         const behind = row.generation - token.generation;
         const alive = row.revokedAt === null && now < row.expiresAt && now < row.lastUsedAt + limit.idleTtl;
-        const inWindow = row.keyBound || (limit.grace > 0 && now < row.rotatedAt + limit.grace);
+        const raced = token.wasLive || now < row.rotatedAt;
+        const inWindow = row.keyBound || (limit.grace > 0 && (raced || now < row.rotatedAt + limit.grace));
 
         // Tokens only for a living session, for one whom the row vouches for, and from where the session is bound to.
         if (action === 'rotate' || action === 'repeat') {
@@ -114,8 +125,8 @@ describe('the rule', () => {
         if (token.matches && token.bound && (behind <= 0 || (behind === 1 && inWindow)))
           expect(action).not.toBe('reuse');
         // No reuse overlooked.
-        if (alive && behind > 1 && now >= row.rotatedAt) expect(action).toBe('reuse');
-        if (alive && behind === 1 && !inWindow && now >= row.rotatedAt) expect(action).toBe('reuse');
+        if (alive && behind > 1 && !raced) expect(action).toBe('reuse');
+        if (alive && behind === 1 && !inWindow && !raced) expect(action).toBe('reuse');
         // The dead stay dead, and cannot be ended again.
         if (!alive) expect(action).toBe('refuse');
       }),

@@ -69,8 +69,11 @@ export class RefreshAttempts {
     };
   }
 
-  /** @param arrivedAt when the request did, in milliseconds */
-  async decide(attempt: RefreshAttempt, arrivedAt: number): Promise<RefreshDecision> {
+  /**
+   * @param arrivedAt when the request did, in milliseconds
+   * @param wasLive as an attempt before this one has found
+   */
+  async decide(attempt: RefreshAttempt, arrivedAt: number, wasLive: boolean): Promise<RefreshDecision> {
     const { session, presented, keyBound, brokenBinding } = attempt;
     return decideRefresh(
       { ...session, keyBound },
@@ -78,6 +81,7 @@ export class RefreshAttempts {
         generation: presented.generation,
         matches: await this.vouchesFor(attempt),
         bound: brokenBinding === undefined,
+        wasLive,
       },
       arrivedAt,
       this.options.refreshToken,

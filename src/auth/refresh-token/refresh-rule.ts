@@ -19,6 +19,8 @@ export interface PresentedToken {
   readonly matches: boolean;
   /** Whether it came from where the session is bound to; so for every session that is bound to nothing. */
   readonly bound: boolean;
+  /** Whether it was the live token when its request read the session before, and another request has changed that since. */
+  readonly wasLive: boolean;
 }
 
 /** Milliseconds. */
@@ -45,7 +47,7 @@ export type RefusalReason = DeathReason | 'generation_ahead' | 'concurrent' | 'b
 /**
  * The rule: what is to be done with a refresh token. Without I/O, so that anyone can check it by eye.
  *
- * @param now when the request arrived, in milliseconds. A request that arrived before the rotation it lost to is a
+ * @param now when the request arrived, in milliseconds. A request that was under way before the rotation it lost to is a
  *   race and no theft, however long it then took.
  */
 export function decideRefresh(
@@ -61,9 +63,9 @@ export function decideRefresh(
   // Only a restored backup makes a row older than a token it issued.
   if (behind < 0) return { action: 'refuse', reason: 'generation_ahead' };
 
-  const sinceRotation = now - session.rotatedAt;
-  // It arrived before the latest rotation: a slow request, which others have overtaken.
-  if (behind > 1 && sinceRotation < 0) return { action: 'refuse', reason: 'concurrent' };
+  // However long ago the rotation says that it was: this request has been under way since before it.
+  const raced = presented.wasLive || now < session.rotatedAt;
+  if (behind > 1 && raced) return { action: 'refuse', reason: 'concurrent' };
   if (behind > 1 || !presented.matches) return { action: 'reuse' };
   if (behind === 0) {
     if (!presented.bound) return { action: 'refuse', reason: 'binding_failed' };
@@ -73,8 +75,8 @@ export function decideRefresh(
   if (!presented.bound) return { action: 'reuse' };
   // The predecessor is of no use to anyone without the key, so its window lasts until the successor is used.
   if (session.keyBound) return { action: 'repeat' };
-  if (limits.grace === 0 && sinceRotation < 0) return { action: 'refuse', reason: 'concurrent' };
-  if (sinceRotation < limits.grace) return { action: 'repeat' };
+  if (limits.grace === 0 && raced) return { action: 'refuse', reason: 'concurrent' };
+  if (raced || now - session.rotatedAt < limits.grace) return { action: 'repeat' };
   return { action: 'reuse' };
 }
 

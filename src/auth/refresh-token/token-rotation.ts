@@ -71,11 +71,14 @@ export class TokenRotation {
 
     // Once, however many attempts it takes.
     let proofUsed: Promise<void> | undefined;
+    let wasLive = false;
     for (let count = 1; count <= MOST_ATTEMPTS; count++) {
       const attempt = await this.attempts.read(presented, { located, evidence, reauthenticate });
       const useProof = () => (proofUsed ??= this.useProof(attempt));
-      const issued = await this.carryOut(await this.attempts.decide(attempt, arrivedAt), attempt, useProof);
+      const decision = await this.attempts.decide(attempt, arrivedAt, wasLive);
+      const issued = await this.carryOut(decision, attempt, useProof);
       if (issued) return issued;
+      wasLive ||= decision.action === 'rotate';
       // Another request changed the session between our reading and our writing.
     }
     throw new AuthError('temporarily_unavailable');
