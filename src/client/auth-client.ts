@@ -1,7 +1,7 @@
-import { AuthClientError } from './auth-client-error.js';
-import { UNAVAILABLE } from './auth-routes.js';
+import { refusal } from './auth-routes.js';
 import { authorizedFetch } from './authorized-fetch.js';
 import { type AuthClientOptions, resolveClientOptions } from './client-options.js';
+import { jsonIn } from './proven-fetch.js';
 import { SessionKeeper } from './session-keeper.js';
 import type { AuthChangeListener } from './session-state.js';
 import { stayFresh } from './wake.js';
@@ -107,13 +107,8 @@ export function createAuthClient(options: AuthClientOptions = {}): AuthClient {
 
   const ask = async (path: string, init?: { method: string; body?: string; headers?: Record<string, string> }) => {
     const response = await fetch(`${resolved.authUrl}/${path}`, init);
-    if (response.ok) return response;
-    const { error, error_description } = (await response.json().catch(() => ({}))) as Record<string, string>;
-    throw new AuthClientError(
-      error ?? UNAVAILABLE,
-      error_description ?? `The server cannot answer (${response.status}).`,
-      response.status,
-    );
+    if (!response.ok) throw refusal(response, await jsonIn(response));
+    return response;
   };
 
   let known: { token: unknown; user: Promise<AuthClientUser> } | undefined;
@@ -148,8 +143,7 @@ export function createAuthClient(options: AuthClientOptions = {}): AuthClient {
       return () => void state.listeners.delete(own);
     },
     async refresh() {
-      const token = await keeper.current();
-      if (token) await keeper.renew(token);
+      if (state.token !== null) await keeper.renew(state.token);
     },
     sessions: {
       list: async () => camelCased(await (await ask('sessions')).json()),
