@@ -121,6 +121,33 @@ describe.skipIf(!browserAvailable)('the page of the demo', { timeout: 120_000 },
     await expect.poll(() => page.locator('#events').innerText()).toContain('succeeded by a new one');
   });
 
+  test('tells the story in more windows than a browser has connections, and goes on when the first is closed', async () => {
+    const first = await signedIn();
+    const context = first.context();
+    let asked = 0;
+    context.on('request', (request) => (asked += Number(request.url().endsWith('/story'))));
+    const windows = [first];
+    while (windows.length < 8) {
+      const page = await context.newPage();
+      await page.goto(demo.url);
+      await page.getByRole('heading', { name: 'Who am I' }).waitFor();
+      windows.push(page);
+    }
+    const told = (page: Page) => page.locator('#events li', { hasText: 'succeeded by a new one' }).count();
+    const timesTold = async () => [...new Set(await Promise.all(windows.map(told)))];
+    const toldEverywhere = (times: number) => expect.poll(timesTold, { timeout: 20_000 }).toEqual([times]);
+    await expect.poll(timesTold, { timeout: 20_000 }).toHaveLength(1);
+    const [before] = await timesTold();
+    expect(asked).toBe(0);
+    await windows[7].getByRole('button', { name: 'Renew now' }).click();
+    await toldEverywhere(before + 1);
+    await windows.shift()!.close();
+    await expect.poll(() => asked).toBe(1);
+    await windows[0].getByRole('button', { name: 'Renew now' }).click();
+    await toldEverywhere(before + 2);
+    expect(asked).toBe(1);
+  });
+
   test('keeps the focus where the user is', async () => {
     const focused = (page: Page) =>
       page.evaluate(() => document.activeElement?.id || document.activeElement?.textContent);

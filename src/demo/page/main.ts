@@ -29,8 +29,8 @@ const TOLD: Partial<Record<AuthChange['type'], string>> = {
   signed_in: 'You are signed in.',
 };
 
-client.onChange(({ type, signedIn }) => {
-  if (type === 'signed_in' || type === 'restored') story.begin();
+client.onChange(({ type, signedIn, sessionId }) => {
+  if (type === 'signed_in' || type === 'restored') story.begin(sessionId!);
   if (!signedIn) story.end();
   const text = TOLD[type];
   // Whoever comes for the first time is signed out, too.
