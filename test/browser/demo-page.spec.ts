@@ -190,6 +190,30 @@ describe.skipIf(!browserAvailable)('the page of the demo', { timeout: 120_000 },
     for (const page of [phone, tablet]) await page.getByRole('heading', { name: 'Sign in' }).waitFor();
   });
 
+  test('changes the password, which ends the other devices before their eyes', async () => {
+    const laptop = await signedIn('bob');
+    const phone = await signedIn('bob');
+    const change = async (current: string, next: string) => {
+      await laptop.getByText('Change my password').click();
+      await laptop.getByLabel('Password now').fill(current);
+      await laptop.getByLabel('New password').fill(next);
+      const answer = laptop.waitForResponse('**/profile/password');
+      await laptop.getByRole('button', { name: 'Change it' }).click();
+      await answer;
+    };
+    await change('wrong', 'bob-has-another');
+    await expect.poll(() => laptop.locator('#notice').innerText()).toContain('wrong');
+    await laptop.getByText('Change my password').click();
+    await change('bob-password', 'bob-has-another');
+    await phone.getByRole('heading', { name: 'Sign in' }).waitFor();
+    await expect.poll(() => laptop.locator('#device-list li').count()).toBe(1);
+    await laptop.getByRole('button', { name: 'Renew now' }).click();
+    await expect.poll(() => laptop.locator('#renewals').innerText()).toBe('renewed once');
+    await change('bob-has-another', 'bob-password');
+    await phone.getByRole('button', { name: 'I am bob' }).click();
+    await phone.getByRole('heading', { name: 'Who am I' }).waitFor();
+  });
+
   test('shows a role that is taken away in another window go before one’s eyes', async () => {
     const alice = await signedIn('alice');
     const admin = await signedIn('admin');

@@ -3,6 +3,7 @@ import { type AuthChange, type AuthClientError, type AuthClientUser, createAuthC
 import { showDevices } from './devices.js';
 import { byId, notice, onClick } from './dom.js';
 import { Laboratory } from './laboratory.js';
+import { passwordForm } from './password.js';
 import { showAge } from './ring.js';
 import { signInForm } from './sign-in.js';
 import { askToStepUp } from './step-up.js';
@@ -18,6 +19,7 @@ const users = showUsers(client);
 const waiting = new Waiting(client, show);
 showAge(client);
 signInForm(client);
+passwordForm(client);
 
 onClick(byId('renew'), () => client.refresh());
 onClick(byId('sign-out'), () => client.logout());
