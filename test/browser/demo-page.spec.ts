@@ -1,60 +1,15 @@
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import type { AxeResults } from 'axe-core';
-import type { BrowserContextOptions, ConsoleMessage, Page } from 'playwright-core';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { browserAvailable, chromiumContexts } from '../support/browser.js';
-import { databaseNamed, type TestDatabase } from '../support/databases.js';
-import { type DemoProcess, startDemo } from '../support/demo-process.js';
+import type { BrowserContextOptions, Page } from 'playwright-core';
+import { describe, expect, test } from 'vitest';
+import { browserAvailable } from '../support/browser.js';
+import { demoPage, rolesOn } from './demo-page.js';
 
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 
-/** What browsers log of every refused request, though the page expects it. */
-const EXPECTED =
-  /^Failed to load resource: (the server responded with a status of 40[013]|net::ERR_CONTENT_LENGTH_MISMATCH)/;
-
 describe.skipIf(!browserAvailable)('the page of the demo', { timeout: 120_000 }, () => {
-  const newContext = chromiumContexts();
-  let database: TestDatabase;
-  let demo: DemoProcess;
-  const errors: string[] = [];
-
-  beforeAll(async () => {
-    database = await databaseNamed('postgres').create();
-    const env = { DATABASE_URL: database.url!, AUTH_SECRET: 'page-page-page-page-page-page-page', REFRESH_GRACE: '3s' };
-    demo = await startDemo(env);
-  }, 120_000);
-  afterAll(async () => {
-    await demo?.stop();
-    await database?.drop();
-  });
-
-  async function visit(options?: BrowserContextOptions): Promise<Page> {
-    const page = await (await newContext(options)).newPage();
-    errors.length = 0;
-    page.on('pageerror', (error) => void errors.push(String(error)));
-    page.on('console', (message: ConsoleMessage) => {
-      if (message.type() === 'error' || message.type() === 'warning') errors.push(message.text());
-    });
-    await page.goto(demo.url);
-    return page;
-  }
-
-  async function signedIn(
-    username = 'alice',
-    { bound = false, ...options }: BrowserContextOptions & { bound?: boolean } = {},
-  ) {
-    const page = await visit(options);
-    if (bound) await page.getByLabel('Bind the session').check();
-    await page.getByRole('button', { name: `I am ${username}` }).click();
-    await page.getByRole('heading', { name: 'Who am I' }).waitFor();
-    await expect.poll(() => roles(page)).toContain('user');
-    // The story is being told.
-    await expect.poll(() => page.locator('#events li').count()).toBeGreaterThan(0);
-    return page;
-  }
-
-  const roles = (page: Page) => page.locator('#roles').innerText();
+  const { url, errors, visit, signedIn } = demoPage();
 
   test('shows who is signed in, where, and for how long, without one error in the console', async () => {
     const page = await signedIn();
@@ -64,7 +19,7 @@ describe.skipIf(!browserAvailable)('the page of the demo', { timeout: 120_000 },
     await expect.poll(() => page.locator('#renewals').innerText()).toBe('renewed once');
     await expect.poll(() => page.locator('#events').innerText()).toContain('succeeded by a new one');
     await page.reload();
-    await expect.poll(() => roles(page)).toBe('user');
+    await expect.poll(() => rolesOn(page)).toBe('user');
     await page.getByRole('button', { name: 'Sign out', exact: true }).click();
     await page.getByRole('heading', { name: 'Sign in' }).waitFor();
     expect(errors).toEqual([]);
@@ -129,7 +84,7 @@ describe.skipIf(!browserAvailable)('the page of the demo', { timeout: 120_000 },
     const windows = [first];
     while (windows.length < 8) {
       const page = await context.newPage();
-      await page.goto(demo.url);
+      await page.goto(url());
       await page.getByRole('heading', { name: 'Who am I' }).waitFor();
       windows.push(page);
     }
@@ -219,92 +174,14 @@ describe.skipIf(!browserAvailable)('the page of the demo', { timeout: 120_000 },
     const admin = await signedIn('admin');
     const box = admin.getByLabel('admin, for alice');
     await box.check();
-    await expect.poll(() => roles(alice)).toBe('user, admin');
+    await expect.poll(() => rolesOn(alice)).toBe('user, admin');
     await alice.getByRole('heading', { name: 'Administration' }).waitFor();
     await expect.poll(() => box.isChecked()).toBe(true);
     await box.uncheck();
-    await expect.poll(() => roles(alice)).toBe('user');
+    await expect.poll(() => rolesOn(alice)).toBe('user');
     await alice.getByRole('heading', { name: 'Administration' }).waitFor({ state: 'hidden' });
     await admin.getByRole('button', { name: 'End alice’s sessions' }).click();
     await expect.poll(() => alice.locator('#events').innerText()).toContain('A session has ended');
-  });
-
-  describe('in its laboratory', () => {
-    async function experiment(page: Page, id: string, during = async () => {}) {
-      await page.locator(`#run-${id}`).click();
-      await during();
-      await page
-        .locator('.experiment[data-state=done]', { has: page.locator(`#run-${id}`) })
-        .waitFor({ timeout: 60_000 });
-      const cells = await page.locator(`#result-${id} td:nth-child(2)`).allInnerTexts();
-      const marks = await page.locator(`#result-${id} .marks li`).allInnerTexts();
-      const dots = await page.locator(`#result-${id} .time-line circle`).count();
-      // What is told in the same words is told once.
-      const told = marks.map((mark) => Number(/(\d+) times: /.exec(mark)?.[1] ?? 1));
-      expect(dots).toBe(told.reduce((sum, times) => sum + times, 0));
-      expect(errors.filter((text) => !EXPECTED.test(text))).toEqual([]);
-      return { cells, marks: marks.join('\n') };
-    }
-    const stepUp = (page: Page, name: string) => async () => {
-      await page.getByRole('dialog').waitFor();
-      await page.getByRole('dialog').getByLabel('Password').fill(`${name}-password`);
-      await page.getByRole('button', { name: 'Go on' }).click();
-    };
-
-    test('twenty refreshes at once are one', async () => {
-      const { cells, marks } = await experiment(await signedIn(), 'parallel');
-      expect(cells).toEqual(['20 times 200', expect.stringMatching(/^200: token/)]);
-      expect(marks).toContain('given the same successor');
-    });
-
-    test('a lost response is made good', async () => {
-      const { cells, marks } = await experiment(await signedIn(), 'lost');
-      expect(cells[1]).toMatch(/^200: token/);
-      expect(marks).toMatch(/succeeded by a new one[^]*given the same successor/);
-    });
-
-    test('a token that is stolen and used in time has no twin', async () => {
-      const { cells } = await experiment(await signedIn(), 'steal-in-time');
-      expect(cells[2]).toBe(cells[1]);
-    });
-
-    test('a token that is stolen and used too late ends the session', async () => {
-      const page = await signedIn();
-      const { cells, marks } = await experiment(page, 'steal-too-late');
-      expect(cells.slice(2)).toEqual(['401: invalid_grant', '401: invalid_grant']);
-      expect(marks).toContain('two parties hold tokens');
-      await page.getByRole('heading', { name: 'Sign in' }).waitFor();
-    });
-
-    test('a token that is used first elsewhere ends the session, when the user comes', async () => {
-      const { cells, marks } = await experiment(await signedIn(), 'steal-elsewhere');
-      expect(cells.slice(1)).toEqual([expect.stringMatching(/^200: token/), '401: invalid_grant']);
-      expect(marks).toMatch(/Brazil[^]*two parties hold tokens/);
-    });
-
-    test('a token of a bound session is of no use elsewhere', async () => {
-      const { cells, marks } = await experiment(await signedIn('alice', { bound: true }), 'steal-elsewhere');
-      expect(cells.slice(1)).toEqual(['401: invalid_grant', expect.stringMatching(/^200: token/)]);
-      expect(marks).toContain('without what its session is bound to');
-    });
-
-    test('a role is gone at once, and back at once', async () => {
-      const page = await signedIn();
-      const { cells } = await experiment(page, 'role');
-      expect(cells).toEqual(['200', '403', '200']);
-      await expect.poll(() => roles(page)).toBe('user');
-    });
-
-    test('another country asks for the password', async () => {
-      const page = await signedIn();
-      const { cells, marks } = await experiment(page, 'country', stepUp(page, 'alice'));
-      expect(cells).toEqual([
-        expect.stringMatching(/^200/),
-        'refused: step_up_required',
-        expect.stringMatching(/^200/),
-      ]);
-      expect(marks).toContain('Japan');
-    });
   });
 
   test.each<[string, BrowserContextOptions]>([
@@ -332,7 +209,7 @@ describe.skipIf(!browserAvailable)('the page of the demo', { timeout: 120_000 },
 
   test('is served under a strict policy, with the other headers, on every answer', async () => {
     for (const path of ['/', '/page/main.js', '/page/page.css', '/auth/me', '/nowhere']) {
-      const { headers } = await fetch(demo.url + path);
+      const { headers } = await fetch(url() + path);
       expect(headers.get('content-security-policy'), path).toMatch(
         /^default-src 'none'; script-src 'self'; style-src 'self'/,
       );
@@ -368,7 +245,7 @@ describe.skipIf(!browserAvailable)('the page of the demo', { timeout: 120_000 },
       '/page/.env',
       '/page/main.js.map',
     ]) {
-      expect((await fetch(demo.url + path)).status, path).toBe(404);
+      expect((await fetch(url() + path)).status, path).toBe(404);
     }
   });
 });
