@@ -111,8 +111,8 @@ export function createAuthClient(options: AuthClientOptions = {}): AuthClient {
     return response;
   };
 
+  const read = async <T>(path: string): Promise<T> => camelCased(await (await ask(path)).json());
   let known: { token: unknown; user: Promise<AuthClientUser> } | undefined;
-  const askUser = async (): Promise<AuthClientUser> => camelCased(await (await ask('me')).json());
 
   const client: AuthClient = {
     login: (credentials) => keeper.signIn(credentials),
@@ -128,7 +128,7 @@ export function createAuthClient(options: AuthClientOptions = {}): AuthClient {
     async user() {
       const token = await keeper.current();
       if (!token) return null;
-      if (known?.token !== token) known = { token, user: askUser() };
+      if (known?.token !== token) known = { token, user: read('me') };
       const user = await known.user.catch((error) => {
         if (state.token !== token) return;
         known = undefined;
@@ -146,7 +146,7 @@ export function createAuthClient(options: AuthClientOptions = {}): AuthClient {
       if (state.token !== null) await keeper.renew(state.token);
     },
     sessions: {
-      list: async () => camelCased(await (await ask('sessions')).json()),
+      list: () => read('sessions'),
       async end(id) {
         await ask(`sessions/${encodeURIComponent(id)}`, { method: 'DELETE' });
         if (id === state.token?.sessionId) await keeper.signOut().catch(() => undefined);

@@ -1,6 +1,7 @@
 import { AuthClientError } from './auth-client-error.js';
 import type { ResolvedClientOptions } from './client-options.js';
 import { jsonIn, type ProvenFetch } from './proven-fetch.js';
+import type { AuthChangeListener } from './session-state.js';
 import { delay } from './platform.js';
 
 /** The body of an answer, as far as the client reads it. */
@@ -36,9 +37,10 @@ export interface AuthRoutes {
   post(path: string, body: object, signal?: AbortSignal): Promise<AuthAnswer>;
   /**
    * The first answer to several attempts. One that is slow is not aborted, as the cookie of its answer would be lost: another
-   * starts beside it, until `SAFE` milliseconds after `since`.
+   * starts beside it, until `SAFE` milliseconds after `since`. The session's next change aborts them all: the cookie may belong
+   * to another session by then, and a late answer would replace it.
    */
-  refresh(body: object, since: number): Promise<AuthAnswer>;
+  refresh(body: object, since: number, listeners: Set<AuthChangeListener>): Promise<AuthAnswer>;
   /** Again and again for `SAFE` milliseconds, while the server cannot be reached or is not able to answer. */
   insist<T>(attempt: () => Promise<T>): Promise<T>;
 }
@@ -70,10 +72,11 @@ export function authRoutes({ authUrl, store, timeout }: ResolvedClientOptions, r
       throw refusal(response, answer);
     },
 
-    async refresh(body, since) {
+    async refresh(body, since, listeners) {
       const over = new AbortController();
       const abort = () => over.abort();
       const attempts: Promise<AuthAnswer | AuthClientError>[] = [];
+      listeners.add(abort);
       void lapse(LONG).then(abort);
       try {
         for (let pause = timeout; ; pause *= 2) {
@@ -88,6 +91,7 @@ export function authRoutes({ authUrl, store, timeout }: ResolvedClientOptions, r
       } catch (error) {
         throw (error as AggregateError).errors?.at(-1) ?? error;
       } finally {
+        listeners.delete(abort);
         // A cookie that comes later than the next one would replace it.
         abort();
       }

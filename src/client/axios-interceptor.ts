@@ -72,7 +72,6 @@ export function interceptAxios(axios: AxiosLike, client: AuthClient): () => void
     const code = await codeOf(answer.data, get('www-authenticate'));
     const unproven = await keeper.requests.learn(urlOf(config), answer.status, { get }, async () => code);
     const renewal = keeper.afterRefusal(token, answer.status, code);
-    if (!unproven && !renewal) throw error;
     if (!isRepeatable(config.data) || !(unproven || (await renewal))) throw error;
     config.headers.delete('Authorization');
     return axios.request({ ...config, authRepeated: true } as never);

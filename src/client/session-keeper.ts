@@ -139,11 +139,10 @@ export class SessionKeeper {
   async #renewAlone(used: AccessToken | null | undefined, waited: boolean): Promise<AccessToken | null> {
     const { state } = this;
     const isAnother = () => state.token === null || state.token?.value !== used?.value;
-    const patience = waited ? RESULT_PATIENCE : used && this.#hasNeighbours ? ANSWER_PATIENCE : 0;
-    if (patience && this.#hasNeighbours && !isAnother()) {
+    if (this.#hasNeighbours && (waited || used) && !isAnother()) {
       this.#sentAt = 0;
       this.#tabs.post({ type: 'ask', after: used?.obtainedAt ?? state.endedAt });
-      await Promise.race([state.changed(), delay(patience)]);
+      await Promise.race([state.changed(), delay(waited ? RESULT_PATIENCE : ANSWER_PATIENCE)]);
     }
     const age = Date.now() - this.#sentAt;
     // The server would take the same token for stolen, if it has it already.
@@ -170,7 +169,7 @@ export class SessionKeeper {
     if (this.#options.store && !session) return this.#nobody();
     const obtainedAt = Date.now();
     try {
-      const answer = await this.#routes.refresh(wireOf(session), this.#sentAt);
+      const answer = await this.#routes.refresh(wireOf(session), this.#sentAt, state.listeners);
       // Whoever signed out meanwhile stays signed out.
       if (state.token !== before) return state.token!;
       return this.#renewed(await this.#take(answer, obtainedAt, session?.clientNonce));
