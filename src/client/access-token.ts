@@ -10,7 +10,7 @@ export interface AccessToken {
 
 /** How much of its life has passed when it is due: somewhere in between, so that tabs do not wake at the same time. */
 const DUE_FROM = 0.75;
-const DUE_TO = 0.85;
+const DUE_WITHIN = 0.1;
 /** Not used in the last moments of its life, as the request takes its time. */
 const MARGIN = 0.95;
 
@@ -30,7 +30,7 @@ export interface Ageing {
 export function ageing({ lifetime, obtainedAt }: AccessToken): Ageing {
   const age = Math.max(0, Date.now() - obtainedAt);
   const start = performance.now() - age;
-  const dueAt = lifetime * (DUE_FROM + (DUE_TO - DUE_FROM) * Math.random());
+  const dueAt = lifetime * (DUE_FROM + DUE_WITHIN * Math.random());
   const passed = () => Math.max(performance.now() - start, Date.now() - obtainedAt);
   return {
     untilDue: () => dueAt - passed(),

@@ -1,7 +1,7 @@
-import { AuthClientError } from './auth-client-error.js';
-import { UNAVAILABLE } from './auth-routes.js';
+import { refusal } from './auth-routes.js';
 import { authorizedFetch } from './authorized-fetch.js';
 import { type AuthClientOptions, resolveClientOptions } from './client-options.js';
+import { jsonIn } from './proven-fetch.js';
 import { SessionKeeper } from './session-keeper.js';
 import type { AuthChangeListener } from './session-state.js';
 import { stayFresh } from './wake.js';
@@ -107,17 +107,12 @@ export function createAuthClient(options: AuthClientOptions = {}): AuthClient {
 
   const ask = async (path: string, init?: { method: string; body?: string; headers?: Record<string, string> }) => {
     const response = await fetch(`${resolved.authUrl}/${path}`, init);
-    if (response.ok) return response;
-    const { error, error_description } = (await response.json().catch(() => ({}))) as Record<string, string>;
-    throw new AuthClientError(
-      error ?? UNAVAILABLE,
-      error_description ?? `The server cannot answer (${response.status}).`,
-      response.status,
-    );
+    if (!response.ok) throw refusal(response, await jsonIn(response));
+    return response;
   };
 
+  const read = async <T>(path: string): Promise<T> => camelCased(await (await ask(path)).json());
   let known: { token: unknown; user: Promise<AuthClientUser> } | undefined;
-  const askUser = async (): Promise<AuthClientUser> => camelCased(await (await ask('me')).json());
 
   const client: AuthClient = {
     login: (credentials) => keeper.signIn(credentials),
@@ -133,7 +128,7 @@ export function createAuthClient(options: AuthClientOptions = {}): AuthClient {
     async user() {
       const token = await keeper.current();
       if (!token) return null;
-      if (known?.token !== token) known = { token, user: askUser() };
+      if (known?.token !== token) known = { token, user: read('me') };
       const user = await known.user.catch((error) => {
         if (state.token !== token) return;
         known = undefined;
@@ -148,11 +143,10 @@ export function createAuthClient(options: AuthClientOptions = {}): AuthClient {
       return () => void state.listeners.delete(own);
     },
     async refresh() {
-      const token = await keeper.current();
-      if (token) await keeper.renew(token);
+      if (state.token !== null) await keeper.renew(state.token);
     },
     sessions: {
-      list: async () => camelCased(await (await ask('sessions')).json()),
+      list: () => read('sessions'),
       async end(id) {
         await ask(`sessions/${encodeURIComponent(id)}`, { method: 'DELETE' });
         if (id === state.token?.sessionId) await keeper.signOut().catch(() => undefined);

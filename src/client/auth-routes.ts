@@ -1,6 +1,7 @@
 import { AuthClientError } from './auth-client-error.js';
 import type { ResolvedClientOptions } from './client-options.js';
-import type { ProvenFetch } from './proven-fetch.js';
+import { jsonIn, type ProvenFetch } from './proven-fetch.js';
+import type { AuthChangeListener } from './session-state.js';
 import { delay } from './platform.js';
 
 /** The body of an answer, as far as the client reads it. */
@@ -36,9 +37,10 @@ export interface AuthRoutes {
   post(path: string, body: object, signal?: AbortSignal): Promise<AuthAnswer>;
   /**
    * The first answer to several attempts. One that is slow is not aborted, as the cookie of its answer would be lost: another
-   * starts beside it, until `SAFE` milliseconds after `since`.
+   * starts beside it, until `SAFE` milliseconds after `since`. The session's next change aborts them all: the cookie may belong
+   * to another session by then, and a late answer would replace it.
    */
-  refresh(body: object, since: number): Promise<AuthAnswer>;
+  refresh(body: object, since: number, listeners: Set<AuthChangeListener>): Promise<AuthAnswer>;
   /** Again and again for `SAFE` milliseconds, while the server cannot be reached or is not able to answer. */
   insist<T>(attempt: () => Promise<T>): Promise<T>;
 }
@@ -62,23 +64,25 @@ export function authRoutes({ authUrl, store, timeout }: ResolvedClientOptions, r
       } catch (error) {
         throw new AuthClientError(UNAVAILABLE, 'No answer.', undefined, undefined, error);
       }
+      if (path === 'logout' && response.status === 204) return undefined as never;
       // An answer whose end is lost is lost, and what is no JSON has been said by somebody else.
-      const answer = (await response.json().catch(() => undefined)) as (AuthAnswer & ErrorAnswer) | null | undefined;
-      if (response.status === 204 || (response.ok && answer?.access_token)) return answer!;
+      const answer = await jsonIn<AuthAnswer & ErrorAnswer>(response);
+      // A token that is born expired would be renewed without end.
+      if (response.ok && answer?.access_token && answer.token_type && answer.expires_in > 0) return answer;
       throw refusal(response, answer);
     },
 
-    async refresh(body, since) {
+    async refresh(body, since, listeners) {
       const over = new AbortController();
       const abort = () => over.abort();
       const attempts: Promise<AuthAnswer | AuthClientError>[] = [];
-      after(LONG, abort);
+      listeners.add(abort);
+      void lapse(LONG).then(abort);
       try {
         for (let pause = timeout; ; pause *= 2) {
           attempts.push(routes.post('refresh', body, over.signal).catch(decisive));
           const first = Promise.any(attempts);
-          const slow = new Promise<void>((resolve) => after(pause, resolve));
-          let answer = await Promise.race([first, slow]);
+          let answer = await Promise.race([first, lapse(pause)]);
           if (!answer && Date.now() - since < SAFE) continue;
           answer ??= await first;
           if (answer instanceof Error) throw answer;
@@ -87,6 +91,7 @@ export function authRoutes({ authUrl, store, timeout }: ResolvedClientOptions, r
       } catch (error) {
         throw (error as AggregateError).errors?.at(-1) ?? error;
       } finally {
+        listeners.delete(abort);
         // A cookie that comes later than the next one would replace it.
         abort();
       }
@@ -109,9 +114,11 @@ export function authRoutes({ authUrl, store, timeout }: ResolvedClientOptions, r
   return routes;
 }
 
-/** A process need not stay for it. */
-function after(milliseconds: number, work: () => void): void {
-  AbortSignal.timeout(milliseconds).addEventListener('abort', () => work());
+/** A delay that a process need not stay for. */
+function lapse(milliseconds: number): Promise<void> {
+  return new Promise((resolve) => {
+    AbortSignal.timeout(milliseconds).addEventListener('abort', () => resolve());
+  });
 }
 
 /** One attempt that fails leaves it to the others; a refusal holds for all. */
@@ -125,7 +132,8 @@ interface ErrorAnswer {
   error_description?: unknown;
 }
 
-function refusal(response: Response, body: ErrorAnswer | null | undefined): AuthClientError {
+/** Why the server has not done what it was asked for. */
+export function refusal(response: Response, body: ErrorAnswer | null | undefined): AuthClientError {
   const { status } = response;
   const seconds = parseFloat(String(response.headers.get('retry-after')));
   const retryAfter = seconds >= 0 ? seconds * 1000 : undefined;

@@ -1,12 +1,6 @@
-import { errorCodeOf } from './proven-fetch.js';
+import { errorCodeOf, isRepeatable } from './proven-fetch.js';
 import type { ResolvedClientOptions } from './client-options.js';
 import type { SessionKeeper } from './session-keeper.js';
-
-/** Whether the same body can be sent twice. */
-export function isRepeatable(body: unknown): boolean {
-  const given = Object(body) as object;
-  return !('getReader' in given || 'pipe' in given || Symbol.asyncIterator in given);
-}
 
 /** The platform's fetch, with the access token for the origins that may have it. */
 export function authorizedFetch(keeper: SessionKeeper, options: ResolvedClientOptions): typeof fetch {
@@ -19,16 +13,15 @@ export function authorizedFetch(keeper: SessionKeeper, options: ResolvedClientOp
 
     const signal = init.signal ?? request?.signal;
     const method = (init.method ?? request?.method ?? 'GET').toUpperCase();
-    const repeatable = isRepeatable(init.body) && !request?.body;
     const send = (token: Awaited<ReturnType<typeof keeper.current>>) =>
-      keeper.requests.fetch(target, { url, method, init: { ...init, headers: own }, token, repeatable });
+      keeper.requests.fetch(target, { url, method, init: { ...init, headers: own }, token });
 
     const token = await unlessAborted(keeper.current(), signal);
     const response = token ? await send(token) : await options.fetch(target, init);
     if (!token || response.status !== 401) return response;
 
     const renewal = keeper.afterRefusal(token, 401, await errorCodeOf(response));
-    if (!renewal || !repeatable) return response;
+    if (!renewal || !isRepeatable(init.body, target)) return response;
     const renewed = await unlessAborted(renewal, signal);
     if (!renewed) return response;
     void response.body?.cancel();
@@ -40,10 +33,9 @@ export function authorizedFetch(keeper: SessionKeeper, options: ResolvedClientOp
 async function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal | null | undefined): Promise<T> {
   if (!signal) return promise;
   signal.throwIfAborted();
-  let abort = () => {};
-  const aborted = new Promise<never>((_, reject) => {
-    abort = () => reject(signal.reason as Error);
+  return new Promise((resolve, reject) => {
+    const abort = () => reject(signal.reason as Error);
     signal.addEventListener('abort', abort);
+    void promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort));
   });
-  return Promise.race([promise, aborted]).finally(() => signal.removeEventListener('abort', abort));
 }

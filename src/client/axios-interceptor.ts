@@ -1,6 +1,6 @@
 import type { AccessToken } from './access-token.js';
 import { type AuthClient, innerOf } from './auth-client.js';
-import { isRepeatable } from './authorized-fetch.js';
+import { errorIn, isRepeatable } from './proven-fetch.js';
 
 interface AxiosHeadersLike {
   set(name: string, value: string): unknown;
@@ -16,9 +16,14 @@ interface AxiosConfigLike {
   authRepeated?: true;
 }
 
+/** The body of a refusal, where it has been parsed. */
+interface RefusalLike {
+  error?: string;
+}
+
 interface AxiosErrorLike {
   config?: AxiosConfigLike;
-  response?: { status: number; data?: { error?: string }; headers: Record<string, string | undefined> };
+  response?: { status: number; data?: RefusalLike; headers: Record<string, string | undefined> };
 }
 
 interface AxiosInterceptorsLike {
@@ -63,11 +68,10 @@ export function interceptAxios(axios: AxiosLike, client: AuthClient): () => void
     const { response: answer, config } = error;
     const token = config && tokens.get(config);
     if (!answer || !token || config.authRepeated) throw error;
-    const code = answer.data?.error;
     const get = (name: string) => answer.headers[name] ?? null;
+    const code = await codeOf(answer.data, get('www-authenticate'));
     const unproven = await keeper.requests.learn(urlOf(config), answer.status, { get }, async () => code);
     const renewal = keeper.afterRefusal(token, answer.status, code);
-    if (!unproven && !renewal) throw error;
     if (!isRepeatable(config.data) || !(unproven || (await renewal))) throw error;
     config.headers.delete('Authorization');
     return axios.request({ ...config, authRepeated: true } as never);
@@ -79,4 +83,11 @@ export function interceptAxios(axios: AxiosLike, client: AuthClient): () => void
     request.eject(onRequest);
     response.eject(onResponse);
   };
+}
+
+/** Of another `responseType` than `json` the refusal is text or bytes. A stream is the application's, and not read here. */
+async function codeOf(refusal: RefusalLike | undefined, challenge: string | null): Promise<string | undefined> {
+  if (isRepeatable(refusal)) return refusal?.error ?? errorIn(new Response(refusal as never));
+  // The token is no good, for whatever reason: the next request has another.
+  return challenge?.includes('"invalid_token"') ? 'token_revoked' : undefined;
 }

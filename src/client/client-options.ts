@@ -91,9 +91,12 @@ export function resolveClientOptions(options: AuthClientOptions): ResolvedClient
 /** With a slash at its end, so that what is resolved against it lies below it. */
 function baseUrlOf(text = inBrowser ? '/' : ''): URL {
   const page = platform.location?.href;
-  if (!URL.canParse(text, page)) throw wrong("baseUrl must be a whole URL: 'https://api.example'.");
+  // What is not of the web shares one origin, which says nothing: 'null'.
+  if (!URL.canParse(text, page) || new URL(text, page).origin === 'null') {
+    throw wrong("baseUrl must be a whole URL: 'https://api.example'.");
+  }
   const url = new URL(text, page);
-  if (!url.pathname.endsWith('/')) url.pathname += '/';
+  url.pathname = url.pathname.replace(/\/?$/, '/');
   return url;
 }
 

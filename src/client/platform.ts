@@ -7,15 +7,11 @@ export interface Locks {
   ): Promise<unknown>;
 }
 
-interface Wakes {
-  addEventListener(type: string, listener: () => void): void;
-  removeEventListener(type: string, listener: () => void): void;
-}
-
 /** What a page has and other places may lack. Typed here, so that neither the types of the DOM nor those of Node are needed. */
-export const platform = globalThis as unknown as Partial<Wakes> & {
+export const platform = globalThis as unknown as {
+  addEventListener?(type: string, listener: () => void, options: { signal: AbortSignal }): void;
   location?: { href: string };
-  document?: Wakes & { visibilityState: string };
+  document?: { hidden: boolean };
   navigator?: { locks?: Locks };
   indexedDB?: IndexedDb;
 };

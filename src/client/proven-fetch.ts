@@ -22,7 +22,7 @@ export class ProvenFetch {
     this.key = options.dpop ? dpopKey(options.dpop, options.name) : undefined;
   }
 
-  /** Repeats a request that the server refuses for want of its nonce or its time, where `repeatable`. */
+  /** Repeats a request that the server refuses for want of its nonce or its time, where it can be sent twice. */
   async fetch(
     input: Parameters<typeof fetch>[0],
     {
@@ -30,13 +30,11 @@ export class ProvenFetch {
       method = 'GET',
       init,
       token,
-      repeatable = true,
     }: {
       url: string;
       method?: string;
       init: Init;
       token?: AccessToken | null;
-      repeatable?: boolean;
     },
   ): Promise<Response> {
     for (let repeats = MOST_REPEATS; ; repeats--) {
@@ -44,7 +42,7 @@ export class ProvenFetch {
       for (const [name, value] of await this.headersFor(method, url, token)) headers.set(name, value);
       const response = await this.#fetch(input, { ...init, headers });
       const again = await this.learn(url, response.status, response.headers, () => errorCodeOf(response));
-      if (!again || !repeatable || !repeats) return response;
+      if (!again || !repeats || !isRepeatable(init.body, input)) return response;
       void response.body?.cancel();
     }
   }
@@ -83,12 +81,26 @@ export class ProvenFetch {
   }
 }
 
+/**
+ * Whether what has been sent once can be sent again: no stream, and no `Request` whose body is spent. Not every browser shows
+ * the body of a `Request`, but all say whether it has been used.
+ */
+export function isRepeatable(body: unknown, input?: unknown): boolean {
+  const given = Object(body) as object;
+  const isStream = 'getReader' in given || 'pipe' in given || Symbol.asyncIterator in given;
+  return !isStream && !(input as Partial<Request> | undefined)?.bodyUsed;
+}
+
 /** The `error` of a JSON answer, which stays readable. */
 export async function errorCodeOf(response: Response): Promise<string | undefined> {
-  if (!/\bjson\b/.test(response.headers.get('content-type') ?? '')) return undefined;
-  try {
-    return ((await response.clone().json()) as { error?: string }).error;
-  } catch {
-    return undefined;
-  }
+  return /\bjson\b/.test(response.headers.get('content-type') ?? '') ? errorIn(response.clone()) : undefined;
+}
+
+export async function errorIn(response: Response): Promise<string | undefined> {
+  return (await jsonIn<{ error?: string }>(response))?.error;
+}
+
+/** Nothing where the answer is no JSON, or its end was lost. */
+export function jsonIn<T>(response: Response): Promise<T | null | undefined> {
+  return response.json().catch(() => undefined) as Promise<T | undefined>;
 }

@@ -5,7 +5,7 @@ import type { ResolvedClientOptions } from './client-options.js';
 import { type KeptSession, keptSession } from './kept-session.js';
 import { delay } from './platform.js';
 import { ProvenFetch } from './proven-fetch.js';
-import { type AuthChange, SessionState } from './session-state.js';
+import { SessionState } from './session-state.js';
 import { openTabChannel, type TabChannel, type TabMessage } from './tab-channel.js';
 import { type Alone, tabLock } from './tab-lock.js';
 import { type UnfinishedLogout, unfinishedLogout } from './unfinished-logout.js';
@@ -131,8 +131,7 @@ export class SessionKeeper {
       }
       this.#logout.forget();
     } finally {
-      await this.#kept.clear();
-      await this.requests.key?.clear();
+      await this.#clear();
       if (this.#options.store) this.#logout.forget();
     }
   }
@@ -140,11 +139,10 @@ export class SessionKeeper {
   async #renewAlone(used: AccessToken | null | undefined, waited: boolean): Promise<AccessToken | null> {
     const { state } = this;
     const isAnother = () => state.token === null || state.token?.value !== used?.value;
-    const patience = waited ? RESULT_PATIENCE : used && this.#hasNeighbours ? ANSWER_PATIENCE : 0;
-    if (patience && this.#hasNeighbours && !isAnother()) {
+    if (this.#hasNeighbours && (waited || used) && !isAnother()) {
       this.#sentAt = 0;
       this.#tabs.post({ type: 'ask', after: used?.obtainedAt ?? state.endedAt });
-      await Promise.race([state.changed(), delay(patience)]);
+      await Promise.race([state.changed(), delay(waited ? RESULT_PATIENCE : ANSWER_PATIENCE)]);
     }
     const age = Date.now() - this.#sentAt;
     // The server would take the same token for stolen, if it has it already.
@@ -171,7 +169,7 @@ export class SessionKeeper {
     if (this.#options.store && !session) return this.#nobody();
     const obtainedAt = Date.now();
     try {
-      const answer = await this.#routes.refresh(wireOf(session), this.#sentAt);
+      const answer = await this.#routes.refresh(wireOf(session), this.#sentAt, state.listeners);
       // Whoever signed out meanwhile stays signed out.
       if (state.token !== before) return state.token!;
       return this.#renewed(await this.#take(answer, obtainedAt, session?.clientNonce));
@@ -182,7 +180,7 @@ export class SessionKeeper {
   }
 
   #renewed(token: AccessToken): AccessToken {
-    this.state.adopt(token, this.state.token ? 'refreshed' : 'restored');
+    this.state.adopt(token);
     this.#tabs.post({ type: 'token', token });
     return token;
   }
@@ -201,11 +199,15 @@ export class SessionKeeper {
 
   /** The server knows no session. */
   async #nobody(): Promise<null> {
-    await this.#kept.clear();
-    await this.requests.key?.clear();
+    await this.#clear();
     if (this.state.token) this.leave('ended');
     else this.state.forget('signed_out');
     return null;
+  }
+
+  async #clear(): Promise<void> {
+    await this.#kept.clear();
+    await this.requests.key?.clear();
   }
 
   async #take(answer: AuthAnswer, obtainedAt: number, clientNonce = answer.client_nonce): Promise<AccessToken> {
@@ -228,8 +230,7 @@ export class SessionKeeper {
         this.#notBefore = 0;
         return state.adopt(message.token, 'signed_in');
       case 'token':
-        if (!state.isOlderThan(message.token)) return;
-        return state.adopt(message.token, state.token ? 'refreshed' : restoredOr(state.token));
+        return state.isOlderThan(message.token) ? state.adopt(message.token) : undefined;
       case 'signed_out':
         this.requests.key?.forget();
         return state.forget(message.how);
@@ -242,11 +243,6 @@ export class SessionKeeper {
         this.#sentAt ||= message.at;
     }
   }
-}
-
-/** A tab that was signed out hears of a new session by a token of it. */
-function restoredOr(token: null | undefined): AuthChange['type'] {
-  return token === null ? 'signed_in' : 'restored';
 }
 
 function wireOf(session: { refreshToken: string; clientNonce?: string } | undefined): object {

@@ -27,7 +27,7 @@ export class SessionState {
   endedAt = 0;
   readonly listeners = new Set<AuthChangeListener>();
 
-  adopt(token: AccessToken, type: AuthChange['type']): void {
+  adopt(token: AccessToken, type: AuthChange['type'] = this.#typeOfRenewal()): void {
     this.token = token;
     this.age = ageing(token);
     this.announce(type);
@@ -44,6 +44,11 @@ export class SessionState {
   /** Whether the token is younger than the one that is here, and than the end of the last session. */
   isOlderThan(token: AccessToken): boolean {
     return token.obtainedAt > (this.token?.obtainedAt ?? this.endedAt) && !ageing(token).expired();
+  }
+
+  /** A tab that was signed out hears of a new session by a token of it. */
+  #typeOfRenewal(): AuthChange['type'] {
+    return this.token ? 'refreshed' : this.token === null ? 'signed_in' : 'restored';
   }
 
   /** Settles at the next change. */

@@ -3,21 +3,17 @@ import { inBrowser, type Locks, platform } from './platform.js';
 /** Milliseconds after which the lock is taken from a tab that neither finishes nor dies: a frozen one. */
 const PATIENCE = 6_000;
 
-/** Does the work while no other is done. It is told whether it had to wait for another. */
+/** Does the work while no other is done. It is told whether it had to wait, perhaps for another tab. */
 export type Alone = <T>(work: (waited: boolean) => Promise<T>) => Promise<T>;
 
 /** One at a time among all tabs; where there are no locks, in this one. */
 export function tabLock(name: string): Alone {
   const locks = inBrowser ? platform.navigator?.locks : undefined;
   if (locks) return (work) => underLock(locks, name, work);
-  let last: Promise<unknown> | undefined;
-  return async (work) => {
-    const result = last ? last.then(() => work(true)) : work(false);
-    const settled = result.catch(() => undefined);
-    last = settled;
-    void settled.then(() => {
-      if (last === settled) last = undefined;
-    });
+  let last: Promise<unknown> = Promise.resolve();
+  return (work) => {
+    const result = last.then(() => work(false));
+    last = result.catch(() => undefined);
     return result;
   };
 }

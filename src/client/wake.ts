@@ -27,7 +27,7 @@ export function stayFresh(keeper: SessionKeeper): () => void {
     if (!token) return clearTimeout(timer);
     if (age!.untilDue() > 0) return plan(age!.untilDue());
     plan(RETRY * (1 + Math.random()));
-    if (platform.document?.visibilityState !== 'hidden') keeper.renew(token).catch(() => undefined);
+    if (!platform.document?.hidden) keeper.renew(token).catch(() => undefined);
   };
   const wake = () => {
     keeper.catchUp().catch(() => undefined);
@@ -35,13 +35,14 @@ export function stayFresh(keeper: SessionKeeper): () => void {
   };
 
   state.listeners.add(check);
-  const events = ['online', 'pageshow', 'focus'];
-  for (const event of events) platform.addEventListener?.(event, wake);
-  platform.document?.addEventListener('visibilitychange', wake);
+  const over = new AbortController();
+  const { signal } = over;
+  for (const event of ['online', 'pageshow', 'focus', 'visibilitychange']) {
+    platform.addEventListener?.(event, wake, { signal });
+  }
   return () => {
     clearTimeout(timer);
     state.listeners.delete(check);
-    for (const event of events) platform.removeEventListener?.(event, wake);
-    platform.document?.removeEventListener('visibilitychange', wake);
+    over.abort();
   };
 }

@@ -1,60 +1,15 @@
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import type { AxeResults } from 'axe-core';
-import type { BrowserContextOptions, ConsoleMessage, Page } from 'playwright-core';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { browserAvailable, chromiumContexts } from '../support/browser.js';
-import { databaseNamed, type TestDatabase } from '../support/databases.js';
-import { type DemoProcess, startDemo } from '../support/demo-process.js';
+import type { BrowserContextOptions, Page } from 'playwright-core';
+import { describe, expect, test } from 'vitest';
+import { browserAvailable } from '../support/browser.js';
+import { demoPage, rolesOn } from './demo-page.js';
 
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 
-/** What browsers log of every refused request, though the page expects it. */
-const EXPECTED =
-  /^Failed to load resource: (the server responded with a status of 40[013]|net::ERR_CONTENT_LENGTH_MISMATCH)/;
-
 describe.skipIf(!browserAvailable)('the page of the demo', { timeout: 120_000 }, () => {
-  const newContext = chromiumContexts();
-  let database: TestDatabase;
-  let demo: DemoProcess;
-  const errors: string[] = [];
-
-  beforeAll(async () => {
-    database = await databaseNamed('postgres').create();
-    const env = { DATABASE_URL: database.url!, AUTH_SECRET: 'page-page-page-page-page-page-page', REFRESH_GRACE: '3s' };
-    demo = await startDemo(env);
-  }, 120_000);
-  afterAll(async () => {
-    await demo?.stop();
-    await database?.drop();
-  });
-
-  async function visit(options?: BrowserContextOptions): Promise<Page> {
-    const page = await (await newContext(options)).newPage();
-    errors.length = 0;
-    page.on('pageerror', (error) => void errors.push(String(error)));
-    page.on('console', (message: ConsoleMessage) => {
-      if (message.type() === 'error' || message.type() === 'warning') errors.push(message.text());
-    });
-    await page.goto(demo.url);
-    return page;
-  }
-
-  async function signedIn(
-    username = 'alice',
-    { bound = false, ...options }: BrowserContextOptions & { bound?: boolean } = {},
-  ) {
-    const page = await visit(options);
-    if (bound) await page.getByLabel('Bind the session').check();
-    await page.getByRole('button', { name: `I am ${username}` }).click();
-    await page.getByRole('heading', { name: 'Who am I' }).waitFor();
-    await expect.poll(() => roles(page)).toContain('user');
-    // The story is being told.
-    await expect.poll(() => page.locator('#events li').count()).toBeGreaterThan(0);
-    return page;
-  }
-
-  const roles = (page: Page) => page.locator('#roles').innerText();
+  const { url, errors, visit, signedIn } = demoPage();
 
   test('shows who is signed in, where, and for how long, without one error in the console', async () => {
     const page = await signedIn();
@@ -64,7 +19,7 @@ describe.skipIf(!browserAvailable)('the page of the demo', { timeout: 120_000 },
     await expect.poll(() => page.locator('#renewals').innerText()).toBe('renewed once');
     await expect.poll(() => page.locator('#events').innerText()).toContain('succeeded by a new one');
     await page.reload();
-    await expect.poll(() => roles(page)).toBe('user');
+    await expect.poll(() => rolesOn(page)).toBe('user');
     await page.getByRole('button', { name: 'Sign out', exact: true }).click();
     await page.getByRole('heading', { name: 'Sign in' }).waitFor();
     expect(errors).toEqual([]);
@@ -121,6 +76,33 @@ describe.skipIf(!browserAvailable)('the page of the demo', { timeout: 120_000 },
     await expect.poll(() => page.locator('#events').innerText()).toContain('succeeded by a new one');
   });
 
+  test('tells the story in more windows than a browser has connections, and goes on when the first is closed', async () => {
+    const first = await signedIn();
+    const context = first.context();
+    let asked = 0;
+    context.on('request', (request) => (asked += Number(request.url().endsWith('/story'))));
+    const windows = [first];
+    while (windows.length < 7) {
+      const page = await context.newPage();
+      await page.goto(url());
+      await page.getByRole('heading', { name: 'Who am I' }).waitFor();
+      windows.push(page);
+    }
+    const told = (page: Page) => page.locator('#events li', { hasText: 'succeeded by a new one' }).count();
+    const timesTold = async () => [...new Set(await Promise.all(windows.map(told)))];
+    const toldEverywhere = (times: number) => expect.poll(timesTold, { timeout: 20_000 }).toEqual([times]);
+    await expect.poll(timesTold, { timeout: 20_000 }).toHaveLength(1);
+    const [before] = await timesTold();
+    expect(asked).toBe(0);
+    await windows[6].getByRole('button', { name: 'Renew now' }).click();
+    await toldEverywhere(before + 1);
+    await windows.shift()!.close();
+    await expect.poll(() => asked).toBe(1);
+    await windows[0].getByRole('button', { name: 'Renew now' }).click();
+    await toldEverywhere(before + 2);
+    expect(asked).toBe(1);
+  });
+
   test('keeps the focus where the user is', async () => {
     const focused = (page: Page) =>
       page.evaluate(() => document.activeElement?.id || document.activeElement?.textContent);
@@ -163,97 +145,43 @@ describe.skipIf(!browserAvailable)('the page of the demo', { timeout: 120_000 },
     for (const page of [phone, tablet]) await page.getByRole('heading', { name: 'Sign in' }).waitFor();
   });
 
+  test('changes the password, which ends the other devices before their eyes', async () => {
+    const laptop = await signedIn('bob');
+    const phone = await signedIn('bob');
+    const change = async (current: string, next: string) => {
+      await laptop.getByText('Change my password').click();
+      await laptop.getByLabel('Password now').fill(current);
+      await laptop.getByLabel('New password').fill(next);
+      const answer = laptop.waitForResponse('**/profile/password');
+      await laptop.getByRole('button', { name: 'Change it' }).click();
+      await answer;
+    };
+    await change('wrong', 'bob-has-another');
+    await expect.poll(() => laptop.locator('#notice').innerText()).toContain('wrong');
+    await laptop.getByText('Change my password').click();
+    await change('bob-password', 'bob-has-another');
+    await phone.getByRole('heading', { name: 'Sign in' }).waitFor();
+    await expect.poll(() => laptop.locator('#device-list li').count()).toBe(1);
+    await laptop.getByRole('button', { name: 'Renew now' }).click();
+    await expect.poll(() => laptop.locator('#renewals').innerText()).toBe('renewed once');
+    await change('bob-has-another', 'bob-password');
+    await phone.getByRole('button', { name: 'I am bob' }).click();
+    await phone.getByRole('heading', { name: 'Who am I' }).waitFor();
+  });
+
   test('shows a role that is taken away in another window go before one’s eyes', async () => {
     const alice = await signedIn('alice');
     const admin = await signedIn('admin');
     const box = admin.getByLabel('admin, for alice');
     await box.check();
-    await expect.poll(() => roles(alice)).toBe('user, admin');
+    await expect.poll(() => rolesOn(alice)).toBe('user, admin');
     await alice.getByRole('heading', { name: 'Administration' }).waitFor();
     await expect.poll(() => box.isChecked()).toBe(true);
     await box.uncheck();
-    await expect.poll(() => roles(alice)).toBe('user');
+    await expect.poll(() => rolesOn(alice)).toBe('user');
     await alice.getByRole('heading', { name: 'Administration' }).waitFor({ state: 'hidden' });
     await admin.getByRole('button', { name: 'End alice’s sessions' }).click();
     await expect.poll(() => alice.locator('#events').innerText()).toContain('A session has ended');
-  });
-
-  describe('in its laboratory', () => {
-    async function experiment(page: Page, id: string, during = async () => {}) {
-      await page.locator(`#run-${id}`).click();
-      await during();
-      await page
-        .locator('.experiment[data-state=done]', { has: page.locator(`#run-${id}`) })
-        .waitFor({ timeout: 60_000 });
-      const cells = await page.locator(`#result-${id} td:nth-child(2)`).allInnerTexts();
-      const marks = await page.locator(`#result-${id} .marks li`).allInnerTexts();
-      const dots = await page.locator(`#result-${id} .time-line circle`).count();
-      // What is told in the same words is told once.
-      const told = marks.map((mark) => Number(/(\d+) times: /.exec(mark)?.[1] ?? 1));
-      expect(dots).toBe(told.reduce((sum, times) => sum + times, 0));
-      expect(errors.filter((text) => !EXPECTED.test(text))).toEqual([]);
-      return { cells, marks: marks.join('\n') };
-    }
-    const stepUp = (page: Page, name: string) => async () => {
-      await page.getByRole('dialog').waitFor();
-      await page.getByRole('dialog').getByLabel('Password').fill(`${name}-password`);
-      await page.getByRole('button', { name: 'Go on' }).click();
-    };
-
-    test('twenty refreshes at once are one', async () => {
-      const { cells, marks } = await experiment(await signedIn(), 'parallel');
-      expect(cells).toEqual(['20 times 200', expect.stringMatching(/^200: token/)]);
-      expect(marks).toContain('given the same successor');
-    });
-
-    test('a lost response is made good', async () => {
-      const { cells, marks } = await experiment(await signedIn(), 'lost');
-      expect(cells[1]).toMatch(/^200: token/);
-      expect(marks).toMatch(/succeeded by a new one[^]*given the same successor/);
-    });
-
-    test('a token that is stolen and used in time has no twin', async () => {
-      const { cells } = await experiment(await signedIn(), 'steal-in-time');
-      expect(cells[2]).toBe(cells[1]);
-    });
-
-    test('a token that is stolen and used too late ends the session', async () => {
-      const page = await signedIn();
-      const { cells, marks } = await experiment(page, 'steal-too-late');
-      expect(cells.slice(2)).toEqual(['401: invalid_grant', '401: invalid_grant']);
-      expect(marks).toContain('two parties hold tokens');
-      await page.getByRole('heading', { name: 'Sign in' }).waitFor();
-    });
-
-    test('a token that is used first elsewhere ends the session, when the user comes', async () => {
-      const { cells, marks } = await experiment(await signedIn(), 'steal-elsewhere');
-      expect(cells.slice(1)).toEqual([expect.stringMatching(/^200: token/), '401: invalid_grant']);
-      expect(marks).toMatch(/Brazil[^]*two parties hold tokens/);
-    });
-
-    test('a token of a bound session is of no use elsewhere', async () => {
-      const { cells, marks } = await experiment(await signedIn('alice', { bound: true }), 'steal-elsewhere');
-      expect(cells.slice(1)).toEqual(['401: invalid_grant', expect.stringMatching(/^200: token/)]);
-      expect(marks).toContain('without what its session is bound to');
-    });
-
-    test('a role is gone at once, and back at once', async () => {
-      const page = await signedIn();
-      const { cells } = await experiment(page, 'role');
-      expect(cells).toEqual(['200', '403', '200']);
-      await expect.poll(() => roles(page)).toBe('user');
-    });
-
-    test('another country asks for the password', async () => {
-      const page = await signedIn();
-      const { cells, marks } = await experiment(page, 'country', stepUp(page, 'alice'));
-      expect(cells).toEqual([
-        expect.stringMatching(/^200/),
-        'refused: step_up_required',
-        expect.stringMatching(/^200/),
-      ]);
-      expect(marks).toContain('Japan');
-    });
   });
 
   test.each<[string, BrowserContextOptions]>([
@@ -281,7 +209,7 @@ describe.skipIf(!browserAvailable)('the page of the demo', { timeout: 120_000 },
 
   test('is served under a strict policy, with the other headers, on every answer', async () => {
     for (const path of ['/', '/page/main.js', '/page/page.css', '/auth/me', '/nowhere']) {
-      const { headers } = await fetch(demo.url + path);
+      const { headers } = await fetch(url() + path);
       expect(headers.get('content-security-policy'), path).toMatch(
         /^default-src 'none'; script-src 'self'; style-src 'self'/,
       );
@@ -317,7 +245,7 @@ describe.skipIf(!browserAvailable)('the page of the demo', { timeout: 120_000 },
       '/page/.env',
       '/page/main.js.map',
     ]) {
-      expect((await fetch(demo.url + path)).status, path).toBe(404);
+      expect((await fetch(url() + path)).status, path).toBe(404);
     }
   });
 });

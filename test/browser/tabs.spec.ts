@@ -98,6 +98,24 @@ describe.skipIf(!browserAvailable)('the tabs of one browser', () => {
     expect(network.refreshes).toBe(0);
   });
 
+  test('stay with whoever signs in, though the answer to a refresh of the session before comes later', async () => {
+    const { pages } = await tabs(2);
+    const [one, two] = pages;
+    network.faults = ['hold', 'hold'];
+    const late = one.evaluate(() => client.refresh());
+    await expect.poll(() => network.refreshes).toBe(1);
+    await two.evaluate(() => client.login({ username: 'bob', password: 'bob-password' }));
+    await expect.poll(() => one.evaluate(async () => (await client.user())?.id)).toBe('user-bob');
+    network.release();
+    await late;
+    await expect.poll(() => network.answered).toContain('/auth/refresh');
+    await two.reload();
+    await two.waitForFunction(() => globalThis.client);
+    await one.close();
+    await two.evaluate(() => client.refresh());
+    expect(await two.evaluate(async () => (await client.user())?.id)).toBe('user-bob');
+  });
+
   test('leave the session alone that another has just begun, though they were about to end the one before', async () => {
     const { pages } = await tabs(2);
     const [one, two] = pages;

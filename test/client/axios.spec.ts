@@ -27,6 +27,35 @@ for (const adapter of ['http', 'fetch'] as const) {
       expect(client.count('/auth/refresh')).toBe(1);
     });
 
+    const types = adapter === 'http' ? (['text', 'arraybuffer'] as const) : (['text', 'arraybuffer', 'blob'] as const);
+    test.each(types)('is healed where the answer is to be of the type %s', async (responseType) => {
+      const { client, api } = await setUp();
+      expire();
+      const { data } = await api.get<string>('/orders', { responseType });
+      expect(await new Response(data).json()).toEqual({ id: 'user-alice' });
+      expect(client.count('/auth/refresh')).toBe(1);
+      const refusal = api.get('/orders/all', { responseType });
+      await expect(refusal).rejects.toMatchObject({ response: { status: 403 } });
+      expect(client.count('/auth/refresh')).toBe(1);
+    });
+
+    test('leaves a refusal that is a stream to the application, and the next request succeeds', async () => {
+      const { client, api } = await setUp();
+      expire();
+      const { response } = (await api.get('/orders', { responseType: 'stream' }).catch((error: unknown) => error)) as {
+        response: { status: number; data: AsyncIterable<Uint8Array> };
+      };
+      expect(response.status).toBe(401);
+      expect(await new Response(Readable.from(response.data) as never).json()).toMatchObject({
+        error: 'token_expired',
+      });
+      await expect.poll(() => client.changes.at(-1)).toBe('refreshed');
+      expect((await api.get('/orders', { responseType: 'stream' })).status).toBe(200);
+      const anonymous = axios.create({ baseURL: app.url, adapter });
+      interceptAxios(anonymous, testClient(app.url));
+      await expect(anonymous.get('/orders', { responseType: 'stream' })).rejects.toMatchObject({ status: 401 });
+    });
+
     test('refreshes once for many requests', async () => {
       const { client, api } = await setUp();
       expire();

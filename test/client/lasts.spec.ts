@@ -1,8 +1,11 @@
 import { describe, expect, test } from 'vitest';
 import { HOUR, listening, MINUTE, SECOND } from '../http/listening.js';
-import { controllers, type Fetch, MemoryStore, signedIn, testClient } from './clients.js';
+import { controllers, type Fetch, MemoryStore, signedIn, type TestClient, testClient } from './clients.js';
 
 const isRefresh = (input: Parameters<Fetch>[0]) => String(input).endsWith('/auth/refresh');
+
+/** What a refresh answers with, in half of its words. */
+const TOKEN = { access_token: 'an-access-token', token_type: 'Bearer', expires_in: 900, session_id: 'a-session' };
 
 describe('a session', () => {
   const app = listening('express', { controllers });
@@ -85,6 +88,14 @@ describe('a session', () => {
     ['400 without a reason', Response.json({ message: 'Bad Request' }, { status: 400 })],
     ['200 of a captive portal', new Response('<h1>Welcome</h1>', { headers: { 'content-type': 'text/html' } })],
     ['403 without a reason', new Response('', { status: 403 })],
+    ['204', new Response(null, { status: 204 })],
+    ['200 without a body', new Response('')],
+    ['200 with null', Response.json(null)],
+    ['200 without a token', Response.json({ ...TOKEN, access_token: undefined })],
+    ['200 without a type', Response.json({ ...TOKEN, token_type: undefined })],
+    ['200 without a lifetime', Response.json({ ...TOKEN, expires_in: undefined })],
+    ['200 with a token that has expired', Response.json({ ...TOKEN, expires_in: 0 })],
+    ['200 with a lifetime below zero', Response.json({ ...TOKEN, expires_in: -60 })],
   ])('survives a %s', async (_, answer) => {
     const client = await disturbed(async (attempt, pass) => (attempt === 1 ? answer.clone() : pass()));
     expire();
@@ -151,6 +162,19 @@ describe('a session', () => {
       expire();
       expect((await client.fetch('/orders')).status).toBe(200);
     }
+  });
+
+  test.each<[string, (client: TestClient) => Promise<unknown>]>([
+    ['refresh', (client) => client.refresh()],
+    ['fetch', (client) => client.fetch('/orders')],
+    ['user', (client) => client.user()],
+    ['all of them', (client) => Promise.all([client.fetch('/orders'), client.refresh(), client.user()])],
+  ])('is restored by one refresh, whatever comes first: %s', async (_, first) => {
+    const { store } = await signedIn(app.url);
+    const client = testClient(app.url, { store });
+    await first(client);
+    expect(client.count('/auth/refresh')).toBe(1);
+    expect(client.changes).toEqual(['restored']);
   });
 
   test('is not ended by having been overtaken', async () => {

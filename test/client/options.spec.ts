@@ -9,6 +9,8 @@ describe('a configuration that makes no sense', () => {
   test.each<[AuthClientOptions, RegExp]>([
     [{ store }, /^baseUrl must be a whole URL/],
     [{ store, baseUrl: '/api' }, /^baseUrl/],
+    [{ store, baseUrl: 'file:///srv/api' }, /^baseUrl/],
+    [{ store, baseUrl: 'api.example:443' }, /^baseUrl/],
     [{ baseUrl: 'https://api.example' }, /^store is missing.*\{ load, save, clear \}/],
     [{ store, baseUrl: 'https://api.example', allowedOrigins: ['api.example'] }, /^allowedOrigins has 'api.example'/],
     [{ store, baseUrl: 'https://api.example', allowedOrigins: ['https://a.example/'] }, /^allowedOrigins has/],

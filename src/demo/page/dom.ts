@@ -3,6 +3,14 @@ export function byId<T extends Element = HTMLElement>(id: string): T {
   return document.getElementById(id) as unknown as T;
 }
 
+/** Over before its time where the signal says so. */
+export function pause(milliseconds: number, signal?: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    setTimeout(resolve, milliseconds);
+    signal?.addEventListener('abort', () => resolve());
+  });
+}
+
 type Child = Node | string;
 
 /** A new element. Children are text or nodes: nothing that came from elsewhere is ever read as HTML. */

@@ -1,71 +1,13 @@
-import type { AuthClient } from './client.js';
-import { refusalOf } from './refusal.js';
+import { ask, type Circumstances, type Experiment, needsGrace, refreshed, succeeded, token } from './experiment.js';
 import { askToStepUp } from './step-up.js';
-
-/** What an experiment can do and tell. */
-export interface Bench {
-  client: AuthClient;
-  /** One row: what was sent, what came back, and why. */
-  tell(sent: string, received: string, why: string, good?: boolean): void;
-  /** Waits so many milliseconds, visibly. */
-  wait(milliseconds: number, what: string): Promise<void>;
-}
-
-export interface Experiment {
-  id: string;
-  title: string;
-  about: string;
-  /** Why it cannot be shown, where it cannot. */
-  hindrance?(circumstances: Circumstances): string | undefined;
-  run(bench: Bench): Promise<void>;
-}
-
-interface Loot {
-  status: number;
-  error?: string;
-  fingerprint?: string;
-}
+import { THEFTS } from './thefts.js';
 
 const MANY = 20;
 
-async function ask<T = void>(client: AuthClient, method: string, path: string, body?: object): Promise<T> {
-  const init = body && { headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) };
-  const response = await client.fetch(`/laboratory${path}`, { method, ...init });
-  if (!response.ok) throw new Error(await refusalOf(response));
-  return (response.status === 204 ? undefined : await response.json()) as T;
-}
-
-const token = async (client: AuthClient) => (await ask<{ fingerprint: string }>(client, 'GET', '/token')).fingerprint;
-const steal = async (client: AuthClient) => (await ask<{ fingerprint: string }>(client, 'POST', '/steal')).fingerprint;
-const useStolen = (client: AuthClient, elsewhere: boolean) => ask<Loot>(client, 'POST', '/use-stolen', { elsewhere });
-const told = ({ status, error, fingerprint }: Loot) => `${status}: ${error ?? `token ${fingerprint}`}`;
-
-/** What the server was configured with. */
-export interface Circumstances {
-  /** Milliseconds for which a predecessor is answered again. */
-  grace_ms: number;
-  /** Whether refreshes are judged by rules. */
-  rules: boolean;
-}
-
-export const circumstances = (client: AuthClient) => ask<Circumstances>(client, 'GET', '');
-const grace = async (client: AuthClient) => (await circumstances(client)).grace_ms;
-const needsGrace = ({ grace_ms }: Circumstances) =>
-  grace_ms === 0 ? 'Not to be shown here: with REFRESH_GRACE=0 there is no window.' : undefined;
 const needsRules = ({ rules }: Circumstances) =>
-  rules ? undefined : 'Not to be shown here: with RISK_RULES=off nobody asks where you are.';
-const succeeded = (answer: string) => answer.startsWith('200');
-
-/** Refreshes, and says what came of it. */
-async function refreshed(client: AuthClient): Promise<string> {
-  try {
-    await client.refresh();
-    return (await client.user()) ? `200: token ${await token(client)}` : '401: invalid_grant';
-  } catch (error) {
-    return `refused: ${(error as { code: string }).code}`;
-  }
-}
-
+  rules
+    ? undefined
+    : 'Not to be shown here: with RISK_RULES=off nobody asks where you are, and with TRUST_PROXY or a fence nobody chooses it.';
 const parallel: Experiment = {
   id: 'parallel',
   title: 'Refresh twenty times at once',
@@ -112,99 +54,6 @@ const lost: Experiment = {
         ? 'The same token again, within the window: the server derives the same successor and hands it over.'
         : 'The same token again, and it was refused.',
       succeeded(again),
-    );
-  },
-};
-
-/** The visitor's own refresh, before which the token was stolen. */
-async function succeed(client: AuthClient, tell: Bench['tell']): Promise<void> {
-  const mine = await refreshed(client);
-  const good = succeeded(mine);
-  tell('POST /auth/refresh, by you', mine, good ? 'Your token has been succeeded.' : 'It was refused.', good);
-}
-
-const inTime: Experiment = {
-  id: 'steal-in-time',
-  title: 'Steal the token, use it in time',
-  about: 'A copy of your token, used within the window after your own refresh.',
-  hindrance: needsGrace,
-  async run({ client, tell }) {
-    const stolen = await steal(client);
-    tell('your cookie, copied', `token ${stolen}`, 'Somebody has read it from a backup of your disk.', false);
-    await succeed(client, tell);
-    const loot = await useStolen(client, false);
-    const mine = await token(client);
-    tell(
-      `POST /auth/refresh with token ${stolen}, by the thief`,
-      told(loot),
-      loot.status !== 200
-        ? 'Refused: the session is bound, and the copy came without what it is bound to.'
-        : loot.fingerprint === mine
-          ? 'The same successor that you have, and no twin of it: whoever refreshes next after the window, without the other, gives the theft away.'
-          : 'Another token than yours.',
-      loot.status !== 200 || loot.fingerprint === mine,
-    );
-  },
-};
-
-const tooLate: Experiment = {
-  id: 'steal-too-late',
-  title: 'Steal the token, use it too late',
-  about: 'The same, but the copy is used after the window. It ends your session.',
-  async run({ client, tell, wait }) {
-    const stolen = await steal(client);
-    tell('your cookie, copied', `token ${stolen}`, 'Somebody has read it from a backup of your disk.', false);
-    await succeed(client, tell);
-    await wait((await grace(client)) + 500, 'Until the window has closed');
-    const loot = await useStolen(client, false);
-    tell(
-      `POST /auth/refresh with token ${stolen}, by the thief`,
-      told(loot),
-      loot.status === 200
-        ? 'The server took it: the window was still open.'
-        : 'Refused: a predecessor after the window, or one without what its session is bound to.',
-      loot.status !== 200,
-    );
-    const mine = await refreshed(client);
-    tell(
-      'POST /auth/refresh, by you',
-      mine,
-      succeeded(mine)
-        ? 'Your session lives: the copy came without what it is bound to, or was not seen as one.'
-        : 'Two parties held tokens of this session, so it has ended for both, and an alert was raised. Sign in again: the thief cannot.',
-    );
-  },
-};
-
-const elsewhere: Experiment = {
-  id: 'steal-elsewhere',
-  title: 'Steal the token, use it first, elsewhere',
-  about: 'The thief refreshes before you do, from another device. It ends an unbound session.',
-  async run({ client, tell, wait }) {
-    const stolen = await steal(client);
-    tell('your cookie, copied', `token ${stolen}`, 'The copy is now on another device, in another country.', false);
-    const loot = await useStolen(client, true);
-    if (loot.status !== 200) {
-      const why = 'The copy alone is not enough: the session is bound to this browser, or the place is too strange.';
-      tell(`POST /auth/refresh with token ${stolen}, by the thief`, told(loot), why);
-      const mine = await refreshed(client);
-      tell('POST /auth/refresh, by you', mine, succeeded(mine) ? 'You notice nothing.' : 'You are refused, too.');
-      return;
-    }
-    tell(
-      `POST /auth/refresh with token ${stolen}, by the thief`,
-      told(loot),
-      'It was the live token. For now, the thief is in.',
-      false,
-    );
-    await wait((await grace(client)) + 500, 'Until you come back');
-    const mine = await refreshed(client);
-    tell(
-      'POST /auth/refresh, by you',
-      mine,
-      succeeded(mine)
-        ? 'Your session goes on: the two tokens were not told apart.'
-        : 'Yours is the predecessor now, after the window: the session ends for both.',
     );
   },
 };
@@ -274,4 +123,4 @@ const country: Experiment = {
   },
 };
 
-export const EXPERIMENTS: readonly Experiment[] = [parallel, lost, inTime, tooLate, elsewhere, role, country];
+export const EXPERIMENTS: readonly Experiment[] = [parallel, lost, ...THEFTS, role, country];

@@ -1,6 +1,7 @@
 import type { AuthClient } from './client.js';
-import { byId, element, offer } from './dom.js';
-import { circumstances, type Circumstances, type Experiment, EXPERIMENTS } from './experiments.js';
+import { byId, element, offer, pause } from './dom.js';
+import { circumstances, type Circumstances, type Experiment } from './experiment.js';
+import { EXPERIMENTS } from './experiments.js';
 import type { Happening } from './happening.js';
 import type { Story } from './story.js';
 import { timeLine } from './time-line.js';
@@ -8,8 +9,6 @@ import { timeLine } from './time-line.js';
 /** Milliseconds for the last events to arrive. */
 const AFTERGLOW = 700;
 const TICK = 100;
-
-const pause = (milliseconds: number) => new Promise<void>((resolve) => setTimeout(resolve, milliseconds));
 
 /** The buttons, and what they show. */
 export class Laboratory {

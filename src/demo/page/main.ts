@@ -3,6 +3,7 @@ import { type AuthChange, type AuthClientError, type AuthClientUser, createAuthC
 import { showDevices } from './devices.js';
 import { byId, notice, onClick } from './dom.js';
 import { Laboratory } from './laboratory.js';
+import { passwordForm } from './password.js';
 import { showAge } from './ring.js';
 import { signInForm } from './sign-in.js';
 import { askToStepUp } from './step-up.js';
@@ -18,6 +19,7 @@ const users = showUsers(client);
 const waiting = new Waiting(client, show);
 showAge(client);
 signInForm(client);
+passwordForm(client);
 
 onClick(byId('renew'), () => client.refresh());
 onClick(byId('sign-out'), () => client.logout());
@@ -29,8 +31,8 @@ const TOLD: Partial<Record<AuthChange['type'], string>> = {
   signed_in: 'You are signed in.',
 };
 
-client.onChange(({ type, signedIn }) => {
-  if (type === 'signed_in' || type === 'restored') story.begin();
+client.onChange(({ type, signedIn, sessionId }) => {
+  if (type === 'signed_in' || type === 'restored') story.begin(sessionId!);
   if (!signedIn) story.end();
   const text = TOLD[type];
   // Whoever comes for the first time is signed out, too.

@@ -1,28 +1,21 @@
 import type { AuthClient } from './client.js';
-import { byId, element } from './dom.js';
+import { byId, element, pause } from './dom.js';
 import { type Happening, moodOf, sentenceOf } from './happening.js';
-import { happenings } from './story-stream.js';
+import { hearStory } from './story-relay.js';
 
-const pause = (milliseconds: number) => new Promise<void>((resolve) => setTimeout(resolve, milliseconds));
-
-/** Milliseconds before a story that broke off is taken up again: the first time, and at most. */
-const PAUSE = 1_000;
-const LONGEST_PAUSE = 30_000;
 /** Milliseconds until the server has kept what happened. */
 const KEPT = 1_000;
 /** Milliseconds that the server goes on telling after the end of a session, and a little more. */
 const EPILOGUE = 2_500;
 const MOST = 200;
 
-/**
- * The live story of the visitor's sessions. It is told only while somebody looks: each tab holds a connection for it, and
- * over HTTP/1.1 a browser has six to a server.
- */
+/** The live story of the visitor's sessions. It is told only while somebody looks. */
 export class Story {
   private readonly list = byId('events');
   private readonly listeners = new Set<(happening: Happening) => void>();
   private reading: AbortController | undefined;
-  private wanted = false;
+  /** Of the session that it is about, while there is one. */
+  private sessionId: string | undefined;
 
   constructor(
     private readonly client: AuthClient,
@@ -31,7 +24,7 @@ export class Story {
   ) {
     document.addEventListener('visibilitychange', () => {
       if (document.hidden) this.reading?.abort();
-      else if (this.wanted && this.reading?.signal.aborted !== false) void this.read(true);
+      else if (this.sessionId && this.reading?.signal.aborted !== false) void this.read(true);
     });
   }
 
@@ -41,15 +34,15 @@ export class Story {
     return () => this.listeners.delete(listener);
   }
 
-  begin(): void {
-    this.wanted = true;
+  begin(sessionId: string): void {
+    this.sessionId = sessionId;
     this.list.replaceChildren();
     if (!document.hidden) void this.read(false);
   }
 
   /** Hears how it ends. */
   end(): void {
-    this.wanted = false;
+    this.sessionId = undefined;
     const { reading } = this;
     setTimeout(() => reading?.abort(), EPILOGUE);
   }
@@ -57,26 +50,15 @@ export class Story {
   private async read(resumed: boolean): Promise<void> {
     this.reading?.abort();
     const { signal } = (this.reading = new AbortController());
-    let wait = PAUSE;
-    while (!signal.aborted && this.wanted) {
-      let heard = false;
-      const begun = (at: number) => {
-        heard = true;
-        wait = PAUSE;
-        if (resumed) this.onResumed();
-        resumed = true;
-        void this.recall(at, signal);
-      };
-      try {
-        for await (const happening of happenings(this.client, signal, begun)) this.tell(happening);
-        // The server ends it with the access token; there may be another.
-        if (!heard) throw new Error('The story ended before it began.');
-      } catch {
-        if (signal.aborted) return;
-        await pause(wait);
-        wait = Math.min(2 * wait, LONGEST_PAUSE);
-      }
-    }
+    const { sessionId } = this;
+    const begun = (at: number) => {
+      if (resumed) this.onResumed();
+      resumed = true;
+      void this.recall(at, signal);
+    };
+    const happened = (happening: Happening) => this.tell(happening);
+    const isWanted = () => this.sessionId === sessionId;
+    await hearStory(this.client, sessionId!, { begun, happened, isWanted }, signal);
   }
 
   /** What the server has kept of before, once it has written it down. */

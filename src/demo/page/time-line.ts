@@ -11,15 +11,15 @@ export function timeLine(happenings: readonly Happening[]): HTMLElement {
   const length = Math.max(1, happenings.at(-1)!.at - begin);
   const x = (at: number) => MARGIN + ((at - begin) / length) * (WIDTH - 2 * MARGIN);
   const marks = happenings.map((happening) =>
-    drawn('circle', { cx: x(happening.at), cy: 30, r: 7, class: moodOf(happening) }),
+    drawn('circle', { cx: x(happening.at), cy: 18, r: 7, class: moodOf(happening) }),
   );
   const picture = drawn(
     'svg',
     { class: 'time-line', viewBox: `0 0 ${WIDTH} 60`, 'aria-hidden': 'true' },
-    drawn('line', { x1: MARGIN, y1: 30, x2: WIDTH - MARGIN, y2: 30 }),
+    drawn('line', { x1: MARGIN, y1: 18, x2: WIDTH - MARGIN, y2: 18 }),
     ...marks,
-    drawn('text', { x: MARGIN, y: 56 }, '0 ms'),
-    drawn('text', { x: WIDTH - MARGIN, y: 56, 'text-anchor': 'end' }, `${length} ms`),
+    drawn('text', { x: MARGIN, y: 54 }, '0 ms'),
+    drawn('text', { x: WIDTH - MARGIN, y: 54, 'text-anchor': 'end' }, `${length} ms`),
   );
   const words = grouped(happenings).map(({ first, last, times }) =>
     element(

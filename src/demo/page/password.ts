@@ -1,0 +1,25 @@
+import type { AuthClient } from './client.js';
+import { byId, notice } from './dom.js';
+import { refusalOf } from './refusal.js';
+
+/** A new password, which ends the visitor's sessions on all other devices. */
+export function passwordForm(client: AuthClient): void {
+  const form = byId<HTMLFormElement>('password-form');
+  const [current, next] = [byId<HTMLInputElement>('current-password'), byId<HTMLInputElement>('next-password')];
+  const change = async () => {
+    const response = await client.fetch('/profile/password', {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ current: current.value, next: next.value }),
+    });
+    if (!response.ok) throw new Error(await refusalOf(response));
+    byId<HTMLDetailsElement>('change-password').open = false;
+    notice('You have another password, and your sessions on all other devices have ended.');
+  };
+  form.addEventListener('submit', (event) => {
+    event.preventDefault();
+    change()
+      .catch((error: unknown) => notice((error as Error).message, true))
+      .finally(() => form.reset());
+  });
+}
