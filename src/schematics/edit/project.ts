@@ -27,7 +27,10 @@ export class Project {
   get modulePath(): string {
     const path = `${this.sourceRoot}/app.module.ts`;
     if (this.tree.exists(path)) return path;
-    throw new Error(`There is no ${path}. Name the folder of the sources: --source-root=apps/shop/src`);
+    throw new Error(
+      `There is no ${path}. Name the folder of the sources: --source-root=apps/shop/src. ` +
+        'What is set up otherwise, the README of nestjs-refresh-token shows how to write by hand: see "Quick start".',
+    );
   }
 
   /** The major version of a package that the application names, else the one given. */

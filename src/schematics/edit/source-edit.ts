@@ -1,5 +1,5 @@
 import ts from 'typescript';
-import { callsOf, importsFrom, isNamed, isTaken, objectGivenTo, propertyOf } from './syntax.js';
+import { callsOf, decoratedBy, importsFrom, isNamed, isTaken, objectGivenTo, propertyOf } from './syntax.js';
 
 /** A source file that is being added to; everything else in it stays as it is, to the letter. */
 export class SourceEdit {
@@ -40,7 +40,7 @@ export class SourceEdit {
 
   /**
    * Adds an element to a list that is a property of the object given to a call, or returned by its `useFactory`. Of several
-   * calls it is the first whose object has no `name`.
+   * calls it is the first whose object has no `name`; of several modules the `AppModule`.
    *
    * @param callee `Module`, `DataSource`, `TypeOrmModule.forRoot`, `TypeOrmModule.forRootAsync`
    * @param element left out where the list has it already
@@ -77,7 +77,8 @@ export class SourceEdit {
   }
 
   private unnamedCalls(callee: string) {
-    return callsOf(callee, this.source).filter((call) => !isNamed(call));
+    const calls = callsOf(callee, this.source).filter((call) => !isNamed(call));
+    return callee === 'Module' && calls.length > 1 ? calls.filter((call) => decoratedBy(call) === 'AppModule') : calls;
   }
 
   private addToExpression(list: ts.Expression, element: string): void {
