@@ -5,7 +5,7 @@ import { AuthConfigurationError } from '../errors/auth-error.js';
 import { ResolvedAuthOptions } from '../options/resolve-options.js';
 import { AuthRegistration } from './auth-registration.js';
 import { guardedModules, markedModule, UNNAMED } from './guarded-module.js';
-import { routePaths } from './route-paths.js';
+import { routesOf } from './route-paths.js';
 
 /** One `AuthModule` of the application. */
 export interface Registered {
@@ -60,13 +60,6 @@ export class AuthRegistrations implements OnModuleInit {
     return this.all.find(({ registration }) => registration.controllers && this.routesOf(registration).test(path));
   }
 
-  /** The one whose routes have this path in a description, which may leave out what the host has put before them. */
-  describedAt(path: string): Registered | undefined {
-    const candidates = this.all.filter(({ registration }) => hasRoute(registration, path));
-    // `auth` is the end of `staff/auth`, too.
-    return candidates.sort((a, b) => b.registration.routePrefix.length - a.registration.routePrefix.length)[0];
-  }
-
   /** The cookie that a request to this URL may carry; of several modules, where the URL tells whose it is. */
   cookieAt(url: string): RefreshCookie | undefined {
     const all = this.all;
@@ -75,7 +68,8 @@ export class AuthRegistrations implements OnModuleInit {
 
   /** Of requests: the application stands as it is by then. */
   private routesOf(registration: AuthRegistration): RegExp {
-    const routes = this.routes.get(registration) ?? patternOf(routePaths(this.modules, registration));
+    const known = this.routes.get(registration);
+    const routes = known ?? patternOf(routesOf(this.modules, registration).flatMap(({ paths }) => paths));
     this.routes.set(registration, routes);
     return routes;
   }
@@ -112,13 +106,4 @@ function versionsOf(version: AuthRegistration['version']): string[] {
 function patternOf(paths: string[]): RegExp {
   const patterns = paths.map((path) => path.replace(/[.+?^${}()|[\]\\]/g, '\\$&').replaceAll('*', '[^/]*'));
   return new RegExp(`^(${patterns.join('|')})/?$`, 'i');
-}
-
-/** The prefix, wherever the host has put it, and a route of ours behind it. */
-function hasRoute({ controllers, routePrefix }: AuthRegistration, url: string): boolean {
-  const prefix = routePrefix.replace(/[.]/g, '\\.');
-  const route = new RegExp(
-    `/${prefix}/(login|refresh|logout|logout-all|step-up|events|me|sessions(/[^/?]*)?)/?(\\?|$)`,
-  );
-  return controllers && route.test(url);
 }
