@@ -35,7 +35,7 @@ export class AppModule {}
 `;
 const read = (tree: UnitTestTree, path = 'src/app.module.ts') => tree.readText(path);
 /** However it is laid out. */
-const flat = (text: string) => text.replace(/\s+/g, ' ');
+const flat = (text: string) => text.replace(/\s+/g, ' ').replace(/\[ /g, '[').replace(/,? \]/g, ']');
 
 describe('nest add', () => {
   test('writes nothing anew when it runs again', async () => {
@@ -60,6 +60,16 @@ describe('nest add', () => {
       '@nestjs/config': '^4.0.0',
       'class-validator': '^0.14.0',
     });
+  });
+
+  test.each([
+    ['Nest 11', '^11.1.0', {}, ['/node_modules/(?!(nestjs-refresh-token|jose)/)']],
+    ['Nest 11, configured by the application', '^11.1.0', { transformIgnorePatterns: ['mine'] }, ['mine']],
+    ['Nest 12', '^12.0.1', {}, undefined],
+  ])('has Jest load what it cannot load by itself, with %s', async (_, nest, jest, patterns) => {
+    const tree = await added({ 'package.json': JSON.stringify({ dependencies: { '@nestjs/core': nest }, jest }) });
+    const written = tree.readJson('package.json') as { jest: { transformIgnorePatterns?: string[] } };
+    expect(written.jest.transformIgnorePatterns).toEqual(patterns);
   });
 
   test('installs them, unless it is told not to, or nothing is missing', async () => {
@@ -146,9 +156,9 @@ describe('nest add', () => {
         'src/app.module.ts: its @Module is not written out in a way that can be added to. By hand, add',
       );
       expect(said).toMatch(
-        /imports: \[ ConfigModule\.forRoot\(.* TypeOrmModule\.forRootAsync\(.* AuthModule\.forRootAsync\(/,
+        /imports: \[ConfigModule\.forRoot\(.* TypeOrmModule\.forRootAsync\(.* AuthModule\.forRootAsync\(/,
       );
-      expect(said).toContain('providers: [ { provide: APP_FILTER, useClass: AuthExceptionFilter }, ]');
+      expect(said).toContain('providers: [{ provide: APP_FILTER, useClass: AuthExceptionFilter }]');
       expect(read(first.tree)).toContain(text);
       const files = Object.fromEntries(first.tree.files.map((path) => [path.slice(1), first.tree.readText(path)]));
       const second = await heard(files);

@@ -21,6 +21,8 @@ export function add({ sourceRoot = 'src', skipInstall = false }: AddOptions): Ru
     byHand.push(...addVariables(project));
     const isMissing = project.addDependencies(neededPackages(project));
     if (isMissing && (skipInstall === false || skipInstall === 'false')) context.addTask(installTask());
+    // Nest 12 consists of ES modules itself: what its own tests need is enough.
+    if (project.majorOf('@nestjs/core', '12') === '11') project.transformInJest(['nestjs-refresh-token', 'jose']);
     for (const line of byHand) context.logger.warn(line);
     const users = `${sourceRoot}/auth-users/auth-users.service.ts`;
     if (tree.exists(users)) context.logger.info(`Now say who may sign in: ${users}`);

@@ -1,6 +1,9 @@
 import ts from 'typescript';
 import { callsOf, decoratedBy, importsFrom, isNamed, isTaken, objectGivenTo, propertyOf } from './syntax.js';
 
+/** As the scaffold of Nest has its files laid out. */
+const WIDTH = 80;
+
 /** A source file that is being added to; everything else in it stays as it is, to the letter. */
 export class SourceEdit {
   constructor(private text: string) {
@@ -90,10 +93,17 @@ export class SourceEdit {
       return;
     }
     if (list.elements.some((present) => head(present.getText()) === head(element))) return;
-    const isTall = text.includes('\n') || element.includes('\n');
     const last = list.elements.at(-1)?.getEnd();
-    if (last !== undefined) this.replace(last, last, `,${isTall ? '\n    ' : ' '}${element}`);
-    else this.replace(start + 1, start + 1, isTall ? `\n    ${element},\n  ` : element);
+    const line = lineAround(this.text, start, end);
+    const indent = /^\s*/.exec(line)![0];
+    if (text.includes('\n') && last !== undefined) {
+      this.replace(last, last, `,\n${indent}  ${element}`);
+    } else if (element.includes('\n') || line.length + element.length > WIDTH) {
+      const all = [...list.elements.map((present) => present.getFullText().trim()), element];
+      this.replace(start, end, `[\n${indent}  ${all.join(`,\n${indent}  `)},\n${indent}]`);
+    } else {
+      this.replace(last ?? start + 1, last ?? start + 1, last === undefined ? element : `, ${element}`);
+    }
   }
 
   /** What is imported as a type alone cannot be injected, nor imported a second time. */
@@ -115,6 +125,11 @@ export class SourceEdit {
     this.text = this.text.slice(0, start) + text + this.text.slice(end);
     return this;
   }
+}
+
+/** From the beginning of the first line to the end of the last. */
+function lineAround(text: string, start: number, end: number): string {
+  return text.slice(text.lastIndexOf('\n', start - 1) + 1, `${text}\n`.indexOf('\n', end));
 }
 
 /** As it is written between the braces, less a `type`. */
