@@ -63,7 +63,7 @@ describe('the access token of a session that is bound to a key', () => {
       providers: [...GLOBAL, Gateway],
       configure: (nest) => nest.useWebSocketAdapter(new IoAdapter(nest)),
     });
-    const answered = async (auth: object) => {
+    const answered = async (auth: Record<string, string>) => {
       const socket = await openSocketIo(app.url, auth);
       const answer = await new Promise((resolve) => {
         socket.once('mine', resolve);

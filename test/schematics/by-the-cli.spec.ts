@@ -84,6 +84,8 @@ online.each(variants)('in a fresh application ($type)', { timeout: PATIENCE }, (
     await nest('add', 'nestjs-refresh-token', '--skip-install');
     await run('npm', 'install');
     await nest('generate', '-c', 'nestjs-refresh-token', 'guarded-resource', 'cats');
+    const written = ['app.module.ts', 'auth-users', 'cats', 'database-options.ts'].map((path) => `src/${path}`);
+    await run('npx', 'prettier', '--check', ...written);
     await run('npm', 'run', 'build');
     const [command, ...args] = testing;
     expect(await run(command, ...args)).toMatch(/cats\.controller\.spec\.ts/);

@@ -94,15 +94,16 @@ export class SourceEdit {
     }
     if (list.elements.some((present) => head(present.getText()) === head(element))) return;
     const last = list.elements.at(-1)?.getEnd();
+    const separator = last === undefined ? '' : ', ';
     const line = lineAround(this.text, start, end);
     const indent = /^\s*/.exec(line)![0];
     if (text.includes('\n') && last !== undefined) {
       this.replace(last, last, `,\n${indent}  ${element}`);
-    } else if (element.includes('\n') || line.length + element.length > WIDTH) {
+    } else if (element.includes('\n') || line.length + separator.length + element.length > WIDTH) {
       const all = [...list.elements.map((present) => present.getFullText().trim()), element];
       this.replace(start, end, `[\n${indent}  ${all.join(`,\n${indent}  `)},\n${indent}]`);
     } else {
-      this.replace(last ?? start + 1, last ?? start + 1, last === undefined ? element : `, ${element}`);
+      this.replace(last ?? start + 1, last ?? start + 1, `${separator}${element}`);
     }
   }
 
