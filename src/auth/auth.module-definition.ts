@@ -6,12 +6,13 @@ import {
   type Type,
 } from '@nestjs/common';
 import { getDataSourceToken, TypeOrmModule } from '@nestjs/typeorm';
-import { AuthConfigurationError } from './errors/auth-error.js';
 import { ALERT_SINKS, type AlertSink } from './alerts/alert-sink.js';
 import { controllersAt } from './http/controllers-at.js';
 import type { AuthModuleOptions } from './options/auth-options.js';
+import { boolean } from './options/checks.js';
 import { RefreshToken, type RefreshTokenColumns } from './refresh-token/refresh-token.entity.js';
 import { AuthRegistration } from './registration/auth-registration.js';
+import { checkUserProvider } from './registration/check-registration.js';
 import { entitiesWith } from './store/entities.js';
 import { RISK_RULES, type RiskRule } from './risk/risk-rule.js';
 import { AUTH_DATA_SOURCE } from './store/refresh-token.store.js';
@@ -46,6 +47,9 @@ export class AuthModuleExtras {
   entity?: Type<RefreshTokenColumns> = RefreshToken;
 }
 
+/** The names of these. */
+export const EXTRAS = Object.keys(new AuthModuleExtras());
+
 export const {
   ConfigurableModuleClass,
   MODULE_OPTIONS_TOKEN: AUTH_MODULE_OPTIONS,
@@ -57,22 +61,18 @@ export const {
   .setExtras({ ...new AuthModuleExtras() }, (definition, extras) => {
     const { imports = [], userProvider, isGlobal } = extras;
     const { riskRules = [], alertSinks = [] } = extras;
-    if (userProvider === undefined) {
-      throw new AuthConfigurationError(
-        'userProvider is missing. Write AuthModule.forRoot({ imports: [UsersModule], userProvider: UsersService, … }).',
-      );
-    }
+    checkUserProvider(userProvider);
     const registration = new AuthRegistration(extras);
     const { controllers, dataSource, entity } = registration;
     return {
       ...definition,
-      global: isGlobal,
+      global: boolean('isGlobal', isGlobal ?? true),
       imports: [...(definition.imports ?? []), ...imports, TypeOrmModule.forFeature(entitiesWith(entity), dataSource)],
       controllers: controllers ? controllersAt(registration) : [],
       providers: [
         ...(definition.providers ?? []),
         { provide: AuthRegistration, useValue: registration },
-        { provide: USER_PROVIDER, useExisting: userProvider },
+        { provide: USER_PROVIDER, useExisting: userProvider! },
         { provide: RISK_RULES, useFactory: (...rules: RiskRule[]) => rules, inject: riskRules },
         { provide: ALERT_SINKS, useFactory: (...sinks: AlertSink[]) => sinks, inject: alertSinks },
         { provide: AUTH_DATA_SOURCE, useExisting: getDataSourceToken(dataSource) },

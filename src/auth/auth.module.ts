@@ -15,6 +15,7 @@ import {
   AUTH_MODULE_OPTIONS,
   type AuthModuleExtras,
   ConfigurableModuleClass,
+  EXTRAS,
   type OPTIONS_TYPE,
 } from './auth.module-definition.js';
 import { AccessTokenPossession } from './binding/access-token-possession.js';
@@ -50,6 +51,7 @@ import { RiskStage } from './risk/risk-stage.js';
 import { AuthRegistration } from './registration/auth-registration.js';
 import { AuthRegistrations } from './registration/auth-registrations.js';
 import { authToken } from './registration/auth-token.js';
+import { checkGiven, checkGivenAsync, checkReturned } from './registration/check-registration.js';
 import { AccessFloors } from './revocation/access-floors.js';
 import { FloorFeed } from './revocation/floor-feed.js';
 import { SessionRevocation } from './revocation/session-revocation.js';
@@ -110,7 +112,10 @@ const PUBLIC_PROVIDERS = [
     ...PUBLIC_PROVIDERS.filter((provider) => provider !== ResolvedAuthOptions && provider !== AuthRegistration),
     {
       provide: ResolvedAuthOptions,
-      useFactory: (options: AuthModuleOptions) => new ResolvedAuthOptions(options),
+      useFactory: (options: AuthModuleOptions) => {
+        checkReturned(options, EXTRAS);
+        return new ResolvedAuthOptions(options);
+      },
       inject: [AUTH_MODULE_OPTIONS],
     },
     AccessFloors,
@@ -147,10 +152,12 @@ const PUBLIC_PROVIDERS = [
 })
 export class AuthModule extends ConfigurableModuleClass {
   static override forRoot(options: typeof OPTIONS_TYPE): DynamicModule {
+    checkGiven('forRoot', options);
     return exported(super.forRoot(options), options);
   }
 
   static override forRootAsync(options: typeof ASYNC_OPTIONS_TYPE): DynamicModule {
+    checkGivenAsync(options, EXTRAS);
     return exported(super.forRootAsync(options), options);
   }
 }

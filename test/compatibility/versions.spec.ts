@@ -6,11 +6,15 @@ import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 import { databaseNamed } from '../support/databases.js';
 import { pack, type Packed, root } from '../support/packed.js';
+import { registryAnswers } from '../support/registry.js';
 
 const run = promisify(execFile);
 
 const SECRET = 'compatibility-Qm7wT2zX9vB4nK6pL1sD8fG3';
 const redisUrl = inject('redisUrl');
+
+/** What fetches packages. */
+const online = describe.skipIf(!(await registryAnswers()));
 
 /** Milliseconds; packages are fetched. */
 const PATIENCE = 600_000;
@@ -33,7 +37,7 @@ beforeAll(async () => {
 }, PATIENCE);
 afterAll(() => rm(parent, { recursive: true, force: true }));
 
-describe.each(hosts)('in an application of $host', { timeout: PATIENCE }, ({ nest, typeorm, redis, validator }) => {
+online.each(hosts)('in an application of $host', { timeout: PATIENCE }, ({ nest, typeorm, redis, validator }) => {
   let folder: string;
 
   beforeAll(async () => {

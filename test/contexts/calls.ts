@@ -12,7 +12,10 @@ export interface Outcome {
 
 export type Call = (url: string, operation: Operation, token?: string) => Promise<Outcome>;
 
-const authorized = (token?: string) => (token === undefined ? {} : bearer(token));
+/** An access token, to be presented as a bearer token; or whatever presents another. */
+export type Presented = string | Record<string, string>;
+
+const authorized = (presented: Presented = {}) => (typeof presented === 'string' ? bearer(presented) : presented);
 const socketUrl = (url: string, path = '') => url.replace(/^http/, 'ws') + path;
 
 export const overHttp: Call = async (url, operation, token) => {
@@ -48,7 +51,7 @@ export interface Subscribed {
 export async function subscribe(
   url: string,
   operation: Operation,
-  token: string | undefined,
+  token: Presented | undefined,
   place: 'params' | 'header',
 ): Promise<Subscribed> {
   const headers = place === 'header' ? authorized(token) : {};
@@ -64,7 +67,7 @@ export async function subscribe(
     webSocketImpl: Opening,
     retryAttempts: 0,
     lazy: true,
-    connectionParams: place === 'params' && token !== undefined ? authorized(token) : {},
+    connectionParams: place === 'params' ? authorized(token) : {},
     on: { closed: (event) => close(event as { code: number; reason: string }) },
   });
   const first = await new Promise<Outcome>((resolve, reject) => {
@@ -90,8 +93,8 @@ export const bySubscription =
   };
 
 /** A client of socket.io, connected. */
-export async function openSocketIo(url: string, token?: string, path?: string): Promise<Socket> {
-  const auth = token === undefined ? {} : { token };
+export async function openSocketIo(url: string, token?: Presented, path?: string): Promise<Socket> {
+  const auth = typeof token === 'string' ? { token } : (token ?? {});
   const socket = io(url, { auth, path, transports: ['websocket'], reconnection: false, forceNew: true });
   await new Promise<void>((resolve, reject) => {
     socket.once('connect', resolve);
@@ -112,13 +115,24 @@ export const overSocketIo: Call = async (url, operation, token) => {
 };
 
 /** A client of the package ws, connected. */
-export async function openWs(url: string, token?: string, path = '/'): Promise<WebSocket> {
+export async function openWs(url: string, token?: Presented, path = '/'): Promise<WebSocket> {
   const socket = new WebSocket(socketUrl(url, path), { headers: authorized(token) });
   await new Promise((resolve, reject) => {
     socket.once('open', resolve);
     socket.once('error', reject);
   });
   return socket;
+}
+
+export interface Closed {
+  code: number;
+  reason: string;
+}
+
+export function closed(socket: WebSocket): Promise<Closed> {
+  return new Promise((resolve) =>
+    socket.once('close', (code: number, reason: Buffer) => resolve({ code, reason: reason.toString() })),
+  );
 }
 
 export function ask(socket: WebSocket, operation: Operation): Promise<Outcome> {

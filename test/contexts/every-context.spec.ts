@@ -69,9 +69,14 @@ const contexts: Context[] = [
     setup: { imports: [mercurius()], providers: resolver },
     call: overGraphql,
   },
-  ...(['params', 'header'] as const).map((place) => ({
-    context: `GraphQL subscriptions by Apollo, the token in the ${place}`,
-    adapter: 'express' as const,
+  ...(
+    [
+      ['params', 'express'],
+      ['header', 'fastify'],
+    ] as const
+  ).map(([place, adapter]) => ({
+    context: `GraphQL subscriptions by Apollo on ${adapter}, the token in the ${place}`,
+    adapter,
     setup: { imports: [apollo()], providers: resolver },
     call: bySubscription(place),
   })),
@@ -81,12 +86,15 @@ const contexts: Context[] = [
     setup: { imports: [mercurius()], providers: resolver },
     call: bySubscription('header'),
   },
-  {
-    context: 'a gateway of socket.io',
-    adapter: 'express',
-    setup: { providers: [...GLOBAL, Gateway], configure: (app) => app.useWebSocketAdapter(new IoAdapter(app)) },
+  ...(['express', 'fastify'] as const).map((adapter) => ({
+    context: `a gateway of socket.io on ${adapter}`,
+    adapter,
+    setup: {
+      providers: [...GLOBAL, Gateway],
+      configure: (app: INestApplication) => app.useWebSocketAdapter(new IoAdapter(app)),
+    },
     call: overSocketIo,
-  },
+  })),
   {
     context: 'a microservice by TCP',
     adapter: 'express',

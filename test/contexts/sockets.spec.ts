@@ -5,24 +5,12 @@ import { IoAdapter } from '@nestjs/platform-socket.io';
 import { WsAdapter } from '@nestjs/platform-ws';
 import { Clock } from 'nestjs-refresh-token';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
-import type { WebSocket } from 'ws';
 import { listening, type ListeningSetup, signIn } from '../http/listening.js';
 import { type AuthApp, createAuthApp } from '../support/auth-app.js';
 import { databaseNamed, type TestDatabase } from '../support/databases.js';
 import { send } from '../support/http.js';
-import { ask, openSocketIo, openWs, subscribe } from './calls.js';
+import { ask, closed, openSocketIo, openWs, subscribe } from './calls.js';
 import { ClosedGateway, Gateway, GLOBAL, GraphqlResolver } from './host.js';
-
-interface Closed {
-  code: number;
-  reason: string;
-}
-
-function closed(socket: WebSocket): Promise<Closed> {
-  return new Promise((resolve) =>
-    socket.once('close', (code: number, reason: Buffer) => resolve({ code, reason: reason.toString() })),
-  );
-}
 
 const ws: ListeningSetup = {
   providers: [...GLOBAL, Gateway, ClosedGateway],

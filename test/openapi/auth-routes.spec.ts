@@ -1,17 +1,19 @@
 import { Body, Controller, Get, Post, VersioningType } from '@nestjs/common';
+import { RouterModule } from '@nestjs/core';
 import { ApiOkResponse, ApiProperty, DocumentBuilder, type OpenAPIObject, SwaggerModule } from '@nestjs/swagger';
 import { Validator } from '@seriousme/openapi-schema-validator';
 import { AuthModule } from 'nestjs-refresh-token';
 import { describeAuthRoutes } from 'nestjs-refresh-token/openapi';
 import { describe, expect, test } from 'vitest';
 import { ALICE, host, HOST, type HostSetup } from '../registration/host.js';
+import { StaffRefreshToken, TABLES } from '../registration/staff.js';
 import { adapters, SECRET } from '../support/auth-app.js';
 import { type AuthBody, bearer, login, send } from '../support/http.js';
 
-async function documented(adapter: (typeof adapters)[number], setup: HostSetup = {}, extras = {}) {
+async function documented(adapter: (typeof adapters)[number], setup: HostSetup = {}, extras = {}, how = {}) {
   const auth = AuthModule.forRoot({ ...HOST, secret: SECRET, ...extras });
   const { app, url } = await host(adapter, { imports: [auth], ...setup });
-  const document = SwaggerModule.createDocument(app, new DocumentBuilder().setTitle('Host').build());
+  const document = SwaggerModule.createDocument(app, new DocumentBuilder().setTitle('Host').build(), how);
   return { url, document: describeAuthRoutes(app, document) };
 }
 
@@ -29,6 +31,14 @@ const ROUTES: [Method, string][] = [
   ['get', '/auth/sessions'],
   ['delete', '/auth/sessions/{id}'],
 ];
+
+@Controller('vendor')
+class VendorController {
+  @Post('auth/login')
+  login() {
+    return {};
+  }
+}
 
 /** As a host may well call what it has itself. */
 class LoginDto {
@@ -182,6 +192,69 @@ describe.each(adapters)('the OpenAPI document of the auth routes (%s)', (adapter
     );
     expect(operation(document, '/api/v2/account/login', 'post').summary).toBe('Begins a session');
     expect(document.paths).not.toHaveProperty('/auth/login');
+  });
+
+  test.each([
+    ['a path that is the name of a route, too', {}, { routePrefix: 'sessions' }, ['/sessions/sessions/{id}']],
+    ['a path of several parts', {}, { routePrefix: 'staff/auth/sessions' }, ['/staff/auth/sessions/sessions/{id}']],
+    [
+      'several versions',
+      { configure: (app) => app.enableVersioning({ type: VersioningType.URI }) },
+      { version: ['1', '2'] },
+      ['/v1/auth/sessions/{id}', '/v2/auth/sessions/{id}'],
+    ],
+    [
+      'versions in a header',
+      { configure: (app) => app.enableVersioning({ type: VersioningType.HEADER, header: 'Version' }) },
+      { version: '1' },
+      ['/auth/sessions/{id}'],
+    ],
+    [
+      'a global prefix that leaves them out',
+      { configure: (app) => app.setGlobalPrefix('api', { exclude: ['auth/*path'] }) },
+      {},
+      ['/auth/sessions/{id}'],
+    ],
+    [
+      'a module that RouterModule has put elsewhere',
+      { modules: [RouterModule.register([{ path: 'shop', module: AuthModule }])] },
+      {},
+      ['/shop/auth/sessions/{id}'],
+    ],
+  ] as [string, HostSetup & { modules?: HostSetup['imports'] }, object, string[]][])(
+    'finds the routes below %s',
+    async (_, { modules = [], ...setup }, extras, paths) => {
+      const auth = AuthModule.forRoot({ ...HOST, secret: SECRET, ...extras });
+      const { document } = await documented(adapter, { imports: [auth, ...modules], ...setup });
+      for (const path of paths)
+        expect(operation(document, path, 'delete').summary).toBe('Ends one session of the user');
+      await expectValid(document);
+    },
+  );
+
+  test('finds them in a document that leaves out the global prefix', async () => {
+    const configure: HostSetup['configure'] = (app) => app.setGlobalPrefix('api');
+    const { document } = await documented(adapter, { configure }, {}, { ignoreGlobalPrefix: true });
+    expect(operation(document, '/auth/login', 'post').summary).toBe('Begins a session');
+  });
+
+  test('takes no route of the host for its own that ends alike', async () => {
+    const { document } = await documented(adapter, { controllers: [VendorController] });
+    expect(operation(document, '/vendor/auth/login', 'post').tags).toEqual(['Vendor']);
+  });
+
+  test('tells two AuthModules apart that differ in the version alone', async () => {
+    const staff = { name: 'staff', entity: StaffRefreshToken, cookie: { name: '__Host-staff_refresh_token' } };
+    const { document } = await documented(adapter, {
+      ...TABLES,
+      imports: [
+        AuthModule.forRoot({ ...HOST, secret: SECRET, version: '1' }),
+        AuthModule.forRoot({ ...HOST, ...staff, secret: SECRET, version: '2' }),
+      ],
+      configure: (app) => app.enableVersioning({ type: VersioningType.URI }),
+    });
+    expect(operation(document, '/v1/auth/me', 'get').security).toEqual([{ bearer: [] }]);
+    expect(operation(document, '/v2/auth/me', 'get').security).toEqual([{ staff_bearer: [] }]);
   });
 
   test('is empty where there are no routes', async () => {

@@ -1,6 +1,6 @@
 import { checkPackage, createPackageFromTarballData } from '@arethetypeswrong/core';
 import { execFile } from 'node:child_process';
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -17,6 +17,11 @@ interface Manifest {
   dependencies: Record<string, string>;
   peerDependencies: Record<string, string>;
   peerDependenciesMeta: Record<string, { optional?: boolean }>;
+}
+
+interface SourceMap {
+  sources: string[];
+  sourcesContent?: (string | null)[];
 }
 
 let folder: string;
@@ -60,6 +65,23 @@ describe('the published package', { timeout: 120_000 }, () => {
     expect(packed.files.filter((path) => /demo|\.spec\.|tsbuildinfo|\.env/.test(path))).toEqual([]);
     for (const file of ['dist/auth/index.js', 'dist/auth/index.d.ts', 'src/schematics/collection.json', 'LICENSE']) {
       expect(packed.files).toContain(file);
+    }
+  });
+
+  test('can be debugged: every source map of it holds the sources that it speaks of', async () => {
+    const unpacked = join(folder, 'unpacked');
+    await mkdir(unpacked);
+    await run('tar', ['-xzf', packed.path, '-C', unpacked, '--strip-components=1']);
+    const maps = packed.files.filter((path) => path.endsWith('.map'));
+    expect(maps).toContain('dist/auth/index.js.map');
+    for (const path of maps) {
+      const map = JSON.parse(await readFile(join(unpacked, path), 'utf8')) as SourceMap;
+      expect(map.sourcesContent?.filter((text) => text !== null).length, path).toBe(map.sources.length);
+    }
+    const code = packed.files.filter((path) => path.endsWith('.js'));
+    for (const path of code) {
+      const named = /^\/\/# sourceMappingURL=(.*)$/m.exec(await readFile(join(unpacked, path), 'utf8'))?.[1];
+      if (named !== undefined) expect(maps).toContain(join(path, '..', named));
     }
   });
 

@@ -1,4 +1,4 @@
-import { Controller, Get, UseGuards } from '@nestjs/common';
+import { Controller, Get, type InjectionToken, Logger, UseGuards } from '@nestjs/common';
 import { APP_GUARD } from '@nestjs/core';
 import {
   type AuthenticatedUser,
@@ -10,7 +10,7 @@ import {
   Roles,
   RolesGuard,
 } from 'nestjs-refresh-token';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { adapters } from '../support/auth-app.js';
 import { type AuthBody, bearer, send } from '../support/http.js';
 import { ALICE, host } from './host.js';
@@ -84,12 +84,12 @@ class CellarController {
 }
 
 describe.each(adapters)('one guard for everything, and a second AuthModule (%s)', (adapter) => {
-  const start = async (guard: typeof JwtAuthGuard | symbol) => {
+  const start = async (...guards: InjectionToken[]) => {
     const { url } = await host(adapter, {
       ...TABLES,
       imports: usersAndStaff(),
       controllers: [ShopController, BackOfficeController, CellarController],
-      providers: [{ provide: APP_GUARD, useExisting: guard }],
+      providers: guards.map((guard) => ({ provide: APP_GUARD, useExisting: guard })),
     });
     const login = async (prefix: string, password: string) =>
       (await send<AuthBody>('POST', `${url}/${prefix}/login`, { body: { ...ALICE, password } })).body.access_token;
@@ -120,6 +120,17 @@ describe.each(adapters)('one guard for everything, and a second AuthModule (%s)'
   ])('%s is for users, staff, anybody: %j', async (path, expected) => {
     const { statuses } = await start(JwtAuthGuard);
     expect(await statuses(path)).toEqual(expected);
+  });
+
+  test('a global guard of roles refuses a route with a guard of its own, and says in the log how to mend it', async () => {
+    const warn = vi.spyOn(Logger.prototype, 'warn').mockImplementation(() => undefined);
+    onTestFinished(() => warn.mockRestore());
+    const { statuses } = await start(JwtAuthGuard, RolesGuard);
+    // Roles are asked for before the guard of staff has found anybody; where none are asked for, it does not matter.
+    expect(await statuses('/stock')).toEqual([401, 401, 401]);
+    expect(await statuses('/back-office')).toEqual([401, 200, 401]);
+    const said = warn.mock.calls.map(([line]) => String(line)).filter((line) => line.includes('RolesGuard'));
+    expect(said).toEqual([expect.stringMatching(/^ShopController\.stock asks for a role, .*@UseGuards\(/)]);
   });
 
   test('it may be that of the one with a name', async () => {

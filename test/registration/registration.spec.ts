@@ -5,6 +5,7 @@ import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { ExpressAdapter } from '@nestjs/platform-express';
 import {
   AccessTokenService,
+  AuthConfigurationError,
   AuthModule,
   type AuthModuleOptions,
   type AuthOptionsFactory,
@@ -134,6 +135,39 @@ describe('what is missing is said at boot', () => {
   test('the user provider', () => {
     const register = () => AuthModule.forRoot({ ...OPTIONS } as Parameters<typeof AuthModule.forRoot>[0]);
     expect(register).toThrow(/userProvider is missing. Write AuthModule.forRoot\(\{/);
+  });
+
+  test.each([
+    ['nothing', undefined, /AuthModule\.forRoot takes an object\. Write AuthModule\.forRoot\(\{/],
+    ['an instance for the user provider', { userProvider: new HostUsers() }, /userProvider must be a class/],
+    ['null for the user provider', { userProvider: null }, /userProvider is missing/],
+    ['a text for controllers', { ...HOST, controllers: 'false' }, /controllers must be true or false/],
+    ['a text for isGlobal', { ...HOST, isGlobal: 'false' }, /isGlobal must be true or false/],
+  ])('as a host without types may give: %s', (_, given, message) => {
+    const register = () => AuthModule.forRoot((given && { ...OPTIONS, ...given }) as never);
+    expect(register).toThrow(AuthConfigurationError);
+    expect(register).toThrow(message);
+  });
+
+  const useFactory = () => OPTIONS;
+  test.each([
+    ['nothing', undefined, /AuthModule\.forRootAsync takes an object/],
+    ['no factory', HOST, /takes one of: useFactory, useClass, useExisting/],
+    [
+      'a misspelled name',
+      { ...HOST, useFactory, contollers: false },
+      /no "contollers" beside the factory.*controllers/,
+    ],
+    ['an option', { ...HOST, useFactory, accessToken: {} }, /no "accessToken" beside the factory, which returns all/],
+  ])('beside a factory: %s', (_, given, message) => {
+    const register = () => AuthModule.forRootAsync(given as never);
+    expect(register).toThrow(AuthConfigurationError);
+    expect(register).toThrow(message);
+  });
+
+  test('what a factory returns that stands beside it', async () => {
+    const auth = AuthModule.forRootAsync({ ...HOST, useFactory: () => ({ ...OPTIONS, controllers: false }) });
+    await expect(host('express', auth)).rejects.toThrow('controllers decides the shape of the module. Write it beside');
   });
 
   test('the module that exports the user provider', async () => {

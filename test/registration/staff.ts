@@ -13,7 +13,7 @@ import { SECRET } from '../support/auth-app.js';
 import { HOST } from './host.js';
 
 @RefreshTokenTable('staff_refresh_tokens')
-class StaffRefreshToken extends RefreshTokenColumns {}
+export class StaffRefreshToken extends RefreshTokenColumns {}
 
 const CLERK = { id: 'user-alice', roles: ['clerk'] };
 

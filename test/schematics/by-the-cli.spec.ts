@@ -8,8 +8,12 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type DemoProcess, startDemo } from '../support/demo-process.js';
 import { bearer, login, refresh, send } from '../support/http.js';
 import { pack, root } from '../support/packed.js';
+import { registryAnswers } from '../support/registry.js';
 
 const execute = promisify(execFile);
+
+/** What fetches packages. */
+const online = describe.skipIf(!(await registryAnswers()));
 
 /** Milliseconds; packages are fetched. */
 const PATIENCE = 600_000;
@@ -29,7 +33,7 @@ const variants = [
   { type: 'cjs', testing: ['npx', '-y', 'node@24', '--experimental-vm-modules', 'node_modules/jest/bin/jest.js'] },
 ];
 
-describe.each(variants)('in a fresh application ($type)', { timeout: PATIENCE }, ({ type, testing }) => {
+online.each(variants)('in a fresh application ($type)', { timeout: PATIENCE }, ({ type, testing }) => {
   let folder: string;
   let app: DemoProcess | undefined;
   const run = async (command: string, ...args: string[]) => {
@@ -80,6 +84,8 @@ describe.each(variants)('in a fresh application ($type)', { timeout: PATIENCE },
     await nest('add', 'nestjs-refresh-token', '--skip-install');
     await run('npm', 'install');
     await nest('generate', '-c', 'nestjs-refresh-token', 'guarded-resource', 'cats');
+    const written = ['app.module.ts', 'auth-users', 'cats', 'database-options.ts'].map((path) => `src/${path}`);
+    await run('npx', 'prettier', '--check', ...written);
     await run('npm', 'run', 'build');
     const [command, ...args] = testing;
     expect(await run(command, ...args)).toMatch(/cats\.controller\.spec\.ts/);

@@ -35,7 +35,7 @@ export class AppModule {}
 `;
 const read = (tree: UnitTestTree, path = 'src/app.module.ts') => tree.readText(path);
 /** However it is laid out. */
-const flat = (text: string) => text.replace(/\s+/g, ' ');
+const flat = (text: string) => text.replace(/\s+/g, ' ').replace(/\[ /g, '[').replace(/,? \]/g, ']');
 
 describe('nest add', () => {
   test('writes nothing anew when it runs again', async () => {
@@ -60,6 +60,16 @@ describe('nest add', () => {
       '@nestjs/config': '^4.0.0',
       'class-validator': '^0.14.0',
     });
+  });
+
+  test.each([
+    ['Nest 11', '^11.1.0', {}, ['/node_modules/(?!(nestjs-refresh-token|jose)/)']],
+    ['Nest 11, configured by the application', '^11.1.0', { transformIgnorePatterns: ['mine'] }, ['mine']],
+    ['Nest 12', '^12.0.1', {}, undefined],
+  ])('has Jest load what it cannot load by itself, with %s', async (_, nest, jest, patterns) => {
+    const tree = await added({ 'package.json': JSON.stringify({ dependencies: { '@nestjs/core': nest }, jest }) });
+    const written = tree.readJson('package.json') as { jest: { transformIgnorePatterns?: string[] } };
+    expect(written.jest.transformIgnorePatterns).toEqual(patterns);
   });
 
   test('installs them, unless it is told not to, or nothing is missing', async () => {
@@ -97,6 +107,71 @@ describe('nest add', () => {
     expect(read(tree, 'src/auth-users/auth-users.service.ts')).toBe('mine');
     expect(read(tree, '.env')).toBe('AUTH_SECRET=mine');
     expect(read(tree, '.env.example')).toMatch(/^PORT=3000\n[^]*AUTH_SECRET=\n/);
+  });
+
+  test('installs drivers only for the data source that it writes', async () => {
+    const drivers = async (metadata: string) => {
+      const tree = await added({ 'src/app.module.ts': moduleWith(metadata) });
+      const { dependencies } = tree.readJson('package.json') as { dependencies: Record<string, string> };
+      return ['pg', '@electric-sql/pglite'].filter((name) => name in dependencies);
+    };
+    expect(await drivers('imports: []')).toEqual(['pg', '@electric-sql/pglite']);
+    expect(await drivers("imports: [TypeOrmModule.forRoot({ type: 'mysql', entities: [User] })]")).toEqual([]);
+  });
+
+  test('leaves an application alone whose AuthModule is registered in another file', async () => {
+    const own = "import { AuthModule } from 'nestjs-refresh-token';";
+    const registered = moduleWith('imports: [AuthModule.forRoot({ userProvider: Users })]', own);
+    const tree = await added({ 'src/sessions.module.ts': registered });
+    expect(read(tree)).toBe(moduleWith('imports: []'));
+    expect(tree.exists('src/auth-users/auth-users.service.ts')).toBe(false);
+  });
+
+  describe('where the module of the application is written unusually', () => {
+    test.each([
+      ['with its type', '@Module({ imports: [Cats] } satisfies ModuleMetadata)'],
+      ['as a type', '@Module(<ModuleMetadata>({ imports: [Cats] } as ModuleMetadata))'],
+      ['as a constant', 'const metadata: ModuleMetadata = { imports: [Cats] };\n@Module(metadata)'],
+      ['behind another one', '@Module({ imports: [Dogs] })\nexport class Zoo {}\n@Module({ imports: [Cats] })'],
+    ])('adds to it: %s', async (_, decorator) => {
+      const { tree, said } = await heard({ 'src/app.module.ts': `${decorator}\nexport class AppModule {}\n` });
+      const text = flat(read(tree));
+      expect(text).toContain('imports: [Cats, ConfigModule.forRoot({');
+      expect(text).toMatch(/providers: \[\s?\{ provide: APP_FILTER, useClass: AuthExceptionFilter \}\]/);
+      expect(said).not.toContain('By hand');
+    });
+
+    test.each([
+      ['@Module(metadata)\nexport class AppModule {}'],
+      ['@Module(metadataOf(Cats))\nexport class AppModule {}'],
+      ['@Module({ ...metadata })\nexport class AppModule {}'],
+      ['@Module()\nexport class AppModule {}'],
+      ['@nest.Module({})\nexport class AppModule {}'],
+      ['export const AppModule = {};'],
+      ['@Module({})\nexport class One {}\n@Module({})\nexport class Two {}'],
+    ])('says what to write by hand, also the second time: %j', async (text) => {
+      const first = await heard({ 'src/app.module.ts': text });
+      const said = flat(first.said);
+      expect(said).toContain(
+        'src/app.module.ts: its @Module is not written out in a way that can be added to. By hand, add',
+      );
+      expect(said).toMatch(
+        /imports: \[ConfigModule\.forRoot\(.* TypeOrmModule\.forRootAsync\(.* AuthModule\.forRootAsync\(/,
+      );
+      expect(said).toContain('providers: [{ provide: APP_FILTER, useClass: AuthExceptionFilter }]');
+      expect(read(first.tree)).toContain(text);
+      const files = Object.fromEntries(first.tree.files.map((path) => [path.slice(1), first.tree.readText(path)]));
+      const second = await heard(files);
+      expect(read(second.tree)).toBe(read(first.tree));
+      expect(second.said).toContain('By hand, add');
+    });
+
+    test('says what is left of it, where a part can be added', async () => {
+      const { tree, said } = await heard({ 'src/app.module.ts': moduleWith('...base, imports: []') });
+      expect(flat(read(tree))).toContain('AuthModule.forRootAsync({');
+      expect(said).toContain('By hand, add\n  providers: [');
+      expect(said).not.toContain('  imports: [');
+    });
   });
 
   describe('beside an AuthModule of the application', () => {
@@ -313,6 +388,15 @@ describe('nest generate guarded-resource', () => {
     expect(read(tree)).not.toContain('CatsModule');
     const renamed = await generate({ name: 'cats', specFileSuffix: 'test' });
     expect(renamed.exists('src/cats/cats.controller.test.ts')).toBe(true);
+  });
+
+  test('says what to import by hand, where the module cannot be added to', async () => {
+    const run = runner();
+    const said: string[] = [];
+    run.logger.subscribe(({ message }) => said.push(message));
+    const before = await added({ 'src/app.module.ts': '@Module(metadata)\nexport class AppModule {}' });
+    await run.runSchematic('guarded-resource', { sourceRoot: 'src', name: 'cats' }, before);
+    expect(said.join()).toContain('By hand, add\n  imports: [\n    CatsModule,\n  ]');
   });
 
   test.each([

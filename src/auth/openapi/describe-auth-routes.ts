@@ -3,6 +3,7 @@ import { ModulesContainer } from '@nestjs/core';
 import type { OpenAPIObject } from '@nestjs/swagger';
 import { AuthRegistrations, type Registered } from '../registration/auth-registrations.js';
 import { authOperations, type Described, type SecurityNames } from './operations.js';
+import { routesOf } from '../registration/route-paths.js';
 import { addSchemas, removeReplaced } from './own-schemas.js';
 
 type PathItem = OpenAPIObject['paths'][string];
@@ -18,7 +19,8 @@ type PathItem = OpenAPIObject['paths'][string];
  * SwaggerModule.setup('docs', app, describeAuthRoutes(app, document));
  */
 export function describeAuthRoutes(app: INestApplicationContext, document: OpenAPIObject): OpenAPIObject {
-  const registrations = new AuthRegistrations(app.get(ModulesContainer));
+  const modules = app.get(ModulesContainer);
+  const registrations = new AuthRegistrations(modules);
   const components = (document.components ??= {});
   const referring = addSchemas(document);
   for (const registered of registrations.all) {
@@ -29,9 +31,12 @@ export function describeAuthRoutes(app: INestApplicationContext, document: OpenA
       [names.cookie]: { type: 'apiKey', in: 'cookie', name: registered.options.cookie.name },
     };
   }
-  for (const [path, item] of Object.entries(document.paths)) {
-    const registered = registrations.describedAt(path);
-    if (registered) describe(path, item, registered, referring(authOperations(securityNames(registered))));
+  for (const registered of registrations.all) {
+    const operations = referring(authOperations(securityNames(registered)));
+    for (const [route, items] of describedRoutes(modules, registered, document)) {
+      const [method] = route.split(' ') as ['get' | 'post' | 'delete'];
+      for (const item of items) describe(item[method], route, registered, operations[route]);
+    }
   }
   removeReplaced(document);
   return document;
@@ -44,25 +49,37 @@ function securityNames({ registration: { name } }: Registered): SecurityNames {
     : { accessToken: `${name}_bearer`, cookie: `${name}_refresh_cookie` };
 }
 
-function describe(
-  path: string,
-  item: PathItem,
+/** Where the routes stand in a document, which may have been made with `ignoreGlobalPrefix`. */
+function describedRoutes(
+  modules: ModulesContainer,
   { registration }: Registered,
-  operations: Record<string, Described>,
+  { paths: described }: OpenAPIObject,
+): [route: string, items: PathItem[]][] {
+  if (!registration.controllers) return [];
+  const found = [false, true].map((ignoreGlobalPrefix) =>
+    routesOf(modules, registration, { ignoreGlobalPrefix }).map(({ name, paths }): [string, PathItem[]] => {
+      const items = paths.map((path) => described[asParameter(path)]);
+      return [asParameter(name), items.filter((item) => item !== undefined)];
+    }),
+  );
+  return found.find((routes) => routes.some(([, items]) => items.length > 0)) ?? [];
+}
+
+const asParameter = (path: string) => path.replace('*', '{id}');
+
+function describe(
+  operation: PathItem['get'],
+  route: string,
+  { registration: { name = 'auth' } }: Registered,
+  described: Described,
 ): void {
-  const { name = 'auth', routePrefix } = registration;
-  const below = path.slice(path.lastIndexOf(`/${routePrefix}/`) + routePrefix.length + 1);
-  for (const [route, described] of Object.entries(operations)) {
-    const [method, where] = route.split(' ') as ['get' | 'post' | 'delete', string];
-    const operation = item[method];
-    if (!operation || where !== below) continue;
-    const operationId = `${name}_${operation.operationId ?? route}`.replace(/[^\w.-]+/g, '_');
-    const others = (operation.parameters ?? []).filter(
-      (present) => !described.parameters?.some((own) => isNamed(own) && isNamed(present) && own.name === present.name),
-    );
-    const parameters = [...others, ...(described.parameters ?? [])];
-    Object.assign(operation, described, { parameters, tags: [name], operationId });
-  }
+  if (!operation) return;
+  const operationId = `${name}_${operation.operationId ?? route}`.replace(/[^\w.-]+/g, '_');
+  const others = (operation.parameters ?? []).filter(
+    (present) => !described.parameters?.some((own) => isNamed(own) && isNamed(present) && own.name === present.name),
+  );
+  const parameters = [...others, ...(described.parameters ?? [])];
+  Object.assign(operation, described, { parameters, tags: [name], operationId });
 }
 
 function isNamed<T extends object>(parameter: T): parameter is Extract<T, { name: string }> {

@@ -1,6 +1,7 @@
 import type { ControllerOptions, Type } from '@nestjs/common';
 import { getMetadataArgsStorage } from 'typeorm';
 import { AuthConfigurationError } from '../errors/auth-error.js';
+import { boolean } from '../options/checks.js';
 import { RefreshToken, RefreshTokenColumns } from '../refresh-token/refresh-token.entity.js';
 
 type Given = Partial<Omit<AuthRegistration, 'strategyName' | 'table'>>;
@@ -20,7 +21,7 @@ export class AuthRegistration {
 
   constructor({ name, controllers, routePrefix, version, dataSource, entity }: Given) {
     this.name = nameOf(name);
-    this.controllers = controllers ?? true;
+    this.controllers = boolean('controllers', controllers ?? true);
     this.routePrefix = prefixOf(routePrefix ?? 'auth');
     this.version = version;
     this.dataSource = dataSource ?? 'default';

@@ -5,7 +5,7 @@ import { AuthConfigurationError } from '../errors/auth-error.js';
 import { ResolvedAuthOptions } from '../options/resolve-options.js';
 import { AuthRegistration } from './auth-registration.js';
 import { guardedModules, markedModule, UNNAMED } from './guarded-module.js';
-import { routePaths } from './route-paths.js';
+import { routesOf } from './route-paths.js';
 
 /** One `AuthModule` of the application. */
 export interface Registered {
@@ -65,13 +65,6 @@ export class AuthRegistrations implements OnModuleInit {
     return this.whose('below', url);
   }
 
-  /** The one whose routes have this path in a description, which may leave out what the host has put before them. */
-  describedAt(path: string): Registered | undefined {
-    const candidates = this.all.filter(({ registration }) => hasRoute(registration, path));
-    // `auth` is the end of `staff/auth`, too.
-    return candidates.sort((a, b) => b.registration.routePrefix.length - a.registration.routePrefix.length)[0];
-  }
-
   /** The cookie that a request to this URL may carry; of several modules, where the URL tells whose it is. */
   cookieAt(url: string): RefreshCookie | undefined {
     const all = this.all;
@@ -87,7 +80,7 @@ export class AuthRegistrations implements OnModuleInit {
   private pathsOf(registration: AuthRegistration): Record<'routes' | 'below', RegExp> {
     const known = this.paths.get(registration);
     if (known) return known;
-    const routes = routePaths(this.modules, registration);
+    const routes = routesOf(this.modules, registration).flatMap(({ paths }) => paths);
     const prefixes = routes
       .filter((path) => path.endsWith(FIRST_ROUTE))
       .map((path) => path.slice(0, -FIRST_ROUTE.length));
@@ -137,13 +130,4 @@ const FIRST_ROUTE = '/login';
 function patternOf(paths: string[], end: string): RegExp {
   const patterns = paths.map((path) => path.replace(/[.+?^${}()|[\]\\]/g, '\\$&').replaceAll('*', '[^/]*'));
   return new RegExp(`^(${patterns.join('|')})${end}$`, 'is');
-}
-
-/** The prefix, wherever the host has put it, and a route of ours behind it. */
-function hasRoute({ controllers, routePrefix }: AuthRegistration, url: string): boolean {
-  const prefix = routePrefix.replace(/[.]/g, '\\.');
-  const route = new RegExp(
-    `/${prefix}/(login|refresh|logout|logout-all|step-up|events|me|sessions(/[^/?]*)?)/?(\\?|$)`,
-  );
-  return controllers && route.test(url);
 }

@@ -19,19 +19,35 @@ const ROUTES: [method: RequestMethod, path: string][] = [
   [DELETE, 'sessions/*'],
 ];
 
-/** The whole paths of one `AuthModule`: with the global prefix, its exclusions, the version, and `RouterModule`. */
-export function routePaths(modules: ModulesContainer, { routePrefix, version, ...of }: AuthRegistration): string[] {
+/** A route of one `AuthModule`. */
+interface Route {
+  /** `post /login`, below the prefix of the module. */
+  readonly name: string;
+  /** The whole paths, one for each version. */
+  readonly paths: string[];
+}
+
+/** With the global prefix, its exclusions, the version, and `RouterModule`. */
+export function routesOf(
+  modules: ModulesContainer,
+  { routePrefix, version, ...of }: AuthRegistration,
+  { ignoreGlobalPrefix = false } = {},
+): Route[] {
   const config = applicationConfig(modules);
+  const prefix = config.getGlobalPrefix().replace(/^\/+|\/+$/g, '');
   const versioningOptions = config.getVersioning();
   const factory = new RoutePathFactory(config);
   const metadata: Parameters<RoutePathFactory['create']>[0] = {
     ctrlPath: `/${routePrefix}`,
     modulePath: modulePath(modules, of.name),
-    globalPrefix: config.getGlobalPrefix() && `/${config.getGlobalPrefix().replace(/^\/+|\/+$/g, '')}`,
+    globalPrefix: ignoreGlobalPrefix ? '' : prefix && `/${prefix}`,
     controllerVersion: version ?? versioningOptions?.defaultVersion,
     versioningOptions,
   };
-  return ROUTES.flatMap(([method, path]) => factory.create({ ...metadata, methodPath: `/${path}` }, method));
+  return ROUTES.map(([method, path]) => ({
+    name: `${RequestMethod[method].toLowerCase()} /${path}`,
+    paths: factory.create({ ...metadata, methodPath: `/${path}` }, method),
+  }));
 }
 
 /** Nest offers it to nobody; this is the one service of its own that holds it. Without it, as if nothing was configured. */

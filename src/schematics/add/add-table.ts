@@ -1,3 +1,4 @@
+import type { ModuleEdit } from '../edit/module-edit.js';
 import type { Project } from '../edit/project.js';
 import { SourceEdit } from '../edit/source-edit.js';
 import { database, type LocalNames, typeOrmModule } from './templates.js';
@@ -12,23 +13,23 @@ const MAKERS = [...IN_NEST, 'DataSource'];
  *
  * @returns what is left to be done by hand, or to be looked at
  */
-export function addTable(project: Project, module: SourceEdit, names: LocalNames): string[] {
+export function addTable(project: Project, module: ModuleEdit, names: LocalNames): string[] {
   const files = project
     .sources(/TypeOrmModule|DataSource/)
-    .map((path) => ({ path, source: path === project.modulePath ? module : sourceAt(project, path) }))
+    .map((path) => ({ path, source: path === project.modulePath ? module.source : sourceAt(project, path) }))
     .filter(({ source }) => MAKERS.some((maker) => source.calls(maker)));
   if (files.length === 0) {
     const path = `${project.sourceRoot}/database-options.ts`;
     project.createOnce(path, database());
-    module.addToList('Module', 'imports', typeOrmModule(names));
-    module
+    module.addToList('imports', typeOrmModule(names));
+    module.source
       .import(['TypeOrmModule'], '@nestjs/typeorm')
       .import(['databaseOptions'], `./database-options${project.extension}`);
     return [`No data source without a name was found in ${project.sourceRoot}, so there is one now: ${path}`];
   }
   const isInNest = files.some(({ source }) => IN_NEST.some((maker) => source.calls(maker)));
   const byHand = files.filter(({ source }) => !addTo(source)).map(({ path }) => path);
-  for (const { path, source } of files) if (source !== module) project.edit(path, source.toString());
+  for (const { path, source } of files) if (source !== module.source) project.edit(path, source.toString());
   const toAdd = '...refreshTokenEntities to the entities, and ...refreshTokenMigrations to the migrations, by hand.';
   return [
     ...byHand.map((path) => `${path}: add ${toAdd}`),

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { Rule, SchematicContext, Tree } from '@angular-devkit/schematics';
+import { ModuleEdit } from '../edit/module-edit.js';
 import { Project } from '../edit/project.js';
 import { SourceEdit } from '../edit/source-edit.js';
 import { addTable } from './add-table.js';
@@ -16,43 +17,48 @@ interface AddOptions {
 export function add({ sourceRoot = 'src', skipInstall = false }: AddOptions): Rule {
   return (tree: Tree, context: SchematicContext) => {
     const project = new Project(tree, sourceRoot);
-    const install =
-      project.addDependencies(neededPackages(project)) && (skipInstall === false || skipInstall === 'false');
-    project.createOnce(`${sourceRoot}/auth-users/auth-users.service.ts`, usersService());
-    project.createOnce(`${sourceRoot}/auth-users/auth-users.module.ts`, usersModule(project.extension));
-    const byHand = addModule(project);
+    const byHand = isRegistered(project) ? [] : register(project);
     byHand.push(...addVariables(project));
-    if (install) context.addTask(installTask());
+    const isMissing = project.addDependencies(neededPackages(project));
+    if (isMissing && (skipInstall === false || skipInstall === 'false')) context.addTask(installTask());
+    // Nest 12 consists of ES modules itself: what its own tests need is enough.
+    if (project.majorOf('@nestjs/core', '12') === '11') project.transformInJest(['nestjs-refresh-token', 'jose']);
     for (const line of byHand) context.logger.warn(line);
-    context.logger.info(`Now say who may sign in: ${sourceRoot}/auth-users/auth-users.service.ts`);
+    const users = `${sourceRoot}/auth-users/auth-users.service.ts`;
+    if (tree.exists(users)) context.logger.info(`Now say who may sign in: ${users}`);
   };
 }
 
+/** Wherever in the application. */
+function isRegistered(project: Project): boolean {
+  return project.sources(/nestjs-refresh-token/).some((path) => {
+    const source = new SourceEdit(project.tree.readText(path));
+    const name = source.nameOf('AuthModule', 'nestjs-refresh-token', '');
+    return ['forRoot', 'forRootAsync'].some((method) => source.calls(`${name}.${method}`));
+  });
+}
+
 /** @returns what is left to be done by hand, or to be looked at */
-function addModule(project: Project): string[] {
-  const path = project.modulePath;
-  const module = new SourceEdit(project.tree.readText(path));
-  const { extension } = project;
-  let byHand: string[] = [];
-  const names = localNames(module);
-  const isThere = ['forRoot', 'forRootAsync'].some((method) => module.calls(`${names.authModule}.${method}`));
-  if (!isThere) {
-    module.addToList('Module', 'imports', configModule(names));
-    byHand = addTable(project, module, names);
-    module.addToList('Module', 'imports', authModule(names));
-    module.addToList('Module', 'providers', filter(names));
-    module
-      .import([as('ConfigModule', names.configModule), as('ConfigService', names.configService)], '@nestjs/config')
-      .import(['APP_FILTER'], '@nestjs/core')
-      .import(
-        [as('AuthExceptionFilter', names.authExceptionFilter), as('AuthModule', names.authModule)],
-        'nestjs-refresh-token',
-      )
-      .import(['AuthUsersModule'], `./auth-users/auth-users.module${extension}`)
-      .import(['AuthUsersService'], `./auth-users/auth-users.service${extension}`);
-  }
-  project.edit(path, module.toString());
-  return byHand;
+function register(project: Project): string[] {
+  const { extension, sourceRoot } = project;
+  project.createOnce(`${sourceRoot}/auth-users/auth-users.service.ts`, usersService());
+  project.createOnce(`${sourceRoot}/auth-users/auth-users.module.ts`, usersModule(extension));
+  const module = new ModuleEdit(project);
+  const names = localNames(module.source);
+  module.addToList('imports', configModule(names));
+  const byHand = addTable(project, module, names);
+  module.addToList('imports', authModule(names));
+  module.addToList('providers', filter(names));
+  module.source
+    .import([as('ConfigModule', names.configModule), as('ConfigService', names.configService)], '@nestjs/config')
+    .import(['APP_FILTER'], '@nestjs/core')
+    .import(
+      [as('AuthExceptionFilter', names.authExceptionFilter), as('AuthModule', names.authModule)],
+      'nestjs-refresh-token',
+    )
+    .import(['AuthUsersModule'], `./auth-users/auth-users.module${extension}`)
+    .import(['AuthUsersService'], `./auth-users/auth-users.service${extension}`);
+  return [...byHand, ...module.save()];
 }
 
 /** An application may well have an `AuthModule` of its own. */

@@ -3,6 +3,8 @@
 export const usersService = () => `import { Injectable } from '@nestjs/common';
 import type { AuthUser, UserProvider } from 'nestjs-refresh-token';
 
+/* eslint-disable @typescript-eslint/no-unused-vars, @typescript-eslint/require-await -- until it is filled in */
+
 /** Who may sign in. As it is, nobody can. */
 @Injectable()
 export class AuthUsersService implements UserProvider {
@@ -10,8 +12,10 @@ export class AuthUsersService implements UserProvider {
    * TODO: return the user with this name and password, and null for everybody else, the disabled among them.
    * Keep passwords as hashes of Argon2id, and let unknown names take as long as known ones.
    */
-  // eslint-disable-next-line @typescript-eslint/no-unused-vars
-  async validateCredentials(username: string, password: string): Promise<AuthUser | null> {
+  async validateCredentials(
+    username: string,
+    password: string,
+  ): Promise<AuthUser | null> {
     return null;
   }
 
@@ -19,7 +23,6 @@ export class AuthUsersService implements UserProvider {
    * TODO: return the user as they are now, { id, roles }; null, which ends the session, for the unknown and the disabled.
    * Asked at each refresh.
    */
-  // eslint-disable-next-line @typescript-eslint/no-unused-vars
   async loadUser(id: string): Promise<AuthUser | null> {
     return null;
   }
@@ -34,13 +37,18 @@ export class AuthUsersModule {}
 `;
 
 export const database = () => `import type { TypeOrmModuleOptions } from '@nestjs/typeorm';
-import { refreshTokenEntities, refreshTokenMigrations } from 'nestjs-refresh-token';
+import {
+  refreshTokenEntities,
+  refreshTokenMigrations,
+} from 'nestjs-refresh-token';
 import { pgliteDataSourceOptions } from 'nestjs-refresh-token/pglite';
 
 /** PostgreSQL at this URL; without one an embedded PostgreSQL in the folder .database, for one process. */
 export function databaseOptions(url: string | undefined): TypeOrmModuleOptions {
   return {
-    ...(url ? { type: 'postgres' as const, url } : pgliteDataSourceOptions({ dataDir: '.database' })),
+    ...(url
+      ? { type: 'postgres' as const, url }
+      : pgliteDataSourceOptions({ dataDir: '.database' })),
     autoLoadEntities: true,
     entities: refreshTokenEntities,
     migrations: refreshTokenMigrations,
@@ -64,14 +72,17 @@ export const configModule = ({ configModule }: LocalNames) => `${configModule}.f
 export const typeOrmModule = ({ configModule, configService }: LocalNames) => `TypeOrmModule.forRootAsync({
       imports: [${configModule}],
       inject: [${configService}],
-      useFactory: (config: ${configService}) => databaseOptions(config.get<string>('DATABASE_URL')),
+      useFactory: (config: ${configService}) =>
+        databaseOptions(config.get<string>('DATABASE_URL')),
     })`;
 
 export const authModule = ({ authModule, configModule, configService }: LocalNames) => `${authModule}.forRootAsync({
       imports: [${configModule}, AuthUsersModule],
       userProvider: AuthUsersService,
       inject: [${configService}],
-      useFactory: (config: ${configService}) => ({ secret: config.getOrThrow<string>('AUTH_SECRET') }),
+      useFactory: (config: ${configService}) => ({
+        secret: config.getOrThrow<string>('AUTH_SECRET'),
+      }),
     })`;
 
 export const filter = ({ authExceptionFilter }: LocalNames) =>

@@ -5,6 +5,7 @@ interface PackageJson {
   type?: string;
   dependencies?: Record<string, string>;
   devDependencies?: Record<string, string>;
+  jest?: { transformIgnorePatterns?: string[] };
 }
 
 /** The application that a schematic works on. */
@@ -27,7 +28,10 @@ export class Project {
   get modulePath(): string {
     const path = `${this.sourceRoot}/app.module.ts`;
     if (this.tree.exists(path)) return path;
-    throw new Error(`There is no ${path}. Name the folder of the sources: --source-root=apps/shop/src`);
+    throw new Error(
+      `There is no ${path}. Name the folder of the sources: --source-root=apps/shop/src. ` +
+        'What is set up otherwise, the README of nestjs-refresh-token shows how to write by hand: see "Quick start".',
+    );
   }
 
   /** The major version of a package that the application names, else the one given. */
@@ -44,8 +48,16 @@ export class Project {
     const all = { ...dependencies, ...Object.fromEntries(missing) };
     const sorted = Object.fromEntries(Object.entries(all).sort(([a], [b]) => (a < b ? -1 : 1)));
     this.packageJson.dependencies = sorted;
-    this.tree.overwrite('package.json', `${JSON.stringify(this.packageJson, null, 2)}\n`);
+    this.savePackageJson();
     return true;
+  }
+
+  /** Has Jest transform packages of ES modules: before Node.js 24.9 it cannot load them otherwise. */
+  transformInJest(names: string[]): void {
+    const { jest } = this.packageJson;
+    if (!jest || jest.transformIgnorePatterns) return;
+    jest.transformIgnorePatterns = [`/node_modules/(?!(${names.join('|')})/)`];
+    this.savePackageJson();
   }
 
   /** The source files, tests aside, with this in their text; their paths are relative to the application. */
@@ -68,6 +80,10 @@ export class Project {
     const text = this.tree.exists(path) ? this.tree.readText(path) : '';
     if (text.split('\n').some((line) => line.trim().startsWith(key))) return;
     this.append(path, lines);
+  }
+
+  private savePackageJson(): void {
+    this.tree.overwrite('package.json', `${JSON.stringify(this.packageJson, null, 2)}\n`);
   }
 
   private append(path: string, lines: string[]): void {

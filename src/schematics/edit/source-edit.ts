@@ -1,5 +1,8 @@
 import ts from 'typescript';
-import { callsOf, importsFrom, isNamed, isTaken, objectGivenTo, propertyOf } from './syntax.js';
+import { callsOf, decoratedBy, importsFrom, isNamed, isTaken, objectGivenTo, propertyOf } from './syntax.js';
+
+/** As the scaffold of Nest has its files laid out. */
+const WIDTH = 80;
 
 /** A source file that is being added to; everything else in it stays as it is, to the letter. */
 export class SourceEdit {
@@ -40,7 +43,7 @@ export class SourceEdit {
 
   /**
    * Adds an element to a list that is a property of the object given to a call, or returned by its `useFactory`. Of several
-   * calls it is the first whose object has no `name`.
+   * calls it is the first whose object has no `name`; of several modules the `AppModule`.
    *
    * @param callee `Module`, `DataSource`, `TypeOrmModule.forRoot`, `TypeOrmModule.forRootAsync`
    * @param element left out where the list has it already
@@ -77,7 +80,8 @@ export class SourceEdit {
   }
 
   private unnamedCalls(callee: string) {
-    return callsOf(callee, this.source).filter((call) => !isNamed(call));
+    const calls = callsOf(callee, this.source).filter((call) => !isNamed(call));
+    return callee === 'Module' && calls.length > 1 ? calls.filter((call) => decoratedBy(call) === 'AppModule') : calls;
   }
 
   private addToExpression(list: ts.Expression, element: string): void {
@@ -89,10 +93,18 @@ export class SourceEdit {
       return;
     }
     if (list.elements.some((present) => head(present.getText()) === head(element))) return;
-    const isTall = text.includes('\n') || element.includes('\n');
     const last = list.elements.at(-1)?.getEnd();
-    if (last !== undefined) this.replace(last, last, `,${isTall ? '\n    ' : ' '}${element}`);
-    else this.replace(start + 1, start + 1, isTall ? `\n    ${element},\n  ` : element);
+    const separator = last === undefined ? '' : ', ';
+    const line = lineAround(this.text, start, end);
+    const indent = /^\s*/.exec(line)![0];
+    if (text.includes('\n') && last !== undefined) {
+      this.replace(last, last, `,\n${indent}  ${element}`);
+    } else if (element.includes('\n') || line.length + separator.length + element.length > WIDTH) {
+      const all = [...list.elements.map((present) => present.getFullText().trim()), element];
+      this.replace(start, end, `[\n${indent}  ${all.join(`,\n${indent}  `)},\n${indent}]`);
+    } else {
+      this.replace(last ?? start + 1, last ?? start + 1, `${separator}${element}`);
+    }
   }
 
   /** What is imported as a type alone cannot be injected, nor imported a second time. */
@@ -114,6 +126,11 @@ export class SourceEdit {
     this.text = this.text.slice(0, start) + text + this.text.slice(end);
     return this;
   }
+}
+
+/** From the beginning of the first line to the end of the last. */
+function lineAround(text: string, start: number, end: number): string {
+  return text.slice(text.lastIndexOf('\n', start - 1) + 1, `${text}\n`.indexOf('\n', end));
 }
 
 /** As it is written between the braces, less a `type`. */

@@ -17,8 +17,8 @@ export function callsOf(callee: string, source: ts.SourceFile): Call[] {
 
 /** Whether the options of a data source have a name: then it is not the one that the library works with. */
 export function isNamed(call: Call): boolean {
-  const [options] = call.arguments ?? [];
-  if (!options || !ts.isObjectLiteralExpression(options)) return false;
+  const options = writtenOut(call.arguments?.[0]);
+  if (!options) return false;
   const name = propertyOf(options, 'name');
   if (!name) return false;
   const isDefault =
@@ -30,9 +30,8 @@ export function isNamed(call: Call): boolean {
 
 /** The object that a call is given; where its name ends in `Async`, the one that its `useFactory` returns. */
 export function objectGivenTo(call: Call, callee: string): ts.ObjectLiteralExpression | undefined {
-  const [given] = call.arguments ?? [];
-  if (!given || !ts.isObjectLiteralExpression(given)) return undefined;
-  if (!callee.endsWith('Async')) return given;
+  const given = writtenOut(call.arguments?.[0]);
+  if (!given || !callee.endsWith('Async')) return given;
   const factory = propertyOf(given, 'useFactory');
   return factory && ts.isPropertyAssignment(factory) ? returnedBy(factory.initializer) : undefined;
 }
@@ -41,9 +40,39 @@ export function objectGivenTo(call: Call, callee: string): ts.ObjectLiteralExpre
 function returnedBy(factory: ts.Expression): ts.ObjectLiteralExpression | undefined {
   if (!(ts.isArrowFunction(factory) || ts.isFunctionExpression(factory))) return undefined;
   const { body } = factory;
-  const result = ts.isBlock(body) ? body.statements.find(ts.isReturnStatement)?.expression : body;
-  const object = result && ts.isParenthesizedExpression(result) ? result.expression : result;
-  return object && ts.isObjectLiteralExpression(object) ? object : undefined;
+  return writtenOut(ts.isBlock(body) ? body.statements.find(ts.isReturnStatement)?.expression : body);
+}
+
+/** The object itself, whatever its type is said to be; or the one that a constant of the file stands for. */
+function writtenOut(expression: ts.Expression | undefined): ts.ObjectLiteralExpression | undefined {
+  const bare = expression && withoutType(expression);
+  const value = bare && ts.isIdentifier(bare) ? constant(bare) : bare;
+  return value && ts.isObjectLiteralExpression(value) ? value : undefined;
+}
+
+function withoutType(expression: ts.Expression): ts.Expression {
+  const isWrapped =
+    ts.isParenthesizedExpression(expression) ||
+    ts.isAsExpression(expression) ||
+    ts.isSatisfiesExpression(expression) ||
+    ts.isTypeAssertionExpression(expression);
+  return isWrapped ? withoutType(expression.expression) : expression;
+}
+
+/** What a constant at the top of the file is initialized with. */
+function constant(identifier: ts.Identifier): ts.Expression | undefined {
+  const value = identifier
+    .getSourceFile()
+    .statements.filter(ts.isVariableStatement)
+    .flatMap(({ declarationList }) => [...declarationList.declarations])
+    .find(({ name }) => ts.isIdentifier(name) && name.text === identifier.text)?.initializer;
+  return value && withoutType(value);
+}
+
+/** The class that a call decorates. */
+export function decoratedBy(call: Call): string | undefined {
+  const { parent: decorator } = call;
+  return ts.isDecorator(decorator) && ts.isClassDeclaration(decorator.parent) ? decorator.parent.name?.text : undefined;
 }
 
 /** `imports: […]`, or `imports` alone. */

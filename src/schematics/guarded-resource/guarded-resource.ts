@@ -1,6 +1,6 @@
-import type { Rule, Tree } from '@angular-devkit/schematics';
+import type { Rule, SchematicContext, Tree } from '@angular-devkit/schematics';
+import { ModuleEdit } from '../edit/module-edit.js';
 import { Project } from '../edit/project.js';
-import { SourceEdit } from '../edit/source-edit.js';
 import { controller, moduleOf, type Resource, spec } from './templates.js';
 
 interface GuardedResourceOptions {
@@ -16,7 +16,7 @@ interface GuardedResourceOptions {
 /** `nest g -c nestjs-refresh-token guarded-resource cats` */
 export function guardedResource(options: GuardedResourceOptions): Rule {
   const { sourceRoot = 'src', role = 'admin' } = options;
-  return (tree: Tree) => {
+  return (tree: Tree, context: SchematicContext) => {
     const project = new Project(tree, sourceRoot);
     const resource = resourceOf(options.name, role, project.extension);
     const { file } = resource;
@@ -27,16 +27,16 @@ export function guardedResource(options: GuardedResourceOptions): Rule {
     if (options.spec ?? true) {
       project.createOnce(`${sourceRoot}/${folder}/${file}.controller.${suffix}.ts`, spec(resource));
     }
-    if (!options.skipImport) importInto(project, resource, folder);
+    if (!options.skipImport) for (const line of importInto(project, resource, folder)) context.logger.warn(line);
   };
 }
 
-function importInto(project: Project, { className, file, extension }: Resource, folder: string): void {
-  const path = project.modulePath;
-  const module = new SourceEdit(project.tree.readText(path));
-  module.addToList('Module', 'imports', `${className}Module`);
-  module.import([`${className}Module`], `./${folder}/${file}.module${extension}`);
-  project.edit(path, module.toString());
+/** @returns what is left to be done by hand */
+function importInto(project: Project, { className, file, extension }: Resource, folder: string): string[] {
+  const module = new ModuleEdit(project);
+  module.addToList('imports', `${className}Module`);
+  module.source.import([`${className}Module`], `./${folder}/${file}.module${extension}`);
+  return module.save();
 }
 
 function resourceOf(name: string, role: string, extension: string): Resource {

@@ -14,7 +14,12 @@ export const controller = ({
   className,
   role,
 }: Resource) => `import { Controller, Get, UseGuards } from '@nestjs/common';
-import { CurrentUser, JwtAuthGuard, Roles, RolesGuard } from 'nestjs-refresh-token';
+import {
+  CurrentUser,
+  JwtAuthGuard,
+  Roles,
+  RolesGuard,
+} from 'nestjs-refresh-token';
 import type { AuthenticatedUser } from 'nestjs-refresh-token';
 
 /** Every route needs an access token. */
@@ -61,11 +66,16 @@ describe('${className}Controller', () => {
     const guard = {
       canActivate: (context: ExecutionContext) => {
         if (!roles) throw new AuthError('unauthorized');
-        context.switchToHttp().getRequest<{ user?: object }>().user = { id: '1', roles };
+        context.switchToHttp().getRequest<{ user?: object }>().user = {
+          id: '1',
+          roles,
+        };
         return true;
       },
     };
-    const module = await Test.createTestingModule({ controllers: [${className}Controller] })
+    const module = await Test.createTestingModule({
+      controllers: [${className}Controller],
+    })
       .overrideGuard(JwtAuthGuard)
       .useValue(guard)
       .compile();
