@@ -132,7 +132,8 @@ export class FloorFeed implements OnModuleInit, OnModuleDestroy {
       this.failing = false;
       this.toldStale = false;
     } catch (error) {
-      if (!this.failing) this.logger.error(`The list of revoked sessions cannot be read: ${String(error)}`);
+      const cause = error instanceof AuthError ? error.cause : error;
+      if (!this.failing) this.logger.error(`The list of revoked sessions cannot be read: ${String(cause)}`);
       this.failing = true;
       this.tellStale();
     }

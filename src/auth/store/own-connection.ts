@@ -21,7 +21,6 @@ export function onOwnConnection<T>(
   work: (runner: QueryRunner) => Promise<T>,
 ): Promise<T> {
   return new Promise((resolve, reject) => {
-    const late = new Error(`The database has not answered within ${patience} ms`);
     let connection: Connection | undefined;
     let givenUp = false;
     const timer = setTimeout(() => {
@@ -29,14 +28,14 @@ export function onOwnConnection<T>(
       // A connection of `pg` is destroyed by `end` while a query is under way; one of `mysql2` would go on waiting.
       if (connection?.destroy) connection.destroy();
       else void connection?.end?.();
-      reject(late);
+      reject(new Error(`The database has not answered within ${patience} ms`));
     }, patience);
 
     const run = async (): Promise<T> => {
       const runner = dataSource.createQueryRunner();
       try {
         connection = (await runner.connect()) as Connection | undefined;
-        if (givenUp) throw late;
+        if (givenUp) throw new Error('The database has let us connect too late');
         return await work(runner);
       } finally {
         clearTimeout(timer);
