@@ -172,6 +172,7 @@ it.each([
   [{ loginFailures: 0 }, 'AuthThrottlingModule: loginFailures'],
   [{ per: 'soon' }, 'AuthThrottlingModule: per'],
   [{ logins: 5 }, 'there is no option "logins"'],
+  [{ storage: 'redis://localhost:6379' }, 'AuthThrottlingModule: storage must be a ThrottlerStorage'],
 ])('%j is refused at boot', (options, message) => {
-  expect(() => AuthThrottlingModule.forRoot(options as Partial<AuthThrottlingOptions>)).toThrow(message);
+  expect(() => AuthThrottlingModule.forRoot(options as never)).toThrow(message);
 });
