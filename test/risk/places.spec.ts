@@ -135,6 +135,16 @@ describe('a database that is missing or broken', () => {
     expect(() => mmdbPlaces({ path }).locate('8.8.8.8')).toThrow('could not be read');
   });
 
+  it('is not that a provider has nothing to say, in whatever way: a fence stands', async () => {
+    for (const nothing of [null, undefined]) {
+      const places: PlaceProvider = { locate: () => nothing as null };
+      const host = await hostWith({ places, rules: [new Geofence({ allow: ['US'] })] });
+      await expect(host.service.issue(ALICE, {}, { ip: '8.8.8.8' })).rejects.toMatchObject({
+        code: 'region_not_allowed',
+      });
+    }
+  });
+
   const outages: Record<string, PlaceProvider> = {
     throws: {
       locate: () => {

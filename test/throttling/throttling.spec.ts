@@ -1,4 +1,5 @@
-import { Geofence, type RiskRule } from 'nestjs-refresh-token';
+import { Controller, Post, UnauthorizedException } from '@nestjs/common';
+import { AuthRoute, Geofence, type RiskRule } from 'nestjs-refresh-token';
 import {
   AuthThrottlingModule,
   type AuthThrottlingOptions,
@@ -22,11 +23,22 @@ async function appWith(
 ): Promise<AuthApp> {
   const app = await createAuthApp(adapter, await databaseNamed('sqljs').create(), {
     options: { risk: { rules } },
+    controllers: [CodeController],
     imports: [AuthThrottlingModule.forRoot({ ...limits, ...throttling })],
     trustProxy: 'loopback',
   });
   onTestFinished(() => app.close());
   return app;
+}
+
+/** As a host writes one that knows nothing of the library's errors. */
+@Controller('login')
+class CodeController {
+  @Post('code')
+  @AuthRoute('login')
+  login(): never {
+    throw new UnauthorizedException();
+  }
 }
 
 const right = (username = 'alice') => ({ username, password: `${username}-password`, transport: 'body' as const });
@@ -132,6 +144,14 @@ describe.each(adapters)('throttling, on %s', (adapter) => {
     expect((await refresh(url, body.refresh_token, VICTIM)).status).toBe(200);
   });
 
+  it('counts on a route of the host’s own what that answers with 401', async () => {
+    const { url } = await appWith(adapter);
+    const byCode = (username: string) => send('POST', `${url}/login/code`, { headers: ATTACKER, body: { username } });
+    for (let count = 0; count < 3; count++) expect((await byCode('alice')).status).toBe(401);
+    expect((await byCode('alice')).status).toBe(429);
+    expect((await byCode('bob')).status).toBe(401);
+  });
+
   it('does not count a server that fails', async () => {
     const { url, users } = await appWith(adapter);
     const validate = users.validateCredentials;
@@ -172,6 +192,7 @@ it.each([
   [{ loginFailures: 0 }, 'AuthThrottlingModule: loginFailures'],
   [{ per: 'soon' }, 'AuthThrottlingModule: per'],
   [{ logins: 5 }, 'there is no option "logins"'],
+  [{ storage: 'redis://localhost:6379' }, 'AuthThrottlingModule: storage must be a ThrottlerStorage'],
 ])('%j is refused at boot', (options, message) => {
-  expect(() => AuthThrottlingModule.forRoot(options as Partial<AuthThrottlingOptions>)).toThrow(message);
+  expect(() => AuthThrottlingModule.forRoot(options as never)).toThrow(message);
 });

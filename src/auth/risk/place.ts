@@ -31,9 +31,13 @@ export interface PlaceProvider {
   locate(ip: string): Place | null | Promise<Place | null>;
 }
 
-/** @throws TypeError for what is no place: a provider is the host's, and what it tells goes into the table */
-export function soundPlace(place: Place | null): Place | null {
-  if (place === null) return null;
+/**
+ * `null` for `undefined`, too, which a host may well look up: else a fence would take it for an outage, and stand open.
+ *
+ * @throws TypeError for what is no place: a provider is the host's, and what it tells goes into the table
+ */
+export function soundPlace(place: Place | null | undefined): Place | null {
+  if (place == null) return null;
   const { country, regions, network, location } = place;
   const sound =
     (country === null || /^[A-Z]{2}$/.test(country)) &&

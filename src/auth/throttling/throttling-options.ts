@@ -1,4 +1,5 @@
 import type { ThrottlerStorage } from '@nestjs/throttler';
+import { AuthConfigurationError } from '../errors/auth-error.js';
 import { complete, integer } from '../options/checks.js';
 import { durationOption } from '../options/duration.js';
 
@@ -44,6 +45,14 @@ export function resolveThrottling(given: Partial<AuthThrottlingOptions>): Resolv
       step_up: count('stepUpFailures'),
     },
     per: durationOption('AuthThrottlingModule: per', options.per, '1s', '1d'),
-    storage: options.storage,
+    storage: storageOf(options.storage),
   };
+}
+
+/** One that cannot count would refuse nobody, and say so only when somebody fails. */
+function storageOf(storage: AuthThrottlingOptions['storage']): AuthThrottlingOptions['storage'] {
+  if (storage === undefined || typeof storage?.increment === 'function') return storage;
+  throw new AuthConfigurationError(
+    "AuthThrottlingModule: storage must be a ThrottlerStorage, such as redisThrottlerStorage({ url: 'redis://localhost:6379' }).",
+  );
 }

@@ -1,4 +1,10 @@
-import { type CallHandler, type ExecutionContext, Injectable, type NestInterceptor } from '@nestjs/common';
+import {
+  type CallHandler,
+  type ExecutionContext,
+  HttpException,
+  Injectable,
+  type NestInterceptor,
+} from '@nestjs/common';
 import { catchError, from, mergeMap, type Observable, throwError } from 'rxjs';
 import { AuthError, type AuthErrorCode } from '../errors/auth-error.js';
 import type { FailureKey } from './failure-keys.js';
@@ -24,11 +30,17 @@ export class ThrottlingInterceptor implements NestInterceptor {
 
   private count(context: ExecutionContext, error: unknown): Observable<never> {
     const again = throwError(() => error);
-    if (!(error instanceof AuthError) || error.sessionLives) return again;
-    const throttled = this.requests.of(context);
-    const keys = throttled ? countedBy(error.code, throttled.keys) : [];
+    const code = codeOf(error);
+    const throttled = code && this.requests.of(context);
+    const keys = throttled ? countedBy(code, throttled.keys) : [];
     return keys.length > 0 ? from(this.limit.count({ ...throttled!, keys })).pipe(mergeMap(() => again)) : again;
   }
+}
+
+/** A route of the host's own may know nothing of `AuthError`: there, any 401 is a wrong guess. */
+function codeOf(error: unknown): AuthErrorCode | undefined {
+  if (error instanceof AuthError) return error.sessionLives ? undefined : error.code;
+  return error instanceof HttpException && error.getStatus() === 401 ? 'invalid_credentials' : undefined;
 }
 
 function countedBy(code: AuthErrorCode, keys: readonly FailureKey[]): readonly FailureKey[] {
