@@ -8,7 +8,7 @@ const LARGEST = 6_000;
 
 /** What the parts of the client call each other, and nobody outside: neither hosts nor a tab with another build. */
 const INNER =
-  /^(accessToken|adopt|afterRefusal|age|announce|authRepeated|authUrl|catchUp|changed|clockOffset|current|endedAt|expired|forget|headersFor|insist|isOlderThan|keeper|learn|leave|left|listeners|origins|post|prove|remember|remembered|renew|requests|signIn|signOut|state|untilDue)$/;
+  /^(accessToken|adopt|afterRefusal|age|announce|authRepeated|authUrl|catchUp|changed|clockOffset|current|endedAt|expired|forget|headersFor|insist|isOlderThan|learn|leave|left|listeners|origins|post|prove|remember|remembered|renew|requests|signIn|signOut|state|untilDue)$/;
 
 const {
   outputFiles: [{ contents, path }],

@@ -1,6 +1,6 @@
-import { refusal } from './auth-routes.js';
+import { answered, refusal } from './auth-routes.js';
 import { authorizedFetch } from './authorized-fetch.js';
-import { type AuthClientOptions, resolveClientOptions } from './client-options.js';
+import { type AuthClientOptions, type ResolvedClientOptions, resolveClientOptions } from './client-options.js';
 import { jsonIn } from './proven-fetch.js';
 import { SessionKeeper } from './session-keeper.js';
 import type { AuthChangeListener } from './session-state.js';
@@ -66,7 +66,11 @@ export interface AuthClient {
    * @throws AuthClientError `temporarily_unavailable` where a new token is needed and cannot be had; `step_up_required`
    */
   fetch: typeof fetch;
-  /** `null` where nobody is signed in. Asked from the server after each refresh, as permissions may have changed. */
+  /**
+   * `null` where nobody is signed in. Asked from the server after each refresh, as permissions may have changed.
+   *
+   * @throws AuthClientError `temporarily_unavailable`, `step_up_required`
+   */
   user(): Promise<AuthClientUser | null>;
   /** Returns the function that ends the subscription. Not called for what has been before. */
   onChange(listener: AuthChangeListener): () => void;
@@ -83,7 +87,7 @@ export interface AuthClient {
 }
 
 /** What the axios interceptor needs of a client, and nobody else gets. */
-export const innerOf = new WeakMap<AuthClient, { keeper: SessionKeeper; origins: string[]; baseUrl: URL }>();
+export const innerOf = new WeakMap<AuthClient, [SessionKeeper, ResolvedClientOptions]>();
 
 /**
  * A client of `nestjs-refresh-token`, in a browser or anywhere else.
@@ -105,13 +109,16 @@ export function createAuthClient(options: AuthClientOptions = {}): AuthClient {
   const awake = stayFresh(keeper);
   const fetch = authorizedFetch(keeper, resolved);
 
-  const ask = async (path: string, init?: { method: string; body?: string; headers?: Record<string, string> }) => {
-    const response = await fetch(`${resolved.authUrl}/${path}`, init);
-    if (!response.ok) throw refusal(response, await jsonIn(response));
-    return response;
+  const ask = async <T>(
+    path: string,
+    init?: { method: string; body?: string; headers?: Record<string, string> },
+  ): Promise<T> => {
+    const response = await answered(fetch(`${resolved.authUrl}/${path}`, init));
+    const body = await jsonIn<object>(response);
+    if (!response.ok || (!body && response.status !== 204)) throw refusal(response, body);
+    return camelCased<T>(body ?? {});
   };
 
-  const read = async <T>(path: string): Promise<T> => camelCased(await (await ask(path)).json());
   let known: { token: unknown; user: Promise<AuthClientUser> } | undefined;
 
   const client: AuthClient = {
@@ -128,7 +135,7 @@ export function createAuthClient(options: AuthClientOptions = {}): AuthClient {
     async user() {
       const token = await keeper.current();
       if (!token) return null;
-      if (known?.token !== token) known = { token, user: read('me') };
+      if (known?.token !== token) known = { token, user: ask('me') };
       const user = await known.user.catch((error) => {
         if (state.token !== token) return;
         known = undefined;
@@ -146,7 +153,7 @@ export function createAuthClient(options: AuthClientOptions = {}): AuthClient {
       if (state.token !== null) await keeper.renew(state.token);
     },
     sessions: {
-      list: () => read('sessions'),
+      list: () => ask('sessions'),
       async end(id) {
         await ask(`sessions/${encodeURIComponent(id)}`, { method: 'DELETE' });
         if (id === state.token?.sessionId) await keeper.signOut().catch(() => undefined);
@@ -161,7 +168,7 @@ export function createAuthClient(options: AuthClientOptions = {}): AuthClient {
       keeper.close();
     },
   };
-  innerOf.set(client, { keeper, origins: resolved.origins, baseUrl: resolved.baseUrl });
+  innerOf.set(client, [keeper, resolved]);
   return client;
 }
 

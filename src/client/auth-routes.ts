@@ -48,22 +48,16 @@ export interface AuthRoutes {
 export function authRoutes({ authUrl, store, timeout }: ResolvedClientOptions, requests: ProvenFetch): AuthRoutes {
   const routes: AuthRoutes = {
     async post(path, body, signal = AbortSignal.timeout(LONG)) {
-      const url = `${authUrl}/${path}`;
-      let response: Response;
-      try {
-        const init = {
-          method: 'POST',
-          headers: { 'content-type': 'application/json' },
-          body: JSON.stringify(body),
-          credentials: store ? ('omit' as const) : ('include' as const),
-          cache: 'no-store' as const,
-          redirect: 'error' as const,
-          signal,
-        };
-        response = await requests.fetch(url, { url, method: 'POST', init });
-      } catch (error) {
-        throw new AuthClientError(UNAVAILABLE, 'No answer.', undefined, undefined, error);
-      }
+      const init = {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify(body),
+        credentials: store ? ('omit' as const) : ('include' as const),
+        cache: 'no-store' as const,
+        redirect: 'error' as const,
+        signal,
+      };
+      const response = await answered(requests.fetch(`${authUrl}/${path}`, init));
       if (path === 'logout' && response.status === 204) return undefined as never;
       // An answer whose end is lost is lost, and what is no JSON has been said by somebody else.
       const answer = await jsonIn<AuthAnswer & ErrorAnswer>(response);
@@ -112,6 +106,15 @@ export function authRoutes({ authUrl, store, timeout }: ResolvedClientOptions, r
     },
   };
   return routes;
+}
+
+/** The answer, or what the application is told where there is none. */
+export function answered(answer: Promise<Response>): Promise<Response> {
+  return answer.catch((error: unknown) => {
+    throw error instanceof AuthClientError
+      ? error
+      : new AuthClientError(UNAVAILABLE, 'No answer.', undefined, undefined, error);
+  });
 }
 
 /** A delay that a process need not stay for. */

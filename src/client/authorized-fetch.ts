@@ -12,9 +12,8 @@ export function authorizedFetch(keeper: SessionKeeper, options: ResolvedClientOp
     if (!options.origins.includes(new URL(url).origin) || own.has('authorization')) return options.fetch(target, init);
 
     const signal = init.signal ?? request?.signal;
-    const method = (init.method ?? request?.method ?? 'GET').toUpperCase();
     const send = (token: Awaited<ReturnType<typeof keeper.current>>) =>
-      keeper.requests.fetch(target, { url, method, init: { ...init, headers: own }, token });
+      keeper.requests.fetch(target, { ...init, headers: own }, token);
 
     const token = await unlessAborted(keeper.current(), signal);
     const response = token ? await send(token) : await options.fetch(target, init);

@@ -47,7 +47,7 @@ export interface AxiosLike {
  * interceptAxios(api, client);
  */
 export function interceptAxios(axios: AxiosLike, client: AuthClient): () => void {
-  const { keeper, origins, baseUrl } = innerOf.get(client)!;
+  const [keeper, { origins, baseUrl }] = innerOf.get(client)!;
   const { request, response } = axios.interceptors;
   /** What each request was sent with. */
   const tokens = new WeakMap<object, AccessToken>();

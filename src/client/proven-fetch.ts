@@ -23,23 +23,12 @@ export class ProvenFetch {
   }
 
   /** Repeats a request that the server refuses for want of its nonce or its time, where it can be sent twice. */
-  async fetch(
-    input: Parameters<typeof fetch>[0],
-    {
-      url,
-      method = 'GET',
-      init,
-      token,
-    }: {
-      url: string;
-      method?: string;
-      init: Init;
-      token?: AccessToken | null;
-    },
-  ): Promise<Response> {
+  async fetch(input: string | Request, init: Init, token?: AccessToken | null): Promise<Response> {
+    const { url, method } = typeof input === 'string' ? { url: input, method: 'GET' } : input;
+    const htm = (init.method ?? method).toUpperCase();
     for (let repeats = MOST_REPEATS; ; repeats--) {
       const headers = new Headers(init.headers);
-      for (const [name, value] of await this.headersFor(method, url, token)) headers.set(name, value);
+      for (const [name, value] of await this.headersFor(htm, url, token)) headers.set(name, value);
       const response = await this.#fetch(input, { ...init, headers });
       const again = await this.learn(url, response.status, response.headers, () => errorCodeOf(response));
       if (!again || !repeats || !isRepeatable(init.body, input)) return response;

@@ -21,7 +21,7 @@ export function unfinishedLogout(name: string): UnfinishedLogout {
     remembered: () => name in storage,
     remember() {
       try {
-        storage[name] = 'logout';
+        storage[name] = '';
       } catch {
         // It can be full.
         storage = { [name]: '' };

@@ -187,7 +187,7 @@ describe.skipIf(!browserAvailable)('the page of the demo', { timeout: 120_000 },
   test.each<[string, BrowserContextOptions]>([
     ['light', { colorScheme: 'light' }],
     ['dark', { colorScheme: 'dark' }],
-    ['on a phone', { viewport: { width: 360, height: 740 }, isMobile: true, hasTouch: true }],
+    ['on a phone', { viewport: { width: 320, height: 640 }, isMobile: true, hasTouch: true }],
   ])('%s, leaves axe nothing to complain about, and fits', async (_, options) => {
     const page = await visit(options);
     const complaints = async () => {

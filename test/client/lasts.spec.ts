@@ -152,6 +152,29 @@ describe('a session', () => {
     expect(client.count('/auth/refresh')).toBe(1);
   });
 
+  test.each<[string, () => Promise<Response>]>([
+    ['no network', () => Promise.reject(new TypeError('fetch failed'))],
+    ['a captive portal', async () => new Response('<h1>Welcome</h1>')],
+    ['a proxy that has lost the server', async () => new Response('<h1>Oops</h1>', { status: 502 })],
+  ])('says that the server cannot be asked, where there is %s', async (_, answer) => {
+    let away = false;
+    const client = await signedIn(app.url, {
+      network: (input, init) => (away ? answer() : fetch(input, init)),
+    });
+    away = true;
+    for (const ask of [
+      () => client.user(),
+      () => client.sessions.list(),
+      () => client.sessions.end('another'),
+      () => client.sessions.endOthers(),
+    ]) {
+      await expect(ask()).rejects.toMatchObject({ name: 'AuthClientError', code: 'temporarily_unavailable' });
+    }
+    away = false;
+    expect(await client.user()).toMatchObject({ id: 'user-alice' });
+    expect(client.changes).toEqual(['signed_in']);
+  });
+
   test('is shared by processes that share a store, whoever has refreshed last', async () => {
     const store = new MemoryStore();
     const one = await signedIn(app.url, { store });
