@@ -5,6 +5,9 @@ import { asNumber } from '../store/as-number.js';
 
 /** One event, kept. Written once, never changed, and removed after `audit.retention`. */
 @Entity({ name: 'auth_events' })
+// By whom they are asked for, and in the order in which they are told.
+@Index('auth_events_session_id', ['sessionId', 'id'])
+@Index('auth_events_user_id', ['userId', 'id'])
 export class AuthEventRecord {
   /** A UUID of version 7 (RFC 9562): the order of the ids is that of the events. */
   @PrimaryColumn({ type: 'varchar', length: 36 })
@@ -21,11 +24,9 @@ export class AuthEventRecord {
   @Column({ type: 'bigint', transformer: asNumber })
   at: number;
 
-  @Index('auth_events_session_id')
   @Column({ name: 'session_id', type: 'varchar', length: 36, nullable: true })
   sessionId: string | null;
 
-  @Index('auth_events_user_id')
   @Column({ name: 'user_id', type: 'varchar', length: 255, nullable: true })
   userId: string | null;
 

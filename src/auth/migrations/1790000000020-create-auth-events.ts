@@ -33,8 +33,8 @@ export class CreateAuthEvents1790000000020 implements MigrationInterface {
           text('userAgent', 512, true),
         ],
         indices: [
-          { name: 'auth_events_session_id', columnNames: [name('sessionId')] },
-          { name: 'auth_events_user_id', columnNames: [name('userId')] },
+          { name: 'auth_events_session_id', columnNames: [name('sessionId'), name('id')] },
+          { name: 'auth_events_user_id', columnNames: [name('userId'), name('id')] },
         ],
       }),
     );
