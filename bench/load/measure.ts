@@ -15,8 +15,11 @@ export interface Measurement {
   p99: number;
 }
 
-/** Milliseconds before the measurement begins: servers reconnect to their database, and code is compiled. */
-const LEAD_IN = 200;
+/**
+ * Milliseconds before the measurement begins. Servers reconnect to their database, which plans a prepared statement anew for
+ * the first five times on each connection, and code is compiled.
+ */
+const LEAD_IN = 1_000;
 
 /** Runs all callers at once, and counts the calls that end within so many milliseconds. */
 export async function measure(workload: Workload, duration: number): Promise<Measurement> {

@@ -38,7 +38,7 @@ const LIST = /:\.\.\.(\w+)/;
  * values travel with it in one object that shows only its text, so that no query log tells the values.
  *
  * One parameter may be a list that is not empty, written `:...name`. It is filled up, by repeating its last value, to the
- * next power of two, so that lists of different lengths share a few prepared statements.
+ * next power of four, so that lists of different lengths share a few prepared statements.
  *
  * @example
  * const userById = new Statement(dataSource, 'SELECT id, roles FROM users WHERE id = :id');
@@ -92,7 +92,7 @@ export class Statement {
   private filledUp(values: StatementValues): { composed: Composed; named: StatementValues } {
     if (this.list === undefined) return { composed: this.composedFor(1), named: values };
     const items = values[this.list] as unknown[];
-    const length = 2 ** Math.ceil(Math.log2(items.length));
+    const length = 4 ** Math.ceil(Math.log2(items.length) / 2);
     const named = { ...values };
     for (let index = 0; index < length; index++) named[`${this.list}_${index}`] = items[index] ?? items.at(-1);
     return { composed: this.composedFor(length), named };
