@@ -66,6 +66,15 @@ describe('refreshes at the same moment', () => {
       expect(new Set(answers.map(({ refreshToken }) => refreshToken)).size).toBe(1);
     });
 
+    it('find users whose ids the host keeps as numbers', async () => {
+      const { service } = host();
+      const { loadUsers } = users;
+      users.loadUsers = async (ids) => ids.map((id) => ({ id: Number(id) as never, roles: [] }));
+      const { refreshToken } = await service.issue({ id: 7 as never, roles: [] });
+      await service.refresh(refreshToken);
+      users.loadUsers = loadUsers;
+    });
+
     it('do not disturb each other where a session or a user is gone', async () => {
       const { service } = host();
       const tokens = await issue();
@@ -82,6 +91,7 @@ describe('refreshes at the same moment', () => {
       ['rejects', () => Promise.reject(new Error('no connection'))],
       ['gives nothing', async () => undefined as never],
       ['gives holes', async () => [null] as never],
+      ['gives users of other ids', async () => [{ id: 'ID-1', roles: [] }]],
     ])('fail together where `loadUsers` %s, and every token is as good as before', async ([, fail]) => {
       const { service } = host();
       const tokens = await issue();

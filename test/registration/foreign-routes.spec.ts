@@ -1,4 +1,14 @@
-import { ConflictException, Controller, Get, NotFoundException, Post, VersioningType } from '@nestjs/common';
+import {
+  ConflictException,
+  Controller,
+  ForbiddenException,
+  Get,
+  type MiddlewareConsumer,
+  Module,
+  NotFoundException,
+  Post,
+  VersioningType,
+} from '@nestjs/common';
 import { APP_FILTER, RouterModule } from '@nestjs/core';
 import { AuthExceptionFilter, AuthModule } from 'nestjs-refresh-token';
 import { describe, expect, test } from 'vitest';
@@ -21,6 +31,16 @@ class ShopController {
   @Get('auth/avatar')
   avatar(): never {
     throw new NotFoundException('no picture');
+  }
+}
+
+@Module({})
+class ClosedModule {
+  configure(consumer: MiddlewareConsumer): void {
+    const closed = () => {
+      throw new ForbiddenException({ code: 'closed' });
+    };
+    consumer.apply(closed).forRoutes('auth/avatar');
   }
 }
 
@@ -56,6 +76,25 @@ describe.each(adapters)('AuthExceptionFilter for the whole application (%s)', (a
     expect(avatar).toMatchObject({ status: 404, body: { message: 'no picture' } });
     for (const path of ['/authentic', '/nothing', '/shop/auth/x']) {
       expect(await send('GET', url + path), path).toMatchObject({ status: 404, body: { error: 'Not Found' } });
+    }
+  });
+
+  test('leaves to the host what its middleware throws before a route of its own below the prefix', async () => {
+    const { url } = await host(adapter, { imports: [auth(), ClosedModule], controllers: [ShopController], providers });
+    expect(await send('GET', `${url}/auth/avatar`)).toMatchObject({ status: 403, body: { code: 'closed' } });
+  });
+
+  test('answers what is nobody’s below a global prefix, too, be it a parameter', async () => {
+    for (const [prefix, path] of [
+      ['api', '/api/auth/nothing'],
+      [':tenant', '/acme/auth/nothing'],
+    ]) {
+      const { url } = await host(adapter, {
+        imports: [auth()],
+        providers,
+        configure: (app) => app.setGlobalPrefix(prefix),
+      });
+      expect(await send('GET', url + path), path).toMatchObject({ status: 404, body: { error: 'not_found' } });
     }
   });
 

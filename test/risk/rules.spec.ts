@@ -206,13 +206,17 @@ describe('the rule region_not_allowed', () => {
     expect(await rule.judge(signals({ place: inCountry('KP'), userId: 'user-bob' }))).toBe('deny');
   });
 
-  it.each([{ deny: ['UK'] }, { denied: ['GB'] }, { allow: null }])(
-    'fails on lists of a user such as %j',
-    async (lists) => {
-      const rule = new Geofence({ forUser: () => lists as FenceLists });
-      await expect(rule.judge(signals({ place: inCountry('GB') }))).rejects.toThrow('Geofence: ');
-    },
-  );
+  it('fails on lists of a user that name what there is not', async () => {
+    const rule = new Geofence({ forUser: () => ({ deny: ['UK'] }) });
+    await expect(rule.judge(signals({ place: inCountry('GB') }))).rejects.toThrow('Geofence: ');
+  });
+
+  it('takes the lists of a user as the row of a table has them', async () => {
+    const row = { userId: 'user-alice', allow: null, deny: ['KP'] } as unknown as FenceLists;
+    const rule = new Geofence({ forUser: () => row });
+    expect(await rule.judge(signals({ place: inCountry('KP') }))).toBe('deny');
+    expect(await rule.judge(signals({ place: inCountry('DE') }))).toBeUndefined();
+  });
 });
 
 describe('what is wrong with a rule is said when it is made', () => {

@@ -1,4 +1,4 @@
-import { type ArgumentsHost, Catch, Injectable } from '@nestjs/common';
+import { type ArgumentsHost, Catch, Injectable, NotFoundException } from '@nestjs/common';
 import { BaseExceptionFilter, HttpAdapterHost, ModulesContainer } from '@nestjs/core';
 import { type Observable, throwError } from 'rxjs';
 import { AuthError } from '../errors/auth-error.js';
@@ -40,23 +40,18 @@ export class AuthExceptionFilter extends BaseExceptionFilter {
   }
 
   private answer(exception: unknown, host: ArgumentsHost): void {
-    const request = host.switchToHttp().getRequest<RoutedRequest>();
-    const asked = request.originalUrl ?? request.url;
+    const { method, originalUrl, url } = host.switchToHttp().getRequest<HttpRequest>();
+    const asked = originalUrl ?? url;
     const isOurs =
       exception instanceof AuthError ||
       this.registrations.at(asked) ||
-      (isNobodys(request) && this.registrations.below(asked));
+      (isNobodys(exception, method, asked) && this.registrations.below(asked));
     if (!isOurs) return super.catch(exception, host);
     new AuthRouteFilter(this.adapterHost, this.registrations.cookieAt(asked)).catch(exception, host);
   }
 }
 
-/** What Fastify, and what Express, tells of the route that a request has come to. */
-interface RoutedRequest extends Pick<HttpRequest, 'originalUrl' | 'url'> {
-  readonly is404?: boolean;
-  readonly route?: unknown;
-}
-
-function isNobodys({ is404, route }: RoutedRequest): boolean {
-  return is404 ?? route === undefined;
+/** The router's own refusal. What a middleware throws is the host's, though no route has been found by then either. */
+function isNobodys(exception: unknown, method: string, url: string): boolean {
+  return exception instanceof NotFoundException && exception.message === `Cannot ${method} ${url}`;
 }

@@ -4,8 +4,12 @@ import { AuthRegistration } from '../registration/auth-registration.js';
 import { AuthRegistrations } from '../registration/auth-registrations.js';
 import type { HttpRequest } from '../request/http-request.js';
 
+interface FastifyRequest extends HttpRequest {
+  readonly raw: { readonly httpVersionMajor: number; readonly stream?: { readonly endAfterHeaders: boolean } };
+}
+
 interface Fastify {
-  addHook(name: 'onRequest', hook: (request: HttpRequest, reply: unknown, done: () => void) => void): void;
+  addHook(name: 'onRequest', hook: (request: FastifyRequest, reply: unknown, done: () => void) => void): void;
 }
 
 /**
@@ -30,8 +34,10 @@ export class BodilessRequests implements OnModuleInit {
   }
 }
 
-function hasTypeOfNothing({ headers }: HttpRequest): boolean {
+function hasTypeOfNothing({ headers, raw }: FastifyRequest): boolean {
   if (headers['content-type'] === undefined || headers['transfer-encoding'] !== undefined) return false;
   const length = headers['content-length'];
+  // HTTP/2 frames a body whether or not its length is told.
+  if (length === undefined && raw.httpVersionMajor >= 2) return raw.stream?.endAfterHeaders === true;
   return length === undefined || length === '0';
 }

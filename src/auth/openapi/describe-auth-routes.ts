@@ -62,10 +62,11 @@ function describedRoutes(
       return [asParameter(name), items.filter((item) => item !== undefined)];
     }),
   );
-  return found.find((routes) => routes.some(([, items]) => items.length > 0)) ?? [];
+  const [prefixed, bare] = found.map((routes) => routes.filter(([, items]) => items.length > 0));
+  return bare.length > prefixed.length ? bare : prefixed;
 }
 
-const asParameter = (path: string) => path.replace('*', '{id}');
+const asParameter = (path: string) => path.replace('*', '{id}').replace(/:(\w+)/g, '{$1}');
 
 function describe(
   operation: PathItem['get'],

@@ -128,6 +128,6 @@ const FIRST_ROUTE = '/login';
 
 /** Express does not tell the cases apart, nor a slash at the end. */
 function patternOf(paths: string[], end: string): RegExp {
-  const patterns = paths.map((path) => path.replace(/[.+?^${}()|[\]\\]/g, '\\$&').replaceAll('*', '[^/]*'));
+  const patterns = paths.map((path) => path.replace(/[.+?^${}()|[\]\\]/g, '\\$&').replace(/\*|:\w+/g, '[^/]*'));
   return new RegExp(`^(${patterns.join('|')})${end}$`, 'is');
 }

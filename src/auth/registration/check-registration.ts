@@ -45,6 +45,7 @@ export function checkReturned(options: object | undefined, extras: string[]): vo
 /** @throws AuthConfigurationError where the user provider is none that can be injected */
 export function checkUserProvider(userProvider: unknown): void {
   if (['string', 'symbol', 'function'].includes(typeof userProvider)) return;
+  if (typeof userProvider === 'object' && userProvider !== null && 'forwardRef' in userProvider) return;
   const missing = userProvider === undefined || userProvider === null;
   throw new AuthConfigurationError(
     `userProvider ${missing ? 'is missing' : 'must be a class, or another injection token'}. ` +

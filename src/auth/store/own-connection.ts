@@ -3,6 +3,8 @@ import type { DataSource, QueryRunner } from 'typeorm';
 /** What connections of `pg` and of `mysql2` have for it; those of databases within the process have nothing to hang up. */
 interface Connection {
   destroy?(): void;
+  /** The socket of `mysql2`, which `destroy` leaves half open. */
+  stream?: { destroy?(): void };
   end?(): unknown;
 }
 
@@ -26,8 +28,10 @@ export function onOwnConnection<T>(
     const timer = setTimeout(() => {
       givenUp = true;
       // A connection of `pg` is destroyed by `end` while a query is under way; one of `mysql2` would go on waiting.
-      if (connection?.destroy) connection.destroy();
-      else void connection?.end?.();
+      if (connection?.destroy) {
+        connection.destroy();
+        connection.stream?.destroy?.();
+      } else void connection?.end?.();
       reject(new Error(`The database has not answered within ${patience} ms`));
     }, patience);
 

@@ -37,7 +37,7 @@ const LIST = /:\.\.\.(\w+)/;
  * On PostgreSQL it is a named prepared statement: parsed and planned once per connection. On PostgreSQL and MySQL its
  * values travel with it in one object that shows only its text, so that no query log tells the values.
  *
- * One parameter may be a list that is not empty, written `:...name`. It is filled up, by repeating its last value, to the
+ * One parameter may be a list, of 1 to 16,384 values, written `:...name` in one place. It is filled up, by repeating its last value, to the
  * next power of four, so that lists of different lengths share a few prepared statements.
  *
  * @example

@@ -47,9 +47,14 @@ export class BoundedUserProvider implements UserProvider {
   }
 
   private async loadAll(ids: readonly string[]): Promise<(AuthUser | null)[]> {
-    const users = await this.users.loadUsers!([...new Set(ids)]);
-    const byId = new Map(users.map((user) => [user.id, user]));
-    return ids.map((id) => byId.get(id) ?? null);
+    // As text, as the row has them: the host's may be numbers.
+    const asked = new Set(ids.map(String));
+    const users = new Map((await this.users.loadUsers!([...asked])).map((user) => [String(user.id), user]));
+    // Who is not found loses the session: so no guess at which of them is meant.
+    const stranger = [...users.keys()].find((id) => !asked.has(id));
+    if (stranger !== undefined)
+      throw new Error('loadUsers has given a user of another id than those it was asked for.');
+    return ids.map((id) => users.get(String(id)) ?? null);
   }
 
   private async bounded<T>(name: keyof UserProvider, call: () => Promise<T>): Promise<T> {

@@ -38,7 +38,8 @@ export interface UserProvider {
   loadUser(id: string): Promise<AuthUser | null>;
   /**
    * Those of these users, at most 16, who are neither unknown nor disabled, in any order. Optional: where it is there, it is
-   * asked instead of `loadUser`, once for all refreshes that happen at the same moment.
+   * asked instead of `loadUser`, once for all refreshes that happen at the same moment: not for a provider that depends on the
+   * request, such as on its tenant. Their ids must be those that were asked for, to the letter.
    */
   loadUsers?(ids: readonly string[]): Promise<AuthUser[]>;
   /**

@@ -6,6 +6,7 @@ export function byId<T extends Element = HTMLElement>(id: string): T {
 /** Over before its time where the signal says so. */
 export function pause(milliseconds: number, signal?: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
+    if (signal?.aborted) return resolve();
     setTimeout(resolve, milliseconds);
     signal?.addEventListener('abort', () => resolve());
   });

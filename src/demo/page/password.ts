@@ -16,10 +16,19 @@ export function passwordForm(client: AuthClient): void {
     byId<HTMLDetailsElement>('change-password').open = false;
     notice('You have another password, and your sessions on all other devices have ended.');
   };
+  const button = form.querySelector('button')!;
   form.addEventListener('submit', (event) => {
     event.preventDefault();
+    button.disabled = true;
     change()
       .catch((error: unknown) => notice((error as Error).message, true))
-      .finally(() => form.reset());
+      .finally(() => {
+        form.reset();
+        button.disabled = false;
+      });
+  });
+  // What is half written is nobody else's.
+  client.onChange(({ type }) => {
+    if (type !== 'refreshed') form.reset();
   });
 }

@@ -55,7 +55,9 @@ export class Geofence implements RiskRule {
   private async judgeForUser(signals: RiskSignals, userId: string): Promise<Verdict | undefined> {
     const lists = await this.forUser!(userId);
     if (!lists) return undefined;
-    return new Fence(complete('Geofence: forUser', { ...NO_LISTS }, lists)).lets(signals) ? undefined : 'deny';
+    // Often a row of a table, with other columns beside, and `null` for none.
+    const fence = new Fence({ allow: lists.allow ?? undefined, deny: lists.deny ?? undefined });
+    return fence.lets(signals) ? undefined : 'deny';
   }
 }
 
