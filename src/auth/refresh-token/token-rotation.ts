@@ -176,10 +176,19 @@ export class TokenRotation {
     return this.bindings.assertFirstUse(session, evidence, { sessionId, userId, clientId, generation, ...client });
   }
 
-  private passRisk(occasion: RiskOccasion, { session, located, device }: RefreshAttempt): Promise<RiskRemark> {
-    const changed = device === 'changed';
-    const finding = changed ? this.devices.finding : undefined;
-    return this.risk.pass(occasion, session, located, { at: this.clock.now(), deviceChanged: changed, finding });
+  private passRisk(
+    occasion: RiskOccasion,
+    { session, located, device, keyBound }: RefreshAttempt,
+  ): Promise<RiskRemark> {
+    const deviceChanged = device === 'changed';
+    const finding = deviceChanged ? this.devices.finding : undefined;
+    return this.risk.pass(occasion, session, located, {
+      at: this.clock.now(),
+      deviceChanged,
+      // A binding that does not hold has been refused before.
+      keyProven: keyBound,
+      finding,
+    });
   }
 
   private async authenticate({ session, located: { client }, reauthenticate }: RefreshAttempt): Promise<AuthUser> {

@@ -1,7 +1,6 @@
 import { Injectable, Logger } from '@nestjs/common';
 import type { AuthEvent } from '../audit/auth-event.js';
 import { AuthEvents } from '../audit/auth-events.js';
-import { SessionBindings } from '../binding/session-bindings.js';
 import { AuthError } from '../errors/auth-error.js';
 import type { RefreshToken } from '../refresh-token/refresh-token.entity.js';
 import type { ClientContext } from '../request/client-context.js';
@@ -10,7 +9,7 @@ import { BoundedUserProvider } from '../user/bounded-user-provider.js';
 import { type LocatedClient, RiskAssessor } from './risk-assessor.js';
 import { TooFrequent } from './rules/frequency.js';
 import { firstSeen, type SeenColumns, seenAgain, signalsOf, signInSignals } from './session-signals.js';
-import type { RiskOccasion } from './signals.js';
+import type { RiskOccasion, RiskSignals } from './signals.js';
 import type { Assessment, Finding } from './verdict.js';
 
 /** What the event of a success tells of the rules. */
@@ -32,7 +31,6 @@ export class RiskStage {
     private readonly revocation: SessionRevocation,
     private readonly events: AuthEvents,
     private readonly users: BoundedUserProvider,
-    private readonly bindings: SessionBindings,
   ) {
     this.per = assessor.rules.find((rule) => rule instanceof TooFrequent)?.per;
   }
@@ -76,12 +74,10 @@ export class RiskStage {
     occasion: RiskOccasion,
     session: RefreshToken,
     located: LocatedClient,
-    { at, deviceChanged, finding }: { at: number; deviceChanged: boolean; finding: Finding | undefined },
+    { at, finding, ...seen }: Pick<RiskSignals, 'at' | 'deviceChanged' | 'keyProven'> & { finding?: Finding },
   ): Promise<RiskRemark> {
     if (this.assessor.rules.length === 0 && !finding) return NO_REMARK;
-    // A binding that does not hold is refused before.
-    const keyProven = this.bindings.provesKey(session);
-    const signals = signalsOf(occasion, session, located, at, this.per, { deviceChanged, keyProven });
+    const signals = signalsOf(occasion, session, located, at, this.per, seen);
     const assessment = await this.assessor.assess(signals, finding);
     const { verdict } = assessment;
     switch (verdict) {

@@ -77,7 +77,7 @@ class Fence {
   }
 }
 
-const COUNTRY_OR_REGION = /^([A-Z]{2})(-[A-Z0-9]{1,3})?$/;
+const COUNTRY_OR_REGION = /^[A-Z]{2}(-[A-Z0-9]{1,3})?$/;
 const NETWORK = /^AS(\d{1,10})$/;
 /** The numbers of autonomous systems have 32 bits (RFC 6793). */
 const LAST_NETWORK = 2 ** 32 - 1;
