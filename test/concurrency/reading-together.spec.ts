@@ -6,7 +6,7 @@ import { databaseNamed } from '../support/databases.js';
 import { recordStatements } from './recorded-statements.js';
 
 const PARALLEL = 40;
-/** As the store has it. */
+/** As the library has it. */
 const AT_ONCE = 16;
 
 class ManyUsers extends HostUsers {

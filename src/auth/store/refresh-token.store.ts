@@ -1,6 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
-import DataLoader from 'dataloader';
 import { DataSource } from 'typeorm';
+import { askedTogether } from '../batching/asked-together.js';
 import { ResolvedAuthOptions } from '../options/resolve-options.js';
 import type { RefreshToken } from '../refresh-token/refresh-token.entity.js';
 import { AuthRegistration } from '../registration/auth-registration.js';
@@ -23,9 +23,6 @@ export type DeadBefore = Record<'expiresAt' | 'lastUsedAt' | 'revokedAt', number
 
 type Column = keyof RefreshToken;
 
-/** How many sessions are read by one statement at most. */
-const READ_TOGETHER = 16;
-
 /**
  * The table of sessions. But for `insertInPlaceOf`, each method is one statement that stands alone: there is no transaction
  * to deadlock, and a pool of one connection cannot hang. A database that fails is `temporarily_unavailable`.
@@ -33,7 +30,6 @@ const READ_TOGETHER = 16;
 @Injectable()
 export class RefreshTokenStore {
   private readonly statements: RefreshTokenStatements;
-  private readonly together: DataLoader<string, RefreshToken | undefined>;
   private readonly userLock: UserLock;
 
   constructor(
@@ -42,12 +38,6 @@ export class RefreshTokenStore {
     { entity }: AuthRegistration,
   ) {
     this.statements = prepareStatements(dataSource, entity, options);
-    this.together = new DataLoader((ids) => this.findAll(ids), {
-      cache: false,
-      maxBatchSize: READ_TOGETHER,
-      // After all requests that have arrived by now have been looked at.
-      batchScheduleFn: setImmediate,
-    });
     this.userLock = new UserLock(dataSource);
   }
 
@@ -89,12 +79,10 @@ export class RefreshTokenStore {
   }
 
   /**
-   * As `find`, for the hot path: sessions that are asked for at the same moment are read by one statement, as a round trip
-   * costs more than a row. What one asks for in vain fails for all, so `id` comes from a token that this server has issued.
+   * As `find`, for the hot path: sessions that are asked for at the same moment are read by one statement. What one asks for
+   * in vain fails for all, so `id` comes from a token that this server has issued.
    */
-  findTogether(id: string): Promise<RefreshToken | undefined> {
-    return this.together.load(id);
-  }
+  readonly findTogether = askedTogether((ids: readonly string[]) => this.findAll(ids));
 
   private async findAll(ids: readonly string[]): Promise<(RefreshToken | undefined)[]> {
     const { records } = await this.execute('findAll', { ids });

@@ -1,29 +1,21 @@
 import { Inject, Injectable } from '@nestjs/common';
-import DataLoader from 'dataloader';
+import { askedTogether } from '../batching/asked-together.js';
 import { within } from '../clock/within.js';
 import { AuthError } from '../errors/auth-error.js';
 import { ResolvedAuthOptions } from '../options/resolve-options.js';
 import { type AuthUser, USER_PROVIDER, type UserProvider } from './user-provider.js';
 
-/** How many users are asked for at once at most. */
-const MOST_USERS = 16;
-
 /** The host's user provider, bounded in time: what throws or hangs is `temporarily_unavailable`. */
 @Injectable()
 export class BoundedUserProvider implements UserProvider {
-  private readonly together: DataLoader<string, AuthUser | null> | undefined;
+  private readonly loadTogether: ((id: string) => Promise<AuthUser | null>) | undefined;
 
   constructor(
     @Inject(USER_PROVIDER) private readonly users: UserProvider,
     private readonly options: ResolvedAuthOptions,
   ) {
     if (typeof users.loadUsers !== 'function') return;
-    this.together = new DataLoader((ids) => this.loadAll(ids), {
-      cache: false,
-      maxBatchSize: MOST_USERS,
-      // After all refreshes that have come so far by now.
-      batchScheduleFn: setImmediate,
-    });
+    this.loadTogether = askedTogether((ids) => this.loadAll(ids));
   }
 
   validateCredentials(username: string, password: string): Promise<AuthUser | null> {
@@ -31,7 +23,8 @@ export class BoundedUserProvider implements UserProvider {
   }
 
   loadUser(id: string): Promise<AuthUser | null> {
-    if (this.together) return this.bounded('loadUsers', () => this.together!.load(id));
+    const { loadTogether } = this;
+    if (loadTogether) return this.bounded('loadUsers', () => loadTogether(id));
     return this.bounded('loadUser', () => this.users.loadUser(id));
   }
 
