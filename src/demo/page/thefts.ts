@@ -7,8 +7,16 @@ interface Loot {
   fingerprint?: string;
 }
 
-const steal = async (client: AuthClient) => (await ask<{ fingerprint: string }>(client, 'POST', '/steal')).fingerprint;
+/** @returns the fingerprint of what was stolen */
+async function steal({ client, tell }: Bench, why: string): Promise<string> {
+  const { fingerprint } = await ask<{ fingerprint: string }>(client, 'POST', '/steal');
+  tell('your cookie, copied', `token ${fingerprint}`, why, false);
+  return fingerprint;
+}
+
+const FROM_A_BACKUP = 'Somebody has read it from a backup of your disk.';
 const useStolen = (client: AuthClient, elsewhere: boolean) => ask<Loot>(client, 'POST', '/use-stolen', { elsewhere });
+const byThief = (stolen: string) => `POST /auth/refresh with token ${stolen}, by the thief`;
 const told = ({ status, error, fingerprint }: Loot) => `${status}: ${error ?? `token ${fingerprint}`}`;
 
 /** The visitor's own refresh, before which the token was stolen. */
@@ -23,12 +31,12 @@ const inTime: Experiment = {
   title: 'Steal the token, use it in time',
   about: 'A copy of your token, used within the window after your own refresh.',
   hindrance: needsGrace,
-  async run({ client, tell }) {
-    const stolen = await steal(client);
-    tell('your cookie, copied', `token ${stolen}`, 'Somebody has read it from a backup of your disk.', false);
+  async run(bench) {
+    const { client, tell } = bench;
+    const stolen = await steal(bench, FROM_A_BACKUP);
     await succeed(client, tell);
     const loot = await useStolen(client, false);
-    const sent = `POST /auth/refresh with token ${stolen}, by the thief`;
+    const sent = byThief(stolen);
     if (loot.status !== 200) {
       tell(
         sent,
@@ -54,14 +62,14 @@ const tooLate: Experiment = {
   id: 'steal-too-late',
   title: 'Steal the token, use it too late',
   about: 'The same, but the copy is used after the window. It ends your session.',
-  async run({ client, tell, wait }) {
-    const stolen = await steal(client);
-    tell('your cookie, copied', `token ${stolen}`, 'Somebody has read it from a backup of your disk.', false);
+  async run(bench) {
+    const { client, tell, wait } = bench;
+    const stolen = await steal(bench, FROM_A_BACKUP);
     await succeed(client, tell);
     await wait((await grace(client)) + 500, 'Until the window has closed');
     const loot = await useStolen(client, false);
     tell(
-      `POST /auth/refresh with token ${stolen}, by the thief`,
+      byThief(stolen),
       told(loot),
       loot.status === 200
         ? 'The server took it: the window was still open.'
@@ -83,23 +91,18 @@ const elsewhere: Experiment = {
   id: 'steal-elsewhere',
   title: 'Steal the token, use it first, elsewhere',
   about: 'The thief refreshes before you do, from another device. It ends an unbound session.',
-  async run({ client, tell, wait }) {
-    const stolen = await steal(client);
-    tell('your cookie, copied', `token ${stolen}`, 'The copy is now on another device, in another country.', false);
+  async run(bench) {
+    const { client, tell, wait } = bench;
+    const stolen = await steal(bench, 'The copy is now on another device, in another country.');
     const loot = await useStolen(client, true);
     if (loot.status !== 200) {
       const why = 'The copy alone is not enough: the session is bound to this browser, or the place is too strange.';
-      tell(`POST /auth/refresh with token ${stolen}, by the thief`, told(loot), why);
+      tell(byThief(stolen), told(loot), why);
       const mine = await refreshed(client);
       tell('POST /auth/refresh, by you', mine, succeeded(mine) ? 'You notice nothing.' : 'You are refused, too.');
       return;
     }
-    tell(
-      `POST /auth/refresh with token ${stolen}, by the thief`,
-      told(loot),
-      'It was the live token. For now, the thief is in.',
-      false,
-    );
+    tell(byThief(stolen), told(loot), 'It was the live token. For now, the thief is in.', false);
     await wait((await grace(client)) + 500, 'Until you come back');
     const mine = await refreshed(client);
     tell(
