@@ -10,12 +10,12 @@ export default defineConfig({
     alias: [
       { find: /^nestjs-refresh-token$/, replacement: source('./src/auth/index.ts') },
       { find: /^nestjs-refresh-token\/client$/, replacement: source('./src/client/index.ts') },
-      { find: /^nestjs-refresh-token\/geoip$/, replacement: source('./src/auth/geoip/index.ts') },
-      { find: /^nestjs-refresh-token\/metrics$/, replacement: source('./src/auth/metrics/index.ts') },
-      { find: /^nestjs-refresh-token\/throttling$/, replacement: source('./src/auth/throttling/index.ts') },
-      { find: /^nestjs-refresh-token\/openapi$/, replacement: source('./src/auth/openapi/index.ts') },
-      { find: /^nestjs-refresh-token\/pglite$/, replacement: source('./src/auth/pglite/index.ts') },
-      { find: /^nestjs-refresh-token\/redis$/, replacement: source('./src/auth/redis/index.ts') },
+      { find: /^nestjs-refresh-token\/geoip$/, replacement: source('./src/integrations/geoip/index.ts') },
+      { find: /^nestjs-refresh-token\/metrics$/, replacement: source('./src/integrations/metrics/index.ts') },
+      { find: /^nestjs-refresh-token\/throttling$/, replacement: source('./src/integrations/throttling/index.ts') },
+      { find: /^nestjs-refresh-token\/openapi$/, replacement: source('./src/integrations/openapi/index.ts') },
+      { find: /^nestjs-refresh-token\/pglite$/, replacement: source('./src/pglite/index.ts') },
+      { find: /^nestjs-refresh-token\/redis$/, replacement: source('./src/integrations/redis/index.ts') },
     ],
   },
   test: {

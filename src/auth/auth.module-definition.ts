@@ -8,14 +8,14 @@ import {
 import { getDataSourceToken, TypeOrmModule } from '@nestjs/typeorm';
 import { ALERT_SINKS, type AlertSink } from './alerts/alert-sink.js';
 import { controllersAt } from './http/controllers-at.js';
-import type { AuthModuleOptions } from './options/auth-options.js';
-import { boolean } from './options/checks.js';
-import { RefreshToken, type RefreshTokenColumns } from './refresh-token/refresh-token.entity.js';
-import { AuthRegistration } from './registration/auth-registration.js';
-import { checkUserProvider } from './registration/check-registration.js';
-import { entitiesWith } from './store/entities.js';
+import type { AuthModuleOptions } from './auth-options.js';
+import { boolean } from './common/options/checks.js';
+import { RefreshToken, type RefreshTokenColumns } from './session/refresh-token.entity.js';
+import { AuthRegistration } from './modules/auth-registration.js';
+import { checkUserProvider } from './modules/check-registration.js';
+import { entitiesWith } from './entities.js';
 import { RISK_RULES, type RiskRule } from './risk/risk-rule.js';
-import { AUTH_DATA_SOURCE } from './store/refresh-token.store.js';
+import { AUTH_DATA_SOURCE } from './session/refresh-token.store.js';
 import { USER_PROVIDER, type UserProvider } from './user/user-provider.js';
 
 /** What decides the shape of the module, and so is given beside the options and not by a factory. */

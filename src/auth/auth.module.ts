@@ -1,15 +1,15 @@
 import { type DynamicModule, Module } from '@nestjs/common';
 import { JwtModule } from '@nestjs/jwt';
 import { AccessTokenService } from './access-token/access-token.service.js';
-import { JwtAuthGuard } from './access-token/jwt-auth.guard.js';
-import { JwtStrategy } from './access-token/jwt.strategy.js';
-import { RolesGuard } from './access-token/roles.guard.js';
+import { JwtAuthGuard } from './guards/jwt-auth.guard.js';
+import { JwtStrategy } from './guards/jwt.strategy.js';
+import { RolesGuard } from './guards/roles.guard.js';
 import { AlertDispatch } from './alerts/alert-dispatch.js';
 import { AuthEventLog } from './audit/auth-event-log.js';
 import { AuthEventWriter } from './audit/auth-event-writer.js';
 import { AuthEventStore } from './audit/auth-event.store.js';
-import { AuthEvents } from './audit/auth-events.js';
-import { EventEmitterBridge } from './audit/event-emitter-bridge.js';
+import { AuthEvents } from './events/auth-event-bus.js';
+import { EventEmitterBridge } from './events/event-emitter-bridge.js';
 import {
   type ASYNC_OPTIONS_TYPE,
   AUTH_MODULE_OPTIONS,
@@ -18,27 +18,27 @@ import {
   EXTRAS,
   type OPTIONS_TYPE,
 } from './auth.module-definition.js';
-import { AccessTokenPossession } from './binding/access-token-possession.js';
+import { AccessTokenPossession } from './access-token/access-token-possession.js';
 import { DpopNonces } from './binding/dpop/dpop-nonces.js';
 import { DpopVerifier } from './binding/dpop/dpop-verifier.js';
 import { ProofReplay } from './binding/dpop/proof-replay.js';
-import { DeviceRecognition } from './binding/fingerprint/device-recognition.js';
+import { DeviceRecognition } from './device/device-recognition.js';
 import { PresentedBinding } from './binding/presented-binding.js';
 import { SessionBindings } from './binding/session-bindings.js';
 import { ClientCertificates } from './binding/tls/client-certificates.js';
-import { Clock } from './clock/clock.js';
+import { Clock } from './common/time/clock.js';
 import { RefreshCookie } from './cookie/refresh-cookie.js';
-import { FreshAuthGuard } from './fresh-auth/fresh-auth.guard.js';
+import { FreshAuthGuard } from './guards/step-up.guard.js';
 import { BodilessRequests } from './http/bodiless-requests.js';
-import { KeyRing } from './keys/key-ring.js';
-import type { AuthModuleOptions } from './options/auth-options.js';
-import { ResolvedAuthOptions } from './options/resolve-options.js';
-import { PresentedRefreshToken } from './refresh-token/presented-refresh-token.js';
+import { KeyRing } from './common/crypto/key-ring.js';
+import type { AuthModuleOptions } from './auth-options.js';
+import { ResolvedAuthOptions } from './resolve-options.js';
+import { PresentedRefreshToken } from './guards/presented-refresh-token.js';
 import { RefreshRefusal } from './refresh-token/refresh-refusal.js';
 import { RefreshTokenCodec } from './refresh-token/refresh-token.codec.js';
-import { RefreshTokenGuard } from './refresh-token/refresh-token.guard.js';
+import { RefreshTokenGuard } from './guards/refresh-token.guard.js';
 import { RefreshTokenService } from './refresh-token/refresh-token.service.js';
-import { RefreshTokenStrategy } from './refresh-token/refresh-token.strategy.js';
+import { RefreshTokenStrategy } from './guards/refresh-token.strategy.js';
 import { SessionIssuer } from './refresh-token/session-issuer.js';
 import { SessionPurge } from './refresh-token/session-purge.js';
 import { StrictSettling } from './refresh-token/strict-settling.js';
@@ -48,18 +48,18 @@ import { RefreshAttempts } from './refresh-token/refresh-attempt.js';
 import { TokenRotation } from './refresh-token/token-rotation.js';
 import { RiskAssessor } from './risk/risk-assessor.js';
 import { RiskStage } from './risk/risk-stage.js';
-import { AuthRegistration } from './registration/auth-registration.js';
-import { AuthRegistrations } from './registration/auth-registrations.js';
-import { authToken } from './registration/auth-token.js';
-import { checkGiven, checkGivenAsync, checkReturned } from './registration/check-registration.js';
-import { AccessFloors } from './revocation/access-floors.js';
-import { FloorFeed } from './revocation/floor-feed.js';
+import { AuthRegistration } from './modules/auth-registration.js';
+import { AuthRegistrations } from './modules/auth-module-registry.js';
+import { authToken } from './modules/inject-auth.js';
+import { checkGiven, checkGivenAsync, checkReturned } from './modules/check-registration.js';
+import { AccessFloors } from './revocation/revocation-list.js';
+import { FloorFeed } from './revocation/revocation-feed.js';
 import { SessionRevocation } from './revocation/session-revocation.js';
 import { SignInService } from './sign-in/sign-in.service.js';
-import { StepUpService } from './step-up/step-up.service.js';
+import { StepUpService } from './sign-in/step-up.service.js';
 import { SocketSessions } from './sockets/socket-sessions.js';
-import { RefreshTokenStore } from './store/refresh-token.store.js';
-import { UsedDpopProofStore } from './store/used-dpop-proof.store.js';
+import { RefreshTokenStore } from './session/refresh-token.store.js';
+import { UsedDpopProofStore } from './binding/dpop/used-dpop-proof.store.js';
 import { BoundedUserProvider } from './user/bounded-user-provider.js';
 
 /** What the guards and the host use; whoever injects a guard needs its dependencies too. */

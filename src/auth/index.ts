@@ -4,23 +4,23 @@ export {
   type MintedAccessToken,
 } from './access-token/access-token.service.js';
 export type { AccessTokenClaims, AuthenticatedUser, Confirmation } from './access-token/authenticated-user.js';
-export { CurrentUser } from './access-token/current-user.decorator.js';
-export { JwtAuthGuard } from './access-token/jwt-auth.guard.js';
-export { JwtStrategy } from './access-token/jwt.strategy.js';
-export { Public } from './access-token/public.decorator.js';
-export { Roles } from './access-token/roles.decorator.js';
-export { RolesGuard } from './access-token/roles.guard.js';
+export { CurrentUser } from './guards/current-user.decorator.js';
+export { JwtAuthGuard } from './guards/jwt-auth.guard.js';
+export { JwtStrategy } from './guards/jwt.strategy.js';
+export { Public } from './guards/public.decorator.js';
+export { Roles } from './guards/roles.decorator.js';
+export { RolesGuard } from './guards/roles.guard.js';
 export { ALERT_SINKS, type AlertSink } from './alerts/alert-sink.js';
 export { webhookAlerts } from './alerts/webhook-alerts.js';
 export type { WebhookAlertsOptions, WebhookOptions } from './alerts/webhook-options.js';
-export type { AuthEvent, AuthEventType, RevocationReason } from './audit/auth-event.js';
+export type { AuthEvent, AuthEventType, RevocationReason } from './events/auth-event.js';
 export { AuthEventLog, type AuthEventQuery } from './audit/auth-event-log.js';
 export { AuthEventRecord } from './audit/auth-event-record.entity.js';
-export type { AuthEventOutcome } from './audit/outcome.js';
-export { type AuthEventListener, AuthEvents } from './audit/auth-events.js';
+export type { AuthEventOutcome } from './audit/event-outcome.js';
+export { type AuthEventListener, AuthEvents } from './events/auth-event-bus.js';
 export { AuthModule } from './auth.module.js';
 export { AuthModuleExtras } from './auth.module-definition.js';
-export { AccessTokenPossession, type PossessionHeaders } from './binding/access-token-possession.js';
+export { AccessTokenPossession, type PossessionHeaders } from './access-token/access-token-possession.js';
 export type { BindingEvidence, DeviceSignals } from './binding/binding-evidence.js';
 export type { BindingKind } from './binding/binding-kind.js';
 export {
@@ -35,18 +35,18 @@ export type { DpopProof } from './binding/dpop/dpop-proof.js';
 export type { DpopReplayStore } from './binding/dpop/dpop-replay-store.js';
 export { DpopVerifier, type ProvenRequest } from './binding/dpop/dpop-verifier.js';
 export { UsedDpopProof } from './binding/dpop/used-dpop-proof.entity.js';
-export { browserFamily, clientHints, headerSignal, platform } from './binding/fingerprint/signals.js';
+export { browserFamily, clientHints, headerSignal, platform } from './device/fingerprint-signals.js';
 export { PresentedBinding } from './binding/presented-binding.js';
-export { Clock } from './clock/clock.js';
+export { Clock } from './common/time/clock.js';
 export {
   AuthConfigurationError,
   AuthError,
   type AuthErrorCode,
   type AuthErrorDetails,
   type AuthenticationScheme,
-} from './errors/auth-error.js';
-export { FreshAuth } from './fresh-auth/fresh-auth.decorator.js';
-export { FreshAuthGuard } from './fresh-auth/fresh-auth.guard.js';
+} from './common/errors/auth-error.js';
+export { FreshAuth } from './guards/step-up.decorator.js';
+export { FreshAuthGuard } from './guards/step-up.guard.js';
 export { authCors, type AuthCorsOptions } from './http/auth-cors.js';
 export { AuthExceptionFilter } from './http/auth-exception.filter.js';
 export { type EventResponse } from './http/events.controller.js';
@@ -66,10 +66,10 @@ export {
   RevocationOptions,
   type Transport,
   type WhenTooMany,
-} from './options/auth-options.js';
-export { AlertOptions, AuditOptions } from './options/audit-options.js';
-export { RiskOptions } from './options/risk-options.js';
-export type { IssuedTokens, SessionSummary, SignInRequest } from './refresh-token/issued-tokens.js';
+} from './auth-options.js';
+export { AlertOptions, AuditOptions } from './audit/audit-options.js';
+export { RiskOptions } from './risk/risk-options.js';
+export type { IssuedTokens, SessionSummary, SignInRequest } from './session/issued-tokens.js';
 export {
   causeOfDeath,
   type DeathReason,
@@ -81,16 +81,16 @@ export {
   type SessionState,
 } from './refresh-token/refresh-rule.js';
 export { REFRESH_TOKEN_PREFIX } from './refresh-token/refresh-token.codec.js';
-export { RefreshToken, RefreshTokenColumns, RefreshTokenTable } from './refresh-token/refresh-token.entity.js';
-export { PresentedToken, RefreshTokenGuard } from './refresh-token/refresh-token.guard.js';
+export { RefreshToken, RefreshTokenColumns, RefreshTokenTable } from './session/refresh-token.entity.js';
+export { PresentedToken, RefreshTokenGuard } from './guards/refresh-token.guard.js';
 export { RefreshTokenService } from './refresh-token/refresh-token.service.js';
-export { RefreshTokenStrategy } from './refresh-token/refresh-token.strategy.js';
-export type { Argon2idOptions } from './options/argon2id-options.js';
-export { AuthRoute, type AuthRouteName } from './request/auth-route.decorator.js';
-export { authToken, GuardOf, InjectAuth } from './registration/auth-token.js';
-export { type ClientContext, clientContextOf } from './request/client-context.js';
+export { RefreshTokenStrategy } from './guards/refresh-token.strategy.js';
+export type { Argon2idOptions } from './session/argon2id-options.js';
+export { AuthRoute, type AuthRouteName } from './common/request/auth-route.decorator.js';
+export { authToken, GuardOf, InjectAuth } from './modules/inject-auth.js';
+export { type ClientContext, clientContextOf } from './common/request/client-context.js';
 export { type CountryExtent, countryExtent } from './risk/country-extents.js';
-export type { Location, Place, PlaceProvider } from './risk/place.js';
+export type { Location, Place, PlaceProvider } from './risk/geo-ip.js';
 export { RISK_RULES, type RiskRule, type RuleOptions } from './risk/risk-rule.js';
 export {
   ChangedFingerprint,
@@ -108,18 +108,18 @@ export {
 } from './risk/rules/frequency.js';
 export { type FenceLists, Geofence, type GeofenceOptions } from './risk/rules/geofence.js';
 export { ImpossibleTravel, type ImpossibleTravelOptions } from './risk/rules/impossible-travel.js';
-export type { LastSeen, RiskOccasion, RiskSignals } from './risk/signals.js';
+export type { LastSeen, RiskOccasion, RiskSignals } from './risk/risk-signals.js';
 export { UserAgent } from './risk/user-agent.js';
 export { type Assessment, type Finding, strictest, type Verdict } from './risk/verdict.js';
-export type { FloorChange } from './revocation/floor-change.js';
-export type { FloorChannel, FloorChannelListener } from './revocation/floor-channel.js';
-export { FloorFeed, type FloorFeedStatus } from './revocation/floor-feed.js';
-export type { Opening } from './request/message-request.js';
+export type { FloorChange } from './session/access-floor.js';
+export type { FloorChannel, FloorChannelListener } from './revocation/revocation-channel.js';
+export { FloorFeed, type FloorFeedStatus } from './revocation/revocation-feed.js';
+export type { Opening } from './common/request/message-request.js';
 export { AuthSocketFilter } from './sockets/auth-socket.filter.js';
 export type { ClosableSocket } from './sockets/closable-socket.js';
 export { SocketSessions } from './sockets/socket-sessions.js';
 export { SignInService } from './sign-in/sign-in.service.js';
-export { StepUpService } from './step-up/step-up.service.js';
-export { refreshTokenEntities } from './store/entities.js';
-export { Statement, type StatementResult, type StatementValues } from './store/statement.js';
+export { StepUpService } from './sign-in/step-up.service.js';
+export { refreshTokenEntities } from './entities.js';
+export { Statement, type StatementResult, type StatementValues } from './common/database/statement.js';
 export { type AuthUser, USER_PROVIDER, type UserProvider } from './user/user-provider.js';

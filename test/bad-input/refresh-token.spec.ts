@@ -1,7 +1,7 @@
 import { createHmac } from 'node:crypto';
 import type { Logger } from 'typeorm';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { KeyRing } from '../../src/auth/keys/key-ring.js';
+import { KeyRing } from '../../src/auth/common/crypto/key-ring.js';
 import { type AuthApp, adapters, createAuthContext } from '../support/auth-app.js';
 import { databaseNamed } from '../support/databases.js';
 import { cookieHeader, refresh, send } from '../support/http.js';

@@ -208,7 +208,7 @@ describe.skipIf(!browserAvailable)('the page of the demo', { timeout: 120_000 },
   });
 
   test('is served under a strict policy, with the other headers, on every answer', async () => {
-    for (const path of ['/', '/page/main.js', '/page/page.css', '/auth/me', '/nowhere']) {
+    for (const path of ['/', '/page/start-page.js', '/page/page.css', '/auth/me', '/nowhere']) {
       const { headers } = await fetch(url() + path);
       expect(headers.get('content-security-policy'), path).toMatch(
         /^default-src 'none'; script-src 'self'; style-src 'self'/,
@@ -239,11 +239,11 @@ describe.skipIf(!browserAvailable)('the page of the demo', { timeout: 120_000 },
 
   test('serves its own files only', async () => {
     for (const path of [
-      '/page/..%2fmain.js',
+      '/page/..%2fstart-page.js',
       '/page/index.html',
       '/page/nothing.js',
       '/page/.env',
-      '/page/main.js.map',
+      '/page/start-page.js.map',
     ]) {
       expect((await fetch(url() + path)).status, path).toBe(404);
     }

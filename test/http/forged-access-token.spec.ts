@@ -2,7 +2,7 @@ import { createHmac, generateKeyPairSync, sign } from 'node:crypto';
 import { AuthGuard } from '@nestjs/passport';
 import { Controller, Get, UseGuards } from '@nestjs/common';
 import { describe, expect, test } from 'vitest';
-import { KeyRing } from '../../src/auth/keys/key-ring.js';
+import { KeyRing } from '../../src/auth/common/crypto/key-ring.js';
 import { adapters, type AuthApp } from '../support/auth-app.js';
 import { bearer, cookieHeader, refresh, send } from '../support/http.js';
 import { claimsOf, listening, signIn } from './listening.js';

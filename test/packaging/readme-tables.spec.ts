@@ -23,7 +23,7 @@ import { AuthMetricsOptions } from 'nestjs-refresh-token/metrics';
 import { AuthThrottlingOptions } from 'nestjs-refresh-token/throttling';
 import { describe, expect, test } from 'vitest';
 import { WebhookOptions } from '../../src/auth/alerts/webhook-options.js';
-import { ResolvedAuthOptions } from '../../src/auth/options/resolve-options.js';
+import { ResolvedAuthOptions } from '../../src/auth/resolve-options.js';
 import { resolveClientOptions } from '../../src/client/client-options.js';
 import { SECRET } from '../support/auth-app.js';
 import { root } from '../support/packed.js';

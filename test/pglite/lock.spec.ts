@@ -4,8 +4,8 @@ import { fileURLToPath } from 'node:url';
 import { pgliteDataSourceOptions } from 'nestjs-refresh-token/pglite';
 import { DataSource } from 'typeorm';
 import { describe, expect, test } from 'vitest';
-import { lockFolder } from '../../src/auth/pglite/folder-lock.js';
-import { thisProcess } from '../../src/auth/pglite/process-identity.js';
+import { lockFolder } from '../../src/pglite/folder-lock.js';
+import { thisProcess } from '../../src/pglite/process-identity.js';
 import { Child } from './child-process.js';
 import { sharedFolder, temporaryFolder } from './folders.js';
 
@@ -124,7 +124,7 @@ test('giving back a lock leaves the lock of another alone', () => {
 
 test('without the package it says what to install', async () => {
   const folder = temporaryFolder();
-  const source = fileURLToPath(new URL('../../src/auth/pglite', import.meta.url));
+  const source = fileURLToPath(new URL('../../src/pglite', import.meta.url));
   cpSync(source, join(folder, 'pglite'), { recursive: true });
   writeFileSync(join(folder, 'package.json'), '{"type":"module"}');
   // From a folder that has no node_modules above it, the package cannot be found.

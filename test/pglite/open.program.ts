@@ -1,5 +1,5 @@
 import { DataSource } from 'typeorm';
-import { pgliteDataSourceOptions } from '../../src/auth/pglite/index.js';
+import { pgliteDataSourceOptions } from '../../src/pglite/index.js';
 
 /** Opens the folder, says how that went, and keeps it open until it is told to close. */
 const dataSource = new DataSource(pgliteDataSourceOptions({ dataDir: process.argv[2] }));

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { QueryResult } from '../../src/auth/pglite/client.js';
-import { PglitePool } from '../../src/auth/pglite/pool.js';
+import type { QueryResult } from '../../src/pglite/client.js';
+import { PglitePool } from '../../src/pglite/pool.js';
 import { sharedFolder } from './folders.js';
 
 const folder = sharedFolder();

@@ -1,4 +1,4 @@
-import { lockFolder } from '../../src/auth/pglite/folder-lock.js';
+import { lockFolder } from '../../src/pglite/folder-lock.js';
 
 /** Tries to lock each folder that it is told, says how that went, and keeps what it has got. */
 process.on('message', (folder: string) => {

@@ -1,5 +1,5 @@
 import { DataSource } from 'typeorm';
-import { pgliteDataSourceOptions } from '../../src/auth/pglite/index.js';
+import { pgliteDataSourceOptions } from '../../src/pglite/index.js';
 
 /** Writes without an end, two rows in one transaction, and tells every number that is committed. */
 const dataSource = await new DataSource(pgliteDataSourceOptions({ dataDir: process.argv[2] })).initialize();

@@ -1,5 +1,5 @@
-import { AuthError, type AuthenticationScheme } from '../errors/auth-error.js';
-import { headerOf, type HttpRequest } from '../request/http-request.js';
+import { AuthError, type AuthenticationScheme } from '../common/errors/auth-error.js';
+import { headerOf, type HttpRequest } from '../common/request/http-request.js';
 
 /** An access token, and how it was presented. */
 export interface PresentedAccessToken {

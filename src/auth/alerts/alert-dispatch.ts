@@ -1,9 +1,9 @@
 import { type BeforeApplicationShutdown, Inject, Injectable, Logger, type OnModuleInit } from '@nestjs/common';
-import type { AuthEvent } from '../audit/auth-event.js';
-import { AuthEvents } from '../audit/auth-events.js';
-import { oneLine } from '../audit/one-line.js';
-import { AuthConfigurationError } from '../errors/auth-error.js';
-import { ResolvedAuthOptions } from '../options/resolve-options.js';
+import type { AuthEvent } from '../events/auth-event.js';
+import { AuthEvents } from '../events/auth-event-bus.js';
+import { oneLine } from '../common/errors/escape-controls.js';
+import { AuthConfigurationError } from '../common/errors/auth-error.js';
+import { ResolvedAuthOptions } from '../resolve-options.js';
 import { ALERT_SINKS, type AlertSink } from './alert-sink.js';
 
 /** Brings alerts to the sinks, and notices when reuses come in masses: then a database, or a log, may have leaked. */

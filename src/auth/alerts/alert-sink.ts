@@ -1,4 +1,4 @@
-import type { AuthEvent } from '../audit/auth-event.js';
+import type { AuthEvent } from '../events/auth-event.js';
 
 /**
  * Is told every event that somebody should look at: reuse, mass reuse, impossible travel, whatever a rule raised, a failed

@@ -1,6 +1,6 @@
-import { AuthConfigurationError } from '../errors/auth-error.js';
-import { complete, integer } from '../options/checks.js';
-import { durationOption } from '../options/duration.js';
+import { AuthConfigurationError } from '../common/errors/auth-error.js';
+import { complete, integer } from '../common/options/checks.js';
+import { durationOption } from '../common/options/duration.js';
 
 /** Where alerts are posted, and how hard it is tried. */
 export class WebhookOptions {

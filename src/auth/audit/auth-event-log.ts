@@ -1,7 +1,7 @@
 import { Injectable, Logger, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
-import { Clock } from '../clock/clock.js';
-import { RecurringJob } from '../clock/recurring-job.js';
-import { ResolvedAuthOptions } from '../options/resolve-options.js';
+import { Clock } from '../common/time/clock.js';
+import { RecurringJob } from '../common/time/recurring-job.js';
+import { ResolvedAuthOptions } from '../resolve-options.js';
 import type { AuthEventRecord } from './auth-event-record.entity.js';
 import { AuthEventStore } from './auth-event.store.js';
 import { AuthEventWriter } from './auth-event-writer.js';

@@ -6,12 +6,12 @@ import {
   type OnApplicationShutdown,
   type OnModuleInit,
 } from '@nestjs/common';
-import { ResolvedAuthOptions } from '../options/resolve-options.js';
-import type { AuthEvent } from './auth-event.js';
+import { ResolvedAuthOptions } from '../resolve-options.js';
+import type { AuthEvent } from '../events/auth-event.js';
 import { AuthEventStore, LARGEST_BATCH, type NewAuthEvent } from './auth-event.store.js';
-import { AuthEvents } from './auth-events.js';
+import { AuthEvents } from '../events/auth-event-bus.js';
 import { eventId } from './event-id.js';
-import { outcomeOf } from './outcome.js';
+import { outcomeOf } from './event-outcome.js';
 
 // Milliseconds between the attempts at a table that cannot be written.
 const FIRST_RETRY = 100;

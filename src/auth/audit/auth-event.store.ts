@@ -1,13 +1,13 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
-import { AuthConfigurationError, AuthError } from '../errors/auth-error.js';
-import { ResolvedAuthOptions } from '../options/resolve-options.js';
-import { AuthRegistration } from '../registration/auth-registration.js';
-import { available } from '../store/available.js';
-import { equalToTheLetter, isMySql } from '../store/dialect.js';
-import { EntityTable } from '../store/entity-table.js';
-import { AUTH_DATA_SOURCE } from '../store/refresh-token.store.js';
-import { Statement, type StatementValues } from '../store/statement.js';
+import { AuthConfigurationError, AuthError } from '../common/errors/auth-error.js';
+import { ResolvedAuthOptions } from '../resolve-options.js';
+import { AuthRegistration } from '../modules/auth-registration.js';
+import { available } from '../common/database/unavailable.js';
+import { equalToTheLetter, isMySql } from '../common/database/dialect.js';
+import { EntityTable } from '../common/database/entity-table.js';
+import { AUTH_DATA_SOURCE } from '../session/refresh-token.store.js';
+import { Statement, type StatementValues } from '../common/database/statement.js';
 import { AuthEventRecord } from './auth-event-record.entity.js';
 import { leastIdAt } from './event-id.js';
 

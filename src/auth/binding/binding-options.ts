@@ -1,4 +1,4 @@
-import type { HttpRequest } from '../request/http-request.js';
+import type { HttpRequest } from '../common/request/http-request.js';
 import type { AuthUser } from '../user/user-provider.js';
 import type { BindingKind } from './binding-kind.js';
 import type { DpopReplayStore } from './dpop/dpop-replay-store.js';

@@ -1,15 +1,15 @@
 import { Injectable } from '@nestjs/common';
-import { AuthEvents } from '../audit/auth-events.js';
+import { AuthEvents } from '../events/auth-event-bus.js';
 import { RefreshCookie } from '../cookie/refresh-cookie.js';
-import { AuthError } from '../errors/auth-error.js';
-import { ResolvedAuthOptions } from '../options/resolve-options.js';
-import { clientContextOf } from '../request/client-context.js';
-import { headerOf, type HttpRequest, type HttpResponse } from '../request/http-request.js';
+import { AuthError } from '../common/errors/auth-error.js';
+import { ResolvedAuthOptions } from '../resolve-options.js';
+import { clientContextOf } from '../common/request/client-context.js';
+import { headerOf, type HttpRequest, type HttpResponse } from '../common/request/http-request.js';
 import type { BindingEvidence } from './binding-evidence.js';
 import type { DpopProof } from './dpop/dpop-proof.js';
 import { DpopVerifier } from './dpop/dpop-verifier.js';
 import { urlOf } from './dpop/proven-url.js';
-import { DeviceRecognition } from './fingerprint/device-recognition.js';
+import { DeviceRecognition } from '../device/device-recognition.js';
 import { ClientCertificates } from './tls/client-certificates.js';
 
 /** A client nonce has 43 characters. */

@@ -1,5 +1,5 @@
-import type { Keys } from '../keys/key-ring.js';
-import type { RefreshToken } from '../refresh-token/refresh-token.entity.js';
+import type { Keys } from '../common/crypto/key-ring.js';
+import type { RefreshToken } from '../session/refresh-token.entity.js';
 import type { BindingEvidence } from './binding-evidence.js';
 import type { BindingKind } from './binding-kind.js';
 

@@ -1,10 +1,10 @@
 import { Injectable } from '@nestjs/common';
-import { within } from '../clock/within.js';
-import { AuthError } from '../errors/auth-error.js';
-import type { Keys } from '../keys/key-ring.js';
-import { bindingKinds } from '../options/binding-options.js';
-import { ResolvedAuthOptions } from '../options/resolve-options.js';
-import type { ClientContext } from '../request/client-context.js';
+import { within } from '../common/time/with-timeout.js';
+import { AuthError } from '../common/errors/auth-error.js';
+import type { Keys } from '../common/crypto/key-ring.js';
+import { bindingKinds } from './resolve-binding.js';
+import { ResolvedAuthOptions } from '../resolve-options.js';
+import type { ClientContext } from '../common/request/client-context.js';
 import type { AuthUser } from '../user/user-provider.js';
 import type { BindingEvidence } from './binding-evidence.js';
 import type { BindingKind } from './binding-kind.js';

@@ -1,5 +1,5 @@
-import { AuthError } from '../errors/auth-error.js';
-import { headerOf, type HttpRequest } from '../request/http-request.js';
+import { AuthError } from '../common/errors/auth-error.js';
+import { headerOf, type HttpRequest } from '../common/request/http-request.js';
 
 /**
  * Whether a page of the server's own, or of an allowed origin, has sent the request, or no page at all: by

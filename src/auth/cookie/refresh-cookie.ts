@@ -1,9 +1,9 @@
 import { Injectable } from '@nestjs/common';
 import { parseCookie, stringifySetCookie } from 'cookie';
-import { Clock } from '../clock/clock.js';
-import { ResolvedAuthOptions } from '../options/resolve-options.js';
-import type { IssuedTokens } from '../refresh-token/issued-tokens.js';
-import { headerOf, type HttpRequest } from '../request/http-request.js';
+import { Clock } from '../common/time/clock.js';
+import { ResolvedAuthOptions } from '../resolve-options.js';
+import type { IssuedTokens } from '../session/issued-tokens.js';
+import { headerOf, type HttpRequest } from '../common/request/http-request.js';
 
 /** Ours have 43 characters. */
 const LONGEST_CLIENT_NONCE = 256;

@@ -1,4 +1,4 @@
-import type { HttpResponse } from '../request/http-request.js';
+import type { HttpResponse } from '../common/request/http-request.js';
 
 /** Adds `Set-Cookie` headers to those that the host has set. Fastify adds them by itself; Express would replace them. */
 export function appendCookies(response: HttpResponse & { append?: HttpResponse['header'] }, cookies: string[]): void {

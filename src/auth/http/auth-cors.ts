@@ -1,4 +1,4 @@
-import { checkedOrigins } from '../options/origins.js';
+import { checkedOrigins } from '../common/options/origins.js';
 
 /** What `app.enableCors(…)` takes, on Express and on Fastify. */
 export interface AuthCorsOptions {

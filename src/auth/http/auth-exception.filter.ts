@@ -1,9 +1,9 @@
 import { type ArgumentsHost, Catch, Injectable, NotFoundException } from '@nestjs/common';
 import { BaseExceptionFilter, HttpAdapterHost, ModulesContainer } from '@nestjs/core';
 import { type Observable, throwError } from 'rxjs';
-import { AuthError } from '../errors/auth-error.js';
-import { AuthRegistrations } from '../registration/auth-registrations.js';
-import type { HttpRequest } from '../request/http-request.js';
+import { AuthError } from '../common/errors/auth-error.js';
+import { AuthRegistrations } from '../modules/auth-module-registry.js';
+import type { HttpRequest } from '../common/request/http-request.js';
 import { AuthRouteFilter } from './auth-route.filter.js';
 
 /**

@@ -1,8 +1,8 @@
 import { Injectable, type OnModuleInit } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
-import { AuthRegistration } from '../registration/auth-registration.js';
-import { AuthRegistrations } from '../registration/auth-registrations.js';
-import type { HttpRequest } from '../request/http-request.js';
+import { AuthRegistration } from '../modules/auth-registration.js';
+import { AuthRegistrations } from '../modules/auth-module-registry.js';
+import type { HttpRequest } from '../common/request/http-request.js';
 
 interface FastifyRequest extends HttpRequest {
   readonly raw: { readonly httpVersionMajor: number; readonly stream?: { readonly endAfterHeaders: boolean } };

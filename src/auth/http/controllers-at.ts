@@ -1,6 +1,6 @@
 import { Controller, SetMetadata, type Type } from '@nestjs/common';
-import type { AuthRegistration } from '../registration/auth-registration.js';
-import { AUTH_MODULE, UNNAMED } from '../registration/guarded-module.js';
+import type { AuthRegistration } from '../modules/auth-registration.js';
+import { AUTH_MODULE, UNNAMED } from '../modules/guarded-module.js';
 import { AuthController } from './auth.controller.js';
 import { EventsController } from './events.controller.js';
 import { SessionsController } from './sessions.controller.js';

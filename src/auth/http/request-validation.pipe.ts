@@ -1,5 +1,5 @@
 import { type ArgumentMetadata, type ValidationError, ValidationPipe } from '@nestjs/common';
-import { AuthError } from '../errors/auth-error.js';
+import { AuthError } from '../common/errors/auth-error.js';
 
 /** Validates the bodies of the auth routes; names what is wrong, never what was sent. */
 export class RequestValidationPipe extends ValidationPipe {

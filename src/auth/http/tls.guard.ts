@@ -1,7 +1,7 @@
 import { type CanActivate, type ExecutionContext, Injectable } from '@nestjs/common';
-import { ResolvedAuthOptions } from '../options/resolve-options.js';
-import type { HttpRequest } from '../request/http-request.js';
-import { assertTls } from '../request/tls.js';
+import { ResolvedAuthOptions } from '../resolve-options.js';
+import type { HttpRequest } from '../common/request/http-request.js';
+import { assertTls } from '../common/request/tls.js';
 
 /** Refuses plain HTTP on the auth routes where TLS is required. */
 @Injectable()

@@ -1,5 +1,5 @@
-import type { AuthenticationScheme } from '../errors/auth-error.js';
-import type { SessionSummary, IssuedTokens } from '../refresh-token/issued-tokens.js';
+import type { AuthenticationScheme } from '../common/errors/auth-error.js';
+import type { SessionSummary, IssuedTokens } from '../session/issued-tokens.js';
 
 /** The answer to a login or refresh (RFC 6749 §5.1). */
 export interface TokenResponse {

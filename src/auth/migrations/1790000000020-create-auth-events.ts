@@ -1,6 +1,6 @@
 import { type MigrationInterface, type QueryRunner, Table } from 'typeorm';
 import { AuthEventRecord } from '../audit/auth-event-record.entity.js';
-import { isMySql } from '../store/dialect.js';
+import { isMySql } from '../common/database/dialect.js';
 import { columnsNamed } from './columns.js';
 import { namesOf } from './names.js';
 

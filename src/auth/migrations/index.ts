@@ -1,6 +1,6 @@
 import { getMetadataArgsStorage } from 'typeorm';
-import type { RefreshTokenColumns } from '../refresh-token/refresh-token.entity.js';
-import type { EntityClass } from '../store/entity-class.js';
+import type { RefreshTokenColumns } from '../session/refresh-token.entity.js';
+import type { EntityClass } from '../common/database/entity-class.js';
 import { CreateRefreshTokens1790000000000 } from './1790000000000-create-refresh-tokens.js';
 import { CreateUsedDpopProofs1790000000010 } from './1790000000010-create-used-dpop-proofs.js';
 import { CreateAuthEvents1790000000020 } from './1790000000020-create-auth-events.js';

@@ -1,5 +1,5 @@
 import type { ObjectLiteral, QueryRunner } from 'typeorm';
-import type { EntityClass } from '../store/entity-class.js';
+import type { EntityClass } from '../common/database/entity-class.js';
 
 /** How the host's data source names an entity's table and columns: schema, prefix, naming strategy. */
 export function namesOf<Entity extends ObjectLiteral>({ connection }: QueryRunner, entity: EntityClass<Entity>) {

@@ -1,19 +1,19 @@
 import { Injectable } from '@nestjs/common';
 import type { BindingEvidence } from '../binding/binding-evidence.js';
 import type { BindingKind } from '../binding/binding-kind.js';
-import type { DeviceComparison } from '../binding/fingerprint/device-fingerprint.js';
-import { DeviceRecognition } from '../binding/fingerprint/device-recognition.js';
+import type { DeviceComparison } from '../device/device-fingerprint.js';
+import { DeviceRecognition } from '../device/device-recognition.js';
 import { SessionBindings } from '../binding/session-bindings.js';
-import { KeyRing, type Keys } from '../keys/key-ring.js';
-import { ResolvedAuthOptions } from '../options/resolve-options.js';
-import type { ClientContext } from '../request/client-context.js';
+import { KeyRing, type Keys } from '../common/crypto/key-ring.js';
+import { ResolvedAuthOptions } from '../resolve-options.js';
+import type { ClientContext } from '../common/request/client-context.js';
 import type { LocatedClient } from '../risk/risk-assessor.js';
-import { RefreshTokenStore } from '../store/refresh-token.store.js';
+import { RefreshTokenStore } from '../session/refresh-token.store.js';
 import type { AuthUser } from '../user/user-provider.js';
 import { RefreshRefusal } from './refresh-refusal.js';
 import { decideRefresh, type RefreshDecision } from './refresh-rule.js';
 import type { DecodedRefreshToken } from './refresh-token.codec.js';
-import type { RefreshToken } from './refresh-token.entity.js';
+import type { RefreshToken } from '../session/refresh-token.entity.js';
 import { deriveSuccessor, hashedMessage } from './successor.js';
 import { TokenHasher } from './token-hasher.js';
 

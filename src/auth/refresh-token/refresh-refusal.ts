@@ -1,10 +1,10 @@
 import { Injectable } from '@nestjs/common';
-import { AuthEvents } from '../audit/auth-events.js';
+import { AuthEvents } from '../events/auth-event-bus.js';
 import type { BindingKind } from '../binding/binding-kind.js';
-import { AuthError } from '../errors/auth-error.js';
-import type { ClientContext } from '../request/client-context.js';
+import { AuthError } from '../common/errors/auth-error.js';
+import type { ClientContext } from '../common/request/client-context.js';
 import { SessionRevocation } from '../revocation/session-revocation.js';
-import type { RefreshToken } from './refresh-token.entity.js';
+import type { RefreshToken } from '../session/refresh-token.entity.js';
 
 /**
  * Refuses a refresh: the event tells why, and the client hears the same whatever it was. Each method yields the error to

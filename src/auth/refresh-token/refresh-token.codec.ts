@@ -1,6 +1,6 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
-import { KEY_ID_BYTES, KeyRing, type Keys } from '../keys/key-ring.js';
+import { KEY_ID_BYTES, KeyRing, type Keys } from '../common/crypto/key-ring.js';
 
 /** What a refresh token says to the server that issued it. */
 export interface DecodedRefreshToken {

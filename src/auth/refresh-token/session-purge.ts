@@ -1,11 +1,11 @@
 import { Injectable, Logger, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
-import { AuthEvents } from '../audit/auth-events.js';
-import { Clock } from '../clock/clock.js';
-import { RecurringJob } from '../clock/recurring-job.js';
-import { ResolvedAuthOptions } from '../options/resolve-options.js';
-import { AccessFloors } from '../revocation/access-floors.js';
-import { RefreshTokenStore } from '../store/refresh-token.store.js';
-import { UsedDpopProofStore } from '../store/used-dpop-proof.store.js';
+import { AuthEvents } from '../events/auth-event-bus.js';
+import { Clock } from '../common/time/clock.js';
+import { RecurringJob } from '../common/time/recurring-job.js';
+import { ResolvedAuthOptions } from '../resolve-options.js';
+import { AccessFloors } from '../revocation/revocation-list.js';
+import { RefreshTokenStore } from '../session/refresh-token.store.js';
+import { UsedDpopProofStore } from '../binding/dpop/used-dpop-proof.store.js';
 
 /**
  * Removes dead sessions: revoked, past their end, or idle too long, and that for the time of retention; and used proofs that

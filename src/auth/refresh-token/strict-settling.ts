@@ -1,8 +1,8 @@
 import { Injectable } from '@nestjs/common';
-import { Clock } from '../clock/clock.js';
-import { ResolvedAuthOptions } from '../options/resolve-options.js';
-import { RefreshTokenStore } from '../store/refresh-token.store.js';
-import type { RefreshToken } from './refresh-token.entity.js';
+import { Clock } from '../common/time/clock.js';
+import { ResolvedAuthOptions } from '../resolve-options.js';
+import { RefreshTokenStore } from '../session/refresh-token.store.js';
+import type { RefreshToken } from '../session/refresh-token.entity.js';
 
 /** Milliseconds. */
 const SETTLING_TIME = 500;

@@ -1,5 +1,5 @@
 import { createHmac, randomBytes } from 'node:crypto';
-import type { Keys } from '../keys/key-ring.js';
+import type { Keys } from '../common/crypto/key-ring.js';
 import { type DecodedRefreshToken, SECRET_BYTES, uuidToBytes } from './refresh-token.codec.js';
 
 /** A first token's secret, or a rotation's nonce: 256 random bits. */

@@ -1,9 +1,9 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
-import { AuthConfigurationError } from '../errors/auth-error.js';
-import type { Keys } from '../keys/key-ring.js';
-import type { Argon2idOptions } from '../options/argon2id-options.js';
-import { ResolvedAuthOptions } from '../options/resolve-options.js';
+import { AuthConfigurationError } from '../common/errors/auth-error.js';
+import type { Keys } from '../common/crypto/key-ring.js';
+import type { Argon2idOptions } from '../session/argon2id-options.js';
+import { ResolvedAuthOptions } from '../resolve-options.js';
 
 const ARGON2ID = '$argon2id$';
 

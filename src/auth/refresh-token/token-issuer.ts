@@ -1,10 +1,10 @@
 import { Injectable } from '@nestjs/common';
 import { AccessTokenService } from '../access-token/access-token.service.js';
-import { ResolvedAuthOptions } from '../options/resolve-options.js';
+import { ResolvedAuthOptions } from '../resolve-options.js';
 import type { AuthUser } from '../user/user-provider.js';
-import type { IssuedTokens } from './issued-tokens.js';
+import type { IssuedTokens } from '../session/issued-tokens.js';
 import { type DecodedRefreshToken, RefreshTokenCodec } from './refresh-token.codec.js';
-import type { RefreshToken } from './refresh-token.entity.js';
+import type { RefreshToken } from '../session/refresh-token.entity.js';
 
 /** Makes what a login or a refresh yields, from the row and the live token. */
 @Injectable()

@@ -1,20 +1,20 @@
 import { Injectable } from '@nestjs/common';
-import { AuthEvents } from '../audit/auth-events.js';
+import { AuthEvents } from '../events/auth-event-bus.js';
 import type { BindingEvidence } from '../binding/binding-evidence.js';
-import { DeviceRecognition } from '../binding/fingerprint/device-recognition.js';
+import { DeviceRecognition } from '../device/device-recognition.js';
 import { SessionBindings } from '../binding/session-bindings.js';
-import { Clock } from '../clock/clock.js';
-import { AuthError } from '../errors/auth-error.js';
-import { KeyRing, type Keys } from '../keys/key-ring.js';
-import type { ClientContext } from '../request/client-context.js';
+import { Clock } from '../common/time/clock.js';
+import { AuthError } from '../common/errors/auth-error.js';
+import { KeyRing, type Keys } from '../common/crypto/key-ring.js';
+import type { ClientContext } from '../common/request/client-context.js';
 import { type RiskRemark, RiskStage } from '../risk/risk-stage.js';
-import type { RiskOccasion } from '../risk/signals.js';
+import type { RiskOccasion } from '../risk/risk-signals.js';
 import { SessionRevocation } from '../revocation/session-revocation.js';
-import type { Reauthentication } from '../store/refresh-token.statements.js';
-import { RefreshTokenStore } from '../store/refresh-token.store.js';
+import type { Reauthentication } from '../session/refresh-token.statements.js';
+import { RefreshTokenStore } from '../session/refresh-token.store.js';
 import { BoundedUserProvider } from '../user/bounded-user-provider.js';
 import type { AuthUser } from '../user/user-provider.js';
-import type { IssuedTokens } from './issued-tokens.js';
+import type { IssuedTokens } from '../session/issued-tokens.js';
 import {
   clientNonceOf,
   type Reauthenticate,
@@ -25,7 +25,7 @@ import {
 import { RefreshRefusal } from './refresh-refusal.js';
 import type { RefreshDecision } from './refresh-rule.js';
 import { type DecodedRefreshToken, RefreshTokenCodec } from './refresh-token.codec.js';
-import type { RefreshToken } from './refresh-token.entity.js';
+import type { RefreshToken } from '../session/refresh-token.entity.js';
 import { StrictSettling } from './strict-settling.js';
 import { deriveSuccessor, hashedMessage, randomSecret } from './successor.js';
 import { TokenHasher } from './token-hasher.js';

@@ -1,13 +1,13 @@
 import { Injectable, Logger } from '@nestjs/common';
-import type { RevocationReason } from '../audit/auth-event.js';
-import { AuthEvents } from '../audit/auth-events.js';
-import { Clock } from '../clock/clock.js';
-import type { RefreshToken } from '../refresh-token/refresh-token.entity.js';
-import type { ClientContext } from '../request/client-context.js';
-import { RefreshTokenStore } from '../store/refresh-token.store.js';
-import { AccessFloors } from './access-floors.js';
-import { REVOKED_FLOOR } from './floor-change.js';
-import { FloorFeed } from './floor-feed.js';
+import type { RevocationReason } from '../events/auth-event.js';
+import { AuthEvents } from '../events/auth-event-bus.js';
+import { Clock } from '../common/time/clock.js';
+import type { RefreshToken } from '../session/refresh-token.entity.js';
+import type { ClientContext } from '../common/request/client-context.js';
+import { RefreshTokenStore } from '../session/refresh-token.store.js';
+import { AccessFloors } from './revocation-list.js';
+import { REVOKED_FLOOR } from '../session/access-floor.js';
+import { FloorFeed } from './revocation-feed.js';
 
 /** Ends sessions, and raises floors: in the table first, then in the memory of every instance. */
 @Injectable()

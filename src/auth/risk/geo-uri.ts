@@ -1,4 +1,4 @@
-import type { Location } from './place.js';
+import type { Location } from './geo-ip.js';
 
 const FORM = /^geo:(-?\d+(?:\.\d+)?),(-?\d+(?:\.\d+)?);u=(\d+);t=(\d+)$/;
 

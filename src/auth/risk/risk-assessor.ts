@@ -1,13 +1,13 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
-import { oneLine } from '../audit/one-line.js';
-import { within } from '../clock/within.js';
-import { assertRules } from '../options/risk-options.js';
-import { ResolvedAuthOptions } from '../options/resolve-options.js';
-import type { ClientContext } from '../request/client-context.js';
-import { unmapped } from '../request/address.js';
-import { type Place, soundPlace } from './place.js';
+import { oneLine } from '../common/errors/escape-controls.js';
+import { within } from '../common/time/with-timeout.js';
+import { assertRules } from './risk-options.js';
+import { ResolvedAuthOptions } from '../resolve-options.js';
+import type { ClientContext } from '../common/request/client-context.js';
+import { unmapped } from '../common/request/address.js';
+import { type Place, soundPlace } from './geo-ip.js';
 import { RISK_RULES, type RiskRule } from './risk-rule.js';
-import type { RiskSignals } from './signals.js';
+import type { RiskSignals } from './risk-signals.js';
 import { type Assessment, type Finding, strictest, verdictOption } from './verdict.js';
 
 /** A client, and where it is. */

@@ -1,5 +1,5 @@
-import { complete } from '../options/checks.js';
-import type { RiskSignals } from './signals.js';
+import { complete } from '../common/options/checks.js';
+import type { RiskSignals } from './risk-signals.js';
 import { type Verdict, verdictOption } from './verdict.js';
 
 /**

@@ -1,15 +1,15 @@
 import { Injectable, Logger } from '@nestjs/common';
-import type { AuthEvent } from '../audit/auth-event.js';
-import { AuthEvents } from '../audit/auth-events.js';
-import { AuthError } from '../errors/auth-error.js';
-import type { RefreshToken } from '../refresh-token/refresh-token.entity.js';
-import type { ClientContext } from '../request/client-context.js';
+import type { AuthEvent } from '../events/auth-event.js';
+import { AuthEvents } from '../events/auth-event-bus.js';
+import { AuthError } from '../common/errors/auth-error.js';
+import type { RefreshToken } from '../session/refresh-token.entity.js';
+import type { ClientContext } from '../common/request/client-context.js';
 import { SessionRevocation } from '../revocation/session-revocation.js';
 import { BoundedUserProvider } from '../user/bounded-user-provider.js';
 import { type LocatedClient, RiskAssessor } from './risk-assessor.js';
 import { TooFrequent } from './rules/frequency.js';
 import { firstSeen, type SeenColumns, seenAgain, signalsOf, signInSignals } from './session-signals.js';
-import type { RiskOccasion, RiskSignals } from './signals.js';
+import type { RiskOccasion, RiskSignals } from './risk-signals.js';
 import type { Assessment, Finding } from './verdict.js';
 
 /** What the event of a success tells of the rules. */

@@ -1,7 +1,7 @@
-import type { RefreshToken } from '../refresh-token/refresh-token.entity.js';
+import type { RefreshToken } from '../session/refresh-token.entity.js';
 import { fromGeoUri, toGeoUri } from './geo-uri.js';
 import type { LocatedClient } from './risk-assessor.js';
-import type { LastSeen, RiskOccasion, RiskSignals } from './signals.js';
+import type { LastSeen, RiskOccasion, RiskSignals } from './risk-signals.js';
 import { UserAgent } from './user-agent.js';
 
 /** The columns in which a session's row remembers where it was last used, and how often. */

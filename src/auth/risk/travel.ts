@@ -1,4 +1,4 @@
-import type { Location } from './place.js';
+import type { Location } from './geo-ip.js';
 
 /** Kilometres; the mean radius (IUGG). */
 const EARTH_RADIUS = 6371;

@@ -1,4 +1,4 @@
-import { type ParsedUserAgent, parseUserAgent } from '../request/user-agent.js';
+import { type ParsedUserAgent, parseUserAgent } from '../common/request/parse-user-agent.js';
 
 /** A user agent's text, and what it says, read when it is asked for. */
 export class UserAgent {

@@ -1,4 +1,4 @@
-import { AuthConfigurationError } from '../errors/auth-error.js';
+import { AuthConfigurationError } from '../common/errors/auth-error.js';
 
 /** What a rule can say, from the mildest to the strictest. */
 export const VERDICTS = ['allow', 'alert', 'step_up', 'deny', 'revoke'] as const;

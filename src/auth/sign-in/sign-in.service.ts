@@ -1,11 +1,11 @@
 import { Injectable } from '@nestjs/common';
-import { AuthEvents } from '../audit/auth-events.js';
+import { AuthEvents } from '../events/auth-event-bus.js';
 import type { BindingEvidence } from '../binding/binding-evidence.js';
-import { Clock } from '../clock/clock.js';
-import { AuthError } from '../errors/auth-error.js';
-import type { IssuedTokens, SignInRequest } from '../refresh-token/issued-tokens.js';
+import { Clock } from '../common/time/clock.js';
+import { AuthError } from '../common/errors/auth-error.js';
+import type { IssuedTokens, SignInRequest } from '../session/issued-tokens.js';
 import { RefreshTokenService } from '../refresh-token/refresh-token.service.js';
-import type { ClientContext } from '../request/client-context.js';
+import type { ClientContext } from '../common/request/client-context.js';
 import { RiskStage } from '../risk/risk-stage.js';
 import { BoundedUserProvider } from '../user/bounded-user-provider.js';
 import type { AuthUser } from '../user/user-provider.js';

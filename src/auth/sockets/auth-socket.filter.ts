@@ -1,5 +1,5 @@
 import { type ArgumentsHost, Catch, type ExceptionFilter } from '@nestjs/common';
-import { AuthError } from '../errors/auth-error.js';
+import { AuthError } from '../common/errors/auth-error.js';
 
 /** A client of socket.io, or of the package ws. */
 interface Client {

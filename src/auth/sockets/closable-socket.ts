@@ -1,4 +1,4 @@
-import type { AuthError, AuthErrorCode } from '../errors/auth-error.js';
+import type { AuthError, AuthErrorCode } from '../common/errors/auth-error.js';
 
 /** What sockets of socket.io and of the package ws have in common, as far as they are closed here. */
 export interface ClosableSocket {

@@ -2,13 +2,13 @@ import { Injectable, type OnModuleDestroy } from '@nestjs/common';
 import { AccessTokenService } from '../access-token/access-token.service.js';
 import type { AuthenticatedUser } from '../access-token/authenticated-user.js';
 import { requirePresented } from '../access-token/presented-access-token.js';
-import { AccessTokenPossession } from '../binding/access-token-possession.js';
-import { Clock } from '../clock/clock.js';
-import { AuthError } from '../errors/auth-error.js';
-import { ResolvedAuthOptions } from '../options/resolve-options.js';
-import type { Opening } from '../request/message-request.js';
-import { openSocket } from '../request/request-of.js';
-import { AccessFloors } from '../revocation/access-floors.js';
+import { AccessTokenPossession } from '../access-token/access-token-possession.js';
+import { Clock } from '../common/time/clock.js';
+import { AuthError } from '../common/errors/auth-error.js';
+import { ResolvedAuthOptions } from '../resolve-options.js';
+import type { Opening } from '../common/request/message-request.js';
+import { openSocket } from '../common/request/request-of.js';
+import { AccessFloors } from '../revocation/revocation-list.js';
 import { type ClosableSocket, closeSocket, onceClosed } from './closable-socket.js';
 
 /** What is known of a socket that has been let in. */

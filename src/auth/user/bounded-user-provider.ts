@@ -1,8 +1,8 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { askedTogether } from '../batching/asked-together.js';
-import { within } from '../clock/within.js';
-import { AuthError } from '../errors/auth-error.js';
-import { ResolvedAuthOptions } from '../options/resolve-options.js';
+import { askedTogether } from '../common/time/batch-calls.js';
+import { within } from '../common/time/with-timeout.js';
+import { AuthError } from '../common/errors/auth-error.js';
+import { ResolvedAuthOptions } from '../resolve-options.js';
 import { type AuthUser, USER_PROVIDER, type UserProvider } from './user-provider.js';
 
 /** The host's user provider, bounded in time: what throws or hangs is `temporarily_unavailable`. */

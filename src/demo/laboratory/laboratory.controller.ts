@@ -24,7 +24,7 @@ import {
   RolesGuard,
 } from 'nestjs-refresh-token';
 import { LostAnswers } from './lost-answers.js';
-import { ADDRESSES } from './places.js';
+import { ADDRESSES } from './sample-addresses.js';
 import { ROLE, TakenRoles } from './taken-roles.js';
 import { fingerprintOf, type Loot, Thief } from './thief.js';
 import { TRAVEL_COOKIE } from './travel.guard.js';

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import { LRUCache } from 'lru-cache';
 import { AuthError, RefreshTokenService } from 'nestjs-refresh-token';
-import { ADDRESSES } from './places.js';
+import { ADDRESSES } from './sample-addresses.js';
 
 /** How a use of the stolen token ended. */
 export interface Loot {

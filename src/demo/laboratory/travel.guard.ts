@@ -1,6 +1,6 @@
 import { type CanActivate, type ExecutionContext, Injectable } from '@nestjs/common';
 import { parseCookie } from 'cookie';
-import { ADDRESSES } from './places.js';
+import { ADDRESSES } from './sample-addresses.js';
 
 export const TRAVEL_COOKIE = '__Host-laboratory_country';
 

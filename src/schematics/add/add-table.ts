@@ -1,7 +1,7 @@
 import type { ModuleEdit } from '../edit/module-edit.js';
 import type { Project } from '../edit/project.js';
 import { SourceEdit } from '../edit/source-edit.js';
-import { database, type LocalNames, typeOrmModule } from './templates.js';
+import { database, type LocalNames, typeOrmModule } from './user-provider-templates.js';
 
 /** What makes a data source: in the module of an application; and elsewhere. */
 const IN_NEST = ['TypeOrmModule.forRoot', 'TypeOrmModule.forRootAsync'];

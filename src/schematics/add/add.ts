@@ -5,7 +5,14 @@ import { Project } from '../edit/project.js';
 import { SourceEdit } from '../edit/source-edit.js';
 import { addTable } from './add-table.js';
 import { neededPackages } from './packages.js';
-import { authModule, configModule, filter, type LocalNames, usersModule, usersService } from './templates.js';
+import {
+  authModule,
+  configModule,
+  filter,
+  type LocalNames,
+  usersModule,
+  usersService,
+} from './user-provider-templates.js';
 
 interface AddOptions {
   sourceRoot?: string;

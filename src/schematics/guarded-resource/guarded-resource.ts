@@ -1,7 +1,7 @@
 import type { Rule, SchematicContext, Tree } from '@angular-devkit/schematics';
 import { ModuleEdit } from '../edit/module-edit.js';
 import { Project } from '../edit/project.js';
-import { controller, moduleOf, type Resource, spec } from './templates.js';
+import { controller, moduleOf, type Resource, spec } from './resource-templates.js';
 
 interface GuardedResourceOptions {
   name: string;

@@ -1,6 +1,6 @@
 import { createHmac, randomBytes } from 'node:crypto';
-import type { Keys } from '../../keys/key-ring.js';
-import { sameText } from '../../keys/same-text.js';
+import type { Keys } from '../../common/crypto/key-ring.js';
+import { sameText } from '../../common/crypto/equal-in-constant-time.js';
 import type { SessionBinding } from '../session-binding.js';
 
 /**

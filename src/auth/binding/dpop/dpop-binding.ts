@@ -1,4 +1,4 @@
-import { sameText } from '../../keys/same-text.js';
+import { sameText } from '../../common/crypto/equal-in-constant-time.js';
 import type { SessionBinding } from '../session-binding.js';
 
 /** To the key of a DPoP proof (RFC 9449 §5). */

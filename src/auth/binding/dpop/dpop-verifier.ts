@@ -1,10 +1,10 @@
 import { Injectable, Logger, type OnModuleInit } from '@nestjs/common';
 import { errors, type JWTPayload, jwtVerify } from 'jose';
-import { Clock } from '../../clock/clock.js';
-import { AuthError } from '../../errors/auth-error.js';
-import { sameText } from '../../keys/same-text.js';
-import { sha256 } from '../../keys/sha256.js';
-import { ResolvedAuthOptions } from '../../options/resolve-options.js';
+import { Clock } from '../../common/time/clock.js';
+import { AuthError } from '../../common/errors/auth-error.js';
+import { sameText } from '../../common/crypto/equal-in-constant-time.js';
+import { sha256 } from '../../common/crypto/sha256.js';
+import { ResolvedAuthOptions } from '../../resolve-options.js';
 import { DpopNonces } from './dpop-nonces.js';
 import type { DpopProof } from './dpop-proof.js';
 import { ProofKeys } from './proof-keys.js';

@@ -1,11 +1,11 @@
 import { Injectable, Logger, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
-import type { AuthEvent } from '../../audit/auth-event.js';
-import { AuthEvents } from '../../audit/auth-events.js';
-import { Clock } from '../../clock/clock.js';
-import { within } from '../../clock/within.js';
-import { AuthError } from '../../errors/auth-error.js';
-import { ResolvedAuthOptions } from '../../options/resolve-options.js';
-import { UsedDpopProofStore } from '../../store/used-dpop-proof.store.js';
+import type { AuthEvent } from '../../events/auth-event.js';
+import { AuthEvents } from '../../events/auth-event-bus.js';
+import { Clock } from '../../common/time/clock.js';
+import { within } from '../../common/time/with-timeout.js';
+import { AuthError } from '../../common/errors/auth-error.js';
+import { ResolvedAuthOptions } from '../../resolve-options.js';
+import { UsedDpopProofStore } from './used-dpop-proof.store.js';
 import type { DpopProof } from './dpop-proof.js';
 
 /** Milliseconds by which the clocks of other instances may be behind. */

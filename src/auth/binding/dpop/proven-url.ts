@@ -1,4 +1,4 @@
-import type { HttpRequest } from '../../request/http-request.js';
+import type { HttpRequest } from '../../common/request/http-request.js';
 
 /** Origin and path: what counts of a URL (RFC 9449 §4.3), in the one form in which URLs are compared (RFC 3986 §6.2). */
 interface ProvenUrl {

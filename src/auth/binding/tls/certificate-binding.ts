@@ -1,4 +1,4 @@
-import { sameText } from '../../keys/same-text.js';
+import { sameText } from '../../common/crypto/equal-in-constant-time.js';
 import type { SessionBinding } from '../session-binding.js';
 
 /** To a TLS client certificate (RFC 8705 §4). */

@@ -1,8 +1,8 @@
 import { Injectable } from '@nestjs/common';
 import { LRUCache } from 'lru-cache';
-import { sha256 } from '../../keys/sha256.js';
-import { ResolvedAuthOptions } from '../../options/resolve-options.js';
-import { headerOf, type HttpRequest } from '../../request/http-request.js';
+import { sha256 } from '../../common/crypto/sha256.js';
+import { ResolvedAuthOptions } from '../../resolve-options.js';
+import { headerOf, type HttpRequest } from '../../common/request/http-request.js';
 import { forwardedThumbprint } from './forwarded-certificate.js';
 
 const LONGEST_HEADER = 32_768;

@@ -1,5 +1,5 @@
 import { X509Certificate } from 'node:crypto';
-import { sha256 } from '../../keys/sha256.js';
+import { sha256 } from '../../common/crypto/sha256.js';
 
 /** Nothing before it and nothing after: a proxy that adds to what a client has sent does not write this. */
 const ONE_CERTIFICATE = /^-----BEGIN CERTIFICATE-----([\w+/=\s]+)-----END CERTIFICATE-----$/;

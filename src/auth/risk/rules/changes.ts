@@ -1,6 +1,6 @@
-import { subnetOf } from '../../request/address.js';
+import { subnetOf } from '../../common/request/address.js';
 import { type RuleOptions, SimpleRule } from '../risk-rule.js';
-import type { RiskSignals } from '../signals.js';
+import type { RiskSignals } from '../risk-signals.js';
 
 /** Another address than at the last use; of IPv6, another `/64`, for devices change the rest by themselves. */
 export class NewIp extends SimpleRule {

@@ -1,7 +1,7 @@
-import { complete, integer } from '../../options/checks.js';
-import { durationOption } from '../../options/duration.js';
+import { complete, integer } from '../../common/options/checks.js';
+import { durationOption } from '../../common/options/duration.js';
 import { type RuleOptions, SimpleRule } from '../risk-rule.js';
-import type { RiskSignals } from '../signals.js';
+import type { RiskSignals } from '../risk-signals.js';
 import type { Verdict } from '../verdict.js';
 
 export interface RepeatWithinOptions extends RuleOptions {

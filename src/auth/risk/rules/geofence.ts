@@ -1,9 +1,9 @@
-import { AuthConfigurationError } from '../../errors/auth-error.js';
-import { complete, texts } from '../../options/checks.js';
-import { AddressRanges } from '../../request/address-ranges.js';
+import { AuthConfigurationError } from '../../common/errors/auth-error.js';
+import { complete, texts } from '../../common/options/checks.js';
+import { AddressRanges } from '../../common/request/address-ranges.js';
 import { countryExtent } from '../country-extents.js';
 import type { RiskRule } from '../risk-rule.js';
-import type { RiskSignals } from '../signals.js';
+import type { RiskSignals } from '../risk-signals.js';
 import type { Verdict } from '../verdict.js';
 
 /**

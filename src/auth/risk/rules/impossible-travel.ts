@@ -1,7 +1,7 @@
-import { AuthConfigurationError } from '../../errors/auth-error.js';
-import { complete } from '../../options/checks.js';
+import { AuthConfigurationError } from '../../common/errors/auth-error.js';
+import { complete } from '../../common/options/checks.js';
 import { type RuleOptions, SimpleRule } from '../risk-rule.js';
-import type { RiskSignals } from '../signals.js';
+import type { RiskSignals } from '../risk-signals.js';
 import { leastSpeed } from '../travel.js';
 import type { Verdict } from '../verdict.js';
 

@@ -1,0 +1,28 @@
+import type { AuthEvent } from '../events/auth-event.js';
+
+/** What came of it, in one word. */
+export type AuthEventOutcome =
+  | 'success'
+  /** It succeeded, and a rule raised an alert. */
+  | 'alert'
+  | 'step_up'
+  | 'denied'
+  | 'revoked';
+
+export function outcomeOf({ type, alert }: Pick<AuthEvent, 'type' | 'alert'>): AuthEventOutcome {
+  switch (type) {
+    case 'step_up_required':
+      return 'step_up';
+    case 'sign_in_failed':
+    case 'refresh_denied':
+    case 'step_up_failed':
+    case 'binding_failed':
+    case 'throttled':
+      return 'denied';
+    case 'reuse_detected':
+    case 'revoked':
+      return 'revoked';
+    default:
+      return alert ? 'alert' : 'success';
+  }
+}

@@ -1,0 +1,67 @@
+import { createSecretKey, hkdfSync, type KeyObject } from 'node:crypto';
+import { Injectable } from '@nestjs/common';
+import { AuthConfigurationError } from '../errors/auth-error.js';
+import { ResolvedAuthOptions } from '../../resolve-options.js';
+import { AuthRegistration } from '../../modules/auth-registration.js';
+
+/** Bytes of a key id: with them a refresh token is a multiple of three bytes, and base64url has no spare bits. */
+export const KEY_ID_BYTES = 3;
+
+/** The keys that come from one configured secret, each for one purpose only. */
+export interface Keys {
+  /** Names the secret, in tokens and rows, without telling anything about it. */
+  readonly id: string;
+  /** Authenticates refresh tokens before any I/O. */
+  readonly tag: KeyObject;
+  /** Keys the hash that is stored. */
+  readonly hash: KeyObject;
+  /** Derives the successor of a refresh token. */
+  readonly next: KeyObject;
+  /** Signs access tokens. */
+  readonly accessToken: KeyObject;
+  /** Hashes what is known of a device. */
+  readonly fingerprint: KeyObject;
+  /** Makes the nonces for DPoP proofs. */
+  readonly dpopNonce: KeyObject;
+}
+
+/**
+ * All keys, set up once. The first secret makes new tokens; the others verify what they made, so that a secret can be
+ * changed with nobody logged out.
+ */
+@Injectable()
+export class KeyRing {
+  readonly current: Keys;
+  readonly all: readonly Keys[];
+  private readonly byId: ReadonlyMap<string, Keys>;
+
+  constructor(options: ResolvedAuthOptions, { name }: AuthRegistration) {
+    this.all = options.secrets.map((secret) => deriveKeys(secret, name));
+    this.current = this.all[0];
+    this.byId = new Map(this.all.map((keys) => [keys.id, keys]));
+    if (this.byId.size < this.all.length) {
+      throw new AuthConfigurationError('secret: the same secret is configured twice. Remove one.');
+    }
+  }
+
+  find(id: string): Keys | undefined {
+    return this.byId.get(id);
+  }
+}
+
+/** HKDF (RFC 5869) with one label per purpose, and per name: the tokens of two `AuthModule`s share no key. */
+function deriveKeys(secret: Buffer, name: string | undefined): Keys {
+  const label = name === undefined ? 'nestjs-refresh-token/1' : `nestjs-refresh-token/1/of ${name}`;
+  const derive = (purpose: string, bytes: number) =>
+    Buffer.from(hkdfSync('sha256', secret, '', `${label}/${purpose}`, bytes));
+  const key = (purpose: string) => createSecretKey(derive(purpose, 32));
+  return {
+    id: derive('key-id', KEY_ID_BYTES).toString('base64url'),
+    tag: key('tag'),
+    hash: key('hash'),
+    next: key('next'),
+    accessToken: key('access-token'),
+    fingerprint: key('fingerprint'),
+    dpopNonce: key('dpop-nonce'),
+  };
+}

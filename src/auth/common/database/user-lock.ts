@@ -1,0 +1,64 @@
+import { createHash } from 'node:crypto';
+import type { DataSource, QueryRunner } from 'typeorm';
+import { isMySql } from './dialect.js';
+import { onOwnConnection } from './connection-with-timeout.js';
+
+/** Seconds that MySQL waits for the lock. */
+const PATIENCE = 10;
+/** Milliseconds after which a connection that has not come to the end of its work is given up. */
+const LONGEST_WORK = 30_000;
+
+/**
+ * Lets one caller at a time work on the sessions of a user, on any instance. It takes one connection, and the work is to
+ * use no other, so that a pool of one cannot hang.
+ */
+export class UserLock {
+  /** SQLite has one process, and nothing to lock by: there the callers stand in line here. */
+  private readonly lines = new Map<string, Promise<unknown>>();
+
+  constructor(private readonly dataSource: DataSource) {}
+
+  hold<T>(userId: string, work: (runner: QueryRunner) => Promise<T>): Promise<T> {
+    const name = `nrt:${createHash('sha256').update(userId).digest('base64url')}`;
+    return onOwnConnection(this.dataSource, LONGEST_WORK, (runner) => {
+      if (isMySql(this.dataSource)) return this.holdOnMySql(runner, name, work);
+      if (this.dataSource.options.type === 'postgres') return this.holdOnPostgres(runner, name, work);
+      return this.standInLine(name, () => work(runner));
+    });
+  }
+
+  /** The lock ends with the transaction, also where a pooler shares connections between transactions. */
+  private async holdOnPostgres<T>(runner: QueryRunner, name: string, work: (runner: QueryRunner) => Promise<T>) {
+    await runner.startTransaction('READ COMMITTED');
+    try {
+      await runner.query('SELECT pg_advisory_xact_lock(hashtextextended($1, 0))', [name]);
+      const result = await work(runner);
+      await runner.commitTransaction();
+      return result;
+    } catch (error) {
+      await runner.rollbackTransaction();
+      throw error;
+    }
+  }
+
+  private async holdOnMySql<T>(runner: QueryRunner, name: string, work: (runner: QueryRunner) => Promise<T>) {
+    const [{ held }] = await runner.query(`SELECT GET_LOCK(?, ${PATIENCE}) AS held`, [name]);
+    if (Number(held) !== 1) throw new Error(`The sign-ins of a user have not settled within ${PATIENCE} s`);
+    try {
+      return await work(runner);
+    } finally {
+      await runner.query('SELECT RELEASE_LOCK(?)', [name]);
+    }
+  }
+
+  private async standInLine<T>(name: string, work: () => Promise<T>): Promise<T> {
+    const before = this.lines.get(name) ?? Promise.resolve();
+    const done = before.then(work, work);
+    this.lines.set(name, done);
+    try {
+      return await done;
+    } finally {
+      if (this.lines.get(name) === done) this.lines.delete(name);
+    }
+  }
+}

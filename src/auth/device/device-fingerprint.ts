@@ -1,0 +1,37 @@
+import { createHmac } from 'node:crypto';
+import type { Keys } from '../common/crypto/key-ring.js';
+import { sameText } from '../common/crypto/equal-in-constant-time.js';
+import type { DeviceSignals } from '../binding/binding-evidence.js';
+
+/** How a device compares with the one that the row knows; `tolerated`: it differs no more than it may. */
+export type DeviceComparison = 'same' | 'tolerated' | 'changed';
+
+/** Enough to tell signals apart, and too short to be sure of any. */
+const HASH_LENGTH = 11;
+
+/** What the row keeps: for each signal its name and a keyed hash, tied to the session. */
+export function fingerprintOf(signals: DeviceSignals, sessionId: string, keys: Keys): string {
+  return Object.entries(signals)
+    .map(([name, value]) => `${name}=${hashOf(name, value, sessionId, keys)}`)
+    .join(' ');
+}
+
+/** A signal that the row does not know, because the options have changed since, differs from nothing. */
+export function compareDevice(
+  fingerprint: string,
+  signals: DeviceSignals,
+  { sessionId, keys, tolerance }: { sessionId: string; keys: Keys; tolerance: number },
+): DeviceComparison {
+  const known = new Map(fingerprint.split(' ').map((entry) => entry.split('=') as [string, string]));
+  const different = Object.entries(signals).filter(([name, value]) => {
+    const hash = known.get(name);
+    return hash !== undefined && !sameText(hash, hashOf(name, value, sessionId, keys));
+  });
+  if (different.length === 0) return 'same';
+  return different.length <= tolerance ? 'tolerated' : 'changed';
+}
+
+function hashOf(name: string, value: string | undefined, sessionId: string, keys: Keys): string {
+  const message = JSON.stringify([sessionId, name, value ?? null]);
+  return createHmac('sha256', keys.fingerprint).update(message).digest('base64url').slice(0, HASH_LENGTH);
+}

@@ -1,0 +1,51 @@
+import { headerOf, type HttpRequest } from '../common/request/http-request.js';
+import { parseUserAgent } from '../common/request/parse-user-agent.js';
+import type { FingerprintSignal } from '../binding/binding-options.js';
+
+/** What is longer was made up to keep the server busy. */
+const LONGEST = 512;
+
+/** Which browser, or other program, by its `User-Agent`: without the version, so that an update does not change it. */
+export const browserFamily: FingerprintSignal = (request) => {
+  const userAgent = boundedHeader(request, 'user-agent');
+  return userAgent && parseUserAgent(userAgent).browser;
+};
+
+/** Which operating system, and whether a desktop, tablet or phone, by `User-Agent`: without versions. */
+export const platform: FingerprintSignal = (request) => {
+  const userAgent = boundedHeader(request, 'user-agent');
+  if (!userAgent) return undefined;
+  const { os, device } = parseUserAgent(userAgent);
+  return `${os} ${device}`;
+};
+
+/** The brands, the platform and the form of the device as client hints tell them (`Sec-CH-UA…`), without versions. */
+export const clientHints: FingerprintSignal = (request) => {
+  const hints = [
+    brandsOf(boundedHeader(request, 'sec-ch-ua')),
+    ...['sec-ch-ua-platform', 'sec-ch-ua-mobile'].map((name) => boundedHeader(request, name)),
+  ];
+  return hints.every((hint) => hint === undefined) ? undefined : JSON.stringify(hints);
+};
+
+/** A header as it is, such as an id that the client has made for its device: `headerSignal('x-device-id')`. */
+export function headerSignal(name: string): FingerprintSignal {
+  const lower = name.toLowerCase();
+  return (request) => boundedHeader(request, lower);
+}
+
+/** Browsers mix in a brand that none has, and change it with each version, against programs that expect a fixed list. */
+function brandsOf(header: string | undefined): string[] | undefined {
+  const brands = header?.matchAll(/"((?:[^"\\]|\\.)*)";v="[^"]*"/g);
+  return (
+    brands &&
+    [...brands]
+      .map(([, brand]) => brand)
+      .filter((brand) => !/not.*brand/i.test(brand))
+      .sort()
+  );
+}
+
+function boundedHeader(request: HttpRequest, name: string): string | undefined {
+  return headerOf(request, name)?.slice(0, LONGEST);
+}

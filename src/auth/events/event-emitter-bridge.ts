@@ -1,0 +1,33 @@
+import { Injectable, type OnModuleInit } from '@nestjs/common';
+import { ModuleRef } from '@nestjs/core';
+import { AuthEvents } from './auth-event-bus.js';
+
+/**
+ * Hands every event on to `@nestjs/event-emitter`, where the host has imported its module: as `auth.signed_in`, and so on.
+ *
+ * @example
+ * @OnEvent('auth.reuse_detected')
+ * warn(event: AuthEvent) {}
+ */
+@Injectable()
+export class EventEmitterBridge implements OnModuleInit {
+  constructor(
+    private readonly events: AuthEvents,
+    private readonly moduleRef: ModuleRef,
+  ) {}
+
+  async onModuleInit(): Promise<void> {
+    const emitter = await this.findEmitter();
+    if (emitter) this.events.subscribe((event) => void emitter.emit(`auth.${event.type}`, event));
+  }
+
+  private async findEmitter() {
+    try {
+      const { EventEmitter2 } = await import('@nestjs/event-emitter');
+      return this.moduleRef.get(EventEmitter2, { strict: false });
+    } catch {
+      // The package, or its module, is not there: nobody listens by it.
+      return undefined;
+    }
+  }
+}

@@ -1,0 +1,21 @@
+import { applyDecorators, SetMetadata, UseGuards } from '@nestjs/common';
+import { durationOption, LONGEST } from '../common/options/duration.js';
+import { FRESH_AUTH, FreshAuthGuard } from './step-up.guard.js';
+
+/**
+ * The user must have authenticated within this time, at login or by `POST /auth/step-up`. Comes after `JwtAuthGuard`.
+ *
+ * @param maxAge `'1s'` to `'400d'`
+ * @throws AuthError `insufficient_user_authentication`, with the challenge of RFC 9470 §3: `max_age` in seconds
+ * @example
+ * @UseGuards(JwtAuthGuard)
+ * @FreshAuth('5m')
+ * @Delete('account')
+ * deleteAccount() {}
+ */
+export function FreshAuth(maxAge: string): MethodDecorator & ClassDecorator {
+  return applyDecorators(
+    SetMetadata(FRESH_AUTH, durationOption('@FreshAuth()', maxAge, '1s', LONGEST)),
+    UseGuards(FreshAuthGuard),
+  );
+}

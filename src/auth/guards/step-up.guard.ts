@@ -1,0 +1,36 @@
+import { type CanActivate, type ExecutionContext, Injectable } from '@nestjs/common';
+import { Reflector } from '@nestjs/core';
+import type { AuthenticatedUser } from '../access-token/authenticated-user.js';
+import { Clock } from '../common/time/clock.js';
+import { AuthError } from '../common/errors/auth-error.js';
+import type { HttpResponse } from '../common/request/http-request.js';
+import { requestOf } from '../common/request/request-of.js';
+
+export const FRESH_AUTH = 'nestjs-refresh-token:fresh-auth';
+
+/** What `@FreshAuth()` puts before a route. */
+@Injectable()
+export class FreshAuthGuard implements CanActivate {
+  constructor(
+    private readonly reflector: Reflector,
+    private readonly clock: Clock,
+  ) {}
+
+  canActivate(context: ExecutionContext): boolean {
+    const maxAge = this.reflector.getAllAndOverride<number | undefined>(FRESH_AUTH, [
+      context.getHandler(),
+      context.getClass(),
+    ]);
+    if (maxAge === undefined) return true;
+    const user = requestOf(context)?.user as AuthenticatedUser | undefined;
+    if (!user) throw new AuthError('unauthorized');
+    if (this.clock.now() - user.authTime * 1000 <= maxAge) return true;
+    const scheme = user.confirmation?.jkt === undefined ? 'Bearer' : 'DPoP';
+    const error = new AuthError('insufficient_user_authentication', undefined, { maxAge: maxAge / 1000, scheme });
+    if (context.getType() === 'http') {
+      // Set here, because the filter that will answer may be the host's.
+      context.switchToHttp().getResponse<HttpResponse>().header('WWW-Authenticate', error.challenge!);
+    }
+    throw error;
+  }
+}

@@ -1,0 +1,56 @@
+import type { ControllerOptions, Type } from '@nestjs/common';
+import { getMetadataArgsStorage } from 'typeorm';
+import { AuthConfigurationError } from '../common/errors/auth-error.js';
+import { boolean } from '../common/options/checks.js';
+import { RefreshToken, RefreshTokenColumns } from '../session/refresh-token.entity.js';
+
+type Given = Partial<Omit<AuthRegistration, 'strategyName' | 'table'>>;
+
+/** How one `AuthModule` stands in its application: what has been given beside the options. */
+export class AuthRegistration {
+  /** `undefined` for the one that needs no name. */
+  readonly name: string | undefined;
+  readonly controllers: boolean;
+  /** Without a slash at either end. */
+  readonly routePrefix: string;
+  readonly version: ControllerOptions['version'];
+  readonly dataSource: string;
+  readonly entity: Type<RefreshTokenColumns>;
+  /** Its name, without what the data source may add. */
+  readonly table: string;
+
+  constructor({ name, controllers, routePrefix, version, dataSource, entity }: Given) {
+    this.name = nameOf(name);
+    this.controllers = boolean('controllers', controllers ?? true);
+    this.routePrefix = prefixOf(routePrefix ?? 'auth');
+    this.version = version;
+    this.dataSource = dataSource ?? 'default';
+    this.entity = entity ?? RefreshToken;
+    this.table = tableOf(this.entity);
+  }
+
+  /** The name under which a Passport strategy of this module is registered. */
+  strategyName(strategy: string): string {
+    return this.name === undefined ? strategy : `${this.name}-${strategy}`;
+  }
+}
+
+function nameOf(name: string | undefined): string | undefined {
+  if (name === undefined || /^[\w-]{1,64}$/.test(name)) return name;
+  throw new AuthConfigurationError(`name must be a word of letters, digits, '_' and '-', such as 'staff'.`);
+}
+
+function prefixOf(routePrefix: string): string {
+  const prefix = String(routePrefix).replace(/^\/+|\/+$/g, '');
+  if (/^(\w|[.~-](?=\w))+(\/(\w|[.~-](?=\w))+)*$/.test(prefix)) return prefix;
+  throw new AuthConfigurationError(`routePrefix must be a path without parameters, such as 'auth' or 'staff/auth'.`);
+}
+
+function tableOf(entity: Type<RefreshTokenColumns>): string {
+  const table = getMetadataArgsStorage().tables.find(({ target }) => target === entity);
+  if (table?.name !== undefined && entity.prototype instanceof RefreshTokenColumns) return table.name;
+  throw new AuthConfigurationError(
+    "entity is not a table of sessions. Write @RefreshTokenTable('staff_refresh_tokens') " +
+      'class StaffRefreshToken extends RefreshTokenColumns {}',
+  );
+}

@@ -1,2 +1,0 @@
-export { redisReplayStore, type RedisReplayStoreOptions } from './redis-replay-store.js';
-export { redisFloorChannel, type RedisFloorChannelOptions } from './redis-floor-channel.js';

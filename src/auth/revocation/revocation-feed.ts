@@ -1,0 +1,166 @@
+import { Injectable, Logger, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
+import { AuthEvents } from '../events/auth-event-bus.js';
+import { within } from '../common/time/with-timeout.js';
+import { AuthError } from '../common/errors/auth-error.js';
+import { ResolvedAuthOptions } from '../resolve-options.js';
+import { RefreshTokenStore } from '../session/refresh-token.store.js';
+import { AccessFloors } from './revocation-list.js';
+import type { FloorChange } from '../session/access-floor.js';
+
+/** How old the revocation list of this instance is. */
+export interface FloorFeedStatus {
+  /** Milliseconds since the table was last read. */
+  readonly age: number;
+  /** Whether that is longer than the stated delay. */
+  readonly stale: boolean;
+  /** Sessions whose floor is held in memory. */
+  readonly floors: number;
+  /** Of the channel, where there is one. */
+  readonly channel: 'connected' | 'disconnected' | undefined;
+}
+
+/** Two readings within the delay, so that one may be late. */
+const READINGS_PER_DELAY = 2;
+/** Milliseconds that a change may take from its time stamp to its commit; one that takes longer is stamped again. */
+const LATEST_COMMIT = 10_000;
+/** Milliseconds after which a reading is given up, because its connection may have died in silence. */
+const LONGEST_READING = 3_000;
+/** After so many readings of what is new, one of everything: for the stamps of an instance that died in between. */
+const READINGS_PER_CATCH_UP = 30;
+
+/**
+ * Keeps the floors in memory up to date: by reading from the table what has changed, and sooner by the channel where there
+ * is one. The database stamps the changes by its own clock and says how old they are, so no two clocks are compared.
+ */
+@Injectable()
+export class FloorFeed implements OnModuleInit, OnModuleDestroy {
+  private readonly logger = new Logger(FloorFeed.name);
+  /** By the monotonic clock, in milliseconds. */
+  private readAt = -Infinity;
+  private readings = 0;
+  private reading: Promise<void> | undefined;
+  private timer: NodeJS.Timeout | undefined;
+  private failing = false;
+  private toldStale = false;
+  private channelState: FloorFeedStatus['channel'];
+  private stopped = false;
+
+  constructor(
+    private readonly store: RefreshTokenStore,
+    private readonly floors: AccessFloors,
+    private readonly events: AuthEvents,
+    private readonly options: ResolvedAuthOptions,
+  ) {}
+
+  /** The whole list is here before the first request is served. */
+  async onModuleInit(): Promise<void> {
+    this.openChannel();
+    await this.read();
+    this.schedule();
+  }
+
+  async onModuleDestroy(): Promise<void> {
+    this.stopped = true;
+    clearTimeout(this.timer);
+    await this.reading?.catch(() => undefined);
+    await this.options.revocation.channel?.close();
+  }
+
+  get status(): FloorFeedStatus {
+    const age = performance.now() - this.readAt;
+    return {
+      age: Math.round(age),
+      stale: age > this.options.revocation.delay,
+      floors: this.floors.size,
+      channel: this.channelState,
+    };
+  }
+
+  /** @throws AuthError `temporarily_unavailable` where a stale list is to refuse all tokens */
+  assertFresh(): void {
+    const { whenStale, delay } = this.options.revocation;
+    if (whenStale === 'refuse' && performance.now() - this.readAt > delay) {
+      throw new AuthError('temporarily_unavailable', 'The list of revoked sessions is out of date.');
+    }
+  }
+
+  /** Tells of changes that are already in the table: here at once, elsewhere by the channel, or by the next reading. */
+  announce(changes: FloorChange[]): void {
+    if (changes.length === 0) return;
+    for (const change of changes) this.floors.raise(change);
+    this.options.revocation.channel?.publish(changes).catch(() => {
+      // The others read it from the table. That the channel is away has been said when it went.
+    });
+  }
+
+  private openChannel(): void {
+    const { channel, delay } = this.options.revocation;
+    if (!channel) return;
+    this.channelState = 'disconnected';
+    channel.open({
+      changed: (changes) => changes.forEach((change) => this.floors.raise(change)),
+      connected: () => {
+        this.channelState = 'connected';
+        this.logger.log('The revocation channel is connected.');
+        this.catchUp();
+      },
+      disconnected: (reason) => {
+        this.channelState = 'disconnected';
+        this.logger.warn(
+          `The revocation channel is away: revocations arrive by polling alone, within ${delay} ms. ${reason}`,
+        );
+      },
+    });
+  }
+
+  /** What was said while nobody listened is in the table. */
+  private catchUp(): void {
+    this.readings = 0;
+    if (this.readAt > -Infinity) void this.tick();
+  }
+
+  private schedule(): void {
+    if (this.stopped) return;
+    clearTimeout(this.timer);
+    this.timer = setTimeout(() => void this.tick(), this.options.revocation.delay / READINGS_PER_DELAY).unref();
+  }
+
+  private async tick(): Promise<void> {
+    try {
+      await this.read();
+      if (this.failing) this.logger.log('The list of revoked sessions is up to date again.');
+      this.failing = false;
+      this.toldStale = false;
+    } catch (error) {
+      const cause = error instanceof AuthError ? error.cause : error;
+      if (!this.failing) this.logger.error(`The list of revoked sessions cannot be read: ${String(cause)}`);
+      this.failing = true;
+      this.tellStale();
+    }
+    this.schedule();
+  }
+
+  /** Once per outage. */
+  private tellStale(): void {
+    if (this.toldStale || !this.status.stale) return;
+    this.toldStale = true;
+    this.events.publish({ type: 'feed_stale', alert: true });
+  }
+
+  private read(): Promise<void> {
+    this.reading ??= this.readOnce().finally(() => (this.reading = undefined));
+    return this.reading;
+  }
+
+  private async readOnce(): Promise<void> {
+    const startedAt = performance.now();
+    const everything = this.readings % READINGS_PER_CATCH_UP === 0;
+    const sinceLast = startedAt - this.readAt + LATEST_COMMIT;
+    const youngerThan = Math.ceil(everything ? this.floors.lifetime : Math.min(sinceLast, this.floors.lifetime));
+    const raised = await within(LONGEST_READING, 'Reading the floors', this.store.floorsRaised(youngerThan));
+    for (const { age, ...change } of raised) this.floors.raise(change, age);
+    this.floors.sweep();
+    this.readings++;
+    this.readAt = startedAt;
+  }
+}

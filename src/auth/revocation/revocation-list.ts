@@ -1,0 +1,67 @@
+import { Injectable } from '@nestjs/common';
+import { Clock } from '../common/time/clock.js';
+import { AuthError } from '../common/errors/auth-error.js';
+import { ResolvedAuthOptions } from '../resolve-options.js';
+import { type FloorChange, REVOKED_FLOOR } from '../session/access-floor.js';
+
+/** Milliseconds; see `lifetime`. */
+const LATEST_MINTING = 10_000;
+
+/**
+ * The revocation list, in memory: the floors that were raised within one life of an access token. Tokens of all other
+ * sessions have either expired since, or nothing to fear.
+ */
+@Injectable()
+export class AccessFloors {
+  private readonly floors = new Map<string, { floor: number; until: number }>();
+  private readonly listeners = new Set<(change: FloorChange) => void>();
+
+  constructor(
+    private readonly clock: Clock,
+    private readonly options: ResolvedAuthOptions,
+  ) {}
+
+  /**
+   * Milliseconds for which a floor matters after it has been raised. An access token that it refuses may be minted after that,
+   * by a request that was waiting for the user or for the database meanwhile, and then expires so much later.
+   */
+  get lifetime(): number {
+    const { accessToken, revocation, userProviderTimeout } = this.options;
+    const { ttl, clockTolerance } = accessToken;
+    return ttl + clockTolerance + revocation.delay + userProviderTimeout + LATEST_MINTING;
+  }
+
+  /** How many floors are held. */
+  get size(): number {
+    return this.floors.size;
+  }
+
+  /** Calls back whenever a floor has risen. Returns the function that ends it. */
+  subscribe(listener: (change: FloorChange) => void): () => void {
+    this.listeners.add(listener);
+    return () => this.listeners.delete(listener);
+  }
+
+  /** @param age milliseconds since the floor was raised */
+  raise({ sessionId, floor }: FloorChange, age = 0): void {
+    const known = this.floors.get(sessionId);
+    if (known && known.floor >= floor) return;
+    this.floors.set(sessionId, { floor, until: this.clock.now() + this.lifetime - age });
+    for (const listener of this.listeners) listener({ sessionId, floor });
+  }
+
+  /** @throws AuthError `token_revoked`, `token_stale` */
+  check(sessionId: string, generation: number): void {
+    const known = this.floors.get(sessionId);
+    if (!known || generation >= known.floor) return;
+    throw new AuthError(known.floor === REVOKED_FLOOR ? 'token_revoked' : 'token_stale');
+  }
+
+  /** Lets go of the floors below which every token has expired. */
+  sweep(): void {
+    const now = this.clock.now();
+    for (const [sessionId, { until }] of this.floors) {
+      if (until <= now) this.floors.delete(sessionId);
+    }
+  }
+}

@@ -1,0 +1,141 @@
+import { Column, Entity, Index, PrimaryColumn } from 'typeorm';
+import type { Transport } from '../auth-options.js';
+import { asNumber } from '../common/database/bigint-column.js';
+
+/** The columns of a table of sessions; see {@link RefreshToken}. */
+export abstract class RefreshTokenColumns {
+  /** The session id. */
+  @PrimaryColumn({ type: 'uuid' })
+  id: string;
+
+  @Column({ name: 'user_id', type: 'varchar', length: 255 })
+  userId: string;
+
+  @Column({ name: 'client_id', type: 'varchar', length: 255 })
+  clientId: string;
+
+  /** What the client called itself at login. */
+  @Column({ name: 'device_name', type: 'varchar', length: 255, nullable: true })
+  deviceName: string | null;
+
+  /** Space-separated (RFC 6749 §3.3). */
+  @Column({ type: 'varchar', length: 1024 })
+  scope: string;
+
+  @Column({ type: 'varchar', length: 8 })
+  transport: Transport;
+
+  /** How often the session has been refreshed. */
+  @Column({ type: 'bigint', transformer: asNumber })
+  generation: number;
+
+  /** The keyed hash of session id, generation and secret. */
+  @Column({ name: 'token_hash', type: 'varchar', length: 255 })
+  tokenHash: string;
+
+  /** Which of the configured secrets issued the live token. */
+  @Column({ name: 'key_id', type: 'varchar', length: 8 })
+  keyId: string;
+
+  /** With the predecessor it derives the live token; none before the first refresh. base64url. */
+  @Column({ type: 'varchar', length: 43, nullable: true })
+  nonce: string | null;
+
+  /** Access tokens minted at a generation below it are refused. */
+  @Column({ name: 'access_floor', type: 'bigint', transformer: asNumber })
+  accessFloor: number;
+
+  /** When the floor was last raised, by the database's own clock; none while it never was. */
+  @Column({ name: 'floor_raised_at', type: 'bigint', nullable: true, transformer: asNumber })
+  floorRaisedAt: number | null;
+
+  /** The key that the session is bound to: a JWK thumbprint (RFC 7638). */
+  @Column({ name: 'dpop_thumbprint', type: 'varchar', length: 43, nullable: true })
+  dpopThumbprint: string | null;
+
+  /** The TLS client certificate that the session is bound to: `x5t#S256` (RFC 8705 §3.1). */
+  @Column({ name: 'certificate_thumbprint', type: 'varchar', length: 43, nullable: true })
+  certificateThumbprint: string | null;
+
+  /** The keyed hash of the client nonce that the session is bound to. */
+  @Column({ name: 'client_nonce_hash', type: 'varchar', length: 43, nullable: true })
+  clientNonceHash: string | null;
+
+  /** Keyed hashes of what is known of the device. */
+  @Column({ type: 'varchar', length: 512, nullable: true })
+  fingerprint: string | null;
+
+  @Column({ name: 'created_at', type: 'bigint', transformer: asNumber })
+  createdAt: number;
+
+  @Column({ name: 'rotated_at', type: 'bigint', transformer: asNumber })
+  rotatedAt: number;
+
+  @Column({ name: 'last_used_at', type: 'bigint', transformer: asNumber })
+  lastUsedAt: number;
+
+  /** The absolute end, fixed at login. */
+  @Column({ name: 'expires_at', type: 'bigint', transformer: asNumber })
+  expiresAt: number;
+
+  @Column({ name: 'revoked_at', type: 'bigint', nullable: true, transformer: asNumber })
+  revokedAt: number | null;
+
+  @Column({ name: 'revoked_reason', type: 'varchar', length: 64, nullable: true })
+  revokedReason: string | null;
+
+  /** From where the session was last used. */
+  @Column({ type: 'varchar', length: 45, nullable: true })
+  ip: string | null;
+
+  @Column({ name: 'user_agent', type: 'varchar', length: 512, nullable: true })
+  userAgent: string | null;
+
+  /** Where that was: ISO 3166-1, two letters. */
+  @Column({ type: 'varchar', length: 2, nullable: true })
+  country: string | null;
+
+  /** The number of the autonomous system. */
+  @Column({ type: 'bigint', nullable: true, transformer: asNumber })
+  network: number | null;
+
+  /** A geo URI (RFC 5870). */
+  @Column({ type: 'varchar', length: 64, nullable: true })
+  location: string | null;
+
+  /** When the first of the counted refreshes was; 0 while none are counted. */
+  @Column({ name: 'window_started_at', type: 'bigint', transformer: asNumber })
+  windowStartedAt: number;
+
+  @Column({ name: 'window_count', type: 'bigint', transformer: asNumber })
+  windowCount: number;
+
+  /** When the user last authenticated: at login, or by stepping up. */
+  @Column({ name: 'auth_time', type: 'bigint', transformer: asNumber })
+  authTime: number;
+}
+
+/**
+ * Makes a class a table of sessions of its own, for a further `AuthModule` in the same application.
+ *
+ * @param name of the table; its indexes are named after it
+ * @example
+ * @RefreshTokenTable('staff_refresh_tokens')
+ * export class StaffRefreshToken extends RefreshTokenColumns {}
+ */
+export function RefreshTokenTable(name: string): ClassDecorator {
+  return (target) => {
+    Entity({ name })(target);
+    Index(`${name}_user_id`, ['userId'])(target);
+    Index(`${name}_floor_raised_at`, ['floorRaisedAt'])(target);
+  };
+}
+
+/**
+ * A session: one sign-in on one device, one row for as long as it lives. The row always describes the live refresh token;
+ * those that came before need no rows. Times are milliseconds since the Unix epoch.
+ *
+ * Nothing that a refresh changes is indexed, so that PostgreSQL updates the row in place.
+ */
+@RefreshTokenTable('refresh_tokens')
+export class RefreshToken extends RefreshTokenColumns {}

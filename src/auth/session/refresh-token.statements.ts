@@ -1,0 +1,116 @@
+import type { DataSource } from 'typeorm';
+import type { ResolvedAuthOptions } from '../resolve-options.js';
+import type { RefreshToken } from './refresh-token.entity.js';
+import type { AuthRegistration } from '../modules/auth-registration.js';
+import { databaseTime, equalToTheLetter, isMySql } from '../common/database/dialect.js';
+import { EntityTable } from '../common/database/entity-table.js';
+import { Statement } from '../common/database/statement.js';
+
+/** What a new authentication writes where the token stays as it is: when, from where and by what the session was used last. */
+const REAUTHENTICATED = [
+  'authTime',
+  'lastUsedAt',
+  'ip',
+  'userAgent',
+  'country',
+  'network',
+  'location',
+  'windowStartedAt',
+  'windowCount',
+  'fingerprint',
+] as const satisfies readonly (keyof RefreshToken)[];
+
+export type Reauthentication = Pick<RefreshToken, (typeof REAUTHENTICATED)[number]>;
+
+/** What a rotation writes, beside the generation. */
+const ROTATED = [
+  'tokenHash',
+  'keyId',
+  'nonce',
+  'rotatedAt',
+  'clientNonceHash',
+  ...REAUTHENTICATED,
+] as const satisfies readonly (keyof RefreshToken)[];
+
+export type Rotation = Pick<RefreshToken, (typeof ROTATED)[number]>;
+
+type Column = keyof RefreshToken;
+
+/** Milliseconds; it reads the whole table. */
+const LONGEST_COUNT = 60_000;
+
+/** The statements of the table of sessions. */
+export type RefreshTokenStatements = ReturnType<typeof prepareStatements>;
+
+export function prepareStatements(
+  dataSource: DataSource,
+  entity: AuthRegistration['entity'],
+  { preparedStatements, databaseTimeout }: ResolvedAuthOptions,
+) {
+  const table = new EntityTable(dataSource, entity);
+  const { column, columns } = table;
+  const quoted = (name: string) => table.escape(name);
+  const statement = (sql: string, timeout = databaseTimeout) =>
+    new Statement(dataSource, sql, preparedStatements, timeout);
+  const select = `SELECT ${columns.map((name) => `${column(name)} AS ${quoted(name)}`).join(', ')} FROM ${table.name}`;
+  const set = (...names: Column[]) => table.assignments(...names).join(', ');
+  const where = (...names: Column[]) => table.assignments(...names).join(' AND ');
+  const now = databaseTime(dataSource);
+  const stamp = `${column('floorRaisedAt')} = ${now}`;
+  const raised = `${column('floorRaisedAt')} IS NOT NULL`;
+  const raisedSince = `${column('floorRaisedAt')} > ${now} - :youngerThan`;
+  const live = `${column('revokedAt')} IS NULL`;
+  const dead = (['expiresAt', 'lastUsedAt', 'revokedAt'] as const)
+    .map((name) => `${column(name)} <= :${name}`)
+    .join(' OR ');
+  const ofUser = where('userId') + (isMySql(dataSource) ? ` AND ${equalToTheLetter(column('userId'), ':userId')}` : '');
+
+  const revoke = `${set('revokedAt', 'revokedReason', 'accessFloor')}, ${stamp}`;
+  const floor = `${column('id')} AS ${quoted('id')}, ${column('accessFloor')} AS ${quoted('floor')}`;
+
+  return {
+    insert: statement(
+      `INSERT INTO ${table.name} (${columns.map(column).join(', ')}) VALUES (${columns.map((name) => `:${name}`).join(', ')})`,
+    ),
+    find: statement(`${select} WHERE ${where('id')}`),
+    findAll: statement(`${select} WHERE ${column('id')} IN (:...ids)`),
+    rotate: statement(
+      `UPDATE ${table.name} SET ${column('generation')} = ${column('generation')} + 1, ` +
+        set(...ROTATED) +
+        ` WHERE ${where('id', 'generation', 'accessFloor')} AND ${live}`,
+    ),
+    reauthenticate: statement(
+      `UPDATE ${table.name} SET ${set(...REAUTHENTICATED)} WHERE ${where('id', 'generation', 'accessFloor')} AND ${live}`,
+    ),
+    postponeRotation: statement(
+      `UPDATE ${table.name} SET ${set('rotatedAt')} WHERE ${where('id', 'generation')} AND ${column('rotatedAt')} < :rotatedAt`,
+    ),
+    revoke: statement(`UPDATE ${table.name} SET ${revoke} WHERE ${where('id')} AND ${live}`),
+    revokeAllOfUser: statement(
+      `UPDATE ${table.name} SET ${revoke} WHERE ${ofUser} AND ${live} AND ${column('id')} <> :exceptId`,
+    ),
+    raiseFloorsOfUser: statement(
+      `UPDATE ${table.name} SET ${column('accessFloor')} = ${column('generation')} + 1, ${stamp} WHERE ${ofUser} AND ${live}`,
+    ),
+    stamp: statement(`UPDATE ${table.name} SET ${stamp} WHERE ${where('id')} AND ${raised}`),
+    stampAllOfUser: statement(`UPDATE ${table.name} SET ${stamp} WHERE ${ofUser} AND ${raised}`),
+    floorsOfUser: statement(`SELECT ${floor} FROM ${table.name} WHERE ${ofUser} AND ${raisedSince}`),
+    floorsRaised: statement(
+      `SELECT ${floor}, ${now} - ${column('floorRaisedAt')} AS ${quoted('age')} ` +
+        `FROM ${table.name} WHERE ${raisedSince}`,
+    ),
+    findOfUser: statement(`${select} WHERE ${ofUser} AND ${live}`),
+    countLive: statement(
+      `SELECT COUNT(*) AS ${quoted('count')} FROM ${table.name} WHERE ${live} ` +
+        `AND ${column('expiresAt')} > :expiresAt AND ${column('lastUsedAt')} > :lastUsedAt`,
+      LONGEST_COUNT,
+    ),
+    page: statement(
+      `SELECT ${column('id')} AS ${quoted('id')}, CASE WHEN ${dead} THEN 1 ELSE 0 END AS ${quoted('dead')} ` +
+        `FROM ${table.name} WHERE ${column('id')} > :after ORDER BY ${column('id')} LIMIT :size`,
+    ),
+    removeDead: statement(
+      `DELETE FROM ${table.name} WHERE ${column('id')} > :after AND ${column('id')} <= :last AND (${dead})`,
+    ),
+  };
+}

@@ -1,0 +1,17 @@
+import type { WhenTooMany } from '../auth-options.js';
+import type { RefreshToken } from './refresh-token.entity.js';
+
+/**
+ * Which of a user's live sessions have to make room for one more; `undefined` where the new one is refused instead.
+ */
+export function makeRoom(
+  live: readonly RefreshToken[],
+  limit: number,
+  whenTooMany: WhenTooMany,
+): RefreshToken[] | undefined {
+  const tooMany = live.length + 1 - limit;
+  if (tooMany <= 0) return [];
+  if (whenTooMany === 'refuse') return undefined;
+  const since = whenTooMany === 'end_oldest' ? 'createdAt' : 'lastUsedAt';
+  return live.toSorted((a, b) => a[since] - b[since]).slice(0, tooMany);
+}

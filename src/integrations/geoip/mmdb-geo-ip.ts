@@ -1,0 +1,118 @@
+import { readFileSync } from 'node:fs';
+import { readFile, stat } from 'node:fs/promises';
+import { Logger } from '@nestjs/common';
+import { Reader, type Response } from 'mmdb-lib';
+import { AuthConfigurationError } from '../../auth/common/errors/auth-error.js';
+import { complete } from '../../auth/common/options/checks.js';
+import { durationOption } from '../../auth/common/options/duration.js';
+import { AddressRanges } from '../../auth/common/request/address-ranges.js';
+import type { Place, PlaceProvider } from '../../auth/risk/geo-ip.js';
+import { type MmdbRecord, placeOfRecords } from './mmdb-record.js';
+
+/** Where the databases of places are. */
+export class MmdbPlacesOptions {
+  /**
+   * A file in the MaxMind DB format, or several: one of countries or cities, and one of networks (ASN), say. They are read
+   * into memory; an address is looked up in microseconds.
+   */
+  path: string | string[];
+  /** How often it is looked whether a file has changed; it is then read anew, behind the requests. `'1s'` to `'24d'`. */
+  reload = '1h';
+}
+
+/**
+ * Places by databases in the MaxMind DB format (GeoLite2, DB-IP, IPinfo, ip-location-db). A file that is missing or broken
+ * does not keep the application from starting: addresses cannot be located then, and `risk.whenPlacesFail` says what follows.
+ *
+ * @throws AuthConfigurationError for options that make no sense
+ * @example
+ * import { mmdbPlaces } from 'nestjs-refresh-token/geoip'; // npm install mmdb-lib
+ * AuthModule.forRoot({ …, risk: { places: mmdbPlaces({ path: ['GeoLite2-City.mmdb', 'GeoLite2-ASN.mmdb'] }) } })
+ */
+export function mmdbPlaces(given: Pick<MmdbPlacesOptions, 'path'> & Partial<MmdbPlacesOptions>): PlaceProvider {
+  const { path, reload } = complete('mmdbPlaces', new MmdbPlacesOptions(), given, ['path']);
+  const paths = Array.isArray(path) ? path : [path];
+  if (paths.length === 0 || !paths.every((one) => typeof one === 'string' && one !== '')) {
+    throw new AuthConfigurationError("mmdbPlaces: path must be a file, or several, such as './GeoLite2-City.mmdb'.");
+  }
+  return new MmdbPlaces(
+    paths.map((one) => new MmdbFile(one)),
+    durationOption('mmdbPlaces: reload', reload, '1s', '24d'),
+  );
+}
+
+/** Nowhere in particular, though databases that are merged from many sources place some of them: RFC 1918, 4193, 6598 and so on. */
+const NOT_PUBLIC = new AddressRanges([
+  'loopback',
+  'linklocal',
+  'uniquelocal',
+  '0.0.0.0/8',
+  '100.64.0.0/10',
+  '192.0.2.0/24',
+  '198.18.0.0/15',
+  '198.51.100.0/24',
+  '203.0.113.0/24',
+  '224.0.0.0/3',
+  '::/128',
+  '2001:db8::/32',
+  'ff00::/8',
+]);
+
+class MmdbPlaces implements PlaceProvider {
+  private lookedAt = performance.now();
+
+  constructor(
+    private readonly files: readonly MmdbFile[],
+    private readonly reload: number,
+  ) {}
+
+  locate(ip: string): Place | null {
+    if (NOT_PUBLIC.contains(ip)) return null;
+    const now = performance.now();
+    if (now - this.lookedAt > this.reload) {
+      this.lookedAt = now;
+      for (const file of this.files) void file.readIfChanged();
+    }
+    return placeOfRecords(this.files.map((file) => file.find(ip)).filter((record) => record !== null));
+  }
+}
+
+class MmdbFile {
+  private readonly logger = new Logger('MmdbPlaces');
+  private reader: Reader<Response> | undefined;
+  /** When the file that has been read was written, in milliseconds. */
+  private writtenAt = -1;
+
+  constructor(private readonly path: string) {
+    try {
+      this.open(readFileSync(path));
+    } catch (error) {
+      this.logger.error(`${path} cannot be read: ${String(error)}`);
+    }
+  }
+
+  /** @throws Error where the file could not be read */
+  find(ip: string): MmdbRecord | null {
+    if (!this.reader) throw new Error('a database of places could not be read');
+    return this.reader.get(ip) as MmdbRecord | null;
+  }
+
+  /** A file that is broken leaves in force what was read before. */
+  async readIfChanged(): Promise<void> {
+    try {
+      const { mtimeMs } = await stat(this.path);
+      if (mtimeMs === this.writtenAt && this.reader) return;
+      this.open(await readFile(this.path));
+      this.writtenAt = mtimeMs;
+    } catch (error) {
+      this.logger.error(`${this.path} cannot be read anew: ${String(error)}`);
+    }
+  }
+
+  private open(bytes: Buffer): void {
+    const reader = new Reader<Response>(bytes);
+    // A file that was cut off may have a sound end, and is noticed only on the way through its tree.
+    reader.get('192.0.2.1');
+    this.reader = reader;
+  }
+}

@@ -1,0 +1,72 @@
+import { countryExtent } from '../../auth/risk/country-extents.js';
+import type { Location, Place } from '../../auth/risk/geo-ip.js';
+
+/** What databases of places hold of an address, as far as it is read: each maker has names of its own. */
+export interface MmdbRecord {
+  readonly country?: { readonly iso_code?: string } | string;
+  readonly country_code?: string;
+  readonly subdivisions?: readonly { readonly iso_code?: string }[];
+  readonly location?: Coordinates;
+  readonly latitude?: number | string;
+  readonly longitude?: number | string;
+  readonly autonomous_system_number?: number | string;
+  readonly asn?: number | string;
+}
+
+interface Coordinates {
+  readonly latitude?: number | string;
+  readonly longitude?: number | string;
+  /** Kilometres. */
+  readonly accuracy_radius?: number;
+}
+
+/** Kilometres; for a city whose database does not say how sure it is. */
+const RADIUS_OF_A_CITY = 50;
+
+/**
+ * One place of what several databases know, the first that knows wins. Where none has coordinates, the country's centre
+ * serves, with its extent as the radius. `null` where nothing is known.
+ */
+export function placeOfRecords(records: readonly MmdbRecord[]): Place | null {
+  const country = firstOf(records, countryOf);
+  const network = firstOf(records, networkOf);
+  const location = firstOf(records, locationOf) ?? (country === null ? null : (countryExtent(country) ?? null));
+  if (country === null && network === null && location === null) return null;
+  return { country, regions: country === null ? [] : regionsOf(records, country), network, location };
+}
+
+function firstOf<T>(records: readonly MmdbRecord[], read: (record: MmdbRecord) => T | null): T | null {
+  for (const record of records) {
+    const value = read(record);
+    if (value !== null) return value;
+  }
+  return null;
+}
+
+function countryOf({ country, country_code: code }: MmdbRecord): string | null {
+  const found = code ?? (typeof country === 'string' ? country : country?.iso_code);
+  return found !== undefined && /^[A-Z]{2}$/.test(found) ? found : null;
+}
+
+/** As a number, or as `AS15169`. */
+function networkOf({ autonomous_system_number: number, asn }: MmdbRecord): number | null {
+  const found = String(number ?? asn ?? '').replace(/^AS/, '');
+  return /^\d{1,10}$/.test(found) ? Number(found) : null;
+}
+
+function locationOf(record: MmdbRecord): Location | null {
+  const { latitude, longitude, accuracy_radius: radius = RADIUS_OF_A_CITY } = coordinatesOf(record);
+  if (latitude === undefined || longitude === undefined || latitude === '' || longitude === '') return null;
+  const location = { latitude: Number(latitude), longitude: Number(longitude), radius };
+  const sound = Math.abs(location.latitude) <= 90 && Math.abs(location.longitude) <= 180 && radius >= 0;
+  return sound ? location : null;
+}
+
+function coordinatesOf({ location, latitude, longitude }: MmdbRecord): Coordinates {
+  return location ?? { latitude, longitude };
+}
+
+function regionsOf(records: readonly MmdbRecord[], country: string): string[] {
+  const codes = records.flatMap(({ subdivisions }) => (subdivisions ?? []).map(({ iso_code: code }) => code));
+  return codes.filter((code) => code !== undefined).map((code) => `${country}-${code}`);
+}

@@ -1,0 +1,32 @@
+import { type DynamicModule, Module } from '@nestjs/common';
+import { APP_INTERCEPTOR } from '@nestjs/core';
+import { complete } from '../../auth/common/options/checks.js';
+import { AuthRegistrations } from '../../auth/modules/auth-module-registry.js';
+import { AuthMetrics } from './auth-metrics.js';
+import { AuthMetricsOptions, METRICS_OPTIONS } from './metrics-options.js';
+import { RequestDurationInterceptor } from './request-duration.interceptor.js';
+
+/**
+ * Measures sign-ins, refreshes by outcome, their latency, replays, reuse, revocations, alerts, the age of the revocation list
+ * and the live sessions, with `prom-client`; of several `AuthModule`s, all together. Serving the registry is for the host. Needs
+ * a global `AuthModule` without a name.
+ *
+ * @example
+ * import { AuthMetricsModule } from 'nestjs-refresh-token/metrics'; // npm install prom-client
+ * imports: [AuthModule.forRoot({ … }), AuthMetricsModule.forRoot()]
+ */
+@Module({})
+export class AuthMetricsModule {
+  static forRoot(given: Partial<AuthMetricsOptions> = {}): DynamicModule {
+    return {
+      module: AuthMetricsModule,
+      providers: [
+        AuthMetrics,
+        AuthRegistrations,
+        { provide: METRICS_OPTIONS, useValue: complete('AuthMetricsModule', new AuthMetricsOptions(), given) },
+        { provide: APP_INTERCEPTOR, useClass: RequestDurationInterceptor },
+      ],
+      exports: [AuthMetrics],
+    };
+  }
+}

@@ -1,0 +1,148 @@
+import { Inject, Injectable, type OnModuleDestroy, type OnModuleInit, type Type } from '@nestjs/common';
+import { Counter, Gauge, Histogram, register, type Registry } from 'prom-client';
+import type { AuthEvent } from '../../auth/events/auth-event.js';
+import { AuthEventLog } from '../../auth/audit/auth-event-log.js';
+import { AuthEvents } from '../../auth/events/auth-event-bus.js';
+import { Clock } from '../../auth/common/time/clock.js';
+import { durationOption } from '../../auth/common/options/duration.js';
+import { AuthRegistrations } from '../../auth/modules/auth-module-registry.js';
+import { RefreshTokenService } from '../../auth/refresh-token/refresh-token.service.js';
+import { FloorFeed } from '../../auth/revocation/revocation-feed.js';
+import { AuthMetricsOptions, METRICS_OPTIONS } from './metrics-options.js';
+import { type RefreshOutcome, refreshOutcomeOf, revocationReasonOf } from './outcomes.js';
+
+/** Seconds: a refresh takes one to ten milliseconds, an Argon2id login a hundred. */
+const BUCKETS = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5];
+
+/** The metrics of sessions, kept up by the events. Their labels are of fixed sets: no id and no address is among them. */
+@Injectable()
+export class AuthMetrics implements OnModuleInit, OnModuleDestroy {
+  readonly registry: Registry;
+  readonly requestDuration: Histogram<'route' | 'status'>;
+  private readonly names: string[] = [];
+  private readonly signIns: Counter<'outcome'>;
+  private readonly refreshes: Counter<'outcome'>;
+  private readonly throttled: Counter<'reason'>;
+  private readonly replays: Counter;
+  private readonly reuses: Counter;
+  private readonly revocations: Counter<'reason'>;
+  private readonly alerts: Counter<'type'>;
+  private readonly sessionCountInterval: number;
+  private countedAt = -Infinity;
+  private unsubscribe: (() => void)[] = [];
+
+  constructor(
+    private readonly registrations: AuthRegistrations,
+    private readonly clock: Clock,
+    @Inject(METRICS_OPTIONS) options: AuthMetricsOptions,
+  ) {
+    this.registry = options.registry ?? register;
+    this.sessionCountInterval = durationOption(
+      'AuthMetricsModule: sessionCountInterval',
+      options.sessionCountInterval,
+      '0s',
+      '1d',
+    );
+    const config = <Label extends string>(name: string, help: string, ...labelNames: Label[]) => {
+      this.names.push(options.prefix + name);
+      return { name: options.prefix + name, help, labelNames, registers: [this.registry] };
+    };
+    this.signIns = new Counter(config('sign_ins_total', 'Sign-ins, by outcome: success, failure.', 'outcome'));
+    this.refreshes = new Counter(
+      config('refreshes_total', 'Refreshes, by outcome: refreshed, replayed, denied, step_up, reuse.', 'outcome'),
+    );
+    this.throttled = new Counter(
+      config('throttled_total', 'Times that somebody had failed too often and was refused, by at what.', 'reason'),
+    );
+    this.replays = new Counter(config('replays_total', 'Predecessors that were answered again.'));
+    this.reuses = new Counter(config('reuse_detected_total', 'Sessions that were ended because of reuse.'));
+    this.revocations = new Counter(config('revocations_total', 'Sessions that were ended, by reason.', 'reason'));
+    this.alerts = new Counter(config('alerts_total', 'Alerts, by type of event.', 'type'));
+    this.requestDuration = new Histogram({
+      ...config('request_duration_seconds', 'Time to the answer of an auth route.', 'route', 'status'),
+      buckets: BUCKETS,
+    });
+    this.makeGauges(config);
+  }
+
+  onModuleInit(): void {
+    this.unsubscribe = this.ofAll(AuthEvents).map((events) => events.subscribe((event) => this.count(event)));
+  }
+
+  onModuleDestroy(): void {
+    for (const unsubscribe of this.unsubscribe) unsubscribe();
+    for (const name of this.names) this.registry.removeSingleMetric(name);
+  }
+
+  private makeGauges(
+    config: (name: string, help: string) => { name: string; help: string; registers: Registry[] },
+  ): void {
+    const ofLogs = (what: 'waiting' | 'lost') => sum(this.ofAll(AuthEventLog).map(({ status }) => status[what]));
+    const oldest = () => Math.max(...this.ofAll(FloorFeed).map(({ status }) => status.age));
+    new Gauge({
+      ...config('revocation_feed_age_seconds', 'Time since this instance has read the list of revoked sessions.'),
+      collect() {
+        this.set(oldest() / 1000);
+      },
+    });
+    new Gauge({
+      ...config('events_waiting', 'Events that this instance has still to write.'),
+      collect() {
+        this.set(ofLogs('waiting'));
+      },
+    });
+    new Gauge({
+      ...config('events_lost', 'Events that this instance could not write since its start.'),
+      collect() {
+        this.set(ofLogs('lost'));
+      },
+    });
+    const countSessions = (set: (count: number) => void) => this.countSessions(set);
+    new Gauge({
+      ...config('active_sessions', 'Live sessions of all users, on all instances.'),
+      async collect() {
+        await countSessions((count) => this.set(count));
+      },
+    });
+  }
+
+  /** A database that is down leaves the count as it was: the scrape is wanted most then. */
+  private async countSessions(set: (count: number) => void): Promise<void> {
+    const now = this.clock.now();
+    if (now - this.countedAt < this.sessionCountInterval) return;
+    try {
+      set(sum(await Promise.all(this.ofAll(RefreshTokenService).map((service) => service.countLive()))));
+      this.countedAt = now;
+    } catch {
+      // The database says so itself, louder.
+    }
+  }
+
+  private ofAll<T>(type: Type<T>): T[] {
+    return this.registrations.all.map(({ service }) => service(type));
+  }
+
+  private count(event: AuthEvent): void {
+    if (event.alert) this.alerts.inc({ type: event.type });
+    const outcome: RefreshOutcome | undefined = refreshOutcomeOf(event);
+    if (outcome) this.refreshes.inc({ outcome });
+    switch (event.type) {
+      case 'signed_in':
+        return this.signIns.inc({ outcome: 'success' });
+      case 'sign_in_failed':
+        return this.signIns.inc({ outcome: 'failure' });
+      case 'throttled':
+        return this.throttled.inc({ reason: event.reason });
+      case 'replayed':
+        return this.replays.inc();
+      case 'reuse_detected':
+        return this.reuses.inc();
+      case 'revoked':
+        return this.revocations.inc({ reason: revocationReasonOf(event) }, event.count ?? 1);
+      default:
+        return;
+    }
+  }
+}
+
+const sum = (numbers: number[]) => numbers.reduce((total, number) => total + number, 0);

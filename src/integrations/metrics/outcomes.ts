@@ -1,0 +1,43 @@
+import type { AuthEvent } from '../../auth/events/auth-event.js';
+
+/** The label `outcome` of a refresh. */
+export type RefreshOutcome = 'refreshed' | 'replayed' | 'denied' | 'step_up' | 'reuse';
+
+export function refreshOutcomeOf({ type, generation }: AuthEvent): RefreshOutcome | undefined {
+  switch (type) {
+    case 'refreshed':
+    case 'replayed':
+      return type;
+    case 'refresh_denied':
+      return 'denied';
+    case 'binding_failed':
+      // Sign-ins and guarded routes present no generation.
+      return generation === undefined ? undefined : 'denied';
+    case 'step_up_required':
+      return 'step_up';
+    case 'reuse_detected':
+      return 'reuse';
+    default:
+      return undefined;
+  }
+}
+
+/** The host's own reasons could be any number. */
+const REASONS: ReadonlySet<string> = new Set([
+  'logout',
+  'logout_all',
+  'ended_by_user',
+  'ended_by_admin',
+  'password_changed',
+  'user_unavailable',
+  'reuse_detected',
+  'replaced',
+  'session_limit',
+  'credentials_changed',
+  'sign_in_failed',
+  'device_changed',
+]);
+
+export function revocationReasonOf({ reason = '' }: AuthEvent): string {
+  return REASONS.has(reason) ? reason : 'other';
+}

@@ -1,0 +1,88 @@
+import type { INestApplicationContext } from '@nestjs/common';
+import { ModulesContainer } from '@nestjs/core';
+import type { OpenAPIObject } from '@nestjs/swagger';
+import { AuthRegistrations, type Registered } from '../../auth/modules/auth-module-registry.js';
+import { authOperations, type Described, type SecurityNames } from './operations.js';
+import { routesOf } from '../../auth/modules/route-paths.js';
+import { addSchemas, removeReplaced } from './own-schemas.js';
+
+type PathItem = OpenAPIObject['paths'][string];
+
+/**
+ * Completes what `SwaggerModule.createDocument` says of the auth routes: bodies, answers, refusals, headers, cookies, and how
+ * each is authenticated. Of several `AuthModule`s each gets its own. Changes the document, and returns it.
+ *
+ * For the host's own routes, `@ApiBearerAuth()` names the security scheme of the `AuthModule` without a name.
+ *
+ * @example
+ * const document = SwaggerModule.createDocument(app, new DocumentBuilder().setTitle('Shop').build());
+ * SwaggerModule.setup('docs', app, describeAuthRoutes(app, document));
+ */
+export function describeAuthRoutes(app: INestApplicationContext, document: OpenAPIObject): OpenAPIObject {
+  const modules = app.get(ModulesContainer);
+  const registrations = new AuthRegistrations(modules);
+  const components = (document.components ??= {});
+  const referring = addSchemas(document);
+  for (const registered of registrations.all) {
+    const names = securityNames(registered);
+    components.securitySchemes = {
+      ...components.securitySchemes,
+      [names.accessToken]: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' },
+      [names.cookie]: { type: 'apiKey', in: 'cookie', name: registered.options.cookie.name },
+    };
+  }
+  for (const registered of registrations.all) {
+    const operations = referring(authOperations(securityNames(registered)));
+    for (const [route, items] of describedRoutes(modules, registered, document)) {
+      const [method] = route.split(' ') as ['get' | 'post' | 'delete'];
+      for (const item of items) describe(item[method], route, registered, operations[route]);
+    }
+  }
+  removeReplaced(document);
+  return document;
+}
+
+function securityNames({ registration: { name } }: Registered): SecurityNames {
+  // `bearer` is what @ApiBearerAuth() refers to.
+  return name === undefined
+    ? { accessToken: 'bearer', cookie: 'refresh_cookie' }
+    : { accessToken: `${name}_bearer`, cookie: `${name}_refresh_cookie` };
+}
+
+/** Where the routes stand in a document, which may have been made with `ignoreGlobalPrefix`. */
+function describedRoutes(
+  modules: ModulesContainer,
+  { registration }: Registered,
+  { paths: described }: OpenAPIObject,
+): [route: string, items: PathItem[]][] {
+  if (!registration.controllers) return [];
+  const found = [false, true].map((ignoreGlobalPrefix) =>
+    routesOf(modules, registration, { ignoreGlobalPrefix }).map(({ name, paths }): [string, PathItem[]] => {
+      const items = paths.map((path) => described[asParameter(path)]);
+      return [asParameter(name), items.filter((item) => item !== undefined)];
+    }),
+  );
+  const [prefixed, bare] = found.map((routes) => routes.filter(([, items]) => items.length > 0));
+  return bare.length > prefixed.length ? bare : prefixed;
+}
+
+const asParameter = (path: string) => path.replace('*', '{id}').replace(/:(\w+)/g, '{$1}');
+
+function describe(
+  operation: PathItem['get'],
+  route: string,
+  { registration: { name = 'auth' } }: Registered,
+  described: Described,
+): void {
+  if (!operation) return;
+  const operationId = `${name}_${operation.operationId ?? route}`.replace(/[^\w.-]+/g, '_');
+  const others = (operation.parameters ?? []).filter(
+    (present) => !described.parameters?.some((own) => isNamed(own) && isNamed(present) && own.name === present.name),
+  );
+  const parameters = [...others, ...(described.parameters ?? [])];
+  Object.assign(operation, described, { parameters, tags: [name], operationId });
+}
+
+function isNamed<T extends object>(parameter: T): parameter is Extract<T, { name: string }> {
+  return 'name' in parameter;
+}

@@ -1,0 +1,201 @@
+import type { OpenAPIObject } from '@nestjs/swagger';
+import { AuthError, type AuthErrorCode } from '../../auth/common/errors/auth-error.js';
+
+type Operation = NonNullable<OpenAPIObject['paths'][string]['get']>;
+type Headers = Record<string, { description: string; schema: { type: 'string' } }>;
+
+interface Response {
+  description: string;
+  headers: Headers;
+  content?: Record<string, { schema: object }>;
+}
+
+/** By the names of the security schemes of one `AuthModule`. */
+export interface SecurityNames {
+  readonly accessToken: string;
+  readonly cookie: string;
+}
+
+/** How a route is described: everything but what Nest itself knows of it. */
+export type Described = Pick<Operation, 'summary' | 'parameters' | 'requestBody' | 'responses' | 'security'>;
+
+const header = (description: string): Headers[string] => ({ description, schema: { type: 'string' } });
+const NO_STORE: Headers = { 'Cache-Control': header('no-store') };
+const SET_COOKIE: Headers = {
+  'Set-Cookie': header('The refresh token: HttpOnly, Secure, SameSite=Strict, for this host'),
+};
+const CLEARED: Headers = { 'Set-Cookie': header('Takes the refresh token back') };
+
+const json = (schema: string) => ({
+  'application/json': { schema: { $ref: `#/components/schemas/${schema}` } },
+});
+
+const body = (schema: string, required: boolean) => ({ required, content: json(schema) });
+
+const answer = (description: string, schema?: string, headers: Headers = {}): Response => ({
+  description,
+  headers: { ...NO_STORE, ...headers },
+  ...(schema !== undefined && { content: json(schema) }),
+});
+
+/** The responses to these refusals, one for each status. */
+function refusals(...refused: (AuthErrorCode | AuthError)[]): Operation['responses'] {
+  const errors = refused.map((error) => (typeof error === 'string' ? new AuthError(error) : error));
+  const statuses = [...new Set(errors.map((error) => error.getStatus()))];
+  return Object.fromEntries(
+    statuses.map((status) => {
+      const own = errors.filter((error) => error.getStatus() === status);
+      const names = [...new Set(own.flatMap((error) => Object.keys(error.headers)))];
+      const headers = Object.fromEntries(names.map((name) => [name, header(`See ${name}`)]));
+      return [status, answer(own.map(({ code }) => code).join(', '), 'AuthError', headers)];
+    }),
+  );
+}
+
+const OF_PROOF = [
+  new AuthError('invalid_dpop_proof'),
+  new AuthError('use_dpop_nonce', undefined, { dpopNonce: 'the next' }),
+];
+const OF_ACCESS_TOKEN = [
+  ...(['unauthorized', 'invalid_token', 'token_expired', 'token_revoked', 'token_stale'] as const),
+  ...OF_PROOF.map((error) => error.atResource('DPoP')),
+];
+/** Where failures are throttled. */
+const THROTTLED = new AuthError('too_many_requests', undefined, { retryAfter: 1 });
+const ALWAYS = ['https_required', 'temporarily_unavailable'] as const;
+
+const query = (name: string, description: string, schema: object) => ({
+  name,
+  in: 'query' as const,
+  required: false,
+  description,
+  schema,
+});
+const UUID = { type: 'string', format: 'uuid' };
+const OF_EVENTS = [
+  query('session_id', 'Of this session alone.', UUID),
+  query('limit', 'So many at most; more than 200 counts as 200.', { type: 'integer', minimum: 1, default: 50 }),
+  query('before', 'Those before the event with this id.', UUID),
+];
+
+/** Every route, by method and by its path below the prefix. */
+export function authOperations({ accessToken, cookie }: SecurityNames): Record<string, Described> {
+  const guarded = [{ [accessToken]: [] }];
+  return {
+    'post /login': {
+      summary: 'Begins a session',
+      security: [],
+      requestBody: body('AuthLoginRequest', true),
+      responses: {
+        200: answer('Signed in', 'AuthTokenResponse', SET_COOKIE),
+        ...refusals(
+          'invalid_request',
+          ...OF_PROOF,
+          'invalid_scope',
+          'invalid_credentials',
+          'forbidden',
+          'region_not_allowed',
+          'session_limit',
+          THROTTLED,
+          ...ALWAYS,
+        ),
+      },
+    },
+    'post /refresh': {
+      summary: 'A new access token, and the successor of the refresh token',
+      // In the body, or in the cookie.
+      security: [{}, { [cookie]: [] }],
+      requestBody: body('AuthRefreshRequest', false),
+      responses: {
+        200: answer('Refreshed', 'AuthTokenResponse', SET_COOKIE),
+        ...refusals(
+          'invalid_request',
+          ...OF_PROOF,
+          'invalid_grant',
+          'step_up_required',
+          'forbidden',
+          'region_not_allowed',
+          THROTTLED,
+          ...ALWAYS,
+        ),
+      },
+    },
+    'post /logout': {
+      summary: 'Ends the session; succeeds also the second time',
+      security: [{}, { [cookie]: [] }, ...guarded],
+      requestBody: body('AuthRefreshRequest', false),
+      responses: {
+        204: answer('Signed out', undefined, CLEARED),
+        ...refusals('invalid_request', ...OF_ACCESS_TOKEN, 'forbidden', ...ALWAYS),
+      },
+    },
+    'post /logout-all': {
+      summary: 'Ends the sessions of the user on all devices',
+      security: guarded,
+      requestBody: body('AuthLogoutAllRequest', false),
+      responses: {
+        204: answer('Signed out', undefined, CLEARED),
+        ...refusals('invalid_request', ...OF_ACCESS_TOKEN, ...ALWAYS),
+      },
+    },
+    'post /step-up': {
+      summary: 'Authenticates again within the session, and succeeds the refresh token',
+      security: [{}, { [cookie]: [] }],
+      requestBody: body('AuthStepUpRequest', true),
+      responses: {
+        200: answer('Authenticated', 'AuthTokenResponse', SET_COOKIE),
+        ...refusals(
+          'invalid_request',
+          ...OF_PROOF,
+          'invalid_credentials',
+          'invalid_grant',
+          'forbidden',
+          'region_not_allowed',
+          THROTTLED,
+          ...ALWAYS,
+        ),
+      },
+    },
+    'get /events': {
+      summary: 'What has happened to the sessions of the user, the latest first',
+      security: guarded,
+      parameters: OF_EVENTS,
+      responses: {
+        200: {
+          ...answer('The events'),
+          content: {
+            'application/json': {
+              schema: { type: 'array', items: { $ref: '#/components/schemas/AuthEvent' } },
+            },
+          },
+        },
+        ...refusals('invalid_request', 'not_found', ...OF_ACCESS_TOKEN, ...ALWAYS),
+      },
+    },
+    'get /me': {
+      summary: 'The user, as the access token has them',
+      security: guarded,
+      responses: { 200: answer('The user', 'AuthCurrentUser'), ...refusals(...OF_ACCESS_TOKEN, ...ALWAYS) },
+    },
+    'get /sessions': {
+      summary: 'The sessions of the user, the last used first',
+      security: guarded,
+      responses: {
+        200: {
+          ...answer('The sessions'),
+          content: {
+            'application/json': {
+              schema: { type: 'array', items: { $ref: '#/components/schemas/AuthSession' } },
+            },
+          },
+        },
+        ...refusals(...OF_ACCESS_TOKEN, ...ALWAYS),
+      },
+    },
+    'delete /sessions/{id}': {
+      summary: 'Ends one session of the user',
+      security: guarded,
+      responses: { 204: answer('Ended'), ...refusals('not_found', ...OF_ACCESS_TOKEN, ...ALWAYS) },
+    },
+  };
+}

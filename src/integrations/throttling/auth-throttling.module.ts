@@ -1,0 +1,37 @@
+import { type DynamicModule, Module } from '@nestjs/common';
+import { APP_GUARD, APP_INTERCEPTOR } from '@nestjs/core';
+import { ThrottlerStorage, ThrottlerStorageService } from '@nestjs/throttler';
+import { AuthRegistrations } from '../../auth/modules/auth-module-registry.js';
+import { FailureLimit, THROTTLING } from './failure-limit.js';
+import { ThrottledRequests } from './throttled-request.js';
+import { type AuthThrottlingOptions, resolveThrottling } from './throttling-options.js';
+import { ThrottlingGuard } from './throttling.guard.js';
+import { ThrottlingInterceptor } from './throttling.interceptor.js';
+
+/**
+ * Throttles guessing at logins, refresh tokens and step-ups: 429 `too_many_requests` with `Retry-After`. It counts in the
+ * stores of `@nestjs/throttler`, for each `AuthModule` by itself. Needs a global one without a name.
+ *
+ * @throws AuthConfigurationError
+ * @example
+ * import { AuthThrottlingModule } from 'nestjs-refresh-token/throttling'; // npm install @nestjs/throttler
+ * imports: [AuthModule.forRoot({ … }), AuthThrottlingModule.forRoot({ loginFailures: 5, per: '5m' })]
+ */
+@Module({})
+export class AuthThrottlingModule {
+  static forRoot(options: Partial<AuthThrottlingOptions> = {}): DynamicModule {
+    const throttling = resolveThrottling(options);
+    return {
+      module: AuthThrottlingModule,
+      providers: [
+        AuthRegistrations,
+        FailureLimit,
+        ThrottledRequests,
+        { provide: THROTTLING, useValue: throttling },
+        { provide: ThrottlerStorage, useFactory: () => throttling.storage ?? new ThrottlerStorageService() },
+        { provide: APP_GUARD, useClass: ThrottlingGuard },
+        { provide: APP_INTERCEPTOR, useClass: ThrottlingInterceptor },
+      ],
+    };
+  }
+}
