@@ -1,5 +1,5 @@
 import type { BindingOptions } from './binding/binding-options.js';
-import type { FloorChannel } from './revocation/revocation-channel.js';
+import type { RevocationChannel } from './revocation/revocation-channel.js';
 import type { Argon2idOptions } from './session/argon2id-options.js';
 import type { AlertOptions, AuditOptions } from './audit/audit-options.js';
 import type { RiskOptions } from './risk/risk-options.js';
@@ -8,7 +8,7 @@ import type { RiskOptions } from './risk/risk-options.js';
 export type Transport = 'cookie' | 'body';
 
 /** What happens at the limit of sessions per user. */
-export type WhenTooMany = 'refuse' | 'end_oldest' | 'end_longest_idle';
+export type OnTooManySessions = 'refuse' | 'end_oldest' | 'end_longest_idle';
 
 /** Access tokens: JWTs of RFC 9068. */
 export class AccessTokenOptions {
@@ -44,9 +44,9 @@ export class RefreshTokenOptions {
   /** The scopes that a login may ask for; `undefined`: any. */
   scopes?: string[] = undefined;
   /** How many sessions a user may have at a time; `undefined`: any number. 1 to 10,000. */
-  maxPerUser?: number = undefined;
+  maxSessionsPerUser?: number = undefined;
   /** What a login does where a user has that many: it is refused, or ends the one that began first, or was used last. */
-  whenTooMany: WhenTooMany = 'end_oldest';
+  onTooManySessions: OnTooManySessions = 'end_oldest';
 }
 
 /** The cookie that carries the refresh token. It is always HttpOnly, Secure, `SameSite=Strict`, `Path=/` and host-only. */
@@ -77,9 +77,9 @@ export class RevocationOptions {
   /** Within this time on every instance. Each reads the table twice as often. `'100ms'` to `'10m'`. */
   delay = '1s';
   /** What guarded routes answer while this instance cannot keep to the delay: as before, or 503. */
-  whenStale: 'serve' | 'refuse' = 'serve';
-  /** Brings changes to the other instances sooner, such as `redisFloorChannel({ url })`. */
-  channel?: FloorChannel = undefined;
+  onStale: 'serve' | 'refuse' = 'serve';
+  /** Brings changes to the other instances sooner, such as `redisRevocationChannel({ url })`. */
+  channel?: RevocationChannel = undefined;
 }
 
 /** All options. Each has a default but the secret; every duration is written as `'15m'`. */

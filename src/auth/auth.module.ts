@@ -8,7 +8,7 @@ import { AlertDispatch } from './alerts/alert-dispatch.js';
 import { AuthEventLog } from './audit/auth-event-log.js';
 import { AuthEventWriter } from './audit/auth-event-writer.js';
 import { AuthEventStore } from './audit/auth-event.store.js';
-import { AuthEvents } from './events/auth-event-bus.js';
+import { AuthEventBus } from './events/auth-event-bus.js';
 import { EventEmitterBridge } from './events/event-emitter-bridge.js';
 import {
   type ASYNC_OPTIONS_TYPE,
@@ -28,7 +28,7 @@ import { SessionBindings } from './binding/session-bindings.js';
 import { ClientCertificates } from './binding/tls/client-certificates.js';
 import { Clock } from './common/time/clock.js';
 import { RefreshCookie } from './cookie/refresh-cookie.js';
-import { FreshAuthGuard } from './guards/step-up.guard.js';
+import { StepUpGuard } from './guards/step-up.guard.js';
 import { BodilessRequests } from './http/bodiless-requests.js';
 import { KeyRing } from './common/crypto/key-ring.js';
 import type { AuthModuleOptions } from './auth-options.js';
@@ -49,11 +49,11 @@ import { TokenRotation } from './refresh-token/token-rotation.js';
 import { RiskAssessor } from './risk/risk-assessor.js';
 import { RiskStage } from './risk/risk-stage.js';
 import { AuthRegistration } from './modules/auth-registration.js';
-import { AuthRegistrations } from './modules/auth-module-registry.js';
+import { AuthModuleRegistry } from './modules/auth-module-registry.js';
 import { authToken } from './modules/inject-auth.js';
 import { checkGiven, checkGivenAsync, checkReturned } from './modules/check-registration.js';
-import { AccessFloors } from './revocation/revocation-list.js';
-import { FloorFeed } from './revocation/revocation-feed.js';
+import { RevocationList } from './revocation/revocation-list.js';
+import { RevocationFeed } from './revocation/revocation-feed.js';
 import { SessionRevocation } from './revocation/session-revocation.js';
 import { SignInService } from './sign-in/sign-in.service.js';
 import { StepUpService } from './sign-in/step-up.service.js';
@@ -67,12 +67,12 @@ const PUBLIC_PROVIDERS = [
   AccessTokenPossession,
   AccessTokenService,
   AuthEventLog,
-  AuthEvents,
+  AuthEventBus,
   AuthRegistration,
   Clock,
   DpopVerifier,
-  FloorFeed,
-  FreshAuthGuard,
+  RevocationFeed,
+  StepUpGuard,
   JwtAuthGuard,
   PresentedBinding,
   PresentedRefreshToken,
@@ -118,11 +118,11 @@ const PUBLIC_PROVIDERS = [
       },
       inject: [AUTH_MODULE_OPTIONS],
     },
-    AccessFloors,
+    RevocationList,
     AlertDispatch,
     AuthEventStore,
     AuthEventWriter,
-    AuthRegistrations,
+    AuthModuleRegistry,
     BodilessRequests,
     BoundedUserProvider,
     ClientCertificates,

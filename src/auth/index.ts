@@ -17,7 +17,7 @@ export type { AuthEvent, AuthEventType, RevocationReason } from './events/auth-e
 export { AuthEventLog, type AuthEventQuery } from './audit/auth-event-log.js';
 export { AuthEventRecord } from './audit/auth-event-record.entity.js';
 export type { AuthEventOutcome } from './audit/event-outcome.js';
-export { type AuthEventListener, AuthEvents } from './events/auth-event-bus.js';
+export { type AuthEventListener, AuthEventBus } from './events/auth-event-bus.js';
 export { AuthModule } from './auth.module.js';
 export { AuthModuleExtras } from './auth.module-definition.js';
 export { AccessTokenPossession, type PossessionHeaders } from './access-token/access-token-possession.js';
@@ -45,8 +45,8 @@ export {
   type AuthErrorDetails,
   type AuthenticationScheme,
 } from './common/errors/auth-error.js';
-export { FreshAuth } from './guards/step-up.decorator.js';
-export { FreshAuthGuard } from './guards/step-up.guard.js';
+export { StepUp } from './guards/step-up.decorator.js';
+export { StepUpGuard } from './guards/step-up.guard.js';
 export { authCors, type AuthCorsOptions } from './http/auth-cors.js';
 export { AuthExceptionFilter } from './http/auth-exception.filter.js';
 export { type EventResponse } from './http/events.controller.js';
@@ -65,14 +65,14 @@ export {
   RefreshTokenOptions,
   RevocationOptions,
   type Transport,
-  type WhenTooMany,
+  type OnTooManySessions,
 } from './auth-options.js';
 export { AlertOptions, AuditOptions } from './audit/audit-options.js';
 export { RiskOptions } from './risk/risk-options.js';
 export type { IssuedTokens, SessionSummary, SignInRequest } from './session/issued-tokens.js';
 export {
-  causeOfDeath,
-  type DeathReason,
+  sessionEndReason,
+  type SessionEndReason,
   decideRefresh,
   type PresentedToken as PresentedTokenState,
   type RefreshDecision,
@@ -90,15 +90,15 @@ export { AuthRoute, type AuthRouteName } from './common/request/auth-route.decor
 export { authToken, GuardOf, InjectAuth } from './modules/inject-auth.js';
 export { type ClientContext, clientContextOf } from './common/request/client-context.js';
 export { type CountryExtent, countryExtent } from './risk/country-extents.js';
-export type { Location, Place, PlaceProvider } from './risk/geo-ip.js';
+export type { GeoIpRecord, GeoLocation, GeoIpProvider } from './risk/geo-ip.js';
 export { RISK_RULES, type RiskRule, type RuleOptions } from './risk/risk-rule.js';
 export {
   ChangedFingerprint,
   ChangedUserAgent,
   NewCountry,
   NewIp,
-  NewNetwork,
-  TwinElsewhere,
+  NewAsn,
+  RepeatFromElsewhere,
 } from './risk/rules/changes.js';
 export {
   RepeatWithin,
@@ -111,10 +111,10 @@ export { ImpossibleTravel, type ImpossibleTravelOptions } from './risk/rules/imp
 export type { LastSeen, RiskOccasion, RiskSignals } from './risk/risk-signals.js';
 export { UserAgent } from './risk/user-agent.js';
 export { type Assessment, type Finding, strictest, type Verdict } from './risk/verdict.js';
-export type { FloorChange } from './session/access-floor.js';
-export type { FloorChannel, FloorChannelListener } from './revocation/revocation-channel.js';
-export { FloorFeed, type FloorFeedStatus } from './revocation/revocation-feed.js';
-export type { Opening } from './common/request/message-request.js';
+export type { AccessFloor } from './session/access-floor.js';
+export type { RevocationChannel, RevocationChannelListener } from './revocation/revocation-channel.js';
+export { RevocationFeed, type RevocationFeedStatus } from './revocation/revocation-feed.js';
+export type { OpeningRequest } from './common/request/message-request.js';
 export { AuthSocketFilter } from './sockets/auth-socket.filter.js';
 export type { ClosableSocket } from './sockets/closable-socket.js';
 export { SocketSessions } from './sockets/socket-sessions.js';

@@ -35,8 +35,8 @@ export class ResolvedAuthOptions {
     defaultTransport: RefreshTokenOptions['defaultTransport'];
     defaultClientId: string;
     scopes: string[] | undefined;
-    maxPerUser: number | undefined;
-    whenTooMany: RefreshTokenOptions['whenTooMany'];
+    maxSessionsPerUser: number | undefined;
+    onTooManySessions: RefreshTokenOptions['onTooManySessions'];
   };
   readonly cookie: Required<CookieOptions>;
   readonly purge: { interval: number; retention: number; batchSize: number };
@@ -72,11 +72,15 @@ export class ResolvedAuthOptions {
       defaultTransport: oneOf('refreshToken.defaultTransport', refresh.defaultTransport, ['cookie', 'body']),
       defaultClientId: text('refreshToken.defaultClientId', refresh.defaultClientId, 255),
       scopes: refresh.scopes === undefined ? undefined : texts('refreshToken.scopes', refresh.scopes, 'profile'),
-      maxPerUser:
-        refresh.maxPerUser === undefined
+      maxSessionsPerUser:
+        refresh.maxSessionsPerUser === undefined
           ? undefined
-          : integer('refreshToken.maxPerUser', refresh.maxPerUser, 1, 10_000),
-      whenTooMany: oneOf('refreshToken.whenTooMany', refresh.whenTooMany, ['refuse', 'end_oldest', 'end_longest_idle']),
+          : integer('refreshToken.maxSessionsPerUser', refresh.maxSessionsPerUser, 1, 10_000),
+      onTooManySessions: oneOf('refreshToken.onTooManySessions', refresh.onTooManySessions, [
+        'refuse',
+        'end_oldest',
+        'end_longest_idle',
+      ]),
     };
     this.cookie = cookieOf(complete('cookie', new CookieOptions(), given.cookie));
     this.purge = {
@@ -88,7 +92,7 @@ export class ResolvedAuthOptions {
     const revocation = complete('revocation', new RevocationOptions(), given.revocation);
     this.revocation = {
       delay: durationOption('revocation.delay', revocation.delay, '100ms', '10m'),
-      whenStale: oneOf('revocation.whenStale', revocation.whenStale, ['serve', 'refuse']),
+      onStale: oneOf('revocation.onStale', revocation.onStale, ['serve', 'refuse']),
       channel: channelOf(revocation.channel),
     };
     this.binding = resolveBinding(given.binding);
@@ -137,7 +141,7 @@ function argon2idOf(hasher: RefreshTokenOptions['hasher']): Required<Argon2idOpt
 function channelOf(channel: RevocationOptions['channel']): RevocationOptions['channel'] {
   if (channel === undefined || typeof channel?.open === 'function') return channel;
   throw new AuthConfigurationError(
-    "revocation.channel must be a FloorChannel, such as redisFloorChannel({ url: 'redis://localhost:6379' }).",
+    "revocation.channel must be a RevocationChannel, such as redisRevocationChannel({ url: 'redis://localhost:6379' }).",
   );
 }
 

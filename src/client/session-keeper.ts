@@ -11,9 +11,9 @@ import { type Alone, tabLock } from './tab-lock.js';
 import { type UnfinishedLogout, unfinishedLogout } from './unfinished-logout.js';
 
 /** Milliseconds for which a tab that had to wait for another listens for its result. */
-const RESULT_PATIENCE = 1_000;
+const RESULT_TIMEOUT = 1_000;
 /** The same for one that did not have to, where there are other tabs: the result may be under way. */
-const ANSWER_PATIENCE = 100;
+const ANSWER_TIMEOUT = 100;
 
 /** Begins, renews and ends the session; one thing at a time, in this tab and across tabs. */
 export class SessionKeeper {
@@ -142,7 +142,7 @@ export class SessionKeeper {
     if (this.#hasNeighbours && (waited || used) && !isAnother()) {
       this.#sentAt = 0;
       this.#tabs.post({ type: 'ask', after: used?.obtainedAt ?? state.endedAt });
-      await Promise.race([state.changed(), delay(waited ? RESULT_PATIENCE : ANSWER_PATIENCE)]);
+      await Promise.race([state.changed(), delay(waited ? RESULT_TIMEOUT : ANSWER_TIMEOUT)]);
     }
     const age = Date.now() - this.#sentAt;
     // The server would take the same token for stolen, if it has it already.

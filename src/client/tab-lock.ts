@@ -1,7 +1,7 @@
 import { inBrowser, type Locks, platform } from './platform.js';
 
 /** Milliseconds after which the lock is taken from a tab that neither finishes nor dies: a frozen one. */
-const PATIENCE = 6_000;
+const LOCK_TIMEOUT = 6_000;
 
 /** Does the work while no other is done. It is told whether it had to wait, perhaps for another tab. */
 export type Alone = <T>(work: (waited: boolean) => Promise<T>) => Promise<T>;
@@ -28,7 +28,7 @@ function underLock<T>(locks: Locks, name: string, work: (waited: boolean) => Pro
       return work(waited).then(resolve, reject);
     };
     const wait = () => {
-      const signal = AbortSignal.timeout(PATIENCE + 1_000 * Math.random());
+      const signal = AbortSignal.timeout(LOCK_TIMEOUT + 1_000 * Math.random());
       return locks.request(name, { signal }, () => run(true));
     };
     void locks

@@ -10,7 +10,7 @@ import { APP_FILTER, APP_GUARD, APP_PIPE } from '@nestjs/core';
 import { TypeOrmModule } from '@nestjs/typeorm';
 import { AuthError, AuthExceptionFilter, AuthModule, JwtAuthGuard } from 'nestjs-refresh-token';
 import { AuthMetricsModule } from 'nestjs-refresh-token/metrics';
-import { redisFloorChannel, redisReplayStore } from 'nestjs-refresh-token/redis';
+import { redisRevocationChannel, redisReplayStore } from 'nestjs-refresh-token/redis';
 import { AuthThrottlingModule, redisThrottlerStorage } from 'nestjs-refresh-token/throttling';
 import type { DataSource } from 'typeorm';
 import type { DemoConfig } from './demo-config.js';
@@ -21,11 +21,11 @@ import { PageController } from './http/page.controller.js';
 import { ProfileController } from './http/profile.controller.js';
 import { CIRCUMSTANCES, circumstancesOf, LaboratoryController } from './laboratory/laboratory.controller.js';
 import { LostAnswers } from './laboratory/lost-answers.js';
-import { laboratoryPlaces } from './laboratory/sample-addresses.js';
+import { laboratoryGeoIp } from './laboratory/sample-addresses.js';
 import { TakenRoles } from './laboratory/taken-roles.js';
 import { Thief } from './laboratory/thief.js';
 import { TravelGuard } from './laboratory/travel.guard.js';
-import { placesOf } from './geo-ip.js';
+import { geoIpOf } from './geo-ip.js';
 import { riskRulesOf } from './risk-rules.js';
 import { StoryController } from './story/story.controller.js';
 import { UsersModule } from './users/users.module.js';
@@ -62,13 +62,13 @@ export class AppModule implements NestModule {
           },
           revocation: {
             delay: config.revocationDelay,
-            channel: redis && redisFloorChannel(redis),
+            channel: redis && redisRevocationChannel(redis),
           },
           binding: {
             dpop: { requireNonce: config.dpopNonce, replayStore: redis && redisReplayStore(redis) },
             tls: { trustedProxies: config.trustProxy, header: config.clientCertificateHeader },
           },
-          risk: { places: laboratoryPlaces(placesOf(config.placesDatabase)), rules: riskRulesOf(config) },
+          risk: { geoIp: laboratoryGeoIp(geoIpOf(config.geoIpDatabase)), rules: riskRulesOf(config) },
           audit: { store: config.audit, flushInterval: '100ms', stopTimeout: '3s' },
         }),
         AuthThrottlingModule.forRoot({ ...FAILURES, storage: redis && redisThrottlerStorage(redis) }),

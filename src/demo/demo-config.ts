@@ -21,8 +21,8 @@ export interface DemoConfig {
   geofenceDeny: string[] | undefined;
   /** Whether refreshes are judged by the demo's rules. */
   riskRules: boolean;
-  /** Databases of places in the MaxMind DB format. */
-  placesDatabase: string[] | undefined;
+  /** GeoIP databases in the MaxMind DB format. */
+  geoIpDatabase: string[] | undefined;
   /** Whether events are stored. */
   audit: boolean;
   redisUrl: string | undefined;
@@ -60,7 +60,7 @@ export function readConfig(env: NodeJS.ProcessEnv): DemoConfig {
     geofenceAllow: listOf(env.GEOFENCE_ALLOW)?.map(countryOrElse),
     geofenceDeny: listOf(env.GEOFENCE_DENY)?.map(countryOrElse),
     riskRules: isOn('RISK_RULES', env.RISK_RULES),
-    placesDatabase: listOf(env.PLACES_DATABASE),
+    geoIpDatabase: listOf(env.GEOIP_DATABASE),
     audit: isOn('AUDIT', env.AUDIT),
     redisUrl: env.REDIS_URL || undefined,
     accessTokenTtl: env.ACCESS_TOKEN_TTL || undefined,

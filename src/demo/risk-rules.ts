@@ -2,11 +2,11 @@ import {
   Geofence,
   ImpossibleTravel,
   NewCountry,
-  NewNetwork,
+  NewAsn,
   RepeatWithin,
   type RiskRule,
   TooFrequent,
-  TwinElsewhere,
+  RepeatFromElsewhere,
 } from 'nestjs-refresh-token';
 import type { DemoConfig } from './demo-config.js';
 
@@ -16,11 +16,11 @@ export function riskRulesOf({ riskRules, geofenceAllow: allow, geofenceDeny: den
   if (!riskRules) return fence;
   return [
     ...fence,
-    new TwinElsewhere(),
+    new RepeatFromElsewhere(),
     new ImpossibleTravel({ verdict: 'step_up' }),
     new TooFrequent({ moreThan: 60, per: '1h', verdict: 'step_up' }),
     new NewCountry({ verdict: 'alert' }),
-    new NewNetwork({ verdict: 'alert' }),
+    new NewAsn({ verdict: 'alert' }),
     new RepeatWithin({ time: '1s', verdict: 'alert' }),
   ];
 }

@@ -2,9 +2,9 @@ import { Global, Logger, Module } from '@nestjs/common';
 import {
   type AlertSink,
   type AuthEvent,
-  FloorFeed,
+  RevocationFeed,
   ImpossibleTravel,
-  type PlaceProvider,
+  type GeoIpProvider,
   webhookAlerts,
 } from 'nestjs-refresh-token';
 import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
@@ -70,8 +70,8 @@ describe('an alert', () => {
   });
 
   it('of impossible travel', async () => {
-    const places: PlaceProvider = { locate: (ip) => inCountry(ip === '192.0.2.1' ? 'US' : 'AU') };
-    const host = await hostWith({ risk: { places, rules: [new ImpossibleTravel({ verdict: 'alert' })] } });
+    const geoIp: GeoIpProvider = { locate: (ip) => inCountry(ip === '192.0.2.1' ? 'US' : 'AU') };
+    const host = await hostWith({ risk: { geoIp, rules: [new ImpossibleTravel({ verdict: 'alert' })] } });
     const { refreshToken } = await host.service.issue(ALICE, {}, { ip: '192.0.2.1' });
     await host.service.refresh(refreshToken, { ip: '192.0.2.4' });
     expect(host.sink.alerts).toMatchObject([{ type: 'refreshed', reason: 'impossible_travel', country: 'AU' }]);
@@ -99,7 +99,7 @@ describe('an alert', () => {
       await host.dataSource.query('ALTER TABLE refresh_tokens RENAME TO away');
       await vi.waitFor(() => expect(stale()).toBe(outage), { timeout: 20_000, interval: 50 });
       await host.dataSource.query('ALTER TABLE away RENAME TO refresh_tokens');
-      await vi.waitFor(() => expect(host.module.get(FloorFeed).status.stale).toBe(false), { timeout: 20_000 });
+      await vi.waitFor(() => expect(host.module.get(RevocationFeed).status.stale).toBe(false), { timeout: 20_000 });
     }
   });
 

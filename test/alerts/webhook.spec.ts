@@ -14,7 +14,7 @@ const event = (count: number): AuthEvent => ({
   alert: true,
   sessionId: 'session',
   userId: 'user-alice',
-  reason: 'twin_elsewhere',
+  reason: 'repeat_from_elsewhere',
   userAgent: 'curl\r\n🙂',
 });
 
@@ -47,7 +47,7 @@ describe('a webhook', () => {
     expect(JSON.parse(body)).toEqual({
       type: 'auth.reuse_detected',
       timestamp: '2026-01-01T00:00:00.000Z',
-      data: { session_id: 'session', user_id: 'user-alice', reason: 'twin_elsewhere', user_agent: 'curl\r\n🙂' },
+      data: { session_id: 'session', user_id: 'user-alice', reason: 'repeat_from_elsewhere', user_agent: 'curl\r\n🙂' },
     });
   });
 

@@ -1,4 +1,4 @@
-import { AuthEventLog, AuthEventRecord, NewCountry, type PlaceProvider } from 'nestjs-refresh-token';
+import { AuthEventLog, AuthEventRecord, NewCountry, type GeoIpProvider } from 'nestjs-refresh-token';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { inCountry } from '../risk/signals.js';
 import { adapters, type AuthApp, createAuthApp } from '../support/auth-app.js';
@@ -16,12 +16,12 @@ interface Event {
   outcome: string;
 }
 
-const places: PlaceProvider = {
+const geoIp: GeoIpProvider = {
   locate: (ip) => ({ '192.0.2.1': inCountry('DE'), '192.0.2.3': inCountry('FR') })[ip] ?? null,
 };
 const DAY = 86_400_000;
 const options = {
-  risk: { places, rules: [new NewCountry()] },
+  risk: { geoIp, rules: [new NewCountry()] },
   audit: { store: true, retention: '30d', flushInterval: '10ms' },
   purge: { interval: '0s', batchSize: 2 },
 };
@@ -66,14 +66,14 @@ for (const { name, available, create } of databases) {
       const events = await eventsOf((await signIn('alice')).access_token, `?session_id=${session_id}`);
       expect(events.map(({ type, outcome, reason, country }) => [type, outcome, reason, country])).toEqual([
         ['revoked', 'revoked', 'logout', null],
-        ['replayed', 'success', null, 'FR'],
+        ['refresh_repeated', 'success', null, 'FR'],
         ['refreshed', 'alert', 'new_country', 'FR'],
         ['signed_in', 'success', null, 'DE'],
       ]);
       const time = new Date(host.clock.now() - 1000).toISOString();
       expect(events[1]).toEqual({
         id: expect.stringMatching(/^[0-9a-f]{8}-[0-9a-f]{4}-7/),
-        type: 'replayed',
+        type: 'refresh_repeated',
         at: time,
         session_id,
         reason: null,

@@ -78,7 +78,7 @@ for (const { name, select, update, connectTimeout } of servers) {
       proxy.hangAt(update, 'after');
       expectRefusal(await refresh(app.url, refreshToken), OUTAGE, [refreshToken]);
       const [one, two] = [await refresh(app.url, refreshToken), await refresh(app.url, refreshToken)];
-      expect(app.events.at(-1)).toMatchObject({ type: 'replayed', generation: 1 });
+      expect(app.events.at(-1)).toMatchObject({ type: 'refresh_repeated', generation: 1 });
       expect(two.body.refresh_token).toBe(one.body.refresh_token);
       expect(claimsOf((await refresh(app.url, one.body.refresh_token)).body.access_token).gen).toBe(2);
     });

@@ -1,5 +1,5 @@
 import { AuthConfigurationError, type AuthModuleOptions } from 'nestjs-refresh-token';
-import { redisFloorChannel, redisReplayStore } from 'nestjs-refresh-token/redis';
+import { redisRevocationChannel, redisReplayStore } from 'nestjs-refresh-token/redis';
 import { redisThrottlerStorage } from 'nestjs-refresh-token/throttling';
 import { describe, expect, test } from 'vitest';
 import { createAuthContext, SECRET } from '../support/auth-app.js';
@@ -76,9 +76,9 @@ const badOptions: [string, Options, RegExp][] = [
   ['purge.retention', { purge: { retention: '401d' } }, /between/],
   ['purge.batchSize', { purge: { batchSize: 0 } }, /between 1 and 10000/],
   ['purge.batchSize', { purge: { batchSize: 1.5 } }, /a whole number/],
-  ['refreshToken.maxPerUser', { refreshToken: { maxPerUser: 0 } }, /between 1 and 10000/],
-  ['refreshToken.maxPerUser', { refreshToken: { maxPerUser: '5' } }, /a whole number/],
-  ['refreshToken.whenTooMany', { refreshToken: { whenTooMany: 'end_all' } }, /refuse, end_oldest/],
+  ['refreshToken.maxSessionsPerUser', { refreshToken: { maxSessionsPerUser: 0 } }, /between 1 and 10000/],
+  ['refreshToken.maxSessionsPerUser', { refreshToken: { maxSessionsPerUser: '5' } }, /a whole number/],
+  ['refreshToken.onTooManySessions', { refreshToken: { onTooManySessions: 'end_all' } }, /refuse, end_oldest/],
   ['cookie.clientNonceName', { cookie: { clientNonceName: 'client_nonce' } }, /'__Host-/],
   ['cookie.clientNonceName', { cookie: { clientNonceName: '__Host-refresh_token' } }, /two cookies/i],
   ['binding.allowed', { binding: { allowed: ['fingerprint'] } }, /dpop, tls, nonce/],
@@ -114,8 +114,8 @@ const badOptions: [string, Options, RegExp][] = [
   ],
   ['revocation.delay', { revocation: { delay: '0s' } }, /between '100ms' and '10m'/],
   ['revocation.delay', { revocation: { delay: '1h' } }, /between '100ms' and '10m'/],
-  ['revocation.whenStale', { revocation: { whenStale: 'guess' } }, /serve, refuse/],
-  ['revocation.channel', { revocation: { channel: 'redis://127.0.0.1' } }, /redisFloorChannel/],
+  ['revocation.onStale', { revocation: { onStale: 'guess' } }, /serve, refuse/],
+  ['revocation.channel', { revocation: { channel: 'redis://127.0.0.1' } }, /redisRevocationChannel/],
   ['userProviderTimeout', { userProviderTimeout: '0s' }, /between '10ms' and '60s'/],
   ['userProviderTimeout', { userProviderTimeout: '1h' }, /between '10ms' and '60s'/],
   ['databaseTimeout', { databaseTimeout: '10ms' }, /between '100ms' and '60s'/],
@@ -135,7 +135,7 @@ const unknownOptions: [string, Options][] = [
 
 /** Each by itself when it is made. */
 const redisUsers: [string, (given: never) => unknown][] = [
-  ['redisFloorChannel', redisFloorChannel],
+  ['redisRevocationChannel', redisRevocationChannel],
   ['redisReplayStore', redisReplayStore],
   ['redisThrottlerStorage', redisThrottlerStorage],
 ];

@@ -115,7 +115,7 @@ for (const { name, available, create } of servers) {
           'signed_in',
           'sign_in_failed',
           'refreshed',
-          'replayed',
+          'refresh_repeated',
           'reuse_detected',
           'revoked',
         ] as const) {

@@ -23,7 +23,7 @@ describe.skipIf(!browserAvailable)('in a browser, a session', () => {
     network.faults = [fault];
     const from = app.events.length;
     expect(await orders(page)).toBe(200);
-    expect(app.events.slice(from).map(({ type }) => type)).toEqual(['refreshed', 'replayed']);
+    expect(app.events.slice(from).map(({ type }) => type)).toEqual(['refreshed', 'refresh_repeated']);
     expire();
     expect(await orders(page)).toBe(200);
     expect(await changesOf(page)).toEqual(['signed_in', 'refreshed', 'refreshed']);

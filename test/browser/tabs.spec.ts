@@ -55,7 +55,7 @@ describe.skipIf(!browserAvailable)('the tabs of one browser', () => {
     await killed.close();
     expect(await Promise.all(statuses)).toEqual([200, 200]);
     // The one that went on had the old token, and was given the same new one.
-    expect(app.events.slice(-2).map(({ type }) => type)).toEqual(['refreshed', 'replayed']);
+    expect(app.events.slice(-2).map(({ type }) => type)).toEqual(['refreshed', 'refresh_repeated']);
     expect(network.refreshes).toBe(2);
     network.release();
     await lost;

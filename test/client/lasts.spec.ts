@@ -31,7 +31,7 @@ describe('a session', () => {
     expire();
     const from = app.events.length;
     expect((await client.fetch('/orders')).status).toBe(200);
-    expect(app.events.slice(from).map(({ type }) => type)).toEqual(['refreshed', 'replayed']);
+    expect(app.events.slice(from).map(({ type }) => type)).toEqual(['refreshed', 'refresh_repeated']);
     expire();
     expect((await client.fetch('/orders')).status).toBe(200);
   });
@@ -72,7 +72,7 @@ describe('a session', () => {
     expire();
     const from = app.events.length;
     expect((await client.fetch('/orders')).status).toBe(200);
-    expect(app.events.slice(from).map(({ type }) => type)).toEqual(['refreshed', 'replayed']);
+    expect(app.events.slice(from).map(({ type }) => type)).toEqual(['refreshed', 'refresh_repeated']);
     expire();
     last = Date.now();
     expect((await client.fetch('/orders')).status).toBe(200);

@@ -5,7 +5,7 @@ import { NestFactory } from '@nestjs/core';
 import { TypeOrmModule } from '@nestjs/typeorm';
 import {
   AuthModule,
-  FloorFeed,
+  RevocationFeed,
   JwtAuthGuard,
   refreshTokenEntities,
   refreshTokenMigrations,
@@ -13,11 +13,11 @@ import {
   Roles,
   RolesGuard,
 } from 'nestjs-refresh-token';
-import { redisFloorChannel } from 'nestjs-refresh-token/redis';
+import { redisRevocationChannel } from 'nestjs-refresh-token/redis';
 
 const { DATABASE_URL, AUTH_SECRET, REDIS_URL } = process.env;
 // A name of its own: others may be using the server.
-const channel = REDIS_URL && redisFloorChannel({ url: REDIS_URL, name: `smoke:${process.pid}` });
+const channel = REDIS_URL && redisRevocationChannel({ url: REDIS_URL, name: `smoke:${process.pid}` });
 
 class Users {
   async validateCredentials(username, password) {
@@ -102,9 +102,9 @@ const statuses = {
   revoked: (await send('GET', '/profile/mine', { token })).body.error,
   dead: (await refresh(first.body.refresh_token)).body.error,
 };
-for (let tries = 0; channel && tries < 200 && app.get(FloorFeed).status.channel !== 'connected'; tries++) {
+for (let tries = 0; channel && tries < 200 && app.get(RevocationFeed).status.channel !== 'connected'; tries++) {
   await new Promise((resolve) => setTimeout(resolve, 50));
 }
-statuses.channel = app.get(FloorFeed).status.channel;
+statuses.channel = app.get(RevocationFeed).status.channel;
 await app.close();
 console.log(JSON.stringify(statuses));

@@ -127,10 +127,10 @@ function rowOf(times: Times): RefreshToken {
     ip: null,
     userAgent: null,
     country: null,
-    network: null,
+    asn: null,
     location: null,
-    windowStartedAt: 0,
-    windowCount: 0,
+    rateStartedAt: 0,
+    rateCount: 0,
     authTime: 0,
     ...times,
   };

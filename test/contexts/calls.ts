@@ -55,7 +55,7 @@ export async function subscribe(
   place: 'params' | 'header',
 ): Promise<Subscribed> {
   const headers = place === 'header' ? authorized(token) : {};
-  class Opening extends WebSocket {
+  class OpeningRequest extends WebSocket {
     constructor(address: string, protocols: string[]) {
       super(address, protocols, { headers });
     }
@@ -64,7 +64,7 @@ export async function subscribe(
   const closed = new Promise<{ code: number; reason: string }>((resolve) => (close = resolve));
   const client = createClient({
     url: socketUrl(url, '/graphql'),
-    webSocketImpl: Opening,
+    webSocketImpl: OpeningRequest,
     retryAttempts: 0,
     lazy: true,
     connectionParams: place === 'params' ? authorized(token) : {},

@@ -44,10 +44,10 @@ describe('the row of a session', () => {
         ip: '2001:db8::1',
         userAgent: 'Browser',
         country: null,
-        network: null,
+        asn: null,
         location: null,
-        windowStartedAt: 0,
-        windowCount: 0,
+        rateStartedAt: 0,
+        rateCount: 0,
         authTime: now,
       });
       expectNoSecretOf(refreshToken, row);

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { AuthUser, DeathReason } from 'nestjs-refresh-token';
+import type { AuthUser, SessionEndReason } from 'nestjs-refresh-token';
 import { describe, expect, it } from 'vitest';
 import { onEveryDatabase } from './every-database.js';
 
@@ -12,7 +12,7 @@ const HOUR = 60 * MINUTE;
 const options = { refreshToken: { ttl: '3h', idleTtl: '2h', grace: '10s' } };
 
 /** When a session that is refreshed only at the given times is dead; a millisecond before, it lives. */
-const deaths: { reason: DeathReason; refreshedAt: number[]; dead: number }[] = [
+const deaths: { reason: SessionEndReason; refreshedAt: number[]; dead: number }[] = [
   { reason: 'idle', refreshedAt: [], dead: 2 * HOUR },
   { reason: 'expired', refreshedAt: [90 * MINUTE], dead: 3 * HOUR },
 ];

@@ -58,7 +58,7 @@ describe.each(['express', 'fastify'])(
 
       const events = await eventsOf(demo, session);
       expect(events.map(({ type, outcome, country }) => [type, outcome, country])).toEqual([
-        ['replayed', 'alert', 'AU'],
+        ['refresh_repeated', 'alert', 'AU'],
         ['step_up_passed', 'success', 'AU'],
         ['step_up_required', 'step_up', 'AU'],
         ['signed_in', 'success', 'US'],

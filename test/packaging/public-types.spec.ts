@@ -73,7 +73,7 @@ describe('the types of the public surface', () => {
       'RefreshTokenStrategy',
       'AuthExceptionFilter',
       'AuthError',
-      'AuthEvents',
+      'AuthEventBus',
       'SocketSessions',
       'GuardOf',
       'InjectAuth',

@@ -18,7 +18,7 @@ import {
   RiskOptions,
 } from 'nestjs-refresh-token';
 import type { AuthClientOptions } from 'nestjs-refresh-token/client';
-import { MmdbPlacesOptions } from 'nestjs-refresh-token/geoip';
+import { MmdbGeoIpOptions } from 'nestjs-refresh-token/geoip';
 import { AuthMetricsOptions } from 'nestjs-refresh-token/metrics';
 import { AuthThrottlingOptions } from 'nestjs-refresh-token/throttling';
 import { describe, expect, test } from 'vitest';
@@ -131,7 +131,7 @@ describe('the tables of the README', () => {
       ['AuthThrottlingModule.forRoot', new AuthThrottlingOptions(), []],
       ['AuthMetricsModule.forRoot', new AuthMetricsOptions(), []],
       ['webhookAlerts', new WebhookOptions(), ['url', 'secret']],
-      ['mmdbPlaces', new MmdbPlacesOptions(), ['path']],
+      ['mmdbGeoIp', new MmdbGeoIpOptions(), ['path']],
     ];
     const described = tableOf('## Options', 'given to');
     for (const [entry, options, names] of entries) {

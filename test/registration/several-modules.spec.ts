@@ -6,7 +6,7 @@ import {
   type AuthenticatedUser,
   AuthExceptionFilter,
   AuthModule,
-  AuthEvents,
+  AuthEventBus,
   CurrentUser,
   GuardOf,
   InjectAuth,
@@ -229,7 +229,7 @@ describe('modules that are not global', () => {
     class Services {
       constructor(
         readonly accessTokens: AccessTokenService,
-        readonly events: AuthEvents,
+        readonly events: AuthEventBus,
       ) {}
     }
     @Module({ imports: [staff], providers: [Services] })

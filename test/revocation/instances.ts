@@ -2,8 +2,8 @@ import {
   AccessTokenService,
   type AuthError,
   type AuthUser,
-  FloorFeed,
-  type FloorFeedStatus,
+  RevocationFeed,
+  type RevocationFeedStatus,
 } from 'nestjs-refresh-token';
 import { afterAll, beforeAll, describe, expect, vi } from 'vitest';
 import {
@@ -90,8 +90,8 @@ export function verdict({ module }: AuthContext, accessToken: string): string {
   }
 }
 
-export function feedOf({ module }: AuthContext): FloorFeedStatus {
-  return module.get(FloorFeed).status;
+export function feedOf({ module }: AuthContext): RevocationFeedStatus {
+  return module.get(RevocationFeed).status;
 }
 
 /** Each of these instances has begun, and ended, a reading of the table after this was called. */

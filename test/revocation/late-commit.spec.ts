@@ -15,7 +15,9 @@ onServers('a revocation that had to wait for another transaction', (instances) =
   let limited: AuthContext;
   beforeAll(async () => {
     here = await instances.start();
-    limited = await instances.start({ options: { refreshToken: { maxPerUser: 1, whenTooMany: 'end_oldest' } } });
+    limited = await instances.start({
+      options: { refreshToken: { maxSessionsPerUser: 1, onTooManySessions: 'end_oldest' } },
+    });
   });
 
   it('is known elsewhere within the delay after it has returned', { timeout: 60_000 }, async () => {

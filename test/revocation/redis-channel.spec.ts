@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import type { FloorChannel } from 'nestjs-refresh-token';
-import { redisFloorChannel } from 'nestjs-refresh-token/redis';
+import type { RevocationChannel } from 'nestjs-refresh-token';
+import { redisRevocationChannel } from 'nestjs-refresh-token/redis';
 import { createClient } from 'redis';
 import { afterAll, beforeAll, describe, expect, inject, it, vi } from 'vitest';
 import type { AuthContext } from '../support/auth-app.js';
@@ -17,13 +17,13 @@ describe.skipIf(url === undefined)('the channel by Redis, between instances that
   let elsewhere: AuthContext;
   beforeAll(async () => {
     await instances.open();
-    here = await start(redisFloorChannel({ url: url!, name }));
-    elsewhere = await start(redisFloorChannel({ url: url!, name }));
+    here = await start(redisRevocationChannel({ url: url!, name }));
+    elsewhere = await start(redisRevocationChannel({ url: url!, name }));
     await areConnected(here, elsewhere);
   });
   afterAll(() => instances.close());
 
-  const start = (channel: FloorChannel) => instances.start({ options: { revocation: { delay: '10m', channel } } });
+  const start = (channel: RevocationChannel) => instances.start({ options: { revocation: { delay: '10m', channel } } });
 
   async function areConnected(...contexts: AuthContext[]): Promise<void> {
     for (const context of contexts) await vi.waitFor(() => expect(feedOf(context).channel).toBe('connected'), LIMIT);
@@ -68,7 +68,7 @@ describe.skipIf(url === undefined)('the channel by Redis, between instances that
   });
 
   it('serves one application after another, as a module that is imported once has one for all of them', async () => {
-    const channel = redisFloorChannel({ url: url!, name });
+    const channel = redisRevocationChannel({ url: url!, name });
     const first = await start(channel);
     await areConnected(first);
     await first.close();

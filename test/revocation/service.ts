@@ -1,5 +1,5 @@
 import { AccessTokenService, Clock } from 'nestjs-refresh-token';
-import { redisFloorChannel } from 'nestjs-refresh-token/redis';
+import { redisRevocationChannel } from 'nestjs-refresh-token/redis';
 import { expect, inject, vi } from 'vitest';
 import { type AuthContext, createAuthContext, SECRET } from '../support/auth-app.js';
 import { type DatabaseName, databaseNamed, type TestDatabase } from '../support/databases.js';
@@ -40,7 +40,7 @@ export class Service {
     if (this.setup.redis) this.redis = await startTcpProxy(inject('redisUrl')!);
     // Two at a time would migrate the database one after the other anyway.
     for (let started = 0; started < count; started++) this.demos.push(await this.launch());
-    const channel = this.redis && redisFloorChannel({ url: inject('redisUrl')! });
+    const channel = this.redis && redisRevocationChannel({ url: inject('redisUrl')! });
     this.issuer = await createAuthContext(this.database, {
       clock: new Clock(),
       dataSource: { poolSize: 4 },

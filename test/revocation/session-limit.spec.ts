@@ -1,5 +1,5 @@
 import { Logger } from '@nestjs/common';
-import type { AuthUser, WhenTooMany } from 'nestjs-refresh-token';
+import type { AuthUser, OnTooManySessions } from 'nestjs-refresh-token';
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { AuthApp, AuthContext, AuthSetup } from '../support/auth-app.js';
 import { login } from '../support/http.js';
@@ -10,8 +10,10 @@ const IDLE_TTL = 60 * MINUTE;
 const TTL = 90 * MINUTE;
 
 onServers(`a limit of ${LIMIT} sessions per user`, (instances) => {
-  const limit = (whenTooMany: WhenTooMany): AuthSetup => ({
-    options: { refreshToken: { maxPerUser: LIMIT, whenTooMany, ttl: `${TTL}ms`, idleTtl: `${IDLE_TTL}ms` } },
+  const limit = (onTooManySessions: OnTooManySessions): AuthSetup => ({
+    options: {
+      refreshToken: { maxSessionsPerUser: LIMIT, onTooManySessions, ttl: `${TTL}ms`, idleTtl: `${IDLE_TTL}ms` },
+    },
   });
   let elsewhere: AuthContext;
   let user: AuthUser;
@@ -95,12 +97,12 @@ onServers(`a limit of ${LIMIT} sessions per user`, (instances) => {
   });
 
   describe.for([
-    { whenTooMany: 'end_oldest', leaves: 0 },
-    { whenTooMany: 'end_longest_idle', leaves: 1 },
-  ] as const)('with $whenTooMany', ({ whenTooMany, leaves }) => {
+    { onTooManySessions: 'end_oldest', leaves: 0 },
+    { onTooManySessions: 'end_longest_idle', leaves: 1 },
+  ] as const)('with $onTooManySessions', ({ onTooManySessions, leaves }) => {
     let here: AuthContext;
     beforeAll(async () => {
-      here = await instances.start(limit(whenTooMany));
+      here = await instances.start(limit(onTooManySessions));
     });
 
     it('ends that one for the new one, at once and with its reason', async () => {

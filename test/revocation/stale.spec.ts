@@ -28,10 +28,10 @@ onServers('an instance that cannot read the list', (instances) => {
 
   beforeAll(async () => {
     proxy = await startTcpProxy(instances.database.url!);
-    const setup = (whenStale: 'serve' | 'refuse'): AuthSetup => ({
+    const setup = (onStale: 'serve' | 'refuse'): AuthSetup => ({
       controllers: [HostController],
       dataSource: { url: proxy.url } as AuthSetup['dataSource'],
-      options: { revocation: { delay: `${DELAY}ms`, whenStale } },
+      options: { revocation: { delay: `${DELAY}ms`, onStale } },
     });
     here = await instances.start();
     serving = await instances.listen(setup('serve'));

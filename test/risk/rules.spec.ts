@@ -7,12 +7,12 @@ import {
   ImpossibleTravel,
   NewCountry,
   NewIp,
-  NewNetwork,
+  NewAsn,
   RepeatWithin,
   type RiskRule,
   strictest,
   TooFrequent,
-  TwinElsewhere,
+  RepeatFromElsewhere,
   type Verdict,
 } from 'nestjs-refresh-token';
 import { describe, expect, it } from 'vitest';
@@ -47,44 +47,44 @@ const tables: { rule: RiskRule; reason: string; rows: Row[] }[] = [
     rule: new NewCountry({ verdict: 'step_up' }),
     reason: 'new_country',
     rows: [
-      ['the same', { place: inCountry('DE'), last: { place: inCountry('DE') } }, undefined],
-      ['another', { place: inCountry('FR'), last: { place: inCountry('DE') } }, 'step_up'],
-      ['unknown before', { place: inCountry('FR') }, undefined],
-      ['unknown now', { last: { place: inCountry('DE') } }, undefined],
+      ['the same', { geoIp: inCountry('DE'), last: { geoIp: inCountry('DE') } }, undefined],
+      ['another', { geoIp: inCountry('FR'), last: { geoIp: inCountry('DE') } }, 'step_up'],
+      ['unknown before', { geoIp: inCountry('FR') }, undefined],
+      ['unknown now', { last: { geoIp: inCountry('DE') } }, undefined],
     ],
   },
   {
-    rule: new NewNetwork(),
-    reason: 'new_network',
+    rule: new NewAsn(),
+    reason: 'new_asn',
     rows: [
-      ['the same', { place: inCountry('DE', 3320), last: { place: inCountry('FR', 3320) } }, undefined],
-      ['another', { place: inCountry('DE', 3209), last: { place: inCountry('DE', 3320) } }, 'alert'],
-      ['unknown before', { place: inCountry('DE', 3209), last: { place: inCountry('DE') } }, undefined],
+      ['the same', { geoIp: inCountry('DE', 3320), last: { geoIp: inCountry('FR', 3320) } }, undefined],
+      ['another', { geoIp: inCountry('DE', 3209), last: { geoIp: inCountry('DE', 3320) } }, 'alert'],
+      ['unknown before', { geoIp: inCountry('DE', 3209), last: { geoIp: inCountry('DE') } }, undefined],
     ],
   },
   {
     rule: new ImpossibleTravel(),
     reason: 'impossible_travel',
     rows: [
-      ['Berlin to Munich in an hour', { place: MUNICH, last: { place: BERLIN } }, undefined],
-      ['Berlin to Munich in ten minutes', { place: MUNICH, last: { place: BERLIN, ago: HOUR / 6 } }, 'step_up'],
-      ['Berlin to Sydney in an hour', { place: SYDNEY, last: { place: BERLIN } }, 'step_up'],
-      ['Berlin to Sydney in a day', { place: SYDNEY, last: { place: BERLIN, ago: 24 * HOUR } }, undefined],
-      ['nowhere, in no time', { place: BERLIN, last: { place: BERLIN, ago: 0 } }, undefined],
-      ['the clock set back', { place: SYDNEY, last: { place: BERLIN, ago: -HOUR } }, 'step_up'],
+      ['Berlin to Munich in an hour', { geoIp: MUNICH, last: { geoIp: BERLIN } }, undefined],
+      ['Berlin to Munich in ten minutes', { geoIp: MUNICH, last: { geoIp: BERLIN, ago: HOUR / 6 } }, 'step_up'],
+      ['Berlin to Sydney in an hour', { geoIp: SYDNEY, last: { geoIp: BERLIN } }, 'step_up'],
+      ['Berlin to Sydney in a day', { geoIp: SYDNEY, last: { geoIp: BERLIN, ago: 24 * HOUR } }, undefined],
+      ['nowhere, in no time', { geoIp: BERLIN, last: { geoIp: BERLIN, ago: 0 } }, undefined],
+      ['the clock set back', { geoIp: SYDNEY, last: { geoIp: BERLIN, ago: -HOUR } }, 'step_up'],
       [
         'the USA to Australia in a second',
-        { place: inCountry('AU'), last: { place: inCountry('US'), ago: 1000 } },
+        { geoIp: inCountry('AU'), last: { geoIp: inCountry('US'), ago: 1000 } },
         'step_up',
       ],
       [
         'Germany to France in a second: neighbours',
-        { place: inCountry('FR'), last: { place: inCountry('DE'), ago: 1000 } },
+        { geoIp: inCountry('FR'), last: { geoIp: inCountry('DE'), ago: 1000 } },
         undefined,
       ],
       [
         'places without coordinates',
-        { place: { ...SYDNEY, location: null }, last: { place: BERLIN, ago: 1 } },
+        { geoIp: { ...SYDNEY, location: null }, last: { geoIp: BERLIN, ago: 1 } },
         undefined,
       ],
     ],
@@ -117,7 +117,7 @@ const tables: { rule: RiskRule; reason: string; rows: Row[] }[] = [
     rows: [
       ['999 ms after the last', { sinceLastRefresh: 999 }, 'alert'],
       ['1000 ms after', { sinceLastRefresh: 1000 }, undefined],
-      ['a replay at once', { occasion: 'replay', sinceLastRefresh: 0 }, 'alert'],
+      ['a repeat at once', { occasion: 'repeat', sinceLastRefresh: 0 }, 'alert'],
       ['the first after the login', { sinceLastRefresh: undefined }, undefined],
     ],
   },
@@ -125,33 +125,33 @@ const tables: { rule: RiskRule; reason: string; rows: Row[] }[] = [
     rule: new TooFrequent({ moreThan: 60, verdict: 'step_up' }),
     reason: 'too_frequent',
     rows: [
-      ['the sixtieth', { refreshesInWindow: 60 }, undefined],
-      ['the sixty-first', { refreshesInWindow: 61 }, 'step_up'],
-      ['a replay counts for nothing', { occasion: 'replay', refreshesInWindow: 61 }, undefined],
+      ['the sixtieth', { refreshesInPeriod: 60 }, undefined],
+      ['the sixty-first', { refreshesInPeriod: 61 }, 'step_up'],
+      ['a repeat counts for nothing', { occasion: 'repeat', refreshesInPeriod: 61 }, undefined],
     ],
   },
   {
-    rule: new TwinElsewhere(),
-    reason: 'twin_elsewhere',
+    rule: new RepeatFromElsewhere(),
+    reason: 'repeat_from_elsewhere',
     rows: [
-      ['a retry', { occasion: 'replay', place: inCountry('DE', 1), last: { place: inCountry('DE', 1) } }, undefined],
+      ['a retry', { occasion: 'repeat', geoIp: inCountry('DE', 1), last: { geoIp: inCountry('DE', 1) } }, undefined],
       [
         'from another network',
-        { occasion: 'replay', place: inCountry('DE', 2), last: { place: inCountry('DE', 1) } },
+        { occasion: 'repeat', geoIp: inCountry('DE', 2), last: { geoIp: inCountry('DE', 1) } },
         'revoke',
       ],
       [
         'from another country',
-        { occasion: 'replay', place: inCountry('FR'), last: { place: inCountry('DE') } },
+        { occasion: 'repeat', geoIp: inCountry('FR'), last: { geoIp: inCountry('DE') } },
         'revoke',
       ],
       [
         'from another country, by the key of the session',
-        { occasion: 'replay', keyProven: true, place: inCountry('FR'), last: { place: inCountry('DE') } },
+        { occasion: 'repeat', keyProven: true, geoIp: inCountry('FR'), last: { geoIp: inCountry('DE') } },
         undefined,
       ],
-      ['from nowhere known', { occasion: 'replay', last: { place: inCountry('DE') } }, undefined],
-      ['no replay', { place: inCountry('FR'), last: { place: inCountry('DE') } }, undefined],
+      ['from nowhere known', { occasion: 'repeat', last: { geoIp: inCountry('DE') } }, undefined],
+      ['no repeat', { geoIp: inCountry('FR'), last: { geoIp: inCountry('DE') } }, undefined],
     ],
   },
 ];
@@ -168,7 +168,7 @@ describe.each(tables)('the rule $reason', ({ rule, reason, rows }) => {
 
 describe('the rule region_not_allowed', () => {
   const bavaria = { ...inCountry('DE', 3320), regions: ['DE-BY'] };
-  const fences: [lists: FenceLists, ip: string | null, place: typeof bavaria | null, verdict: Verdict | undefined][] = [
+  const fences: [lists: FenceLists, ip: string | null, geoIp: typeof bavaria | null, verdict: Verdict | undefined][] = [
     [{ allow: ['DE'] }, null, bavaria, undefined],
     [{ allow: ['AT', 'CH'] }, null, bavaria, 'deny'],
     [{ allow: ['DE-BY'] }, null, bavaria, undefined],
@@ -191,8 +191,8 @@ describe('the rule region_not_allowed', () => {
     [{ deny: ['AS4294967295'] }, null, { ...inCountry('GB', 4294967295), regions: [] }, 'deny'],
   ];
 
-  it.each(fences)('%j lets %s', (lists, ip, place, verdict) => {
-    expect(new Geofence(lists).judge(signals({ ip, place }))).toBe(verdict);
+  it.each(fences)('%j lets %s', (lists, ip, geoIp, verdict) => {
+    expect(new Geofence(lists).judge(signals({ ip, geoIp }))).toBe(verdict);
   });
 
   it('has lists of single users, in addition', async () => {
@@ -200,22 +200,22 @@ describe('the rule region_not_allowed', () => {
       deny: ['KP'],
       forUser: async (userId) => (userId === 'user-alice' ? { allow: ['DE'] } : undefined),
     });
-    expect(await rule.judge(signals({ place: inCountry('FR') }))).toBe('deny');
-    expect(await rule.judge(signals({ place: inCountry('DE') }))).toBeUndefined();
-    expect(await rule.judge(signals({ place: inCountry('FR'), userId: 'user-bob' }))).toBeUndefined();
-    expect(await rule.judge(signals({ place: inCountry('KP'), userId: 'user-bob' }))).toBe('deny');
+    expect(await rule.judge(signals({ geoIp: inCountry('FR') }))).toBe('deny');
+    expect(await rule.judge(signals({ geoIp: inCountry('DE') }))).toBeUndefined();
+    expect(await rule.judge(signals({ geoIp: inCountry('FR'), userId: 'user-bob' }))).toBeUndefined();
+    expect(await rule.judge(signals({ geoIp: inCountry('KP'), userId: 'user-bob' }))).toBe('deny');
   });
 
   it('fails on lists of a user that name what there is not', async () => {
     const rule = new Geofence({ forUser: () => ({ deny: ['UK'] }) });
-    await expect(rule.judge(signals({ place: inCountry('GB') }))).rejects.toThrow('Geofence: ');
+    await expect(rule.judge(signals({ geoIp: inCountry('GB') }))).rejects.toThrow('Geofence: ');
   });
 
   it('takes the lists of a user as the row of a table has them', async () => {
     const row = { userId: 'user-alice', allow: null, deny: ['KP'] } as unknown as FenceLists;
     const rule = new Geofence({ forUser: () => row });
-    expect(await rule.judge(signals({ place: inCountry('KP') }))).toBe('deny');
-    expect(await rule.judge(signals({ place: inCountry('DE') }))).toBeUndefined();
+    expect(await rule.judge(signals({ geoIp: inCountry('KP') }))).toBe('deny');
+    expect(await rule.judge(signals({ geoIp: inCountry('DE') }))).toBeUndefined();
   });
 });
 
@@ -228,7 +228,7 @@ describe('what is wrong with a rule is said when it is made', () => {
     [() => new ImpossibleTravel({ fasterThan: -1 }), 'ImpossibleTravel: fasterThan'],
     [() => new ImpossibleTravel({ fasterThan: '900' as never }), 'ImpossibleTravel: fasterThan'],
     [() => new NewIp({ verdct: 'deny' } as object), 'NewIp: there is no option "verdct". There are: verdict.'],
-    [() => new TwinElsewhere({ every: 1 } as object), 'TwinElsewhere: there is no option "every"'],
+    [() => new RepeatFromElsewhere({ every: 1 } as object), 'RepeatFromElsewhere: there is no option "every"'],
     [() => new TooFrequent({ maxRefreshes: 5 } as object), 'TooFrequent: there is no option "maxRefreshes"'],
     [() => new RepeatWithin({ within: '1s' } as object), '"within". There are: verdict, time.'],
     [() => new ImpossibleTravel({ speed: 900 } as object), '"speed". There are: verdict, fasterThan.'],
@@ -243,7 +243,7 @@ describe('what is wrong with a rule is said when it is made', () => {
     [() => new Geofence({ deny: ['XX'] }), "Geofence: deny: 'XX'"],
     [() => new Geofence({ deny: ['UK-LND'] }), "Geofence: deny: 'UK-LND': there is no country UK"],
     [() => new Geofence({ deny: ['de'] }), "Geofence: deny: 'de'"],
-    [() => new Geofence({ deny: ['AS4294967296'] }), "Geofence: deny: 'AS4294967296' is no network"],
+    [() => new Geofence({ deny: ['AS4294967296'] }), "Geofence: deny: 'AS4294967296' is no asn"],
     [() => new Geofence({ deny: ['192.0.2.0/33'] }), "Geofence: deny: '192.0.2.0/33'"],
     [() => new Geofence({ deny: ['192.0.2.0/'] }), "Geofence: deny: '192.0.2.0/'"],
     [() => new Geofence({ forUser: { allow: ['DE'] } as never }), 'Geofence: forUser must be a function'],
@@ -272,7 +272,7 @@ describe('the verdict of several rules', () => {
   });
 
   it('is the same for the same signals', () => {
-    const given = signals({ place: SYDNEY, last: { place: BERLIN }, at: NOW });
+    const given = signals({ geoIp: SYDNEY, last: { geoIp: BERLIN }, at: NOW });
     const rules = tables.map(({ rule }) => rule);
     const judge = () => rules.map((rule) => rule.judge(given));
     expect(judge()).toEqual(judge());

@@ -4,14 +4,14 @@ import {
   Geofence,
   ImpossibleTravel,
   NewCountry,
-  type PlaceProvider,
+  type GeoIpProvider,
   RefreshToken,
   RepeatWithin,
   type RiskRule,
   type RiskSignals,
   SignInService,
   TooFrequent,
-  TwinElsewhere,
+  RepeatFromElsewhere,
 } from 'nestjs-refresh-token';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { type AuthContext, type AuthSetup, createAuthContext } from '../support/auth-app.js';
@@ -27,7 +27,7 @@ const [GERMANY, GERMANY_BY_MOBILE, FRANCE, AUSTRALIA, NOWHERE] = [
   '192.0.2.9',
 ];
 
-const places: PlaceProvider = {
+const geoIp: GeoIpProvider = {
   locate: (ip) =>
     ({
       [GERMANY]: inCountry('DE', 3320),
@@ -39,31 +39,31 @@ const places: PlaceProvider = {
 
 describe('a refresh that the rules judge', () => {
   it('leaves where it came from in the row and in the list of sessions', async () => {
-    const { service, dataSource } = await hostWith({ risk: { places } });
+    const { service, dataSource } = await hostWith({ risk: { geoIp } });
     const { sessionId, refreshToken } = await service.issue(ALICE, {}, { ip: GERMANY });
     const row = () => dataSource.getRepository(RefreshToken).findOneByOrFail({ id: sessionId });
     expect(await row()).toMatchObject({
       country: 'DE',
-      network: 3320,
+      asn: 3320,
       location: expect.stringMatching(/^geo:51\.\d+,10\.\d+;u=\d+;t=\d+$/),
     });
     const { refreshToken: second } = await service.refresh(refreshToken, { ip: FRANCE });
-    expect(await row()).toMatchObject({ country: 'FR', network: 3215 });
+    expect(await row()).toMatchObject({ country: 'FR', asn: 3215 });
     expect(await service.list(ALICE.id)).toMatchObject([{ country: 'FR', ip: FRANCE }]);
     // Nothing known is no reason to forget.
     await service.refresh(second, { ip: NOWHERE });
-    expect(await row()).toMatchObject({ country: 'FR', network: 3215, ip: NOWHERE });
+    expect(await row()).toMatchObject({ country: 'FR', asn: 3215, ip: NOWHERE });
   });
 
   it('raises an alert, and succeeds', async () => {
-    const { service, events } = await hostWith({ risk: { places, rules: [new NewCountry(), new RepeatWithin()] } });
+    const { service, events } = await hostWith({ risk: { geoIp, rules: [new NewCountry(), new RepeatWithin()] } });
     const { refreshToken } = await service.issue(ALICE, {}, { ip: GERMANY });
     await service.refresh(refreshToken, { ip: FRANCE });
     expect(events.at(-1)).toMatchObject({ type: 'refreshed', alert: true, reason: 'new_country', country: 'FR' });
   });
 
   it('is asked for a step-up as often as it comes, and its token stays as good as it was', async () => {
-    const { service, events, clock } = await hostWith({ risk: { places, rules: [new ImpossibleTravel()] } });
+    const { service, events, clock } = await hostWith({ risk: { geoIp, rules: [new ImpossibleTravel()] } });
     const { refreshToken } = await service.issue(ALICE, {}, { ip: GERMANY });
     clock.advance(1000);
     for (let time = 0; time < 3; time++) {
@@ -93,19 +93,19 @@ describe('a refresh that the rules judge', () => {
   });
 
   it('takes a twin on another network for theft, and a retry on the same for a retry', async () => {
-    const { service, events } = await hostWith({ risk: { places, rules: [new TwinElsewhere()] } });
+    const { service, events } = await hostWith({ risk: { geoIp, rules: [new RepeatFromElsewhere()] } });
     const { refreshToken } = await service.issue(ALICE, {}, { ip: GERMANY });
     const { refreshToken: second } = await service.refresh(refreshToken, { ip: GERMANY });
     expect((await service.refresh(refreshToken, { ip: GERMANY })).refreshToken).toBe(second);
     await expect(service.refresh(refreshToken, { ip: GERMANY_BY_MOBILE })).rejects.toMatchObject({
       code: 'invalid_grant',
     });
-    expect(events.at(-1)).toMatchObject({ type: 'reuse_detected', alert: true, reason: 'twin_elsewhere' });
+    expect(events.at(-1)).toMatchObject({ type: 'reuse_detected', alert: true, reason: 'repeat_from_elsewhere' });
     await expect(service.refresh(second, { ip: GERMANY })).rejects.toMatchObject({ code: 'invalid_grant' });
   });
 
   it('answers a client that proves its key again, the next day and from elsewhere: its answer was lost', async () => {
-    const { service, clock } = await hostWith({ risk: { places, rules: [new TwinElsewhere()] } });
+    const { service, clock } = await hostWith({ risk: { geoIp, rules: [new RepeatFromElsewhere()] } });
     const evidence = { certificateThumbprint: 'A'.repeat(43) };
     const { refreshToken } = await service.issue(ALICE, { bind: 'tls' }, { ip: GERMANY }, evidence);
     const { refreshToken: lost } = await service.refresh(refreshToken, { ip: GERMANY }, evidence);
@@ -114,7 +114,7 @@ describe('a refresh that the rules judge', () => {
   });
 
   it('takes a twin for theft that brings the client nonce, too: it proves no key', async () => {
-    const { service } = await hostWith({ risk: { places, rules: [new TwinElsewhere()] } });
+    const { service } = await hostWith({ risk: { geoIp, rules: [new RepeatFromElsewhere()] } });
     const { refreshToken, clientNonce } = await service.issue(ALICE, { bind: 'nonce', transport: 'body' });
     const evidence = { clientNonce: { body: clientNonce } };
     await service.refresh(refreshToken, { ip: GERMANY }, evidence);
@@ -124,20 +124,20 @@ describe('a refresh that the rules judge', () => {
   });
 
   it('judges a replay by the same rules, and writes nothing for it', async () => {
-    const { service, dataSource, events } = await hostWith({ risk: { places, rules: [new NewCountry()] } });
+    const { service, dataSource, events } = await hostWith({ risk: { geoIp, rules: [new NewCountry()] } });
     const { sessionId, refreshToken } = await service.issue(ALICE, {}, { ip: GERMANY });
     await service.refresh(refreshToken, { ip: GERMANY });
     const row = () => dataSource.getRepository(RefreshToken).findOneByOrFail({ id: sessionId });
     const before = await row();
     await service.refresh(refreshToken, { ip: FRANCE });
-    expect(events.at(-1)).toMatchObject({ type: 'replayed', alert: true, reason: 'new_country' });
+    expect(events.at(-1)).toMatchObject({ type: 'refresh_repeated', alert: true, reason: 'new_country' });
     expect(await row()).toEqual(before);
   });
 });
 
 describe('a fence', () => {
   it('keeps sign-ins and refreshes out, without a word on whether the password was right, and consumes no token', async () => {
-    const risk = { places, rules: [new Geofence({ allow: ['DE'] })] };
+    const risk = { geoIp, rules: [new Geofence({ allow: ['DE'] })] };
     const { service, events, module } = await hostWith({ risk });
     for (const password of ['alice-password', 'wrong']) {
       await expect(module.get(SignInService).signIn('alice', password, {}, { ip: FRANCE })).rejects.toMatchObject({
@@ -202,7 +202,7 @@ class OfficeModule {}
 describe("a rule of the host's own", () => {
   it('is found by its injection token, sees the signals, and has its say', async () => {
     const { service, clock, module } = await hostWith(
-      { risk: { places }, riskRules: [OfficeHours] },
+      { risk: { geoIp }, riskRules: [OfficeHours] },
       { imports: [OfficeModule] },
     );
     clock.advance(8 * HOUR);
@@ -226,8 +226,8 @@ describe("a rule of the host's own", () => {
       clientId: 'web',
       sessionId,
       ip: FRANCE,
-      place: { country: 'FR', network: 3215 },
-      last: { ip: GERMANY, place: { country: 'DE' }, userAgent: { text: 'MyApp/1.0' }, at: clock.now() - 24 * HOUR },
+      geoIp: { country: 'FR', asn: 3215 },
+      last: { ip: GERMANY, geoIp: { country: 'DE' }, userAgent: { text: 'MyApp/1.0' }, at: clock.now() - 24 * HOUR },
     });
   });
 
@@ -268,7 +268,7 @@ describe("a rule of the host's own", () => {
     await service.refresh(refreshToken);
     expect(events.at(-1)).toMatchObject({ type: 'refreshed', alert: true, reason: 'mine_failed' });
 
-    const strict = await hostWith({ risk: { rules, ruleTimeout: '20ms', whenRuleFails: 'deny' } });
+    const strict = await hostWith({ risk: { rules, ruleTimeout: '20ms', onRuleFailure: 'deny' } });
     await expect(strict.service.issue(ALICE)).rejects.toMatchObject({ code: 'forbidden' });
   });
 });
@@ -277,9 +277,9 @@ describe('a configuration that makes no sense is refused', () => {
   it.each<[NonNullable<AuthSetup['options']>, string]>([
     [{ risk: { rules: [{ reason: 'x' } as unknown as RiskRule] } }, 'risk.rules must be a list of rules'],
     [{ risk: { rules: [new TooFrequent(), new TooFrequent()] } }, 'there can be one TooFrequent'],
-    [{ risk: { places: 'GeoLite2.mmdb' as unknown as PlaceProvider } }, 'risk.places must be a PlaceProvider'],
-    [{ risk: { whenPlacesFail: 'revoke' as 'deny' } }, 'risk.whenPlacesFail must be one of'],
-    [{ risk: { placesTimeout: 'soon' } }, 'risk.placesTimeout is "soon"'],
+    [{ risk: { geoIp: 'GeoLite2.mmdb' as unknown as GeoIpProvider } }, 'risk.geoIp must be a GeoIpProvider'],
+    [{ risk: { onGeoIpFailure: 'revoke' as 'deny' } }, 'risk.onGeoIpFailure must be one of'],
+    [{ risk: { geoIpTimeout: 'soon' } }, 'risk.geoIpTimeout is "soon"'],
   ])('%#', async (options, message) => {
     const database = await databaseNamed('sqljs').create();
     await expect(createAuthContext(database, { options })).rejects.toThrow(message);

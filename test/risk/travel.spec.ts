@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { countryExtent, ImpossibleTravel, type Location } from 'nestjs-refresh-token';
+import { countryExtent, ImpossibleTravel, type GeoLocation } from 'nestjs-refresh-token';
 import { describe, expect, it } from 'vitest';
 import { at, HOUR, signals } from './signals.js';
 
@@ -25,13 +25,17 @@ const distances: [City, City, number][] = [
 ];
 
 /** Whether somebody can have travelled so, no faster than that. */
-function isPossible(from: Location, to: Location, elapsed: number, fasterThan: number): boolean {
-  const place = (location: Location) => at(location.latitude, location.longitude, location.radius);
+function isPossible(from: GeoLocation, to: GeoLocation, elapsed: number, fasterThan: number): boolean {
+  const geoIp = (location: GeoLocation) => at(location.latitude, location.longitude, location.radius);
   const rule = new ImpossibleTravel({ fasterThan });
-  return rule.judge(signals({ place: place(to), last: { place: place(from), ago: elapsed } })) === undefined;
+  return rule.judge(signals({ geoIp: geoIp(to), last: { geoIp: geoIp(from), ago: elapsed } })) === undefined;
 }
 
-const city = (name: City, radius = 0): Location => ({ latitude: CITIES[name][0], longitude: CITIES[name][1], radius });
+const city = (name: City, radius = 0): GeoLocation => ({
+  latitude: CITIES[name][0],
+  longitude: CITIES[name][1],
+  radius,
+});
 
 describe('travel between real places', () => {
   it.each(distances)('%s to %s takes a journey of %d km', (from, to, kilometres) => {

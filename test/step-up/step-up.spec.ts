@@ -1,9 +1,9 @@
 import { Controller, Get, Logger, UseGuards } from '@nestjs/common';
 import {
-  FreshAuth,
+  StepUp,
   ImpossibleTravel,
   JwtAuthGuard,
-  type PlaceProvider,
+  type GeoIpProvider,
   type RiskRule,
   StepUpService,
   TooFrequent,
@@ -25,7 +25,7 @@ import { type AuthBody, bearer, cookieHeader, login, refresh, refreshCookie, sen
 @UseGuards(JwtAuthGuard)
 class AccountController {
   @Get('settings')
-  @FreshAuth('5m')
+  @StepUp('5m')
   settings() {
     return { ok: true };
   }
@@ -33,7 +33,7 @@ class AccountController {
 
 const GERMANY = { 'x-forwarded-for': '192.0.2.1' };
 const AUSTRALIA = { 'x-forwarded-for': '192.0.2.4' };
-const places: PlaceProvider = {
+const geoIp: GeoIpProvider = {
   locate: (ip) => ({ '192.0.2.1': inCountry('DE'), '192.0.2.4': inCountry('AU') })[ip] ?? null,
 };
 const ALICE = { username: 'alice', password: 'alice-password', transport: 'body' as const };
@@ -41,7 +41,7 @@ const MINUTE = 60_000;
 
 const setup: AuthSetup = {
   controllers: [AccountController],
-  options: { risk: { places, rules: [new ImpossibleTravel(), new TooFrequent({ moreThan: 3, verdict: 'step_up' })] } },
+  options: { risk: { geoIp, rules: [new ImpossibleTravel(), new TooFrequent({ moreThan: 3, verdict: 'step_up' })] } },
 };
 
 describe.each(adapters)('stepping up, on %s', (adapter) => {
@@ -146,7 +146,7 @@ describe.each(adapters)('stepping up, on %s', (adapter) => {
     expect((await refresh(host.url, stepped.body.refresh_token, GERMANY)).status).toBe(200);
   });
 
-  it('makes auth_time new, which a refresh keeps, and which @FreshAuth asks for', async () => {
+  it('makes auth_time new, which a refresh keeps, and which @StepUp asks for', async () => {
     const authTimeOf = (token: string) =>
       JSON.parse(Buffer.from(token.split('.')[1], 'base64url').toString()).auth_time;
     const settings = (token: string) => send('GET', `${host.url}/account/settings`, { headers: bearer(token) });
@@ -184,8 +184,8 @@ describe('a host without a way to authenticate again', () => {
   });
 
   it.each<[string, AuthSetup['options']]>([
-    ['the places', { risk: { whenPlacesFail: 'step_up' } }],
-    ['a rule that fails', { risk: { whenRuleFails: 'step_up' } }],
+    ['the places', { risk: { onGeoIpFailure: 'step_up' } }],
+    ['a rule that fails', { risk: { onRuleFailure: 'step_up' } }],
     ['a device', { binding: { fingerprint: { signals: { a: () => '' }, onMismatch: 'step_up' } } }],
   ])('is told at boot, where %s could ask for it', async (_, options) => {
     await expect(
@@ -240,6 +240,6 @@ describe('a host without a way to authenticate again', () => {
   });
 });
 
-it('@FreshAuth refuses a time that is none', () => {
-  expect(() => FreshAuth('soon')).toThrow('@FreshAuth() is "soon"');
+it('@StepUp refuses a time that is none', () => {
+  expect(() => StepUp('soon')).toThrow('@StepUp() is "soon"');
 });

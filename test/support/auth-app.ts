@@ -6,7 +6,7 @@ import { Test, type TestingModule } from '@nestjs/testing';
 import { TypeOrmModule } from '@nestjs/typeorm';
 import {
   type AuthEvent,
-  AuthEvents,
+  AuthEventBus,
   AuthModule,
   type AuthModuleExtras,
   type AuthModuleOptions,
@@ -153,7 +153,7 @@ function compile(database: TestDatabase, setup: AuthSetup): Promise<TestingModul
 
 function contextOf(module: TestingModule, close: () => Promise<void>): AuthContext {
   const events: AuthEvent[] = [];
-  module.get(AuthEvents).subscribe((event) => void events.push(event));
+  module.get(AuthEventBus).subscribe((event) => void events.push(event));
   return {
     module,
     service: module.get(RefreshTokenService),

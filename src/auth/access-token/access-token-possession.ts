@@ -1,10 +1,10 @@
 import { Injectable } from '@nestjs/common';
 import type { AuthenticatedUser } from './authenticated-user.js';
 import type { PresentedAccessToken } from './presented-access-token.js';
-import { AuthEvents } from '../events/auth-event-bus.js';
+import { AuthEventBus } from '../events/auth-event-bus.js';
 import { RefreshCookie } from '../cookie/refresh-cookie.js';
 import { AuthError, type AuthErrorCode } from '../common/errors/auth-error.js';
-import { sameText } from '../common/crypto/equal-in-constant-time.js';
+import { equalInConstantTime } from '../common/crypto/equal-in-constant-time.js';
 import { sha256 } from '../common/crypto/sha256.js';
 import { ResolvedAuthOptions } from '../resolve-options.js';
 import { clientContextOf } from '../common/request/client-context.js';
@@ -30,7 +30,7 @@ export class AccessTokenPossession {
     private readonly replay: ProofReplay,
     private readonly certificates: ClientCertificates,
     private readonly cookie: RefreshCookie,
-    private readonly events: AuthEvents,
+    private readonly events: AuthEventBus,
     private readonly options: ResolvedAuthOptions,
   ) {}
 
@@ -49,10 +49,10 @@ export class AccessTokenPossession {
     // A bound token is no bearer token, and the other way round (RFC 9449 §7.2).
     if ((jkt !== undefined) !== (presented.scheme === 'DPoP'))
       throw this.failed('invalid_token', 'scheme', user, request);
-    if (certificate !== undefined && !sameText(certificate, this.certificates.thumbprintOf(request) ?? '')) {
+    if (certificate !== undefined && !equalInConstantTime(certificate, this.certificates.thumbprintOf(request) ?? '')) {
       throw this.failed('invalid_token', 'tls', user, request);
     }
-    if (nonce !== undefined && !sameText(nonce, sha256(this.cookie.readClientNonce(request) ?? ''))) {
+    if (nonce !== undefined && !equalInConstantTime(nonce, sha256(this.cookie.readClientNonce(request) ?? ''))) {
       throw this.failed('invalid_token', 'nonce', user, request);
     }
     if (jkt === undefined) return NO_HEADERS;
@@ -77,7 +77,7 @@ export class AccessTokenPossession {
       throw this.failed('invalid_dpop_proof', 'dpop', user, request, 'A DPoP proof is required.');
     const { method } = request;
     const proven = await this.dpop.verify(proof, { method, url: urlOf(request, publicUrl), accessToken });
-    if (!sameText(proven.thumbprint, thumbprint)) {
+    if (!equalInConstantTime(proven.thumbprint, thumbprint)) {
       const description = 'The DPoP proof is not valid: it is of another key.';
       throw this.failed('invalid_dpop_proof', 'dpop', user, request, description);
     }

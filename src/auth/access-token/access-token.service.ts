@@ -7,8 +7,8 @@ import { AuthError } from '../common/errors/auth-error.js';
 import { KeyRing, type Keys } from '../common/crypto/key-ring.js';
 import { sha256 } from '../common/crypto/sha256.js';
 import { ResolvedAuthOptions } from '../resolve-options.js';
-import { AccessFloors } from '../revocation/revocation-list.js';
-import { FloorFeed } from '../revocation/revocation-feed.js';
+import { RevocationList } from '../revocation/revocation-list.js';
+import { RevocationFeed } from '../revocation/revocation-feed.js';
 import type { AuthUser } from '../user/user-provider.js';
 import type { AccessTokenClaims, AuthenticatedUser, Confirmation } from './authenticated-user.js';
 
@@ -51,8 +51,8 @@ export class AccessTokenService {
   constructor(
     private readonly jwt: JwtService,
     private readonly clock: Clock,
-    private readonly floors: AccessFloors,
-    private readonly feed: FloorFeed,
+    private readonly floors: RevocationList,
+    private readonly feed: RevocationFeed,
     private readonly options: ResolvedAuthOptions,
     keyRing: KeyRing,
   ) {

@@ -1,7 +1,7 @@
 import { type BeforeApplicationShutdown, Inject, Injectable, Logger, type OnModuleInit } from '@nestjs/common';
 import type { AuthEvent } from '../events/auth-event.js';
-import { AuthEvents } from '../events/auth-event-bus.js';
-import { oneLine } from '../common/errors/escape-controls.js';
+import { AuthEventBus } from '../events/auth-event-bus.js';
+import { escapeControls } from '../common/errors/escape-controls.js';
 import { AuthConfigurationError } from '../common/errors/auth-error.js';
 import { ResolvedAuthOptions } from '../resolve-options.js';
 import { ALERT_SINKS, type AlertSink } from './alert-sink.js';
@@ -15,7 +15,7 @@ export class AlertDispatch implements OnModuleInit, BeforeApplicationShutdown {
 
   constructor(
     @Inject(ALERT_SINKS) private readonly sinks: AlertSink[],
-    private readonly events: AuthEvents,
+    private readonly events: AuthEventBus,
     private readonly options: ResolvedAuthOptions,
   ) {
     if (!sinks.every((sink) => typeof sink?.alert === 'function')) {
@@ -40,7 +40,7 @@ export class AlertDispatch implements OnModuleInit, BeforeApplicationShutdown {
     try {
       await sink.alert(event);
     } catch (error) {
-      this.logger.error(`A sink failed on the alert ${event.type}: ${oneLine(String(error))}`);
+      this.logger.error(`A sink failed on the alert ${event.type}: ${escapeControls(String(error))}`);
     }
   }
 

@@ -2,7 +2,7 @@ import { createHmac, randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Logger } from '@nestjs/common';
 import type { AuthEvent } from '../events/auth-event.js';
-import { oneLine } from '../common/errors/escape-controls.js';
+import { escapeControls } from '../common/errors/escape-controls.js';
 import type { AlertSink } from './alert-sink.js';
 import { type ResolvedWebhookOptions, resolveWebhookOptions, type WebhookAlertsOptions } from './webhook-options.js';
 
@@ -52,17 +52,19 @@ class WebhookAlerts implements AlertSink {
     // Not before the caller has gone on.
     await Promise.resolve();
     for (let message = this.queue[0]; message; message = this.queue[0]) {
-      if (!(await this.postPatiently(message))) this.lose('the receiver did not take them');
+      if (!(await this.postWithRetries(message))) this.lose('the receiver did not take them');
       this.queue.shift();
     }
   }
 
-  private async postPatiently(message: Message): Promise<boolean> {
+  private async postWithRetries(message: Message): Promise<boolean> {
     const { backOff, retries } = this.options;
     for (let attempt = 0; !this.stop.signal.aborted; attempt++) {
       const failure = await this.post(message);
       if (failure === undefined) return true;
-      this.logger.warn(`An alert could not be posted (attempt ${attempt + 1} of ${retries + 1}): ${oneLine(failure)}`);
+      this.logger.warn(
+        `An alert could not be posted (attempt ${attempt + 1} of ${retries + 1}): ${escapeControls(failure)}`,
+      );
       if (attempt === retries) return false;
       const wait = Math.min(backOff * 2 ** attempt, LONGEST_BACK_OFF);
       await sleep(wait, undefined, { signal: this.stop.signal, ref: false }).catch(() => undefined);

@@ -9,7 +9,7 @@ import {
 import { ResolvedAuthOptions } from '../resolve-options.js';
 import type { AuthEvent } from '../events/auth-event.js';
 import { AuthEventStore, LARGEST_BATCH, type NewAuthEvent } from './auth-event.store.js';
-import { AuthEvents } from '../events/auth-event-bus.js';
+import { AuthEventBus } from '../events/auth-event-bus.js';
 import { eventId } from './event-id.js';
 import { outcomeOf } from './event-outcome.js';
 
@@ -34,7 +34,7 @@ export class AuthEventWriter implements OnModuleInit, BeforeApplicationShutdown,
 
   constructor(
     private readonly store: AuthEventStore,
-    private readonly events: AuthEvents,
+    private readonly events: AuthEventBus,
     private readonly options: ResolvedAuthOptions,
   ) {}
 

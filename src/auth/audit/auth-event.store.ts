@@ -3,8 +3,8 @@ import { DataSource } from 'typeorm';
 import { AuthConfigurationError, AuthError } from '../common/errors/auth-error.js';
 import { ResolvedAuthOptions } from '../resolve-options.js';
 import { AuthRegistration } from '../modules/auth-registration.js';
-import { available } from '../common/database/unavailable.js';
-import { equalToTheLetter, isMySql } from '../common/database/dialect.js';
+import { unavailableOnFailure } from '../common/database/unavailable.js';
+import { equalAsBytes, isMySql } from '../common/database/dialect.js';
 import { EntityTable } from '../common/database/entity-table.js';
 import { AUTH_DATA_SOURCE } from '../session/refresh-token.store.js';
 import { Statement, type StatementValues } from '../common/database/statement.js';
@@ -66,7 +66,7 @@ export class AuthEventStore {
   ): Promise<AuthEventRecord[]> {
     const statement = sessionId === undefined ? this.open.ofUser : this.open.ofSession;
     const values = { realm: this.realm, userId, sessionId, before: before ?? LAST_ID, limit };
-    const { records } = await available(() => statement.execute(values));
+    const { records } = await unavailableOnFailure(() => statement.execute(values));
     return records.map(toRecord);
   }
 
@@ -90,7 +90,7 @@ export class AuthEventStore {
     const statement = (sql: string) => new Statement(this.dataSource, sql, preparedStatements, databaseTimeout);
     const select = `SELECT ${columns.map((name) => `${column(name)} AS ${table.escape(name)}`).join(', ')} FROM ${table.name}`;
     const ofRealm = `${column('realm')} = :realm`;
-    const ofUser = `${ofRealm} AND ${column('userId')} = :userId${isMySql(this.dataSource) ? ` AND ${equalToTheLetter(column('userId'), ':userId')}` : ''}`;
+    const ofUser = `${ofRealm} AND ${column('userId')} = :userId${isMySql(this.dataSource) ? ` AND ${equalAsBytes(column('userId'), ':userId')}` : ''}`;
     const page = `${column('id')} < :before ORDER BY ${column('id')} DESC LIMIT :limit`;
     const [verb, whenThere] = isMySql(this.dataSource) ? ['INSERT IGNORE', ''] : ['INSERT', ' ON CONFLICT DO NOTHING'];
     const row = (index: number) => `(${columns.map((name) => `:${name}_${index}`).join(', ')})`;

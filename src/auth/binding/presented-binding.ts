@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { AuthEvents } from '../events/auth-event-bus.js';
+import { AuthEventBus } from '../events/auth-event-bus.js';
 import { RefreshCookie } from '../cookie/refresh-cookie.js';
 import { AuthError } from '../common/errors/auth-error.js';
 import { ResolvedAuthOptions } from '../resolve-options.js';
@@ -29,7 +29,7 @@ export class PresentedBinding {
     private readonly certificates: ClientCertificates,
     private readonly devices: DeviceRecognition,
     private readonly cookie: RefreshCookie,
-    private readonly events: AuthEvents,
+    private readonly events: AuthEventBus,
     private readonly options: ResolvedAuthOptions,
   ) {}
 

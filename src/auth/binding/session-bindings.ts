@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { within } from '../common/time/with-timeout.js';
+import { withTimeout } from '../common/time/with-timeout.js';
 import { AuthError } from '../common/errors/auth-error.js';
 import type { Keys } from '../common/crypto/key-ring.js';
 import { bindingKinds } from './resolve-binding.js';
@@ -11,10 +11,10 @@ import type { BindingKind } from './binding-kind.js';
 import { hashClientNonce, nonceBinding } from './client-nonce/nonce-binding.js';
 import { dpopBinding } from './dpop/dpop-binding.js';
 import { ProofReplay, type ProofUse } from './dpop/proof-replay.js';
-import { type BoundSession, type BoundTo, type SessionBinding, UNBOUND } from './session-binding.js';
+import { type BoundSession, type BoundTo, type BindingMethod, UNBOUND } from './binding-method.js';
 import { certificateBinding } from './tls/certificate-binding.js';
 
-const BINDINGS: readonly SessionBinding[] = [dpopBinding, certificateBinding, nonceBinding];
+const BINDINGS: readonly BindingMethod[] = [dpopBinding, certificateBinding, nonceBinding];
 
 const MISSING: Record<BindingKind, string> = {
   dpop: 'A DPoP proof is required.',
@@ -104,7 +104,7 @@ export class SessionBindings {
       const given = Promise.resolve(requiredFor(user));
       return bindingKinds(
         'binding.requiredFor',
-        await within(this.options.userProviderTimeout, 'binding.requiredFor', given),
+        await withTimeout(this.options.userProviderTimeout, 'binding.requiredFor', given),
       );
     } catch (cause) {
       throw new AuthError('temporarily_unavailable', undefined, { cause });

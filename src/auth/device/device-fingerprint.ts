@@ -1,6 +1,6 @@
 import { createHmac } from 'node:crypto';
 import type { Keys } from '../common/crypto/key-ring.js';
-import { sameText } from '../common/crypto/equal-in-constant-time.js';
+import { equalInConstantTime } from '../common/crypto/equal-in-constant-time.js';
 import type { DeviceSignals } from '../binding/binding-evidence.js';
 
 /** How a device compares with the one that the row knows; `tolerated`: it differs no more than it may. */
@@ -25,7 +25,7 @@ export function compareDevice(
   const known = new Map(fingerprint.split(' ').map((entry) => entry.split('=') as [string, string]));
   const different = Object.entries(signals).filter(([name, value]) => {
     const hash = known.get(name);
-    return hash !== undefined && !sameText(hash, hashOf(name, value, sessionId, keys));
+    return hash !== undefined && !equalInConstantTime(hash, hashOf(name, value, sessionId, keys));
   });
   if (different.length === 0) return 'same';
   return different.length <= tolerance ? 'tolerated' : 'changed';

@@ -1,5 +1,5 @@
 import { Injectable, Logger } from '@nestjs/common';
-import { oneLine } from '../common/errors/escape-controls.js';
+import { escapeControls } from '../common/errors/escape-controls.js';
 import type { Keys } from '../common/crypto/key-ring.js';
 import { ResolvedAuthOptions } from '../resolve-options.js';
 import type { RefreshToken } from '../session/refresh-token.entity.js';
@@ -66,7 +66,8 @@ export class DeviceRecognition {
       return signals[name](request);
     } catch (error) {
       // What cannot be read is what a client has sent, and the message may quote it.
-      if (!this.failing.has(name)) this.logger.error(oneLine(`The signal "${name}" cannot be read: ${String(error)}`));
+      if (!this.failing.has(name))
+        this.logger.error(escapeControls(`The signal "${name}" cannot be read: ${String(error)}`));
       this.failing.add(name);
       return undefined;
     }

@@ -1,7 +1,7 @@
 import { Injectable, Logger } from '@nestjs/common';
 import { Clock } from '../common/time/clock.js';
 import type { AuthEvent } from './auth-event.js';
-import { oneLine } from '../common/errors/escape-controls.js';
+import { escapeControls } from '../common/errors/escape-controls.js';
 
 /** Receives every {@link AuthEvent}. What it throws is logged, and disturbs nobody. */
 export type AuthEventListener = (event: AuthEvent) => void | Promise<void>;
@@ -10,15 +10,15 @@ export type AuthEventListener = (event: AuthEvent) => void | Promise<void>;
  * Where the host hears of what happens to sessions. Alerts are logged as warnings.
  *
  * @example
- * constructor(events: AuthEvents) {
+ * constructor(events: AuthEventBus) {
  *   events.subscribe((event) => {
  *     if (event.type === 'reuse_detected') this.mail.warn(event.userId);
  *   });
  * }
  */
 @Injectable()
-export class AuthEvents {
-  private readonly logger = new Logger(AuthEvents.name);
+export class AuthEventBus {
+  private readonly logger = new Logger(AuthEventBus.name);
   private readonly listeners = new Set<AuthEventListener>();
   private readonly alertListeners = new Set<AuthEventListener>();
 
@@ -40,7 +40,7 @@ export class AuthEvents {
     if (this.listeners.size === 0 && !happened.alert) return;
     const event: AuthEvent = { ...happened, at: this.clock.now() };
     // JSON lets the C1 controls of a user agent through, and the separators of lines.
-    if (event.alert) this.logger.warn(oneLine(JSON.stringify(event)));
+    if (event.alert) this.logger.warn(escapeControls(JSON.stringify(event)));
     for (const listener of this.listeners) void this.deliver(listener, event);
     if (!event.alert) return;
     for (const listener of this.alertListeners) void this.deliver(listener, event);
@@ -50,7 +50,7 @@ export class AuthEvents {
     try {
       await listener(event);
     } catch (error) {
-      this.logger.error(`A listener failed on the event ${event.type}: ${oneLine(String(error))}`);
+      this.logger.error(`A listener failed on the event ${event.type}: ${escapeControls(String(error))}`);
     }
   }
 }

@@ -4,7 +4,7 @@ export type AuthEventType =
   | 'sign_in_failed'
   | 'refreshed'
   /** The predecessor was answered again, with the same successor. */
-  | 'replayed'
+  | 'refresh_repeated'
   | 'refresh_denied'
   /** A refresh was answered with 401 `step_up_required`. */
   | 'step_up_required'

@@ -1,6 +1,6 @@
 import { Injectable, type OnModuleInit } from '@nestjs/common';
 import { ModuleRef } from '@nestjs/core';
-import { AuthEvents } from './auth-event-bus.js';
+import { AuthEventBus } from './auth-event-bus.js';
 
 /**
  * Hands every event on to `@nestjs/event-emitter`, where the host has imported its module: as `auth.signed_in`, and so on.
@@ -12,7 +12,7 @@ import { AuthEvents } from './auth-event-bus.js';
 @Injectable()
 export class EventEmitterBridge implements OnModuleInit {
   constructor(
-    private readonly events: AuthEvents,
+    private readonly events: AuthEventBus,
     private readonly moduleRef: ModuleRef,
   ) {}
 

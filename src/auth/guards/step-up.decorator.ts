@@ -1,6 +1,6 @@
 import { applyDecorators, SetMetadata, UseGuards } from '@nestjs/common';
 import { durationOption, LONGEST } from '../common/options/duration.js';
-import { FRESH_AUTH, FreshAuthGuard } from './step-up.guard.js';
+import { STEP_UP, StepUpGuard } from './step-up.guard.js';
 
 /**
  * The user must have authenticated within this time, at login or by `POST /auth/step-up`. Comes after `JwtAuthGuard`.
@@ -9,13 +9,13 @@ import { FRESH_AUTH, FreshAuthGuard } from './step-up.guard.js';
  * @throws AuthError `insufficient_user_authentication`, with the challenge of RFC 9470 §3: `max_age` in seconds
  * @example
  * @UseGuards(JwtAuthGuard)
- * @FreshAuth('5m')
+ * @StepUp('5m')
  * @Delete('account')
  * deleteAccount() {}
  */
-export function FreshAuth(maxAge: string): MethodDecorator & ClassDecorator {
+export function StepUp(maxAge: string): MethodDecorator & ClassDecorator {
   return applyDecorators(
-    SetMetadata(FRESH_AUTH, durationOption('@FreshAuth()', maxAge, '1s', LONGEST)),
-    UseGuards(FreshAuthGuard),
+    SetMetadata(STEP_UP, durationOption('@StepUp()', maxAge, '1s', LONGEST)),
+    UseGuards(StepUpGuard),
   );
 }

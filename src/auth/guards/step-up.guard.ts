@@ -6,18 +6,18 @@ import { AuthError } from '../common/errors/auth-error.js';
 import type { HttpResponse } from '../common/request/http-request.js';
 import { requestOf } from '../common/request/request-of.js';
 
-export const FRESH_AUTH = 'nestjs-refresh-token:fresh-auth';
+export const STEP_UP = 'nestjs-refresh-token:step-up';
 
-/** What `@FreshAuth()` puts before a route. */
+/** What `@StepUp()` puts before a route. */
 @Injectable()
-export class FreshAuthGuard implements CanActivate {
+export class StepUpGuard implements CanActivate {
   constructor(
     private readonly reflector: Reflector,
     private readonly clock: Clock,
   ) {}
 
   canActivate(context: ExecutionContext): boolean {
-    const maxAge = this.reflector.getAllAndOverride<number | undefined>(FRESH_AUTH, [
+    const maxAge = this.reflector.getAllAndOverride<number | undefined>(STEP_UP, [
       context.getHandler(),
       context.getClass(),
     ]);

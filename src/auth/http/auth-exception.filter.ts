@@ -2,7 +2,7 @@ import { type ArgumentsHost, Catch, Injectable, NotFoundException } from '@nestj
 import { BaseExceptionFilter, HttpAdapterHost, ModulesContainer } from '@nestjs/core';
 import { type Observable, throwError } from 'rxjs';
 import { AuthError } from '../common/errors/auth-error.js';
-import { AuthRegistrations } from '../modules/auth-module-registry.js';
+import { AuthModuleRegistry } from '../modules/auth-module-registry.js';
 import type { HttpRequest } from '../common/request/http-request.js';
 import { AuthRouteFilter } from './auth-route.filter.js';
 
@@ -17,14 +17,14 @@ import { AuthRouteFilter } from './auth-route.filter.js';
 @Injectable()
 @Catch()
 export class AuthExceptionFilter extends BaseExceptionFilter {
-  private readonly registrations: AuthRegistrations;
+  private readonly registrations: AuthModuleRegistry;
 
   constructor(
     private readonly adapterHost: HttpAdapterHost,
     modules: ModulesContainer,
   ) {
     super(adapterHost.httpAdapter);
-    this.registrations = new AuthRegistrations(modules);
+    this.registrations = new AuthModuleRegistry(modules);
   }
 
   /** What is returned is for contexts other than HTTP; `undefined`: that Nest itself is to deal with it. */

@@ -1,7 +1,7 @@
 import { Injectable, type OnModuleInit } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import { AuthRegistration } from '../modules/auth-registration.js';
-import { AuthRegistrations } from '../modules/auth-module-registry.js';
+import { AuthModuleRegistry } from '../modules/auth-module-registry.js';
 import type { HttpRequest } from '../common/request/http-request.js';
 
 interface FastifyRequest extends HttpRequest {
@@ -21,7 +21,7 @@ export class BodilessRequests implements OnModuleInit {
   constructor(
     private readonly adapterHost: HttpAdapterHost,
     private readonly registration: AuthRegistration,
-    private readonly registrations: AuthRegistrations,
+    private readonly registrations: AuthModuleRegistry,
   ) {}
 
   onModuleInit(): void {

@@ -17,7 +17,7 @@ export interface Registered {
 }
 
 /** What no two of them may have in common, and what to write instead. */
-const DISTINCTIONS: [of: (module: Registered) => unknown[], mend: string][] = [
+const DISTINCTIONS: [of: (module: Registered) => unknown[], fix: string][] = [
   [
     // MySQL does not tell the cases apart.
     ({ registration }) => [registration.name?.toLowerCase() ?? ''],
@@ -42,16 +42,16 @@ const DISTINCTIONS: [of: (module: Registered) => unknown[], mend: string][] = [
 
 /** The `AuthModule`s of the application; refuses at boot those that would get into each other's way. */
 @Injectable()
-export class AuthRegistrations implements OnModuleInit {
+export class AuthModuleRegistry implements OnModuleInit {
   private readonly paths = new Map<AuthRegistration, Record<'routes' | 'below', RegExp>>();
   private found: readonly Registered[] | undefined;
 
   constructor(private readonly modules: ModulesContainer) {}
 
   onModuleInit(): void {
-    for (const [of, mend] of DISTINCTIONS) {
+    for (const [of, fix] of DISTINCTIONS) {
       const values = this.all.flatMap(of);
-      if (new Set(values).size < values.length) throw new AuthConfigurationError(`Two AuthModules have ${mend}`);
+      if (new Set(values).size < values.length) throw new AuthConfigurationError(`Two AuthModules have ${fix}`);
     }
   }
 

@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { AuthEvents } from '../events/auth-event-bus.js';
+import { AuthEventBus } from '../events/auth-event-bus.js';
 import type { BindingKind } from '../binding/binding-kind.js';
 import { AuthError } from '../common/errors/auth-error.js';
 import type { ClientContext } from '../common/request/client-context.js';
@@ -14,7 +14,7 @@ import type { RefreshToken } from '../session/refresh-token.entity.js';
 export class RefreshRefusal {
   constructor(
     private readonly revocation: SessionRevocation,
-    private readonly events: AuthEvents,
+    private readonly events: AuthEventBus,
   ) {}
 
   denied(session: RefreshToken | undefined, reason: string, client: ClientContext, generation?: number): AuthError {

@@ -31,7 +31,7 @@ export interface RefreshLimits {
 }
 
 /** Why a session is dead. */
-export type DeathReason = 'revoked' | 'expired' | 'idle';
+export type SessionEndReason = 'revoked' | 'expired' | 'idle';
 
 export type RefreshDecision =
   /** It is the live token: issue its successor. */
@@ -42,7 +42,7 @@ export type RefreshDecision =
   /** Two parties hold tokens of this session: end it. */
   | { readonly action: 'reuse' };
 
-export type RefusalReason = DeathReason | 'generation_ahead' | 'concurrent' | 'binding_failed';
+export type RefusalReason = SessionEndReason | 'generation_ahead' | 'concurrent' | 'binding_failed';
 
 /**
  * The rule: what is to be done with a refresh token. Without I/O, so that anyone can check it by eye.
@@ -56,7 +56,7 @@ export function decideRefresh(
   now: number,
   limits: RefreshLimits,
 ): RefreshDecision {
-  const death = causeOfDeath(session, now, limits);
+  const death = sessionEndReason(session, now, limits);
   if (death) return { action: 'refuse', reason: death };
 
   const behind = session.generation - presented.generation;
@@ -81,11 +81,11 @@ export function decideRefresh(
 }
 
 /** Why a session is dead at `now`; `undefined` while it lives. */
-export function causeOfDeath(
+export function sessionEndReason(
   session: Pick<SessionState, 'expiresAt' | 'lastUsedAt' | 'revokedAt'>,
   now: number,
   limits: Pick<RefreshLimits, 'idleTtl'>,
-): DeathReason | undefined {
+): SessionEndReason | undefined {
   if (session.revokedAt !== null) return 'revoked';
   if (now >= session.expiresAt) return 'expired';
   if (now >= session.lastUsedAt + limits.idleTtl) return 'idle';

@@ -9,7 +9,7 @@ import { SessionRevocation } from '../revocation/session-revocation.js';
 import { RefreshTokenStore } from '../session/refresh-token.store.js';
 import type { AuthUser } from '../user/user-provider.js';
 import type { IssuedTokens, SessionSummary, SignInRequest } from '../session/issued-tokens.js';
-import { causeOfDeath } from './refresh-rule.js';
+import { sessionEndReason } from './refresh-rule.js';
 import { type DecodedRefreshToken, RefreshTokenCodec } from './refresh-token.codec.js';
 import { SessionIssuer } from './session-issuer.js';
 import { SessionPurge } from './session-purge.js';
@@ -97,7 +97,7 @@ export class RefreshTokenService {
   ): Promise<boolean> {
     const session = await this.store.find(sessionId);
     if (!session || (userId !== undefined && session.userId !== userId)) return false;
-    if (causeOfDeath(session, this.clock.now(), this.options.refreshToken)) return false;
+    if (sessionEndReason(session, this.clock.now(), this.options.refreshToken)) return false;
     return this.revocation.end(session, reason, client);
   }
 
@@ -139,7 +139,7 @@ export class RefreshTokenService {
     const now = this.clock.now();
     const sessions = await this.store.findOfUser(userId);
     return sessions
-      .filter((session) => !causeOfDeath(session, now, this.options.refreshToken))
+      .filter((session) => !sessionEndReason(session, now, this.options.refreshToken))
       .map(({ id, clientId, deviceName, userAgent, ip, country, createdAt, lastUsedAt, expiresAt }) => {
         return { id, clientId, deviceName, userAgent, ip, country, createdAt, lastUsedAt, expiresAt };
       });

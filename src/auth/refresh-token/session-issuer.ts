@@ -3,7 +3,7 @@ import { Injectable } from '@nestjs/common';
 import type { BindingEvidence } from '../binding/binding-evidence.js';
 import { DeviceRecognition } from '../device/device-recognition.js';
 import { SessionBindings } from '../binding/session-bindings.js';
-import { AuthEvents } from '../events/auth-event-bus.js';
+import { AuthEventBus } from '../events/auth-event-bus.js';
 import { Clock } from '../common/time/clock.js';
 import { AuthError } from '../common/errors/auth-error.js';
 import { KeyRing } from '../common/crypto/key-ring.js';
@@ -15,7 +15,7 @@ import { RefreshTokenStore } from '../session/refresh-token.store.js';
 import { BoundedUserProvider } from '../user/bounded-user-provider.js';
 import type { AuthUser } from '../user/user-provider.js';
 import type { IssuedTokens, SignInRequest } from '../session/issued-tokens.js';
-import { causeOfDeath } from './refresh-rule.js';
+import { sessionEndReason } from './refresh-rule.js';
 import type { DecodedRefreshToken } from './refresh-token.codec.js';
 import type { RefreshToken } from '../session/refresh-token.entity.js';
 import { makeRoom } from '../session/session-limit.js';
@@ -36,7 +36,7 @@ export class SessionIssuer {
     private readonly devices: DeviceRecognition,
     private readonly revocation: SessionRevocation,
     private readonly risk: RiskStage,
-    private readonly events: AuthEvents,
+    private readonly events: AuthEventBus,
     private readonly clock: Clock,
     private readonly options: ResolvedAuthOptions,
   ) {}
@@ -108,11 +108,11 @@ export class SessionIssuer {
   }
 
   private async begin(session: RefreshToken, client: ClientContext): Promise<void> {
-    const { maxPerUser, whenTooMany, ...limits } = this.options.refreshToken;
-    if (maxPerUser === undefined) return this.store.insert(session);
+    const { maxSessionsPerUser, onTooManySessions, ...limits } = this.options.refreshToken;
+    if (maxSessionsPerUser === undefined) return this.store.insert(session);
     const displaced = await this.store.insertInPlaceOf(session, 'session_limit', (others) => {
-      const live = others.filter((other) => !causeOfDeath(other, session.createdAt, limits));
-      const leaving = makeRoom(live, maxPerUser, whenTooMany);
+      const live = others.filter((other) => !sessionEndReason(other, session.createdAt, limits));
+      const leaving = makeRoom(live, maxSessionsPerUser, onTooManySessions);
       if (!leaving) throw new AuthError('session_limit');
       return leaving;
     });

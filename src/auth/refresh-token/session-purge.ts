@@ -1,9 +1,9 @@
 import { Injectable, Logger, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
-import { AuthEvents } from '../events/auth-event-bus.js';
+import { AuthEventBus } from '../events/auth-event-bus.js';
 import { Clock } from '../common/time/clock.js';
 import { RecurringJob } from '../common/time/recurring-job.js';
 import { ResolvedAuthOptions } from '../resolve-options.js';
-import { AccessFloors } from '../revocation/revocation-list.js';
+import { RevocationList } from '../revocation/revocation-list.js';
 import { RefreshTokenStore } from '../session/refresh-token.store.js';
 import { UsedDpopProofStore } from '../binding/dpop/used-dpop-proof.store.js';
 
@@ -22,8 +22,8 @@ export class SessionPurge implements OnApplicationBootstrap, OnModuleDestroy {
   constructor(
     private readonly store: RefreshTokenStore,
     private readonly usedProofs: UsedDpopProofStore,
-    private readonly floors: AccessFloors,
-    private readonly events: AuthEvents,
+    private readonly floors: RevocationList,
+    private readonly events: AuthEventBus,
     private readonly clock: Clock,
     private readonly options: ResolvedAuthOptions,
   ) {}

@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { AuthEvents } from '../events/auth-event-bus.js';
+import { AuthEventBus } from '../events/auth-event-bus.js';
 import type { BindingEvidence } from '../binding/binding-evidence.js';
 import { DeviceRecognition } from '../device/device-recognition.js';
 import { SessionBindings } from '../binding/session-bindings.js';
@@ -54,7 +54,7 @@ export class TokenRotation {
     private readonly refusal: RefreshRefusal,
     private readonly revocation: SessionRevocation,
     private readonly risk: RiskStage,
-    private readonly events: AuthEvents,
+    private readonly events: AuthEventBus,
     private readonly clock: Clock,
   ) {}
 
@@ -144,7 +144,7 @@ export class TokenRotation {
   /** The same successor again. A retry writes nothing, so the window stays as it was. */
   private async repeat(attempt: RefreshAttempt, useProof: UseProof): Promise<IssuedTokens | undefined> {
     const { session, reauthenticate, keys } = attempt;
-    const remark = await this.passRisk(reauthenticate ? 'step_up' : 'replay', attempt);
+    const remark = await this.passRisk(reauthenticate ? 'step_up' : 'repeat', attempt);
     const user = await this.authenticate(attempt);
     const seen: RefreshToken = reauthenticate
       ? { ...session, ...this.usedAgain(attempt, keys, this.clock.now()) }
@@ -153,7 +153,7 @@ export class TokenRotation {
     await useProof();
     if (reauthenticate && !(await this.store.reauthenticate(session, seen))) return undefined;
 
-    this.publish(reauthenticate ? 'step_up_passed' : 'replayed', seen, attempt, remark);
+    this.publish(reauthenticate ? 'step_up_passed' : 'refresh_repeated', seen, attempt, remark);
     return issued;
   }
 
@@ -200,7 +200,7 @@ export class TokenRotation {
   }
 
   private publish(
-    type: 'refreshed' | 'replayed' | 'step_up_passed' | 'key_rotated',
+    type: 'refreshed' | 'refresh_repeated' | 'step_up_passed' | 'key_rotated',
     { id: sessionId, userId, clientId, generation }: RefreshToken,
     { located: { client }, device }: RefreshAttempt,
     remark: RiskRemark = {},

@@ -1,8 +1,8 @@
-import type { FloorChange } from '../session/access-floor.js';
+import type { AccessFloor } from '../session/access-floor.js';
 
-/** What a {@link FloorChannel} tells. */
-export interface FloorChannelListener {
-  changed(changes: FloorChange[]): void;
+/** What a {@link RevocationChannel} tells. */
+export interface RevocationChannelListener {
+  changed(changes: AccessFloor[]): void;
   /** From now on nothing is missed. */
   connected(): void;
   /** From now on everything is missed. */
@@ -11,12 +11,12 @@ export interface FloorChannelListener {
 
 /**
  * Brings the changes of one instance to the others at once, beside the table, which every instance polls all the same: a
- * message that is lost costs no more than the stated delay. `redisFloorChannel` is one.
+ * message that is lost costs no more than the stated delay. `redisRevocationChannel` is one.
  */
-export interface FloorChannel {
+export interface RevocationChannel {
   /** Begins to connect, and goes on trying by itself. Does not wait for it, and does not fail. */
-  open(listener: FloorChannelListener): void;
+  open(listener: RevocationChannelListener): void;
   /** May fail. */
-  publish(changes: FloorChange[]): Promise<void>;
+  publish(changes: AccessFloor[]): Promise<void>;
   close(): Promise<void>;
 }

@@ -1,14 +1,14 @@
 import { Injectable, Logger, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
-import { AuthEvents } from '../events/auth-event-bus.js';
-import { within } from '../common/time/with-timeout.js';
+import { AuthEventBus } from '../events/auth-event-bus.js';
+import { withTimeout } from '../common/time/with-timeout.js';
 import { AuthError } from '../common/errors/auth-error.js';
 import { ResolvedAuthOptions } from '../resolve-options.js';
 import { RefreshTokenStore } from '../session/refresh-token.store.js';
-import { AccessFloors } from './revocation-list.js';
-import type { FloorChange } from '../session/access-floor.js';
+import { RevocationList } from './revocation-list.js';
+import type { AccessFloor } from '../session/access-floor.js';
 
 /** How old the revocation list of this instance is. */
-export interface FloorFeedStatus {
+export interface RevocationFeedStatus {
   /** Milliseconds since the table was last read. */
   readonly age: number;
   /** Whether that is longer than the stated delay. */
@@ -33,8 +33,8 @@ const READINGS_PER_CATCH_UP = 30;
  * is one. The database stamps the changes by its own clock and says how old they are, so no two clocks are compared.
  */
 @Injectable()
-export class FloorFeed implements OnModuleInit, OnModuleDestroy {
-  private readonly logger = new Logger(FloorFeed.name);
+export class RevocationFeed implements OnModuleInit, OnModuleDestroy {
+  private readonly logger = new Logger(RevocationFeed.name);
   /** By the monotonic clock, in milliseconds. */
   private readAt = -Infinity;
   private readings = 0;
@@ -42,13 +42,13 @@ export class FloorFeed implements OnModuleInit, OnModuleDestroy {
   private timer: NodeJS.Timeout | undefined;
   private failing = false;
   private toldStale = false;
-  private channelState: FloorFeedStatus['channel'];
+  private channelState: RevocationFeedStatus['channel'];
   private stopped = false;
 
   constructor(
     private readonly store: RefreshTokenStore,
-    private readonly floors: AccessFloors,
-    private readonly events: AuthEvents,
+    private readonly floors: RevocationList,
+    private readonly events: AuthEventBus,
     private readonly options: ResolvedAuthOptions,
   ) {}
 
@@ -66,7 +66,7 @@ export class FloorFeed implements OnModuleInit, OnModuleDestroy {
     await this.options.revocation.channel?.close();
   }
 
-  get status(): FloorFeedStatus {
+  get status(): RevocationFeedStatus {
     const age = performance.now() - this.readAt;
     return {
       age: Math.round(age),
@@ -78,14 +78,14 @@ export class FloorFeed implements OnModuleInit, OnModuleDestroy {
 
   /** @throws AuthError `temporarily_unavailable` where a stale list is to refuse all tokens */
   assertFresh(): void {
-    const { whenStale, delay } = this.options.revocation;
-    if (whenStale === 'refuse' && performance.now() - this.readAt > delay) {
+    const { onStale, delay } = this.options.revocation;
+    if (onStale === 'refuse' && performance.now() - this.readAt > delay) {
       throw new AuthError('temporarily_unavailable', 'The list of revoked sessions is out of date.');
     }
   }
 
   /** Tells of changes that are already in the table: here at once, elsewhere by the channel, or by the next reading. */
-  announce(changes: FloorChange[]): void {
+  announce(changes: AccessFloor[]): void {
     if (changes.length === 0) return;
     for (const change of changes) this.floors.raise(change);
     this.options.revocation.channel?.publish(changes).catch(() => {
@@ -157,7 +157,7 @@ export class FloorFeed implements OnModuleInit, OnModuleDestroy {
     const everything = this.readings % READINGS_PER_CATCH_UP === 0;
     const sinceLast = startedAt - this.readAt + LATEST_COMMIT;
     const youngerThan = Math.ceil(everything ? this.floors.lifetime : Math.min(sinceLast, this.floors.lifetime));
-    const raised = await within(LONGEST_READING, 'Reading the floors', this.store.floorsRaised(youngerThan));
+    const raised = await withTimeout(LONGEST_READING, 'Reading the floors', this.store.floorsRaised(youngerThan));
     for (const { age, ...change } of raised) this.floors.raise(change, age);
     this.floors.sweep();
     this.readings++;

@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { Clock } from '../common/time/clock.js';
 import { AuthError } from '../common/errors/auth-error.js';
 import { ResolvedAuthOptions } from '../resolve-options.js';
-import { type FloorChange, REVOKED_FLOOR } from '../session/access-floor.js';
+import { type AccessFloor, REVOKED_FLOOR } from '../session/access-floor.js';
 
 /** Milliseconds; see `lifetime`. */
 const LATEST_MINTING = 10_000;
@@ -12,9 +12,9 @@ const LATEST_MINTING = 10_000;
  * sessions have either expired since, or nothing to fear.
  */
 @Injectable()
-export class AccessFloors {
+export class RevocationList {
   private readonly floors = new Map<string, { floor: number; until: number }>();
-  private readonly listeners = new Set<(change: FloorChange) => void>();
+  private readonly listeners = new Set<(change: AccessFloor) => void>();
 
   constructor(
     private readonly clock: Clock,
@@ -37,13 +37,13 @@ export class AccessFloors {
   }
 
   /** Calls back whenever a floor has risen. Returns the function that ends it. */
-  subscribe(listener: (change: FloorChange) => void): () => void {
+  subscribe(listener: (change: AccessFloor) => void): () => void {
     this.listeners.add(listener);
     return () => this.listeners.delete(listener);
   }
 
   /** @param age milliseconds since the floor was raised */
-  raise({ sessionId, floor }: FloorChange, age = 0): void {
+  raise({ sessionId, floor }: AccessFloor, age = 0): void {
     const known = this.floors.get(sessionId);
     if (known && known.floor >= floor) return;
     this.floors.set(sessionId, { floor, until: this.clock.now() + this.lifetime - age });

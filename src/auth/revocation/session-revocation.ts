@@ -1,13 +1,13 @@
 import { Injectable, Logger } from '@nestjs/common';
 import type { RevocationReason } from '../events/auth-event.js';
-import { AuthEvents } from '../events/auth-event-bus.js';
+import { AuthEventBus } from '../events/auth-event-bus.js';
 import { Clock } from '../common/time/clock.js';
 import type { RefreshToken } from '../session/refresh-token.entity.js';
 import type { ClientContext } from '../common/request/client-context.js';
 import { RefreshTokenStore } from '../session/refresh-token.store.js';
-import { AccessFloors } from './revocation-list.js';
+import { RevocationList } from './revocation-list.js';
 import { REVOKED_FLOOR } from '../session/access-floor.js';
-import { FloorFeed } from './revocation-feed.js';
+import { RevocationFeed } from './revocation-feed.js';
 
 /** Ends sessions, and raises floors: in the table first, then in the memory of every instance. */
 @Injectable()
@@ -16,9 +16,9 @@ export class SessionRevocation {
 
   constructor(
     private readonly store: RefreshTokenStore,
-    private readonly feed: FloorFeed,
-    private readonly floors: AccessFloors,
-    private readonly events: AuthEvents,
+    private readonly feed: RevocationFeed,
+    private readonly floors: RevocationList,
+    private readonly events: AuthEventBus,
     private readonly clock: Clock,
   ) {}
 

@@ -1,4 +1,4 @@
-import type { Location } from './geo-ip.js';
+import type { GeoLocation } from './geo-ip.js';
 
 const FORM = /^geo:(-?\d+(?:\.\d+)?),(-?\d+(?:\.\d+)?);u=(\d+);t=(\d+)$/;
 
@@ -7,12 +7,12 @@ const FORM = /^geo:(-?\d+(?:\.\d+)?),(-?\d+(?:\.\d+)?);u=(\d+);t=(\d+)$/;
  *
  * @param at milliseconds since the Unix epoch
  */
-export function toGeoUri({ latitude, longitude, radius }: Location, at: number): string {
+export function toGeoUri({ latitude, longitude, radius }: GeoLocation, at: number): string {
   return `geo:${degrees(latitude)},${degrees(longitude)};u=${Math.round(radius * 1000)};t=${at}`;
 }
 
 /** `null` for what is none. */
-export function fromGeoUri(uri: string | null): { location: Location; at: number } | null {
+export function fromGeoUri(uri: string | null): { location: GeoLocation; at: number } | null {
   const match = uri === null ? null : FORM.exec(uri);
   if (!match) return null;
   const [latitude, longitude, metres, at] = match.slice(1).map(Number);

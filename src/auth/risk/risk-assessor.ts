@@ -1,22 +1,22 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
-import { oneLine } from '../common/errors/escape-controls.js';
-import { within } from '../common/time/with-timeout.js';
+import { escapeControls } from '../common/errors/escape-controls.js';
+import { withTimeout } from '../common/time/with-timeout.js';
 import { assertRules } from './risk-options.js';
 import { ResolvedAuthOptions } from '../resolve-options.js';
 import type { ClientContext } from '../common/request/client-context.js';
 import { unmapped } from '../common/request/address.js';
-import { type Place, soundPlace } from './geo-ip.js';
+import { type GeoIpRecord, checkedGeoIpRecord } from './geo-ip.js';
 import { RISK_RULES, type RiskRule } from './risk-rule.js';
 import type { RiskSignals } from './risk-signals.js';
 import { type Assessment, type Finding, strictest, verdictOption } from './verdict.js';
 
-/** A client, and where it is. */
+/** A client, and what GeoIP tells of its address. */
 export interface LocatedClient {
   /** With its country. */
   readonly client: ClientContext;
-  readonly place: Place | null;
-  /** The places could not be asked. */
-  readonly placesFailed: boolean;
+  readonly geoIp: GeoIpRecord | null;
+  /** The GeoIP provider failed, or took too long. */
+  readonly geoIpFailed: boolean;
 }
 
 /** Locates clients and asks the rules. What fails here yields a verdict of the host's choice, and no error. */
@@ -24,7 +24,7 @@ export interface LocatedClient {
 export class RiskAssessor {
   private readonly logger = new Logger(RiskAssessor.name);
   readonly rules: readonly RiskRule[];
-  private placesFail = false;
+  private geoIpFailing = false;
 
   constructor(
     @Inject(RISK_RULES) hostRules: RiskRule[],
@@ -36,19 +36,19 @@ export class RiskAssessor {
   }
 
   async locate(client: ClientContext): Promise<LocatedClient> {
-    const { places } = this.options.risk;
-    if (!places || !client.ip) return { client, place: null, placesFailed: false };
+    const { geoIp: provider } = this.options.risk;
+    if (!provider || !client.ip) return { client, geoIp: null, geoIpFailed: false };
     const ip = unmapped(client.ip);
     try {
-      const asked = places.locate(ip);
-      const place = soundPlace(
-        isPromise(asked) ? await within(this.options.risk.placesTimeout, 'locate', asked) : asked,
+      const asked = provider.locate(ip);
+      const geoIp = checkedGeoIpRecord(
+        isPromise(asked) ? await withTimeout(this.options.risk.geoIpTimeout, 'locate', asked) : asked,
       );
       this.noteOutage(undefined);
-      return { client: { ...client, ip, country: place?.country ?? null }, place, placesFailed: false };
+      return { client: { ...client, ip, country: geoIp?.country ?? null }, geoIp, geoIpFailed: false };
     } catch (error) {
       this.noteOutage(error);
-      return { client: { ...client, ip }, place: null, placesFailed: true };
+      return { client: { ...client, ip }, geoIp: null, geoIpFailed: true };
     }
   }
 
@@ -59,23 +59,23 @@ export class RiskAssessor {
       const { reason } = rule;
       try {
         const asked = rule.judge(signals);
-        const verdict = isPromise(asked) ? await within(this.options.risk.ruleTimeout, reason, asked) : asked;
+        const verdict = isPromise(asked) ? await withTimeout(this.options.risk.ruleTimeout, reason, asked) : asked;
         if (verdict != null) findings.push({ reason, verdict: verdictOption(reason, verdict) });
       } catch (error) {
-        this.logger.error(oneLine(`The rule ${reason} failed: ${String(error)}`));
-        findings.push({ reason: `${reason}_failed`, verdict: this.options.risk.whenRuleFails });
+        this.logger.error(escapeControls(`The rule ${reason} failed: ${String(error)}`));
+        findings.push({ reason: `${reason}_failed`, verdict: this.options.risk.onRuleFailure });
       }
     }
-    if (signals.placesFailed && this.rules.length > 0)
-      findings.push({ reason: 'places_unavailable', verdict: this.options.risk.whenPlacesFail });
+    if (signals.geoIpFailed && this.rules.length > 0)
+      findings.push({ reason: 'geo_ip_unavailable', verdict: this.options.risk.onGeoIpFailure });
     return strictest(findings);
   }
 
   /** One line at the beginning of an outage, one at its end. */
   private noteOutage(error: unknown): void {
-    if (error !== undefined && !this.placesFail) this.logger.error(oneLine(`Places cannot be told: ${String(error)}`));
-    if (error === undefined && this.placesFail) this.logger.log('Places can be told again.');
-    this.placesFail = error !== undefined;
+    if (error !== undefined && !this.geoIpFailing) this.logger.error(escapeControls(`GeoIP fails: ${String(error)}`));
+    if (error === undefined && this.geoIpFailing) this.logger.log('GeoIP answers again.');
+    this.geoIpFailing = error !== undefined;
   }
 }
 

@@ -1,5 +1,5 @@
 import { AuthConfigurationError } from '../common/errors/auth-error.js';
-import type { PlaceProvider } from './geo-ip.js';
+import type { GeoIpProvider } from './geo-ip.js';
 import type { RiskRule } from './risk-rule.js';
 import { TooFrequent } from './rules/frequency.js';
 import type { Verdict } from './verdict.js';
@@ -10,35 +10,35 @@ import { durationOption } from '../common/options/duration.js';
 export class RiskOptions {
   /** The rules; the strictest verdict wins. The host's own, which inject, come by the extra `riskRules`. */
   rules: RiskRule[] = [];
-  /** Says where addresses are, such as `mmdbPlaces({ path })`. Without it, rules about places find nothing. */
-  places?: PlaceProvider = undefined;
-  /** How long the places may take. `'1ms'` to `'10s'`. */
-  placesTimeout = '100ms';
-  /** What is done where the places are missing, broken or slow, and there are rules: a verdict but `revoke`. */
-  whenPlacesFail: Exclude<Verdict, 'revoke'> = 'allow';
+  /** Says where an address is, for example `mmdbGeoIp({ path })`. Without it, rules that need GeoIP find nothing. */
+  geoIp?: GeoIpProvider = undefined;
+  /** How long GeoIP may take. `'1ms'` to `'10s'`. */
+  geoIpTimeout = '100ms';
+  /** What happens when GeoIP fails or is slow, and there are rules: any verdict except `revoke`. */
+  onGeoIpFailure: Exclude<Verdict, 'revoke'> = 'allow';
   /** How long a rule may take. `'1ms'` to `'10s'`. */
   ruleTimeout = '1s';
-  /** What is done where a rule throws, or takes longer: a verdict but `revoke`. */
-  whenRuleFails: Exclude<Verdict, 'revoke'> = 'alert';
+  /** What happens when a rule throws or takes longer: any verdict except `revoke`. */
+  onRuleFailure: Exclude<Verdict, 'revoke'> = 'alert';
 }
 
 const VERDICTS_OF_FAILURE: Exclude<Verdict, 'revoke'>[] = ['allow', 'alert', 'step_up', 'deny'];
 
-export type ResolvedRisk = Omit<RiskOptions, 'placesTimeout' | 'ruleTimeout'> & {
-  placesTimeout: number;
+export type ResolvedRisk = Omit<RiskOptions, 'geoIpTimeout' | 'ruleTimeout'> & {
+  geoIpTimeout: number;
   ruleTimeout: number;
 };
 
 export function resolveRisk(given: Partial<RiskOptions> | undefined): ResolvedRisk {
-  const { places, rules, ...risk } = complete('risk', new RiskOptions(), given);
+  const { geoIp, rules, ...risk } = complete('risk', new RiskOptions(), given);
   assertRules('risk.rules', rules);
   return {
     rules,
-    places: placesOf(places),
-    placesTimeout: durationOption('risk.placesTimeout', risk.placesTimeout, '1ms', '10s'),
-    whenPlacesFail: oneOf('risk.whenPlacesFail', risk.whenPlacesFail, VERDICTS_OF_FAILURE),
+    geoIp: geoIpOf(geoIp),
+    geoIpTimeout: durationOption('risk.geoIpTimeout', risk.geoIpTimeout, '1ms', '10s'),
+    onGeoIpFailure: oneOf('risk.onGeoIpFailure', risk.onGeoIpFailure, VERDICTS_OF_FAILURE),
     ruleTimeout: durationOption('risk.ruleTimeout', risk.ruleTimeout, '1ms', '10s'),
-    whenRuleFails: oneOf('risk.whenRuleFails', risk.whenRuleFails, VERDICTS_OF_FAILURE),
+    onRuleFailure: oneOf('risk.onRuleFailure', risk.onRuleFailure, VERDICTS_OF_FAILURE),
   };
 }
 
@@ -66,9 +66,9 @@ function isRule(rule: Partial<RiskRule> | null | undefined): boolean {
   );
 }
 
-function placesOf(places: RiskOptions['places']): RiskOptions['places'] {
-  if (places === undefined || typeof places?.locate === 'function') return places;
+function geoIpOf(geoIp: RiskOptions['geoIp']): RiskOptions['geoIp'] {
+  if (geoIp === undefined || typeof geoIp?.locate === 'function') return geoIp;
   throw new AuthConfigurationError(
-    "risk.places must be a PlaceProvider, such as mmdbPlaces({ path: './country.mmdb' }).",
+    "risk.geoIp must be a GeoIpProvider, such as mmdbGeoIp({ path: './country.mmdb' }).",
   );
 }

@@ -18,7 +18,7 @@ export interface RiskRule {
   /** Told in events: `new_country`, say. At most 64 characters. */
   readonly reason: string;
   /**
-   * `undefined` is `allow`. What it throws, or takes too long for, is dealt with by `risk.whenRuleFails`. `step_up` takes a
+   * `undefined` is `allow`. What it throws, or takes too long for, is dealt with by `risk.onRuleFailure`. `step_up` takes a
    * `reauthenticate` of the `UserProvider`: without one, clients are told to sign in again (401 `invalid_grant`); the token is
    * not consumed then either.
    */

@@ -1,4 +1,4 @@
-import type { Place } from './geo-ip.js';
+import type { GeoIpRecord } from './geo-ip.js';
 import type { UserAgent } from './user-agent.js';
 
 /** What is being asked for. */
@@ -6,15 +6,15 @@ export type RiskOccasion =
   | 'sign_in'
   | 'refresh'
   /** The predecessor of the live token again, within the window. */
-  | 'replay'
+  | 'repeat'
   /** The user authenticates again: `alert` and `step_up` are satisfied by that. */
   | 'step_up';
 
 /** Where and how the session was last used. */
 export interface LastSeen {
   readonly ip: string | null;
-  readonly place: Omit<Place, 'regions'>;
-  /** When the place's location was told; milliseconds since the Unix epoch. */
+  readonly geoIp: Omit<GeoIpRecord, 'regions'>;
+  /** When the location was told; milliseconds since the Unix epoch. */
   readonly locatedAt: number;
   readonly userAgent: UserAgent | null;
   /** Milliseconds since the Unix epoch. */
@@ -34,9 +34,9 @@ export interface RiskSignals {
   /** The address that the host's proxy trust yields. */
   readonly ip: string | null;
   /** `null` where nothing is known of the address. */
-  readonly place: Place | null;
-  /** The places could not be asked: what is done then is for `risk.whenPlacesFail` to say. */
-  readonly placesFailed: boolean;
+  readonly geoIp: GeoIpRecord | null;
+  /** GeoIP failed: the option `risk.onGeoIpFailure` says what happens then. */
+  readonly geoIpFailed: boolean;
   readonly userAgent: UserAgent | null;
   /** By the option `binding.fingerprint`: the device no longer looks like the one that signed in. */
   readonly deviceChanged: boolean;
@@ -47,5 +47,5 @@ export interface RiskSignals {
   /** Milliseconds since the session was last refreshed; `undefined` where it never was. */
   readonly sinceLastRefresh: number | undefined;
   /** Refreshes in the window of `TooFrequent`, on all instances, this one among them. */
-  readonly refreshesInWindow: number;
+  readonly refreshesInPeriod: number;
 }

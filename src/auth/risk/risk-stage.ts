@@ -1,6 +1,6 @@
 import { Injectable, Logger } from '@nestjs/common';
 import type { AuthEvent } from '../events/auth-event.js';
-import { AuthEvents } from '../events/auth-event-bus.js';
+import { AuthEventBus } from '../events/auth-event-bus.js';
 import { AuthError } from '../common/errors/auth-error.js';
 import type { RefreshToken } from '../session/refresh-token.entity.js';
 import type { ClientContext } from '../common/request/client-context.js';
@@ -29,7 +29,7 @@ export class RiskStage {
   constructor(
     private readonly assessor: RiskAssessor,
     private readonly revocation: SessionRevocation,
-    private readonly events: AuthEvents,
+    private readonly events: AuthEventBus,
     private readonly users: BoundedUserProvider,
   ) {
     this.per = assessor.rules.find((rule) => rule instanceof TooFrequent)?.per;
@@ -110,7 +110,7 @@ export class RiskStage {
 
   private async revoked(session: RefreshToken, assessment: Assessment, client: ClientContext): Promise<AuthError> {
     const [reason] = assessment.reasons;
-    const isTwin = reason === 'twin_elsewhere';
+    const isTwin = reason === 'repeat_from_elsewhere';
     if (await this.revocation.end(session, isTwin ? 'reuse_detected' : reason, client)) {
       this.publish(isTwin ? 'reuse_detected' : 'refresh_denied', session, assessment, client, true);
     }

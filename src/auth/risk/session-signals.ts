@@ -5,16 +5,16 @@ import type { LastSeen, RiskOccasion, RiskSignals } from './risk-signals.js';
 import { UserAgent } from './user-agent.js';
 
 /** The columns in which a session's row remembers where it was last used, and how often. */
-export type SeenColumns = Pick<RefreshToken, 'country' | 'network' | 'location' | 'windowStartedAt' | 'windowCount'>;
+export type SeenColumns = Pick<RefreshToken, 'country' | 'asn' | 'location' | 'rateStartedAt' | 'rateCount'>;
 
 /** What a first use leaves in the row. */
-export function firstSeen({ client, place }: LocatedClient, now: number): SeenColumns {
+export function firstSeen({ client, geoIp }: LocatedClient, now: number): SeenColumns {
   return {
     country: client.country ?? null,
-    network: place?.network ?? null,
-    location: place?.location ? toGeoUri(place.location, now) : null,
-    windowStartedAt: 0,
-    windowCount: 0,
+    asn: geoIp?.asn ?? null,
+    location: geoIp?.location ? toGeoUri(geoIp.location, now) : null,
+    rateStartedAt: 0,
+    rateCount: 0,
   };
 }
 
@@ -31,12 +31,12 @@ export function seenAgain(
   per: number | undefined,
   afresh: boolean,
 ): SeenColumns {
-  if (afresh) return { ...firstSeen(located, now), windowStartedAt: now };
-  const { place } = located;
+  if (afresh) return { ...firstSeen(located, now), rateStartedAt: now };
+  const { geoIp } = located;
   return {
-    country: place?.country ?? session.country,
-    network: place?.network ?? session.network,
-    location: place?.location ? toGeoUri(place.location, now) : session.location,
+    country: geoIp?.country ?? session.country,
+    asn: geoIp?.asn ?? session.asn,
+    location: geoIp?.location ? toGeoUri(geoIp.location, now) : session.location,
     ...windowAfter(session, now, per),
   };
 }
@@ -45,7 +45,7 @@ export function seenAgain(
 export function signalsOf(
   occasion: RiskOccasion,
   session: RefreshToken,
-  { client, place, placesFailed }: LocatedClient,
+  { client, geoIp, geoIpFailed }: LocatedClient,
   at: number,
   per: number | undefined,
   { deviceChanged, keyProven }: Pick<RiskSignals, 'deviceChanged' | 'keyProven'>,
@@ -58,20 +58,20 @@ export function signalsOf(
     clientId: session.clientId,
     sessionId: session.id,
     ip: client.ip ?? null,
-    place,
-    placesFailed,
+    geoIp,
+    geoIpFailed,
     userAgent: userAgentOf(client.userAgent),
     deviceChanged,
     keyProven,
     last: lastSeenOf(session),
     sinceLastRefresh: session.generation > 0 ? at - session.lastUsedAt : undefined,
-    refreshesInWindow: counted.windowCount,
+    refreshesInPeriod: counted.rateCount,
   };
 }
 
 /** The signals of a sign-in: there is nothing to compare with. */
 export function signInSignals(
-  { client, place, placesFailed }: LocatedClient,
+  { client, geoIp, geoIpFailed }: LocatedClient,
   at: number,
   userId: string | undefined,
   clientId: string | undefined,
@@ -83,32 +83,32 @@ export function signInSignals(
     clientId,
     sessionId: undefined,
     ip: client.ip ?? null,
-    place,
-    placesFailed,
+    geoIp,
+    geoIpFailed,
     userAgent: userAgentOf(client.userAgent),
     deviceChanged: false,
     keyProven: false,
     last: undefined,
     sinceLastRefresh: undefined,
-    refreshesInWindow: 0,
+    refreshesInPeriod: 0,
   };
 }
 
-function lastSeenOf({ ip, country, network, location, userAgent, lastUsedAt }: RefreshToken): LastSeen {
+function lastSeenOf({ ip, country, asn, location, userAgent, lastUsedAt }: RefreshToken): LastSeen {
   const located = fromGeoUri(location);
-  const place = { country, network, location: located?.location ?? null };
+  const geoIp = { country, asn, location: located?.location ?? null };
   const locatedAt = located?.at ?? lastUsedAt;
-  return { ip, place, locatedAt, userAgent: userAgentOf(userAgent), at: lastUsedAt };
+  return { ip, geoIp, locatedAt, userAgent: userAgentOf(userAgent), at: lastUsedAt };
 }
 
 function windowAfter(
-  { windowStartedAt, windowCount }: RefreshToken,
+  { rateStartedAt, rateCount }: RefreshToken,
   now: number,
   per: number | undefined,
-): Pick<SeenColumns, 'windowStartedAt' | 'windowCount'> {
-  if (per === undefined) return { windowStartedAt, windowCount };
-  const over = now - windowStartedAt >= per;
-  return over ? { windowStartedAt: now, windowCount: 1 } : { windowStartedAt, windowCount: windowCount + 1 };
+): Pick<SeenColumns, 'rateStartedAt' | 'rateCount'> {
+  if (per === undefined) return { rateStartedAt, rateCount };
+  const over = now - rateStartedAt >= per;
+  return over ? { rateStartedAt: now, rateCount: 1 } : { rateStartedAt, rateCount: rateCount + 1 };
 }
 
 function userAgentOf(text: string | null | undefined): UserAgent | null {

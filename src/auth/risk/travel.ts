@@ -1,11 +1,11 @@
-import type { Location } from './geo-ip.js';
+import type { GeoLocation } from './geo-ip.js';
 
 /** Kilometres; the mean radius (IUGG). */
 const EARTH_RADIUS = 6371;
 const MILLISECONDS_PER_HOUR = 3_600_000;
 
 /** Kilometres along the great circle, by the haversine formula. */
-export function distanceBetween(a: Location, b: Location): number {
+export function distanceBetween(a: GeoLocation, b: GeoLocation): number {
   const halfChord =
     haversine(a.latitude - b.latitude) +
     Math.cos(radians(a.latitude)) * Math.cos(radians(b.latitude)) * haversine(a.longitude - b.longitude);
@@ -13,7 +13,7 @@ export function distanceBetween(a: Location, b: Location): number {
 }
 
 /** Kilometres that have been travelled at the least: somebody may have been anywhere within each radius. */
-export function leastDistance(a: Location, b: Location): number {
+export function leastDistance(a: GeoLocation, b: GeoLocation): number {
   return Math.max(0, distanceBetween(a, b) - a.radius - b.radius);
 }
 
@@ -23,7 +23,7 @@ export function leastDistance(a: Location, b: Location): number {
  *
  * @param elapsed milliseconds
  */
-export function leastSpeed(from: Location, to: Location, elapsed: number): number {
+export function leastSpeed(from: GeoLocation, to: GeoLocation, elapsed: number): number {
   const distance = leastDistance(from, to);
   if (distance === 0) return 0;
   return elapsed <= 0 ? Infinity : distance / (elapsed / MILLISECONDS_PER_HOUR);

@@ -4,7 +4,7 @@
 export const REVOKED_FLOOR = 2 ** 32;
 
 /** Access tokens of this session are refused if they were minted at a generation below the floor. */
-export interface FloorChange {
+export interface AccessFloor {
   readonly sessionId: string;
   readonly floor: number;
 }

@@ -97,18 +97,18 @@ export abstract class RefreshTokenColumns {
 
   /** The number of the autonomous system. */
   @Column({ type: 'bigint', nullable: true, transformer: asNumber })
-  network: number | null;
+  asn: number | null;
 
   /** A geo URI (RFC 5870). */
   @Column({ type: 'varchar', length: 64, nullable: true })
   location: string | null;
 
   /** When the first of the counted refreshes was; 0 while none are counted. */
-  @Column({ name: 'window_started_at', type: 'bigint', transformer: asNumber })
-  windowStartedAt: number;
+  @Column({ name: 'rate_started_at', type: 'bigint', transformer: asNumber })
+  rateStartedAt: number;
 
-  @Column({ name: 'window_count', type: 'bigint', transformer: asNumber })
-  windowCount: number;
+  @Column({ name: 'rate_count', type: 'bigint', transformer: asNumber })
+  rateCount: number;
 
   /** When the user last authenticated: at login, or by stepping up. */
   @Column({ name: 'auth_time', type: 'bigint', transformer: asNumber })

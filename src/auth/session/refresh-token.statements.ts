@@ -2,7 +2,7 @@ import type { DataSource } from 'typeorm';
 import type { ResolvedAuthOptions } from '../resolve-options.js';
 import type { RefreshToken } from './refresh-token.entity.js';
 import type { AuthRegistration } from '../modules/auth-registration.js';
-import { databaseTime, equalToTheLetter, isMySql } from '../common/database/dialect.js';
+import { databaseTime, equalAsBytes, isMySql } from '../common/database/dialect.js';
 import { EntityTable } from '../common/database/entity-table.js';
 import { Statement } from '../common/database/statement.js';
 
@@ -13,10 +13,10 @@ const REAUTHENTICATED = [
   'ip',
   'userAgent',
   'country',
-  'network',
+  'asn',
   'location',
-  'windowStartedAt',
-  'windowCount',
+  'rateStartedAt',
+  'rateCount',
   'fingerprint',
 ] as const satisfies readonly (keyof RefreshToken)[];
 
@@ -63,7 +63,7 @@ export function prepareStatements(
   const dead = (['expiresAt', 'lastUsedAt', 'revokedAt'] as const)
     .map((name) => `${column(name)} <= :${name}`)
     .join(' OR ');
-  const ofUser = where('userId') + (isMySql(dataSource) ? ` AND ${equalToTheLetter(column('userId'), ':userId')}` : '');
+  const ofUser = where('userId') + (isMySql(dataSource) ? ` AND ${equalAsBytes(column('userId'), ':userId')}` : '');
 
   const revoke = `${set('revokedAt', 'revokedReason', 'accessFloor')}, ${stamp}`;
   const floor = `${column('id')} AS ${quoted('id')}, ${column('accessFloor')} AS ${quoted('floor')}`;

@@ -1,11 +1,11 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
-import { askedTogether } from '../common/time/batch-calls.js';
+import { batchCalls } from '../common/time/batch-calls.js';
 import { ResolvedAuthOptions } from '../resolve-options.js';
 import type { RefreshToken } from './refresh-token.entity.js';
 import { AuthRegistration } from '../modules/auth-registration.js';
-import { type FloorChange, REVOKED_FLOOR } from './access-floor.js';
-import { available } from '../common/database/unavailable.js';
+import { type AccessFloor, REVOKED_FLOOR } from './access-floor.js';
+import { unavailableOnFailure } from '../common/database/unavailable.js';
 import {
   prepareStatements,
   type Reauthentication,
@@ -57,7 +57,7 @@ export class RefreshTokenStore {
   ): Promise<RefreshToken[]> {
     const { userId, createdAt: revokedAt } = session;
     const startedAt = performance.now();
-    const displaced = await available(() =>
+    const displaced = await unavailableOnFailure(() =>
       this.userLock.hold(userId, async (runner) => {
         const { records } = await this.statements.findOfUser.execute({ userId }, runner);
         const displaced = choose(records.map(toSession));
@@ -82,7 +82,7 @@ export class RefreshTokenStore {
    * As `find`, for the hot path: sessions that are asked for at the same moment are read by one statement. What one asks for
    * in vain fails for all, so `id` comes from a token that this server has issued.
    */
-  readonly findTogether = askedTogether((ids: readonly string[]) => this.findAll(ids));
+  readonly findTogether = batchCalls((ids: readonly string[]) => this.findAll(ids));
 
   private async findAll(ids: readonly string[]): Promise<(RefreshToken | undefined)[]> {
     const { records } = await this.execute('findAll', { ids });
@@ -132,15 +132,15 @@ export class RefreshTokenStore {
   }
 
   /** The floors of a user's sessions that were raised less than so many milliseconds ago. */
-  async floorsOfUser(userId: string, youngerThan: number): Promise<FloorChange[]> {
+  async floorsOfUser(userId: string, youngerThan: number): Promise<AccessFloor[]> {
     const { records } = await this.execute('floorsOfUser', { userId, youngerThan });
-    return records.map(toFloorChange);
+    return records.map(toAccessFloor);
   }
 
   /** The floors that were raised less than so many milliseconds ago, by the clock of the database, and their age. */
-  async floorsRaised(youngerThan: number): Promise<(FloorChange & { age: number })[]> {
+  async floorsRaised(youngerThan: number): Promise<(AccessFloor & { age: number })[]> {
     const { records } = await this.execute('floorsRaised', { youngerThan });
-    return records.map((record) => ({ ...toFloorChange(record), age: Number(record.age) }));
+    return records.map((record) => ({ ...toAccessFloor(record), age: Number(record.age) }));
   }
 
   /** The sessions of a user that have not been revoked; the longest idle last. */
@@ -181,7 +181,7 @@ export class RefreshTokenStore {
   }
 
   private execute(name: keyof RefreshTokenStatements, values: StatementValues): Promise<StatementResult> {
-    return available(() => this.statements[name].execute(values));
+    return unavailableOnFailure(() => this.statements[name].execute(values));
   }
 }
 
@@ -204,9 +204,9 @@ const NUMBERS: readonly Column[] = [
   'lastUsedAt',
   'expiresAt',
   'revokedAt',
-  'network',
-  'windowStartedAt',
-  'windowCount',
+  'asn',
+  'rateStartedAt',
+  'rateCount',
   'authTime',
 ];
 
@@ -222,6 +222,6 @@ function revocation(id: string, revokedAt: number, revokedReason: string): State
   return { id, revokedAt, revokedReason, accessFloor: REVOKED_FLOOR };
 }
 
-function toFloorChange(record: Record<string, unknown>): FloorChange {
+function toAccessFloor(record: Record<string, unknown>): AccessFloor {
   return { sessionId: record.id as string, floor: Number(record.floor) };
 }

@@ -1,4 +1,4 @@
-import type { WhenTooMany } from '../auth-options.js';
+import type { OnTooManySessions } from '../auth-options.js';
 import type { RefreshToken } from './refresh-token.entity.js';
 
 /**
@@ -7,11 +7,11 @@ import type { RefreshToken } from './refresh-token.entity.js';
 export function makeRoom(
   live: readonly RefreshToken[],
   limit: number,
-  whenTooMany: WhenTooMany,
+  onTooManySessions: OnTooManySessions,
 ): RefreshToken[] | undefined {
   const tooMany = live.length + 1 - limit;
   if (tooMany <= 0) return [];
-  if (whenTooMany === 'refuse') return undefined;
-  const since = whenTooMany === 'end_oldest' ? 'createdAt' : 'lastUsedAt';
+  if (onTooManySessions === 'refuse') return undefined;
+  const since = onTooManySessions === 'end_oldest' ? 'createdAt' : 'lastUsedAt';
   return live.toSorted((a, b) => a[since] - b[since]).slice(0, tooMany);
 }

@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { AuthEvents } from '../events/auth-event-bus.js';
+import { AuthEventBus } from '../events/auth-event-bus.js';
 import type { BindingEvidence } from '../binding/binding-evidence.js';
 import { Clock } from '../common/time/clock.js';
 import { AuthError } from '../common/errors/auth-error.js';
@@ -16,7 +16,7 @@ export class SignInService {
   constructor(
     private readonly users: BoundedUserProvider,
     private readonly refreshTokens: RefreshTokenService,
-    private readonly events: AuthEvents,
+    private readonly events: AuthEventBus,
     private readonly risk: RiskStage,
     private readonly clock: Clock,
   ) {}

@@ -1,5 +1,5 @@
 import { Injectable, type OnModuleInit } from '@nestjs/common';
-import { AuthEvents } from '../events/auth-event-bus.js';
+import { AuthEventBus } from '../events/auth-event-bus.js';
 import type { BindingEvidence } from '../binding/binding-evidence.js';
 import { AuthConfigurationError, AuthError } from '../common/errors/auth-error.js';
 import { ResolvedAuthOptions } from '../resolve-options.js';
@@ -24,7 +24,7 @@ export class StepUpService implements OnModuleInit {
   constructor(
     private readonly rotation: TokenRotation,
     private readonly users: BoundedUserProvider,
-    private readonly events: AuthEvents,
+    private readonly events: AuthEventBus,
     private readonly risk: RiskAssessor,
     private readonly options: ResolvedAuthOptions,
   ) {}
@@ -43,8 +43,8 @@ export class StepUpService implements OnModuleInit {
     const rule = this.risk.rules.find((rule) => rule instanceof SimpleRule && rule.verdict === 'step_up');
     if (rule) return `risk.rules: ${rule.reason}`;
     const { risk, binding } = this.options;
-    if (risk.whenPlacesFail === 'step_up') return 'risk.whenPlacesFail';
-    if (risk.whenRuleFails === 'step_up') return 'risk.whenRuleFails';
+    if (risk.onGeoIpFailure === 'step_up') return 'risk.onGeoIpFailure';
+    if (risk.onRuleFailure === 'step_up') return 'risk.onRuleFailure';
     return binding.fingerprint?.onMismatch === 'step_up' ? 'binding.fingerprint.onMismatch' : undefined;
   }
 

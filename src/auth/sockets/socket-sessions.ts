@@ -6,9 +6,9 @@ import { AccessTokenPossession } from '../access-token/access-token-possession.j
 import { Clock } from '../common/time/clock.js';
 import { AuthError } from '../common/errors/auth-error.js';
 import { ResolvedAuthOptions } from '../resolve-options.js';
-import type { Opening } from '../common/request/message-request.js';
+import type { OpeningRequest } from '../common/request/message-request.js';
 import { openSocket } from '../common/request/request-of.js';
-import { AccessFloors } from '../revocation/revocation-list.js';
+import { RevocationList } from '../revocation/revocation-list.js';
 import { type ClosableSocket, closeSocket, onceClosed } from './closable-socket.js';
 
 /** What is known of a socket that has been let in. */
@@ -20,7 +20,7 @@ interface Admitted {
 /** A client of socket.io says by itself what it was opened with. */
 interface SocketIoClient {
   readonly handshake?: { readonly auth?: unknown };
-  readonly request?: Opening;
+  readonly request?: OpeningRequest;
 }
 
 /**
@@ -48,7 +48,7 @@ export class SocketSessions implements OnModuleDestroy {
     private readonly possession: AccessTokenPossession,
     private readonly clock: Clock,
     private readonly options: ResolvedAuthOptions,
-    private readonly floors: AccessFloors,
+    private readonly floors: RevocationList,
   ) {
     this.unsubscribe = floors.subscribe(({ sessionId }) => this.recheck(sessionId));
   }
@@ -70,7 +70,7 @@ export class SocketSessions implements OnModuleDestroy {
    */
   async admit(
     socket: ClosableSocket,
-    opening?: Opening,
+    opening?: OpeningRequest,
     credentials?: unknown,
   ): Promise<AuthenticatedUser | undefined> {
     const { handshake, request } = socket as SocketIoClient;

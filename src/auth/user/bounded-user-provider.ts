@@ -1,6 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { askedTogether } from '../common/time/batch-calls.js';
-import { within } from '../common/time/with-timeout.js';
+import { batchCalls } from '../common/time/batch-calls.js';
+import { withTimeout } from '../common/time/with-timeout.js';
 import { AuthError } from '../common/errors/auth-error.js';
 import { ResolvedAuthOptions } from '../resolve-options.js';
 import { type AuthUser, USER_PROVIDER, type UserProvider } from './user-provider.js';
@@ -15,7 +15,7 @@ export class BoundedUserProvider implements UserProvider {
     private readonly options: ResolvedAuthOptions,
   ) {
     if (typeof users.loadUsers !== 'function') return;
-    this.loadTogether = askedTogether((ids) => this.loadAll(ids));
+    this.loadTogether = batchCalls((ids) => this.loadAll(ids));
   }
 
   validateCredentials(username: string, password: string): Promise<AuthUser | null> {
@@ -52,7 +52,7 @@ export class BoundedUserProvider implements UserProvider {
 
   private async bounded<T>(name: keyof UserProvider, call: () => Promise<T>): Promise<T> {
     try {
-      return await within(this.options.userProviderTimeout, name, call());
+      return await withTimeout(this.options.userProviderTimeout, name, call());
     } catch (cause) {
       throw new AuthError('temporarily_unavailable', undefined, { cause });
     }

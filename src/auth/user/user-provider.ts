@@ -44,7 +44,7 @@ export interface UserProvider {
   loadUsers?(ids: readonly string[]): Promise<AuthUser[]>;
   /**
    * For `POST /auth/step-up`: the user as they are now, if this is their password; else `null`. Needed where a rule says
-   * `step_up` or a route asks for `@FreshAuth()`.
+   * `step_up` or a route asks for `@StepUp()`.
    */
   reauthenticate?(id: string, password: string): Promise<AuthUser | null>;
 }

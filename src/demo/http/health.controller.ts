@@ -1,5 +1,5 @@
 import { Controller, Get, ServiceUnavailableException } from '@nestjs/common';
-import { FloorFeed, Public, Statement } from 'nestjs-refresh-token';
+import { RevocationFeed, Public, Statement } from 'nestjs-refresh-token';
 import { DataSource } from 'typeorm';
 
 @Controller('health')
@@ -9,7 +9,7 @@ export class HealthController {
 
   constructor(
     dataSource: DataSource,
-    private readonly feed: FloorFeed,
+    private readonly feed: RevocationFeed,
   ) {
     // It does not wait without end for a server that has fallen silent.
     this.ping = new Statement(dataSource, 'SELECT 1');

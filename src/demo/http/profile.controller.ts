@@ -1,7 +1,7 @@
 import { Body, Controller, Get, HttpCode, Post } from '@nestjs/common';
 import { ApiBearerAuth } from '@nestjs/swagger';
 import { IsString, Length } from 'class-validator';
-import { AuthError, type AuthenticatedUser, CurrentUser, FreshAuth, RefreshTokenService } from 'nestjs-refresh-token';
+import { AuthError, type AuthenticatedUser, CurrentUser, StepUp, RefreshTokenService } from 'nestjs-refresh-token';
 import { UsersService } from '../users/users.service.js';
 
 class PasswordDto {
@@ -37,7 +37,7 @@ export class ProfileController {
 
   /** Everything that is kept of a user: only for who has authenticated a short while ago. */
   @Get('export')
-  @FreshAuth('5m')
+  @StepUp('5m')
   async export(@CurrentUser() { id, roles }: AuthenticatedUser) {
     return { id, roles, sessions: await this.refreshTokens.list(id) };
   }

@@ -1,4 +1,4 @@
-import { countryExtent, type Place, type PlaceProvider } from 'nestjs-refresh-token';
+import { countryExtent, type GeoIpRecord, type GeoIpProvider } from 'nestjs-refresh-token';
 
 /** Addresses that are in no network (RFC 5737), and where the laboratory says that they are. */
 export const ADDRESSES: Readonly<Record<string, string>> = {
@@ -7,16 +7,16 @@ export const ADDRESSES: Readonly<Record<string, string>> = {
   BR: '203.0.113.10',
 };
 
-/** Knows the addresses of the laboratory, and leaves all others to the places that are given. */
-export function laboratoryPlaces(others?: PlaceProvider): PlaceProvider {
+/** Knows the addresses of the laboratory, and leaves all others to the given provider. */
+export function laboratoryGeoIp(others?: GeoIpProvider): GeoIpProvider {
   return {
-    locate(ip: string): ReturnType<PlaceProvider['locate']> {
+    locate(ip: string): ReturnType<GeoIpProvider['locate']> {
       const found = Object.entries(ADDRESSES).find(([, address]) => address === ip);
-      return found ? placeIn(found[0]) : (others?.locate(ip) ?? null);
+      return found ? geoIpIn(found[0]) : (others?.locate(ip) ?? null);
     },
   };
 }
 
-function placeIn(country: string): Place {
-  return { country, regions: [], network: null, location: countryExtent(country) ?? null };
+function geoIpIn(country: string): GeoIpRecord {
+  return { country, regions: [], asn: null, location: countryExtent(country) ?? null };
 }

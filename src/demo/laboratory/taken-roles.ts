@@ -1,5 +1,5 @@
 import { type BeforeApplicationShutdown, ConflictException, Injectable } from '@nestjs/common';
-import { AuthEvents, RefreshTokenService } from 'nestjs-refresh-token';
+import { AuthEventBus, RefreshTokenService } from 'nestjs-refresh-token';
 import { UsersService } from '../users/users.service.js';
 
 /** The role that can be taken. */
@@ -16,7 +16,7 @@ export class TakenRoles implements BeforeApplicationShutdown {
   constructor(
     private readonly users: UsersService,
     private readonly refreshTokens: RefreshTokenService,
-    events: AuthEvents,
+    events: AuthEventBus,
   ) {
     events.subscribe(async ({ type, userId }) => {
       if (type === 'revoked' && userId) await this.giveBack(userId);

@@ -18,14 +18,14 @@ export type Mood = 'good' | 'warn' | 'alert';
 
 export function moodOf({ type, alert }: Happening): Mood {
   if (alert || type === 'reuse_detected') return 'alert';
-  return /denied|failed|required|revoked|changed|replayed/.test(type) ? 'warn' : 'good';
+  return /denied|failed|required|revoked|changed|refresh_repeated/.test(type) ? 'warn' : 'good';
 }
 
 const SENTENCES: Record<string, string> = {
   signed_in: 'A session began.',
   sign_in_failed: 'Somebody gave a wrong password.',
   refreshed: 'The refresh token was succeeded by a new one.',
-  replayed: 'The predecessor came again, and was given the same successor: a retry, a second tab.',
+  refresh_repeated: 'The predecessor came again, and was given the same successor: a retry, a second tab.',
   refresh_denied: 'A refresh was refused.',
   reuse_detected: 'A token came out of turn: two parties hold tokens of this session, so it has ended.',
   revoked: 'A session has ended.',

@@ -44,7 +44,7 @@ client.onChange(({ type, signedIn, sessionId }) => {
 story.subscribe(({ type }) => {
   // The access token in hand is stale by now: the new one says what the visitor may do.
   if (type === 'permissions_changed' && !laboratory.busy) void client.refresh().catch(() => undefined);
-  if (type !== 'replayed' && type !== 'refresh_denied') void devices().catch(() => undefined);
+  if (type !== 'refresh_repeated' && type !== 'refresh_denied') void devices().catch(() => undefined);
 });
 
 async function show(): Promise<void> {

@@ -2,7 +2,7 @@ import { Controller, type MessageEvent, Sse } from '@nestjs/common';
 import {
   AccessTokenService,
   type AuthEvent,
-  AuthEvents,
+  AuthEventBus,
   type AuthenticatedUser,
   CurrentUser,
 } from 'nestjs-refresh-token';
@@ -21,7 +21,7 @@ const EPILOGUE = 1_000;
 @Controller('story')
 export class StoryController {
   constructor(
-    private readonly events: AuthEvents,
+    private readonly events: AuthEventBus,
     private readonly accessTokens: AccessTokenService,
   ) {}
 

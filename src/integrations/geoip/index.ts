@@ -1,2 +1,2 @@
-export { mmdbPlaces, MmdbPlacesOptions } from './mmdb-geo-ip.js';
-export { type MmdbRecord, placeOfRecords } from './mmdb-record.js';
+export { mmdbGeoIp, MmdbGeoIpOptions } from './mmdb-geo-ip.js';
+export { type MmdbRecord, geoIpOfRecords } from './mmdb-record.js';

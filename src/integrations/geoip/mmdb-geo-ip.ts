@@ -6,13 +6,13 @@ import { AuthConfigurationError } from '../../auth/common/errors/auth-error.js';
 import { complete } from '../../auth/common/options/checks.js';
 import { durationOption } from '../../auth/common/options/duration.js';
 import { AddressRanges } from '../../auth/common/request/address-ranges.js';
-import type { Place, PlaceProvider } from '../../auth/risk/geo-ip.js';
-import { type MmdbRecord, placeOfRecords } from './mmdb-record.js';
+import type { GeoIpRecord, GeoIpProvider } from '../../auth/risk/geo-ip.js';
+import { type MmdbRecord, geoIpOfRecords } from './mmdb-record.js';
 
-/** Where the databases of places are. */
-export class MmdbPlacesOptions {
+/** Where the GeoIP databases are. */
+export class MmdbGeoIpOptions {
   /**
-   * A file in the MaxMind DB format, or several: one of countries or cities, and one of networks (ASN), say. They are read
+   * A file in the MaxMind DB format, or several: one of countries or cities, and one of autonomous systems, say. They are read
    * into memory; an address is looked up in microseconds.
    */
   path: string | string[];
@@ -22,22 +22,22 @@ export class MmdbPlacesOptions {
 
 /**
  * Places by databases in the MaxMind DB format (GeoLite2, DB-IP, IPinfo, ip-location-db). A file that is missing or broken
- * does not keep the application from starting: addresses cannot be located then, and `risk.whenPlacesFail` says what follows.
+ * does not keep the application from starting: addresses cannot be located then, and `risk.onGeoIpFailure` says what follows.
  *
  * @throws AuthConfigurationError for options that make no sense
  * @example
- * import { mmdbPlaces } from 'nestjs-refresh-token/geoip'; // npm install mmdb-lib
- * AuthModule.forRoot({ …, risk: { places: mmdbPlaces({ path: ['GeoLite2-City.mmdb', 'GeoLite2-ASN.mmdb'] }) } })
+ * import { mmdbGeoIp } from 'nestjs-refresh-token/geoip'; // npm install mmdb-lib
+ * AuthModule.forRoot({ …, risk: { geoIp: mmdbGeoIp({ path: ['GeoLite2-City.mmdb', 'GeoLite2-ASN.mmdb'] }) } })
  */
-export function mmdbPlaces(given: Pick<MmdbPlacesOptions, 'path'> & Partial<MmdbPlacesOptions>): PlaceProvider {
-  const { path, reload } = complete('mmdbPlaces', new MmdbPlacesOptions(), given, ['path']);
+export function mmdbGeoIp(given: Pick<MmdbGeoIpOptions, 'path'> & Partial<MmdbGeoIpOptions>): GeoIpProvider {
+  const { path, reload } = complete('mmdbGeoIp', new MmdbGeoIpOptions(), given, ['path']);
   const paths = Array.isArray(path) ? path : [path];
   if (paths.length === 0 || !paths.every((one) => typeof one === 'string' && one !== '')) {
-    throw new AuthConfigurationError("mmdbPlaces: path must be a file, or several, such as './GeoLite2-City.mmdb'.");
+    throw new AuthConfigurationError("mmdbGeoIp: path must be a file, or several, such as './GeoLite2-City.mmdb'.");
   }
-  return new MmdbPlaces(
+  return new MmdbGeoIp(
     paths.map((one) => new MmdbFile(one)),
-    durationOption('mmdbPlaces: reload', reload, '1s', '24d'),
+    durationOption('mmdbGeoIp: reload', reload, '1s', '24d'),
   );
 }
 
@@ -58,7 +58,7 @@ const NOT_PUBLIC = new AddressRanges([
   'ff00::/8',
 ]);
 
-class MmdbPlaces implements PlaceProvider {
+class MmdbGeoIp implements GeoIpProvider {
   private lookedAt = performance.now();
 
   constructor(
@@ -66,19 +66,19 @@ class MmdbPlaces implements PlaceProvider {
     private readonly reload: number,
   ) {}
 
-  locate(ip: string): Place | null {
+  locate(ip: string): GeoIpRecord | null {
     if (NOT_PUBLIC.contains(ip)) return null;
     const now = performance.now();
     if (now - this.lookedAt > this.reload) {
       this.lookedAt = now;
       for (const file of this.files) void file.readIfChanged();
     }
-    return placeOfRecords(this.files.map((file) => file.find(ip)).filter((record) => record !== null));
+    return geoIpOfRecords(this.files.map((file) => file.find(ip)).filter((record) => record !== null));
   }
 }
 
 class MmdbFile {
-  private readonly logger = new Logger('MmdbPlaces');
+  private readonly logger = new Logger('MmdbGeoIp');
   private reader: Reader<Response> | undefined;
   /** When the file that has been read was written, in milliseconds. */
   private writtenAt = -1;
@@ -93,7 +93,7 @@ class MmdbFile {
 
   /** @throws Error where the file could not be read */
   find(ip: string): MmdbRecord | null {
-    if (!this.reader) throw new Error('a database of places could not be read');
+    if (!this.reader) throw new Error('a GeoIP database could not be read');
     return this.reader.get(ip) as MmdbRecord | null;
   }
 

@@ -1,7 +1,7 @@
 import { countryExtent } from '../../auth/risk/country-extents.js';
-import type { Location, Place } from '../../auth/risk/geo-ip.js';
+import type { GeoLocation, GeoIpRecord } from '../../auth/risk/geo-ip.js';
 
-/** What databases of places hold of an address, as far as it is read: each maker has names of its own. */
+/** What GeoIP databases hold of an address, as far as it is read: each maker has names of its own. */
 export interface MmdbRecord {
   readonly country?: { readonly iso_code?: string } | string;
   readonly country_code?: string;
@@ -27,12 +27,12 @@ const RADIUS_OF_A_CITY = 50;
  * One place of what several databases know, the first that knows wins. Where none has coordinates, the country's centre
  * serves, with its extent as the radius. `null` where nothing is known.
  */
-export function placeOfRecords(records: readonly MmdbRecord[]): Place | null {
+export function geoIpOfRecords(records: readonly MmdbRecord[]): GeoIpRecord | null {
   const country = firstOf(records, countryOf);
-  const network = firstOf(records, networkOf);
+  const asn = firstOf(records, asnOf);
   const location = firstOf(records, locationOf) ?? (country === null ? null : (countryExtent(country) ?? null));
-  if (country === null && network === null && location === null) return null;
-  return { country, regions: country === null ? [] : regionsOf(records, country), network, location };
+  if (country === null && asn === null && location === null) return null;
+  return { country, regions: country === null ? [] : regionsOf(records, country), asn, location };
 }
 
 function firstOf<T>(records: readonly MmdbRecord[], read: (record: MmdbRecord) => T | null): T | null {
@@ -49,12 +49,12 @@ function countryOf({ country, country_code: code }: MmdbRecord): string | null {
 }
 
 /** As a number, or as `AS15169`. */
-function networkOf({ autonomous_system_number: number, asn }: MmdbRecord): number | null {
+function asnOf({ autonomous_system_number: number, asn }: MmdbRecord): number | null {
   const found = String(number ?? asn ?? '').replace(/^AS/, '');
   return /^\d{1,10}$/.test(found) ? Number(found) : null;
 }
 
-function locationOf(record: MmdbRecord): Location | null {
+function locationOf(record: MmdbRecord): GeoLocation | null {
   const { latitude, longitude, accuracy_radius: radius = RADIUS_OF_A_CITY } = coordinatesOf(record);
   if (latitude === undefined || longitude === undefined || latitude === '' || longitude === '') return null;
   const location = { latitude: Number(latitude), longitude: Number(longitude), radius };

@@ -1,7 +1,7 @@
 import { type DynamicModule, Module } from '@nestjs/common';
 import { APP_INTERCEPTOR } from '@nestjs/core';
 import { complete } from '../../auth/common/options/checks.js';
-import { AuthRegistrations } from '../../auth/modules/auth-module-registry.js';
+import { AuthModuleRegistry } from '../../auth/modules/auth-module-registry.js';
 import { AuthMetrics } from './auth-metrics.js';
 import { AuthMetricsOptions, METRICS_OPTIONS } from './metrics-options.js';
 import { RequestDurationInterceptor } from './request-duration.interceptor.js';
@@ -22,7 +22,7 @@ export class AuthMetricsModule {
       module: AuthMetricsModule,
       providers: [
         AuthMetrics,
-        AuthRegistrations,
+        AuthModuleRegistry,
         { provide: METRICS_OPTIONS, useValue: complete('AuthMetricsModule', new AuthMetricsOptions(), given) },
         { provide: APP_INTERCEPTOR, useClass: RequestDurationInterceptor },
       ],

@@ -2,12 +2,12 @@ import { Inject, Injectable, type OnModuleDestroy, type OnModuleInit, type Type 
 import { Counter, Gauge, Histogram, register, type Registry } from 'prom-client';
 import type { AuthEvent } from '../../auth/events/auth-event.js';
 import { AuthEventLog } from '../../auth/audit/auth-event-log.js';
-import { AuthEvents } from '../../auth/events/auth-event-bus.js';
+import { AuthEventBus } from '../../auth/events/auth-event-bus.js';
 import { Clock } from '../../auth/common/time/clock.js';
 import { durationOption } from '../../auth/common/options/duration.js';
-import { AuthRegistrations } from '../../auth/modules/auth-module-registry.js';
+import { AuthModuleRegistry } from '../../auth/modules/auth-module-registry.js';
 import { RefreshTokenService } from '../../auth/refresh-token/refresh-token.service.js';
-import { FloorFeed } from '../../auth/revocation/revocation-feed.js';
+import { RevocationFeed } from '../../auth/revocation/revocation-feed.js';
 import { AuthMetricsOptions, METRICS_OPTIONS } from './metrics-options.js';
 import { type RefreshOutcome, refreshOutcomeOf, revocationReasonOf } from './outcomes.js';
 
@@ -32,7 +32,7 @@ export class AuthMetrics implements OnModuleInit, OnModuleDestroy {
   private unsubscribe: (() => void)[] = [];
 
   constructor(
-    private readonly registrations: AuthRegistrations,
+    private readonly registrations: AuthModuleRegistry,
     private readonly clock: Clock,
     @Inject(METRICS_OPTIONS) options: AuthMetricsOptions,
   ) {
@@ -49,12 +49,16 @@ export class AuthMetrics implements OnModuleInit, OnModuleDestroy {
     };
     this.signIns = new Counter(config('sign_ins_total', 'Sign-ins, by outcome: success, failure.', 'outcome'));
     this.refreshes = new Counter(
-      config('refreshes_total', 'Refreshes, by outcome: refreshed, replayed, denied, step_up, reuse.', 'outcome'),
+      config(
+        'refreshes_total',
+        'Refreshes, by outcome: refreshed, refresh_repeated, denied, step_up, reuse.',
+        'outcome',
+      ),
     );
     this.throttled = new Counter(
       config('throttled_total', 'Times that somebody had failed too often and was refused, by at what.', 'reason'),
     );
-    this.replays = new Counter(config('replays_total', 'Predecessors that were answered again.'));
+    this.replays = new Counter(config('refresh_repeats_total', 'Predecessors that were answered again.'));
     this.reuses = new Counter(config('reuse_detected_total', 'Sessions that were ended because of reuse.'));
     this.revocations = new Counter(config('revocations_total', 'Sessions that were ended, by reason.', 'reason'));
     this.alerts = new Counter(config('alerts_total', 'Alerts, by type of event.', 'type'));
@@ -66,7 +70,7 @@ export class AuthMetrics implements OnModuleInit, OnModuleDestroy {
   }
 
   onModuleInit(): void {
-    this.unsubscribe = this.ofAll(AuthEvents).map((events) => events.subscribe((event) => this.count(event)));
+    this.unsubscribe = this.ofAll(AuthEventBus).map((events) => events.subscribe((event) => this.count(event)));
   }
 
   onModuleDestroy(): void {
@@ -78,7 +82,7 @@ export class AuthMetrics implements OnModuleInit, OnModuleDestroy {
     config: (name: string, help: string) => { name: string; help: string; registers: Registry[] },
   ): void {
     const ofLogs = (what: 'waiting' | 'lost') => sum(this.ofAll(AuthEventLog).map(({ status }) => status[what]));
-    const oldest = () => Math.max(...this.ofAll(FloorFeed).map(({ status }) => status.age));
+    const oldest = () => Math.max(...this.ofAll(RevocationFeed).map(({ status }) => status.age));
     new Gauge({
       ...config('revocation_feed_age_seconds', 'Time since this instance has read the list of revoked sessions.'),
       collect() {
@@ -133,7 +137,7 @@ export class AuthMetrics implements OnModuleInit, OnModuleDestroy {
         return this.signIns.inc({ outcome: 'failure' });
       case 'throttled':
         return this.throttled.inc({ reason: event.reason });
-      case 'replayed':
+      case 'refresh_repeated':
         return this.replays.inc();
       case 'reuse_detected':
         return this.reuses.inc();

@@ -1,12 +1,12 @@
 import type { AuthEvent } from '../../auth/events/auth-event.js';
 
 /** The label `outcome` of a refresh. */
-export type RefreshOutcome = 'refreshed' | 'replayed' | 'denied' | 'step_up' | 'reuse';
+export type RefreshOutcome = 'refreshed' | 'refresh_repeated' | 'denied' | 'step_up' | 'reuse';
 
 export function refreshOutcomeOf({ type, generation }: AuthEvent): RefreshOutcome | undefined {
   switch (type) {
     case 'refreshed':
-    case 'replayed':
+    case 'refresh_repeated':
       return type;
     case 'refresh_denied':
       return 'denied';

@@ -1,7 +1,7 @@
 import type { INestApplicationContext } from '@nestjs/common';
 import { ModulesContainer } from '@nestjs/core';
 import type { OpenAPIObject } from '@nestjs/swagger';
-import { AuthRegistrations, type Registered } from '../../auth/modules/auth-module-registry.js';
+import { AuthModuleRegistry, type Registered } from '../../auth/modules/auth-module-registry.js';
 import { authOperations, type Described, type SecurityNames } from './operations.js';
 import { routesOf } from '../../auth/modules/route-paths.js';
 import { addSchemas, removeReplaced } from './own-schemas.js';
@@ -20,7 +20,7 @@ type PathItem = OpenAPIObject['paths'][string];
  */
 export function describeAuthRoutes(app: INestApplicationContext, document: OpenAPIObject): OpenAPIObject {
   const modules = app.get(ModulesContainer);
-  const registrations = new AuthRegistrations(modules);
+  const registrations = new AuthModuleRegistry(modules);
   const components = (document.components ??= {});
   const referring = addSchemas(document);
   for (const registered of registrations.all) {

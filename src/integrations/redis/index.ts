@@ -1,2 +1,2 @@
 export { redisReplayStore, type RedisReplayStoreOptions } from './redis-replay-store.js';
-export { redisFloorChannel, type RedisFloorChannelOptions } from './redis-revocation-channel.js';
+export { redisRevocationChannel, type RedisRevocationChannelOptions } from './redis-revocation-channel.js';

@@ -1,8 +1,8 @@
-import type { FloorChange } from '../../auth/session/access-floor.js';
-import type { FloorChannel, FloorChannelListener } from '../../auth/revocation/revocation-channel.js';
+import type { AccessFloor } from '../../auth/session/access-floor.js';
+import type { RevocationChannel, RevocationChannelListener } from '../../auth/revocation/revocation-channel.js';
 import { redisClient, type RedisClient, redisOptions } from './redis-client.js';
 
-export interface RedisFloorChannelOptions {
+export interface RedisRevocationChannelOptions {
   /** `redis://…` or `rediss://…`. */
   url: string;
   /** The name of the Redis channel; the same on all instances. */
@@ -14,14 +14,14 @@ export interface RedisFloorChannelOptions {
  *
  * @throws AuthConfigurationError
  * @example
- * AuthModule.forRoot({ revocation: { channel: redisFloorChannel({ url: 'redis://localhost:6379' }) }, … })
+ * AuthModule.forRoot({ revocation: { channel: redisRevocationChannel({ url: 'redis://localhost:6379' }) }, … })
  */
-export function redisFloorChannel(given: RedisFloorChannelOptions): FloorChannel {
-  const { url, name } = redisOptions('redisFloorChannel', { name: 'nestjs-refresh-token:floors' }, given);
-  return new RedisFloorChannel(url, name);
+export function redisRevocationChannel(given: RedisRevocationChannelOptions): RevocationChannel {
+  const { url, name } = redisOptions('redisRevocationChannel', { name: 'nestjs-refresh-token:revocations' }, given);
+  return new RedisRevocationChannel(url, name);
 }
 
-class RedisFloorChannel implements FloorChannel {
+class RedisRevocationChannel implements RevocationChannel {
   private publisher: RedisClient | undefined;
   private subscriber: RedisClient | undefined;
   private subscribed = false;
@@ -33,7 +33,7 @@ class RedisFloorChannel implements FloorChannel {
     private readonly name: string,
   ) {}
 
-  open(listener: FloorChannelListener): void {
+  open(listener: RevocationChannelListener): void {
     // Options that were made once may serve one application after another.
     this.closed = false;
     this.subscribed = false;
@@ -41,7 +41,7 @@ class RedisFloorChannel implements FloorChannel {
     this.connect(listener).catch((error: unknown) => this.isAway(listener, error));
   }
 
-  async publish(changes: FloorChange[]): Promise<void> {
+  async publish(changes: AccessFloor[]): Promise<void> {
     if (!this.publisher?.isReady) throw new Error('Redis is not connected');
     await this.publisher.publish(this.name, encode(changes));
   }
@@ -51,7 +51,7 @@ class RedisFloorChannel implements FloorChannel {
     for (const client of [this.publisher, this.subscriber]) if (client?.isOpen) client.destroy();
   }
 
-  private async connect(listener: FloorChannelListener): Promise<void> {
+  private async connect(listener: RevocationChannelListener): Promise<void> {
     // What could not be sent is read from the table; sent late it would be of no use.
     const publisher = await redisClient(this.url);
     const subscriber = await redisClient(this.url, { queue: true });
@@ -70,25 +70,25 @@ class RedisFloorChannel implements FloorChannel {
     this.isHere(listener);
   }
 
-  private isHere(listener: FloorChannelListener): void {
+  private isHere(listener: RevocationChannelListener): void {
     if (this.closed || this.connected === true) return;
     this.connected = true;
     listener.connected();
   }
 
-  private isAway(listener: FloorChannelListener, error: unknown): void {
+  private isAway(listener: RevocationChannelListener, error: unknown): void {
     if (this.closed || this.connected === false) return;
     this.connected = false;
     listener.disconnected(String(error));
   }
 }
 
-function encode(changes: FloorChange[]): string {
+function encode(changes: AccessFloor[]): string {
   return JSON.stringify(changes.map(({ sessionId, floor }) => [sessionId, floor]));
 }
 
 /** Whatever is not of our making is passed over. */
-function decode(message: string): FloorChange[] {
+function decode(message: string): AccessFloor[] {
   try {
     const pairs = JSON.parse(message) as unknown;
     if (!Array.isArray(pairs)) return [];

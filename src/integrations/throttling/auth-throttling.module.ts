@@ -1,7 +1,7 @@
 import { type DynamicModule, Module } from '@nestjs/common';
 import { APP_GUARD, APP_INTERCEPTOR } from '@nestjs/core';
 import { ThrottlerStorage, ThrottlerStorageService } from '@nestjs/throttler';
-import { AuthRegistrations } from '../../auth/modules/auth-module-registry.js';
+import { AuthModuleRegistry } from '../../auth/modules/auth-module-registry.js';
 import { FailureLimit, THROTTLING } from './failure-limit.js';
 import { ThrottledRequests } from './throttled-request.js';
 import { type AuthThrottlingOptions, resolveThrottling } from './throttling-options.js';
@@ -24,7 +24,7 @@ export class AuthThrottlingModule {
     return {
       module: AuthThrottlingModule,
       providers: [
-        AuthRegistrations,
+        AuthModuleRegistry,
         FailureLimit,
         ThrottledRequests,
         { provide: THROTTLING, useValue: throttling },

@@ -65,7 +65,7 @@ class RedisThrottlerStorage implements ThrottlerStorage, OnApplicationShutdown {
     client.on('error', () => undefined);
     this.client = client;
     const connected = client.connect().catch(() => undefined);
-    const patience = new Promise((resolve) => setTimeout(resolve, 1000).unref());
-    await Promise.race([connected, patience]);
+    const timeout = new Promise((resolve) => setTimeout(resolve, 1000).unref());
+    await Promise.race([connected, timeout]);
   }
 }

@@ -1,9 +1,9 @@
 import { type ExecutionContext, Injectable } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
-import { AuthEvents } from '../../auth/events/auth-event-bus.js';
+import { AuthEventBus } from '../../auth/events/auth-event-bus.js';
 import { PresentedRefreshToken } from '../../auth/guards/presented-refresh-token.js';
 import { RefreshTokenService } from '../../auth/refresh-token/refresh-token.service.js';
-import { AuthRegistrations, type Registered } from '../../auth/modules/auth-module-registry.js';
+import { AuthModuleRegistry, type Registered } from '../../auth/modules/auth-module-registry.js';
 import { AUTH_ROUTE, type AuthRouteName } from '../../auth/common/request/auth-route.decorator.js';
 import { clientContextOf } from '../../auth/common/request/client-context.js';
 import type { HttpRequest } from '../../auth/common/request/http-request.js';
@@ -23,7 +23,7 @@ export interface ThrottledRequest {
 export class ThrottledRequests {
   constructor(
     private readonly reflector: Reflector,
-    private readonly registrations: AuthRegistrations,
+    private readonly registrations: AuthModuleRegistry,
   ) {}
 
   /** `undefined` for a request to any other route. */
@@ -41,7 +41,7 @@ export class ThrottledRequests {
       tell(kind) {
         // Who fails at that holds a token of the session.
         const alert = kind === 'step_up' ? true : undefined;
-        registered.service(AuthEvents).publish({ type: 'throttled', reason: kind, alert, sessionId, ...client });
+        registered.service(AuthEventBus).publish({ type: 'throttled', reason: kind, alert, sessionId, ...client });
       },
     };
   }

@@ -1,13 +1,13 @@
 import { createHmac, randomBytes } from 'node:crypto';
 import type { Keys } from '../../common/crypto/key-ring.js';
-import { sameText } from '../../common/crypto/equal-in-constant-time.js';
-import type { SessionBinding } from '../session-binding.js';
+import { equalInConstantTime } from '../../common/crypto/equal-in-constant-time.js';
+import type { BindingMethod } from '../binding-method.js';
 
 /**
  * To a client nonce: a second secret of 256 random bits, given at login and kept apart from the refresh token. It stays
  * what it is, so it is no proof of possession; a refresh token alone, out of a log or a backup, is useless without it.
  */
-export const nonceBinding: SessionBinding = {
+export const nonceBinding: BindingMethod = {
   kind: 'nonce',
   provesKey: false,
   isBound: ({ clientNonceHash }) => clientNonceHash !== null,
@@ -17,7 +17,7 @@ export const nonceBinding: SessionBinding = {
   },
   holds({ id, transport, clientNonceHash }, keys, { clientNonce }) {
     const brought = clientNonce?.[transport];
-    return brought !== undefined && sameText(hashClientNonce(brought, id, keys), clientNonceHash!);
+    return brought !== undefined && equalInConstantTime(hashClientNonce(brought, id, keys), clientNonceHash!);
   },
 };
 

@@ -1,11 +1,12 @@
-import { sameText } from '../../common/crypto/equal-in-constant-time.js';
-import type { SessionBinding } from '../session-binding.js';
+import { equalInConstantTime } from '../../common/crypto/equal-in-constant-time.js';
+import type { BindingMethod } from '../binding-method.js';
 
 /** To the key of a DPoP proof (RFC 9449 §5). */
-export const dpopBinding: SessionBinding = {
+export const dpopBinding: BindingMethod = {
   kind: 'dpop',
   provesKey: true,
   isBound: ({ dpopThumbprint }) => dpopThumbprint !== null,
   bind: (_sessionId, _keys, { dpop }) => dpop && { columns: { dpopThumbprint: dpop.thumbprint } },
-  holds: ({ dpopThumbprint }, _keys, { dpop }) => dpop !== undefined && sameText(dpop.thumbprint, dpopThumbprint!),
+  holds: ({ dpopThumbprint }, _keys, { dpop }) =>
+    dpop !== undefined && equalInConstantTime(dpop.thumbprint, dpopThumbprint!),
 };

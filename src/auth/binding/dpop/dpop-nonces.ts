@@ -2,7 +2,7 @@ import { createHmac } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import { Clock } from '../../common/time/clock.js';
 import { KeyRing, type Keys } from '../../common/crypto/key-ring.js';
-import { sameText } from '../../common/crypto/equal-in-constant-time.js';
+import { equalInConstantTime } from '../../common/crypto/equal-in-constant-time.js';
 import { ResolvedAuthOptions } from '../../resolve-options.js';
 
 /**
@@ -22,14 +22,14 @@ export class DpopNonces {
   }
 
   isCurrent(nonce: string): boolean {
-    return sameText(nonce, this.current());
+    return equalInConstantTime(nonce, this.current());
   }
 
   /** The current one, the one before, and the one to come, whose time may have begun elsewhere; under every secret. */
   accepts(nonce: string): boolean {
     const now = this.period();
     return this.keyRing.all.some((keys) =>
-      [now, now - 1, now + 1].some((period) => sameText(nonce, nonceOf(keys, period))),
+      [now, now - 1, now + 1].some((period) => equalInConstantTime(nonce, nonceOf(keys, period))),
     );
   }
 

@@ -2,7 +2,7 @@ import { Injectable, Logger, type OnModuleInit } from '@nestjs/common';
 import { errors, type JWTPayload, jwtVerify } from 'jose';
 import { Clock } from '../../common/time/clock.js';
 import { AuthError } from '../../common/errors/auth-error.js';
-import { sameText } from '../../common/crypto/equal-in-constant-time.js';
+import { equalInConstantTime } from '../../common/crypto/equal-in-constant-time.js';
 import { sha256 } from '../../common/crypto/sha256.js';
 import { ResolvedAuthOptions } from '../../resolve-options.js';
 import { DpopNonces } from './dpop-nonces.js';
@@ -99,7 +99,7 @@ export class DpopVerifier implements OnModuleInit {
     if (!(Math.abs(this.clock.now() - issuedAt) <= this.options.binding.dpop.proofLifetime)) {
       throw invalid('iat is too far from the time of this server');
     }
-    if (accessToken !== undefined && !(typeof ath === 'string' && sameText(ath, sha256(accessToken)))) {
+    if (accessToken !== undefined && !(typeof ath === 'string' && equalInConstantTime(ath, sha256(accessToken)))) {
       throw invalid('ath is not the hash of the access token');
     }
     return issuedAt;

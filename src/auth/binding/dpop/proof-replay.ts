@@ -1,8 +1,8 @@
 import { Injectable, Logger, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
 import type { AuthEvent } from '../../events/auth-event.js';
-import { AuthEvents } from '../../events/auth-event-bus.js';
+import { AuthEventBus } from '../../events/auth-event-bus.js';
 import { Clock } from '../../common/time/clock.js';
-import { within } from '../../common/time/with-timeout.js';
+import { withTimeout } from '../../common/time/with-timeout.js';
 import { AuthError } from '../../common/errors/auth-error.js';
 import { ResolvedAuthOptions } from '../../resolve-options.js';
 import { UsedDpopProofStore } from './used-dpop-proof.store.js';
@@ -31,7 +31,7 @@ export class ProofReplay implements OnModuleInit, OnModuleDestroy {
 
   constructor(
     private readonly database: UsedDpopProofStore,
-    private readonly events: AuthEvents,
+    private readonly events: AuthEventBus,
     private readonly clock: Clock,
     private readonly options: ResolvedAuthOptions,
   ) {}
@@ -75,7 +75,7 @@ export class ProofReplay implements OnModuleInit, OnModuleDestroy {
     if (this.awaySince !== undefined && now < this.lastAwayAt + PAUSE) return undefined;
     try {
       const { replayStore } = this.options.binding.dpop;
-      const first = await within(LONGEST_CLAIM, 'The store of used proofs', replayStore!.claim(id, lifetime));
+      const first = await withTimeout(LONGEST_CLAIM, 'The store of used proofs', replayStore!.claim(id, lifetime));
       if (this.awaySince !== undefined) this.logger.log('The store of used proofs answers again.');
       this.awaySince = undefined;
       return first;

@@ -3,7 +3,7 @@ import { DataSource } from 'typeorm';
 import { UsedDpopProof } from './used-dpop-proof.entity.js';
 import { Clock } from '../../common/time/clock.js';
 import { ResolvedAuthOptions } from '../../resolve-options.js';
-import { available } from '../../common/database/unavailable.js';
+import { unavailableOnFailure } from '../../common/database/unavailable.js';
 import { isMySql } from '../../common/database/dialect.js';
 import { EntityTable } from '../../common/database/entity-table.js';
 import { AUTH_DATA_SOURCE } from '../../session/refresh-token.store.js';
@@ -40,7 +40,9 @@ export class UsedDpopProofStore implements OnModuleDestroy {
    */
   async claim(id: string, lifetime: number): Promise<boolean> {
     const now = this.clock.now();
-    const { affected } = await available(() => this.statements.claim.execute({ id, expiresAt: now + lifetime }));
+    const { affected } = await unavailableOnFailure(() =>
+      this.statements.claim.execute({ id, expiresAt: now + lifetime }),
+    );
     this.sweep(now);
     return affected === 1;
   }
@@ -50,7 +52,7 @@ export class UsedDpopProofStore implements OnModuleDestroy {
     const values = { expiresAt: this.clock.now(), size: this.options.purge.batchSize };
     let removed: number;
     do {
-      removed = (await available(() => this.statements.removeExpired.execute(values))).affected;
+      removed = (await unavailableOnFailure(() => this.statements.removeExpired.execute(values))).affected;
     } while (removed > 0 && !this.stopping);
   }
 

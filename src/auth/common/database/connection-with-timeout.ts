@@ -15,11 +15,11 @@ interface Connection {
  * connection by whoever comes next. So the connection is closed with the work that is given up. Work that is still waiting
  * for a connection is not begun late.
  *
- * @param patience milliseconds
+ * @param timeout milliseconds
  */
-export function onOwnConnection<T>(
+export function withConnection<T>(
   dataSource: DataSource,
-  patience: number,
+  timeout: number,
   work: (runner: QueryRunner) => Promise<T>,
 ): Promise<T> {
   return new Promise((resolve, reject) => {
@@ -32,8 +32,8 @@ export function onOwnConnection<T>(
         connection.destroy();
         connection.stream?.destroy?.();
       } else void connection?.end?.();
-      reject(new Error(`The database has not answered within ${patience} ms`));
-    }, patience);
+      reject(new Error(`The database has not answered within ${timeout} ms`));
+    }, timeout);
 
     const run = async (): Promise<T> => {
       const runner = dataSource.createQueryRunner();

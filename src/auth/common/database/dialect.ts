@@ -15,7 +15,7 @@ export function databaseTime(dataSource: DataSource): string {
  * An SQL condition for MySQL, whose usual collations take 'a' and 'A' for the same, and whose columns may have any character
  * set. No index serves it: it goes beside a plain comparison, which one does.
  */
-export function equalToTheLetter(column: string, parameter: string): string {
+export function equalAsBytes(column: string, parameter: string): string {
   const bytes = (text: string) => `CAST(CONVERT(${text} USING utf8mb4) AS BINARY)`;
   return `${bytes(column)} = ${bytes(parameter)}`;
 }

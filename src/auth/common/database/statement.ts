@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { inspect } from 'node:util';
 import type { DataSource, QueryRunner } from 'typeorm';
-import { onOwnConnection } from './connection-with-timeout.js';
+import { withConnection } from './connection-with-timeout.js';
 
 /** What a statement answered. */
 export interface StatementResult {
@@ -18,7 +18,7 @@ type EscapeQuery = (sql: string, parameters: object, nativeParameters: object) =
 /** Deadlock or serialization failure: the database has undone the statement, and asks for it again. */
 const ASK_AGAIN = new Set(['40P01', '40001', 'ER_LOCK_DEADLOCK', 'ER_CHECKREAD']);
 const MOST_TRIES = 5;
-const PATIENCE_WITH_WRITING = 6;
+const WRITE_TIMEOUT_FACTOR = 6;
 
 /** What goes to the driver. */
 interface Composed {
@@ -52,7 +52,7 @@ export class Statement {
   /** By the length of the list. */
   private readonly composed = new Map<number, Composed>();
   /** Milliseconds. */
-  private readonly patience: number;
+  private readonly timeout: number;
 
   /**
    * @param sql with parameters as `:name`, identifiers escaped by the caller
@@ -65,7 +65,7 @@ export class Statement {
     private readonly prepared = true,
     timeout = 5_000,
   ) {
-    this.patience = /^SELECT\b/i.test(sql) ? timeout : PATIENCE_WITH_WRITING * timeout;
+    this.timeout = /^SELECT\b/i.test(sql) ? timeout : WRITE_TIMEOUT_FACTOR * timeout;
     this.list = LIST.exec(sql)?.[1];
     this.composedFor(1);
   }
@@ -86,7 +86,7 @@ export class Statement {
   }
 
   private executeOnce(composed: Composed, list: unknown[]): Promise<StatementResult> {
-    return onOwnConnection(this.dataSource, this.patience, (runner) => executeOn(runner, composed, list));
+    return withConnection(this.dataSource, this.timeout, (runner) => executeOn(runner, composed, list));
   }
 
   private filledUp(values: StatementValues): { composed: Composed; named: StatementValues } {

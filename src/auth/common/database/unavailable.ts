@@ -1,7 +1,7 @@
 import { AuthError } from '../errors/auth-error.js';
 
 /** What the work yields; a database that fails is `temporarily_unavailable`. */
-export async function available<T>(work: () => Promise<T>): Promise<T> {
+export async function unavailableOnFailure<T>(work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (cause) {

@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto';
 import type { DataSource, QueryRunner } from 'typeorm';
 import { isMySql } from './dialect.js';
-import { onOwnConnection } from './connection-with-timeout.js';
+import { withConnection } from './connection-with-timeout.js';
 
 /** Seconds that MySQL waits for the lock. */
-const PATIENCE = 10;
+const LOCK_TIMEOUT = 10;
 /** Milliseconds after which a connection that has not come to the end of its work is given up. */
 const LONGEST_WORK = 30_000;
 
@@ -20,7 +20,7 @@ export class UserLock {
 
   hold<T>(userId: string, work: (runner: QueryRunner) => Promise<T>): Promise<T> {
     const name = `nrt:${createHash('sha256').update(userId).digest('base64url')}`;
-    return onOwnConnection(this.dataSource, LONGEST_WORK, (runner) => {
+    return withConnection(this.dataSource, LONGEST_WORK, (runner) => {
       if (isMySql(this.dataSource)) return this.holdOnMySql(runner, name, work);
       if (this.dataSource.options.type === 'postgres') return this.holdOnPostgres(runner, name, work);
       return this.standInLine(name, () => work(runner));
@@ -42,8 +42,8 @@ export class UserLock {
   }
 
   private async holdOnMySql<T>(runner: QueryRunner, name: string, work: (runner: QueryRunner) => Promise<T>) {
-    const [{ held }] = await runner.query(`SELECT GET_LOCK(?, ${PATIENCE}) AS held`, [name]);
-    if (Number(held) !== 1) throw new Error(`The sign-ins of a user have not settled within ${PATIENCE} s`);
+    const [{ held }] = await runner.query(`SELECT GET_LOCK(?, ${LOCK_TIMEOUT}) AS held`, [name]);
+    if (Number(held) !== 1) throw new Error(`The sign-ins of a user have not settled within ${LOCK_TIMEOUT} s`);
     try {
       return await work(runner);
     } finally {

@@ -2,6 +2,6 @@
 const UNSAFE = /[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]/gu;
 
 /** The text with its control characters shown as `\u001b`, so that it stays one line, and a terminal obeys nothing in it. */
-export function oneLine(text: string): string {
+export function escapeControls(text: string): string {
   return text.replace(UNSAFE, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`);
 }

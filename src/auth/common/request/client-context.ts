@@ -5,7 +5,7 @@ import { headerOf, type HttpRequest } from './http-request.js';
 export interface ClientContext {
   ip?: string | null;
   userAgent?: string | null;
-  /** ISO 3166-1, two letters. Found by the option `risk.places`, where it is set. */
+  /** ISO 3166-1, two letters. Found by the option `risk.geoIp`, where it is set. */
   country?: string | null;
 }
 

@@ -2,7 +2,7 @@ import type { IncomingHttpHeaders } from 'node:http';
 import type { ClientSocket, HttpRequest } from './http-request.js';
 
 /** What of a request there is at the opening of a socket, or with a message of a microservice. */
-export interface Opening {
+export interface OpeningRequest {
   readonly method?: string;
   readonly url?: string;
   readonly headers?: IncomingHttpHeaders;
@@ -27,7 +27,7 @@ export class MessageRequest implements HttpRequest {
   user?: unknown;
 
   /** @param credentials `{ authorization: 'Bearer …' }`, or `{ token }`, or `{ access_token }` */
-  constructor({ method = 'GET', url = '/', headers = {}, socket }: Opening, credentials: unknown) {
+  constructor({ method = 'GET', url = '/', headers = {}, socket }: OpeningRequest, credentials: unknown) {
     this.method = method;
     this.url = url;
     this.headers = { ...headers, ...headersIn(credentials) };

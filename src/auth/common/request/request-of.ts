@@ -1,18 +1,18 @@
 import type { ExecutionContext } from '@nestjs/common';
 import type { HttpRequest } from './http-request.js';
-import { MessageRequest, type Opening } from './message-request.js';
+import { MessageRequest, type OpeningRequest } from './message-request.js';
 
 /** A client of socket.io, or of the package ws once its opening is remembered. */
 interface SocketIoClient {
   readonly handshake?: { readonly auth?: unknown };
-  readonly request?: Opening;
+  readonly request?: OpeningRequest;
 }
 
 /** What resolvers get as their context: that of graphql-ws for subscriptions, or the host's own around a request. */
 interface GraphqlContext {
   readonly req?: GraphqlContext | HttpRequest;
   readonly request?: HttpRequest;
-  readonly extra?: { readonly request?: Opening; readonly socket?: object };
+  readonly extra?: { readonly request?: OpeningRequest; readonly socket?: object };
   readonly connectionParams?: unknown;
 }
 
@@ -48,7 +48,7 @@ export function socketOf(context: ExecutionContext): object | undefined {
 }
 
 /** Keeps what a socket was opened with, where the socket itself does not. */
-export function openSocket(socket: object, opening: Opening, credentials: unknown): HttpRequest {
+export function openSocket(socket: object, opening: OpeningRequest, credentials: unknown): HttpRequest {
   return remembered(socket, () => new MessageRequest(opening, credentials));
 }
 

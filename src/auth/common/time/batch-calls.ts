@@ -9,7 +9,7 @@ const MOST = 16;
  *
  * @param askAll answers as many as it is asked, in their order; what it rejects with, it does for all of them
  */
-export function askedTogether<Key, Value>(
+export function batchCalls<Key, Value>(
   askAll: (keys: readonly Key[]) => Promise<Value[]>,
 ): (key: Key) => Promise<Value> {
   const loader = new DataLoader<Key, Value>(askAll, {

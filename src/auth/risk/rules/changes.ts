@@ -15,17 +15,17 @@ export class NewIp extends SimpleRule {
 export class NewCountry extends SimpleRule {
   readonly reason = 'new_country';
 
-  protected applies({ place, last }: RiskSignals): boolean {
-    return differ(place?.country, last?.place.country);
+  protected applies({ geoIp, last }: RiskSignals): boolean {
+    return differ(geoIp?.country, last?.geoIp.country);
   }
 }
 
 /** Another autonomous system than at the last use, where both are known. */
-export class NewNetwork extends SimpleRule {
-  readonly reason = 'new_network';
+export class NewAsn extends SimpleRule {
+  readonly reason = 'new_asn';
 
-  protected applies({ place, last }: RiskSignals): boolean {
-    return differ(place?.network, last?.place.network);
+  protected applies({ geoIp, last }: RiskSignals): boolean {
+    return differ(geoIp?.asn, last?.geoIp.asn);
   }
 }
 
@@ -48,20 +48,20 @@ export class ChangedFingerprint extends SimpleRule {
 }
 
 /**
- * A replay of the predecessor from another network, or where no networks are known another country, than the refresh it
- * repeats: a twin, and no retry. It is dealt with as reuse. Whoever has proven the session's key is the client itself, which
- * may ask again for a lost answer a day later, and from elsewhere.
+ * The predecessor is presented again, from a different autonomous system than the refresh it repeats (or a different country,
+ * where no autonomous system is known). A client that retries does not move that fast, so this is treated as reuse. A client
+ * that proves the session's key is exempt: it may ask again for a lost answer a day later, and from elsewhere.
  */
-export class TwinElsewhere extends SimpleRule {
-  readonly reason = 'twin_elsewhere';
+export class RepeatFromElsewhere extends SimpleRule {
+  readonly reason = 'repeat_from_elsewhere';
 
   constructor({ verdict = 'revoke', ...options }: RuleOptions = {}) {
     super({ verdict, ...options });
   }
 
-  protected applies({ occasion, keyProven, place, last }: RiskSignals): boolean {
-    if (occasion !== 'replay' || keyProven) return false;
-    return differ(place?.network, last?.place.network) || differ(place?.country, last?.place.country);
+  protected applies({ occasion, keyProven, geoIp, last }: RiskSignals): boolean {
+    if (occasion !== 'repeat' || keyProven) return false;
+    return differ(geoIp?.asn, last?.geoIp.asn) || differ(geoIp?.country, last?.geoIp.country);
   }
 }
 

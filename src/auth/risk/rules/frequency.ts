@@ -51,7 +51,7 @@ export class TooFrequent extends SimpleRule {
     this.per = durationOption('TooFrequent: per', per, '1s', '30d');
   }
 
-  protected applies({ occasion, refreshesInWindow }: RiskSignals): boolean {
-    return occasion === 'refresh' && refreshesInWindow > this.moreThan;
+  protected applies({ occasion, refreshesInPeriod }: RiskSignals): boolean {
+    return occasion === 'refresh' && refreshesInPeriod > this.moreThan;
   }
 }

@@ -7,11 +7,11 @@ import type { RiskSignals } from '../risk-signals.js';
 import type { Verdict } from '../verdict.js';
 
 /**
- * What lies inside a fence, or outside: countries (`'DE'`), regions (`'DE-BY'`), networks (`'AS15169'`), addresses and ranges
+ * What lies inside a fence, or outside: countries (`'DE'`), regions (`'DE-BY'`), autonomous systems (`'AS15169'`), addresses and ranges
  * of them (`'192.0.2.0/24'`, `'2001:db8::1'`, `'loopback'`, `'uniquelocal'`).
  */
 export interface FenceLists {
-  /** Nothing else may; an address of which nothing is known may not. While the places fail, `risk.whenPlacesFail` decides. */
+  /** Nothing else may; an address of which nothing is known may not. While GeoIP fails, `risk.onGeoIpFailure` decides. */
   allow?: readonly string[];
   /** These may not, whatever `allow` says. */
   deny?: readonly string[];
@@ -72,27 +72,27 @@ class Fence {
 
   lets(signals: RiskSignals): boolean {
     if (this.deny.has(signals)) return false;
-    // Where the places could not be asked, only addresses can be told from others.
-    return this.allow === undefined || this.allow.has(signals) || signals.placesFailed;
+    // While GeoIP fails, only addresses can be told from others.
+    return this.allow === undefined || this.allow.has(signals) || signals.geoIpFailed;
   }
 }
 
 const COUNTRY_OR_REGION = /^[A-Z]{2}(-[A-Z0-9]{1,3})?$/;
-const NETWORK = /^AS(\d{1,10})$/;
+const ASN = /^AS(\d{1,10})$/;
 /** The numbers of autonomous systems have 32 bits (RFC 6793). */
-const LAST_NETWORK = 2 ** 32 - 1;
+const LAST_ASN = 2 ** 32 - 1;
 
 class Area {
   private readonly codes = new Set<string>();
-  private readonly networks = new Set<number>();
+  private readonly asns = new Set<number>();
   private readonly ranges: AddressRanges;
 
   constructor(name: string, given: readonly string[]) {
     const where = `Geofence: ${name}`;
     const ranges: string[] = [];
     for (const entry of texts(where, given, 'DE')) {
-      const network = NETWORK.exec(entry);
-      if (network) this.networks.add(networkOf(where, network));
+      const asn = ASN.exec(entry);
+      if (asn) this.asns.add(asnOf(where, asn));
       else if (COUNTRY_OR_REGION.test(entry)) this.codes.add(codeOf(where, entry));
       else ranges.push(entry);
     }
@@ -100,24 +100,24 @@ class Area {
       this.ranges = new AddressRanges(ranges);
     } catch (error) {
       throw new AuthConfigurationError(
-        `${where}: ${(error as Error).message}, nor a country ('DE'), a region ('DE-BY') or a network ('AS15169').`,
+        `${where}: ${(error as Error).message}, nor a country ('DE'), a region ('DE-BY') or an autonomous system ('AS15169').`,
       );
     }
   }
 
-  has({ ip, place }: RiskSignals): boolean {
+  has({ ip, geoIp }: RiskSignals): boolean {
     if (ip !== null && this.ranges.contains(ip)) return true;
-    if (!place) return false;
-    const { country, regions, network } = place;
+    if (!geoIp) return false;
+    const { country, regions, asn } = geoIp;
     if (country !== null && this.codes.has(country)) return true;
-    return regions.some((region) => this.codes.has(region)) || (network !== null && this.networks.has(network));
+    return regions.some((region) => this.codes.has(region)) || (asn !== null && this.asns.has(asn));
   }
 }
 
-function networkOf(where: string, [entry, digits]: RegExpExecArray): number {
-  const network = Number(digits);
-  if (network <= LAST_NETWORK) return network;
-  throw new AuthConfigurationError(`${where}: '${entry}' is no network: there is none above AS${LAST_NETWORK}.`);
+function asnOf(where: string, [entry, digits]: RegExpExecArray): number {
+  const asn = Number(digits);
+  if (asn <= LAST_ASN) return asn;
+  throw new AuthConfigurationError(`${where}: '${entry}' is not an autonomous system: the highest is AS${LAST_ASN}.`);
 }
 
 /** A code that no country has would fence nothing, and nobody would notice: `UK` is not Great Britain. */

@@ -30,8 +30,8 @@ export class ImpossibleTravel extends SimpleRule {
     this.fasterThan = fasterThan;
   }
 
-  protected applies({ at, place, last }: RiskSignals): boolean {
-    if (!place?.location || !last?.place.location) return false;
-    return leastSpeed(last.place.location, place.location, at - last.locatedAt) > this.fasterThan;
+  protected applies({ at, geoIp, last }: RiskSignals): boolean {
+    if (!geoIp?.location || !last?.geoIp.location) return false;
+    return leastSpeed(last.geoIp.location, geoIp.location, at - last.locatedAt) > this.fasterThan;
   }
 }

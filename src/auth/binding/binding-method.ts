@@ -15,7 +15,7 @@ export interface BoundSession extends BoundTo {
 }
 
 /** One kind of binding. */
-export interface SessionBinding {
+export interface BindingMethod {
   readonly kind: BindingKind;
   /** Whether a key is proven at each refresh: the predecessor is then honoured until its successor is used. */
   readonly provesKey: boolean;

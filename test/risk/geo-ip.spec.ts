@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Logger } from '@nestjs/common';
-import { Geofence, NewCountry, type PlaceProvider, type RiskOptions } from 'nestjs-refresh-token';
-import { mmdbPlaces, placeOfRecords } from 'nestjs-refresh-token/geoip';
+import { Geofence, NewCountry, type GeoIpProvider, type RiskOptions } from 'nestjs-refresh-token';
+import { mmdbGeoIp, geoIpOfRecords } from 'nestjs-refresh-token/geoip';
 import { afterEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { type AuthContext, createAuthContext } from '../support/auth-app.js';
 import { databaseNamed } from '../support/databases.js';
@@ -17,8 +17,8 @@ const ALICE = { id: 'user-alice', roles: ['user'] };
 
 afterEach(() => vi.restoreAllMocks());
 
-describe('a real database of places', () => {
-  const places = mmdbPlaces({ path: REGISTRIES });
+describe('a real GeoIP database', () => {
+  const geoIp = mmdbGeoIp({ path: REGISTRIES });
 
   it.each([
     ['8.8.8.8', 'US'],
@@ -28,7 +28,7 @@ describe('a real database of places', () => {
     ['2001:4860:4860::8888', 'US'],
     ['2a01:4f8::1', 'DE'],
   ])('%s is in %s', (ip, country) => {
-    expect(places.locate(ip)).toMatchObject({ country, network: null, location: { radius: expect.any(Number) } });
+    expect(geoIp.locate(ip)).toMatchObject({ country, asn: null, location: { radius: expect.any(Number) } });
   });
 
   it.each([
@@ -42,12 +42,12 @@ describe('a real database of places', () => {
     'fc00::1',
     '2001:db8::1',
   ])('%s is nowhere', (ip) => {
-    expect(places.locate(ip)).toBeNull();
+    expect(geoIp.locate(ip)).toBeNull();
   });
 
   it('may be another one, and several, of which the first that knows has the word', () => {
-    expect(mmdbPlaces({ path: ROUTES }).locate('8.8.8.8')).toMatchObject({ country: 'US' });
-    expect(mmdbPlaces({ path: [REGISTRIES, ROUTES] }).locate('1.1.1.1')).toMatchObject({ country: 'AU' });
+    expect(mmdbGeoIp({ path: ROUTES }).locate('8.8.8.8')).toMatchObject({ country: 'US' });
+    expect(mmdbGeoIp({ path: [REGISTRIES, ROUTES] }).locate('1.1.1.1')).toMatchObject({ country: 'AU' });
   });
 });
 
@@ -66,11 +66,11 @@ describe('the records of other makers', () => {
       {
         country: 'GB',
         regions: ['GB-ENG', 'GB-WBK'],
-        network: 20712,
+        asn: 20712,
         location: { latitude: 51.75, longitude: -1.25, radius: 100 },
       },
     ],
-    ['IPinfo', [{ country_code: 'FR', asn: 'AS3215' }], { country: 'FR', network: 3215 }],
+    ['IPinfo', [{ country_code: 'FR', asn: 'AS3215' }], { country: 'FR', asn: 3215 }],
     [
       'a city without a radius',
       [{ country_code: 'DE', latitude: '52.5', longitude: '13.4' }],
@@ -80,23 +80,23 @@ describe('the records of other makers', () => {
     [
       'a network alone',
       [{ autonomous_system_number: 64496 }],
-      { country: null, regions: [], network: 64496, location: null },
+      { country: null, regions: [], asn: 64496, location: null },
     ],
-  ])('%s', (_, records, place) => {
-    expect(placeOfRecords(records)).toMatchObject(place);
+  ])('%s', (_, records, geoIp) => {
+    expect(geoIpOfRecords(records)).toMatchObject(geoIp);
   });
 
   it.each([[[]], [[{}]], [[{ country_code: 'Germany', latitude: 91, longitude: 0, asn: 'none' }]]])(
     '%j is nothing',
     (records) => {
-      expect(placeOfRecords(records)).toBeNull();
+      expect(geoIpOfRecords(records)).toBeNull();
     },
   );
 });
 
 describe('a client without HTTP', () => {
   it.each(['::ffff:8.8.8.8', '::ffff:808:808', '8.8.8.8'])('%s is an IPv4 address in the USA', async (ip) => {
-    const host = await hostWith({ places: mmdbPlaces({ path: REGISTRIES }) });
+    const host = await hostWith({ geoIp: mmdbGeoIp({ path: REGISTRIES }) });
     await host.service.issue(ALICE, {}, { ip });
     const [session] = await host.service.list(ALICE.id);
     expect(session).toMatchObject({ ip: '8.8.8.8', country: 'US' });
@@ -104,48 +104,46 @@ describe('a client without HTTP', () => {
 });
 
 it('an option that there is not is refused', () => {
-  expect(() => mmdbPlaces({ path: REGISTRIES, relod: '1m' } as never)).toThrow(
-    'mmdbPlaces: there is no option "relod"',
-  );
+  expect(() => mmdbGeoIp({ path: REGISTRIES, relod: '1m' } as never)).toThrow('mmdbGeoIp: there is no option "relod"');
 });
 
 describe('a database that is missing or broken', () => {
   it('is reported, and does not keep the application from starting; one that appears later is read', async () => {
     const error = vi.spyOn(Logger.prototype, 'error').mockImplementation(() => undefined);
     const path = join(emptyFolder(), 'places.mmdb');
-    const places = mmdbPlaces({ path, reload: '1s' });
-    expect(() => places.locate('8.8.8.8')).toThrow('could not be read');
+    const geoIp = mmdbGeoIp({ path, reload: '1s' });
+    expect(() => geoIp.locate('8.8.8.8')).toThrow('could not be read');
     expect(error.mock.calls.flat().join()).toContain('ENOENT');
 
     copyFileSync(REGISTRIES, path);
-    expect(await eventually(() => places.locate('8.8.8.8'))).toMatchObject({ country: 'US' });
+    expect(await eventually(() => geoIp.locate('8.8.8.8'))).toMatchObject({ country: 'US' });
 
     // What breaks afterwards leaves in force what was read.
     truncateSync(path, 1000);
     utimesSync(path, new Date(), new Date(Date.now() + 5_000));
     const broken = () => (error.mock.calls.flat().join().includes('cannot be read anew') ? true : undefined);
-    await eventually(() => (places.locate('8.8.8.8'), broken()));
-    expect(places.locate('8.8.8.8')).toMatchObject({ country: 'US' });
+    await eventually(() => (geoIp.locate('8.8.8.8'), broken()));
+    expect(geoIp.locate('8.8.8.8')).toMatchObject({ country: 'US' });
   });
 
   it('may hold anything', () => {
     vi.spyOn(Logger.prototype, 'error').mockImplementation(() => undefined);
     const path = join(emptyFolder(), 'places.mmdb');
     writeFileSync(path, 'no database at all');
-    expect(() => mmdbPlaces({ path }).locate('8.8.8.8')).toThrow('could not be read');
+    expect(() => mmdbGeoIp({ path }).locate('8.8.8.8')).toThrow('could not be read');
   });
 
   it('is not that a provider has nothing to say, in whatever way: a fence stands', async () => {
     for (const nothing of [null, undefined]) {
-      const places: PlaceProvider = { locate: () => nothing as null };
-      const host = await hostWith({ places, rules: [new Geofence({ allow: ['US'] })] });
+      const geoIp: GeoIpProvider = { locate: () => nothing as null };
+      const host = await hostWith({ geoIp, rules: [new Geofence({ allow: ['US'] })] });
       await expect(host.service.issue(ALICE, {}, { ip: '8.8.8.8' })).rejects.toMatchObject({
         code: 'region_not_allowed',
       });
     }
   });
 
-  const outages: Record<string, PlaceProvider> = {
+  const outages: Record<string, GeoIpProvider> = {
     throws: {
       locate: () => {
         throw new Error('broken');
@@ -153,18 +151,18 @@ describe('a database that is missing or broken', () => {
     },
     rejects: { locate: () => Promise.reject(new Error('broken')) },
     hangs: { locate: () => new Promise(() => undefined) },
-    'tells nonsense': { locate: () => ({ country: 'Germany', regions: [], network: null, location: null }) },
+    'tells nonsense': { locate: () => ({ country: 'Germany', regions: [], asn: null, location: null }) },
     'tells a network that is none': {
-      locate: () => ({ country: 'DE', regions: [], network: 'AS1' as never, location: null }),
+      locate: () => ({ country: 'DE', regions: [], asn: 'AS1' as never, location: null }),
     },
   };
 
-  describe.each(Object.entries(outages))('where the provider %s', (_, places) => {
+  describe.each(Object.entries(outages))('where the provider %s', (_, geoIp) => {
     const rules = [new NewCountry({ verdict: 'revoke' })];
 
     it('everything goes on by default', async () => {
       vi.spyOn(Logger.prototype, 'error').mockImplementation(() => undefined);
-      const host = await hostWith({ places, rules, placesTimeout: '20ms' });
+      const host = await hostWith({ geoIp, rules, geoIpTimeout: '20ms' });
       const { refreshToken } = await host.service.issue(ALICE, {}, { ip: '8.8.8.8' });
       await host.service.refresh(refreshToken, { ip: '1.1.1.1' });
       expect(host.events.map(({ type, reason }) => [type, reason])).toEqual([
@@ -176,7 +174,7 @@ describe('a database that is missing or broken', () => {
     it('a fence locks nobody out by default, but whom it knows by address', async () => {
       vi.spyOn(Logger.prototype, 'error').mockImplementation(() => undefined);
       const fence = new Geofence({ allow: ['US'], deny: ['9.9.9.0/24'] });
-      const host = await hostWith({ places, rules: [fence], placesTimeout: '20ms' });
+      const host = await hostWith({ geoIp, rules: [fence], geoIpTimeout: '20ms' });
       const { refreshToken } = await host.service.issue(ALICE, {}, { ip: '8.8.8.8' });
       await host.service.refresh(refreshToken, { ip: '1.1.1.1' });
       await expect(host.service.issue(ALICE, {}, { ip: '9.9.9.9' })).rejects.toMatchObject({
@@ -186,17 +184,17 @@ describe('a database that is missing or broken', () => {
 
     it('the option says what happens instead; no token is consumed', async () => {
       const log = vi.spyOn(Logger.prototype, 'error').mockImplementation(() => undefined);
-      const outage = { places, placesTimeout: '20ms' };
-      const alerting = await hostWith({ ...outage, rules, whenPlacesFail: 'alert' });
+      const outage = { geoIp, geoIpTimeout: '20ms' };
+      const alerting = await hostWith({ ...outage, rules, onGeoIpFailure: 'alert' });
       const { refreshToken } = await alerting.service.issue(ALICE, {}, { ip: '8.8.8.8' });
       await alerting.service.refresh(refreshToken, { ip: '1.1.1.1' });
-      expect(alerting.events.at(-1)).toMatchObject({ type: 'refreshed', alert: true, reason: 'places_unavailable' });
-      expect(log.mock.calls.filter(([line]) => String(line).startsWith('Places cannot be told'))).toHaveLength(1);
+      expect(alerting.events.at(-1)).toMatchObject({ type: 'refreshed', alert: true, reason: 'geo_ip_unavailable' });
+      expect(log.mock.calls.filter(([line]) => String(line).startsWith('GeoIP fails'))).toHaveLength(1);
 
-      const denying = await hostWith({ ...outage, rules: [new Geofence({ allow: ['US'] })], whenPlacesFail: 'deny' });
+      const denying = await hostWith({ ...outage, rules: [new Geofence({ allow: ['US'] })], onGeoIpFailure: 'deny' });
       await expect(denying.service.issue(ALICE, {}, { ip: '8.8.8.8' })).rejects.toMatchObject({ code: 'forbidden' });
 
-      const asking = await hostWith({ ...outage, rules, whenPlacesFail: 'step_up' });
+      const asking = await hostWith({ ...outage, rules, onGeoIpFailure: 'step_up' });
       const issued = await asking.service.issue(ALICE, {}, { ip: '8.8.8.8' });
       for (let time = 0; time < 2; time++) {
         await expect(asking.service.refresh(issued.refreshToken, { ip: '1.1.1.1' })).rejects.toMatchObject({
