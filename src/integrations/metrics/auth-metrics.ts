@@ -23,7 +23,7 @@ export class AuthMetrics implements OnModuleInit, OnModuleDestroy {
   private readonly signIns: Counter<'outcome'>;
   private readonly refreshes: Counter<'outcome'>;
   private readonly throttled: Counter<'reason'>;
-  private readonly replays: Counter;
+  private readonly repeats: Counter;
   private readonly reuses: Counter;
   private readonly revocations: Counter<'reason'>;
   private readonly alerts: Counter<'type'>;
@@ -51,14 +51,14 @@ export class AuthMetrics implements OnModuleInit, OnModuleDestroy {
     this.refreshes = new Counter(
       config(
         'refreshes_total',
-        'Refreshes, by outcome: refreshed, refresh_repeated, denied, step_up, reuse.',
+        'Refreshes, by outcome: refreshed, repeated, denied, step_up, reuse.',
         'outcome',
       ),
     );
     this.throttled = new Counter(
       config('throttled_total', 'Times that somebody had failed too often and was refused, by at what.', 'reason'),
     );
-    this.replays = new Counter(config('refresh_repeats_total', 'Predecessors that were answered again.'));
+    this.repeats = new Counter(config('refresh_repeats_total', 'Predecessors that were answered again.'));
     this.reuses = new Counter(config('reuse_detected_total', 'Sessions that were ended because of reuse.'));
     this.revocations = new Counter(config('revocations_total', 'Sessions that were ended, by reason.', 'reason'));
     this.alerts = new Counter(config('alerts_total', 'Alerts, by type of event.', 'type'));
@@ -138,7 +138,7 @@ export class AuthMetrics implements OnModuleInit, OnModuleDestroy {
       case 'throttled':
         return this.throttled.inc({ reason: event.reason });
       case 'refresh_repeated':
-        return this.replays.inc();
+        return this.repeats.inc();
       case 'reuse_detected':
         return this.reuses.inc();
       case 'revoked':

@@ -1,13 +1,14 @@
 import type { AuthEvent } from '../../auth/events/auth-event.js';
 
 /** The label `outcome` of a refresh. */
-export type RefreshOutcome = 'refreshed' | 'refresh_repeated' | 'denied' | 'step_up' | 'reuse';
+export type RefreshOutcome = 'refreshed' | 'repeated' | 'denied' | 'step_up' | 'reuse';
 
 export function refreshOutcomeOf({ type, generation }: AuthEvent): RefreshOutcome | undefined {
   switch (type) {
     case 'refreshed':
+      return 'refreshed';
     case 'refresh_repeated':
-      return type;
+      return 'repeated';
     case 'refresh_denied':
       return 'denied';
     case 'binding_failed':
