@@ -21,16 +21,15 @@ export { type AuthEventListener, AuthEventBus } from './events/auth-event-bus.js
 export { AuthModule } from './auth.module.js';
 export { AuthModuleExtras } from './auth.module-definition.js';
 export { AccessTokenPossession, type PossessionHeaders } from './access-token/access-token-possession.js';
-export type { BindingEvidence, DeviceSignals } from './binding/binding-evidence.js';
+export type { BindingEvidence } from './binding/binding-evidence.js';
 export type { BindingKind } from './binding/binding-kind.js';
+export { BindingOptions, ClientCertificateOptions, DpopOptions } from './binding/binding-options.js';
 export {
-  BindingOptions,
-  ClientCertificateOptions,
-  DpopOptions,
+  type DeviceSignals,
   FingerprintOptions,
   type FingerprintPolicy,
   type FingerprintSignal,
-} from './binding/binding-options.js';
+} from './device/device-options.js';
 export type { DpopProof } from './binding/dpop/dpop-proof.js';
 export type { DpopReplayStore } from './binding/dpop/dpop-replay-store.js';
 export { DpopVerifier, type ProvenRequest } from './binding/dpop/dpop-verifier.js';
@@ -55,21 +54,21 @@ export { CreateRefreshTokens1790000000000 } from './migrations/1790000000000-cre
 export { CreateUsedDpopProofs1790000000010 } from './migrations/1790000000010-create-used-dpop-proofs.js';
 export { CreateAuthEvents1790000000020 } from './migrations/1790000000020-create-auth-events.js';
 export { refreshTokenMigrations, refreshTokenMigrationsFor } from './migrations/index.js';
+export { AccessTokenOptions } from './access-token/access-token-options.js';
+export { AlertOptions } from './alerts/alert-options.js';
+export { AuditOptions } from './audit/audit-options.js';
+export type { AuthModuleOptions, AuthOptionsFactory } from './auth-options.js';
+export { CookieOptions } from './cookie/cookie-options.js';
+export { RevocationOptions } from './revocation/revocation-options.js';
 export {
-  AccessTokenOptions,
-  type AuthModuleOptions,
-  AuthOptions,
-  type AuthOptionsFactory,
-  CookieOptions,
+  type OnTooManySessions,
   PurgeOptions,
   RefreshTokenOptions,
-  RevocationOptions,
   type Transport,
-  type OnTooManySessions,
-} from './auth-options.js';
-export { AlertOptions, AuditOptions } from './audit/audit-options.js';
+} from './session/session-options.js';
 export { RiskOptions } from './risk/risk-options.js';
-export type { IssuedTokens, SessionSummary, SignInRequest } from './session/issued-tokens.js';
+export type { IssuedTokens, SessionSummary } from './session/issued-tokens.js';
+export type { SignInRequest } from './refresh-token/sign-in-request.js';
 export {
   sessionEndReason,
   type SessionEndReason,

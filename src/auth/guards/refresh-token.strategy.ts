@@ -38,6 +38,6 @@ export class RefreshTokenStrategy extends PassportStrategy(RequestStrategy) {
   }
 
   validate(request: HttpRequest): { refreshToken: string } {
-    return { refreshToken: this.presented.require(request) };
+    return { refreshToken: this.presented.require(request).text };
   }
 }

@@ -17,6 +17,11 @@ export class RefreshRefusal {
     private readonly events: AuthEventBus,
   ) {}
 
+  /** A string that is no refresh token, or one of a server with other secrets. */
+  notIssuedHere(client: ClientContext): AuthError {
+    return this.denied(undefined, 'not_issued_here', client);
+  }
+
   denied(session: RefreshToken | undefined, reason: string, client: ClientContext, generation?: number): AuthError {
     const alert = reason === 'generation_ahead' ? true : undefined;
     this.events.publish({ type: 'refresh_denied', alert, reason, ...idsOf(session), generation, ...client });

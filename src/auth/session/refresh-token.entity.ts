@@ -1,5 +1,5 @@
 import { Column, Entity, Index, PrimaryColumn } from 'typeorm';
-import type { Transport } from '../auth-options.js';
+import type { Transport } from './session-options.js';
 import { asNumber } from '../common/database/bigint-column.js';
 
 /** The columns of a table of sessions; see {@link RefreshToken}. */

@@ -1,4 +1,4 @@
-import type { OnTooManySessions } from '../auth-options.js';
+import type { OnTooManySessions } from './session-options.js';
 import type { RefreshToken } from './refresh-token.entity.js';
 
 /**

@@ -1,6 +1,7 @@
 import type { INestApplicationContext } from '@nestjs/common';
 import { ModulesContainer } from '@nestjs/core';
 import type { OpenAPIObject } from '@nestjs/swagger';
+import { CookieConfig } from '../../auth/cookie/cookie-options.js';
 import { AuthModuleRegistry, type Registered } from '../../auth/modules/auth-module-registry.js';
 import { authOperations, type Described, type SecurityNames } from './operations.js';
 import { routesOf } from '../../auth/modules/route-paths.js';
@@ -28,7 +29,7 @@ export function describeAuthRoutes(app: INestApplicationContext, document: OpenA
     components.securitySchemes = {
       ...components.securitySchemes,
       [names.accessToken]: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' },
-      [names.cookie]: { type: 'apiKey', in: 'cookie', name: registered.options.cookie.name },
+      [names.cookie]: { type: 'apiKey', in: 'cookie', name: registered.service(CookieConfig).name },
     };
   }
   for (const registered of registrations.all) {

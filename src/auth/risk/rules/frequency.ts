@@ -1,5 +1,5 @@
 import { complete, integer } from '../../common/options/checks.js';
-import { durationOption } from '../../common/options/duration.js';
+import { duration } from '../../common/options/duration.js';
 import { type RuleOptions, SimpleRule } from '../risk-rule.js';
 import type { RiskSignals } from '../risk-signals.js';
 import type { Verdict } from '../verdict.js';
@@ -18,7 +18,7 @@ export class RepeatWithin extends SimpleRule {
   constructor(given: RepeatWithinOptions = {}) {
     const { verdict, time } = complete('RepeatWithin', { verdict: 'alert' as Verdict, time: '1s' }, given);
     super({ verdict });
-    this.time = durationOption('RepeatWithin: time', time, '1ms', '1h');
+    this.time = duration('1ms', '1h')('RepeatWithin: time', time);
   }
 
   protected applies({ occasion, sinceLastRefresh }: RiskSignals): boolean {
@@ -47,8 +47,8 @@ export class TooFrequent extends SimpleRule {
     const defaults = { verdict: 'alert' as Verdict, moreThan: 60, per: '1h' };
     const { verdict, moreThan, per } = complete('TooFrequent', defaults, given);
     super({ verdict });
-    this.moreThan = integer('TooFrequent: moreThan', moreThan, 1, 1_000_000);
-    this.per = durationOption('TooFrequent: per', per, '1s', '30d');
+    this.moreThan = integer(1, 1_000_000)('TooFrequent: moreThan', moreThan);
+    this.per = duration('1s', '30d')('TooFrequent: per', per);
   }
 
   protected applies({ occasion, refreshesInPeriod }: RiskSignals): boolean {
