@@ -89,7 +89,7 @@ export { AuthRoute, type AuthRouteName } from './common/request/auth-route.decor
 export { authToken, GuardOf, InjectAuth } from './modules/inject-auth.js';
 export { type ClientContext, clientContextOf } from './common/request/client-context.js';
 export { type CountryExtent, countryExtent } from './risk/country-extents.js';
-export type { GeoIpRecord, GeoLocation, GeoIpProvider } from './risk/geo-ip.js';
+export type { GeoIpRecord, GeoLocation, GeoIpProvider } from './risk/geo-ip-provider.js';
 export { RISK_RULES, type RiskRule, type RuleOptions } from './risk/risk-rule.js';
 export {
   ChangedFingerprint,

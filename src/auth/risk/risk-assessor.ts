@@ -4,7 +4,7 @@ import { withTimeout } from '../common/time/with-timeout.js';
 import { checkedRules, RiskConfig } from './risk-options.js';
 import type { ClientContext } from '../common/request/client-context.js';
 import { unmapped } from '../common/request/address.js';
-import { type GeoIpRecord, checkedGeoIpRecord } from './geo-ip.js';
+import { type GeoIpRecord, checkedGeoIpRecord } from './geo-ip-provider.js';
 import { RISK_RULES, type RiskRule } from './risk-rule.js';
 import type { RiskSignals } from './risk-signals.js';
 import { type Assessment, type Finding, strictest, verdictOption } from './verdict.js';

@@ -2,7 +2,7 @@ import { AuthConfigurationError } from '../common/errors/auth-error.js';
 import { oneOf } from '../common/options/checks.js';
 import { configOf } from '../common/options/config.js';
 import { duration } from '../common/options/duration.js';
-import type { GeoIpProvider } from './geo-ip.js';
+import type { GeoIpProvider } from './geo-ip-provider.js';
 import type { RiskRule } from './risk-rule.js';
 import { TooFrequent } from './rules/frequency.js';
 import type { Verdict } from './verdict.js';

@@ -1,4 +1,4 @@
-import type { GeoIpRecord } from './geo-ip.js';
+import type { GeoIpRecord } from './geo-ip-provider.js';
 import type { UserAgent } from './user-agent.js';
 
 /** What is being asked for. */

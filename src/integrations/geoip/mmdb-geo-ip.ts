@@ -6,7 +6,7 @@ import { AuthConfigurationError } from '../../auth/common/errors/auth-error.js';
 import { configOf } from '../../auth/common/options/config.js';
 import { duration } from '../../auth/common/options/duration.js';
 import { AddressRanges } from '../../auth/common/request/address-ranges.js';
-import type { GeoIpRecord, GeoIpProvider } from '../../auth/risk/geo-ip.js';
+import type { GeoIpRecord, GeoIpProvider } from '../../auth/risk/geo-ip-provider.js';
 import { type MmdbRecord, geoIpOfRecords } from './mmdb-record.js';
 
 /** Where the GeoIP databases are. */
