@@ -49,11 +49,7 @@ export class AuthMetrics implements OnModuleInit, OnModuleDestroy {
     };
     this.signIns = new Counter(config('sign_ins_total', 'Sign-ins, by outcome: success, failure.', 'outcome'));
     this.refreshes = new Counter(
-      config(
-        'refreshes_total',
-        'Refreshes, by outcome: refreshed, repeated, denied, step_up, reuse.',
-        'outcome',
-      ),
+      config('refreshes_total', 'Refreshes, by outcome: refreshed, repeated, denied, step_up, reuse.', 'outcome'),
     );
     this.throttled = new Counter(
       config('throttled_total', 'Times that somebody had failed too often and was refused, by at what.', 'reason'),
