@@ -6,17 +6,19 @@ import {
   AuditOptions,
   AuthModuleExtras,
   AuthOptions,
-  BindingOptions,
-  ClientCertificateOptions,
   CookieOptions,
-  DpopOptions,
-  FingerprintOptions,
   PurgeOptions,
-  RefreshToken,
   RefreshTokenOptions,
   RevocationOptions,
-  RiskOptions,
 } from 'nestjs-refresh-token';
+import {
+  BindingOptions,
+  ClientCertificateOptions,
+  DpopOptions,
+  FingerprintOptions,
+} from 'nestjs-refresh-token/binding';
+import { RiskOptions } from 'nestjs-refresh-token/risk';
+import { RefreshToken } from 'nestjs-refresh-token/typeorm';
 import type { AuthClientOptions } from 'nestjs-refresh-token/client';
 import { MmdbGeoIpOptions } from 'nestjs-refresh-token/geoip';
 import { AuthMetricsOptions } from 'nestjs-refresh-token/metrics';

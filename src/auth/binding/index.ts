@@ -1,0 +1,16 @@
+// `nestjs-refresh-token/binding`: what binds a session to its client, and how devices are recognised.
+export type { BindingKind } from './binding-kind.js';
+export {
+  BindingOptions,
+  ClientCertificateOptions,
+  DpopOptions,
+  FingerprintOptions,
+  type FingerprintPolicy,
+  type FingerprintSignal,
+} from './binding-options.js';
+export type { BindingEvidence, DeviceSignals } from './binding-evidence.js';
+export { PresentedBinding } from './presented-binding.js';
+export type { DpopProof } from './dpop/dpop-proof.js';
+export type { DpopReplayStore } from './dpop/dpop-replay-store.js';
+export { DpopVerifier, type ProvenRequest } from './dpop/dpop-verifier.js';
+export { browserFamily, clientHints, headerSignal, platform } from '../device/fingerprint-signals.js';
