@@ -13,7 +13,6 @@ export {
   PurgeOptions,
   RefreshTokenOptions,
   RevocationOptions,
-  type Transport,
 } from './auth-options.js';
 export { AlertOptions, AuditOptions } from './audit/audit-options.js';
 export { authToken, GuardOf, InjectAuth } from './modules/inject-auth.js';
