@@ -1,5 +1,5 @@
 import { createRequire } from 'node:module';
-import type { GeoIpProvider } from 'nestjs-refresh-token';
+import type { GeoIpProvider } from 'nestjs-refresh-token/risk';
 import { mmdbGeoIp } from 'nestjs-refresh-token/geoip';
 
 /** Countries, by the registries of addresses (CC BY 4.0, NRO). */

@@ -60,7 +60,7 @@ const entries = () =>
 describe('the published package', { timeout: 120_000 }, () => {
   test('holds the library, its schematics and its dashboard, and no demo, no tests, no build information', () => {
     const expected =
-      /^(dist\/(auth|client|schematics)\/|src\/schematics\/.*\.json$|grafana\/|(package\.json|README|LICENSE|CHANGELOG|SECURITY))/;
+      /^(dist\/(auth|client|integrations|pglite|schematics)\/|src\/schematics\/.*\.json$|grafana\/|(package\.json|README|LICENSE|CHANGELOG|SECURITY))/;
     expect(packed.files.filter((path) => !expected.test(path))).toEqual([]);
     expect(packed.files.filter((path) => /demo|\.spec\.|tsbuildinfo|\.env/.test(path))).toEqual([]);
     for (const file of ['dist/auth/index.js', 'dist/auth/index.d.ts', 'src/schematics/collection.json', 'LICENSE']) {

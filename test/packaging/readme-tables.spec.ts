@@ -1,12 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import {
-  AuthModuleExtras,
-  ClientCertificateOptions,
-  DpopOptions,
-  FingerprintOptions,
-  RefreshToken,
-} from 'nestjs-refresh-token';
+import { AuthModuleExtras } from 'nestjs-refresh-token';
+import { ClientCertificateOptions, DpopOptions, FingerprintOptions } from 'nestjs-refresh-token/binding';
+import { RefreshToken } from 'nestjs-refresh-token/typeorm';
 import type { AuthClientOptions } from 'nestjs-refresh-token/client';
 import { MmdbGeoIpOptions } from 'nestjs-refresh-token/geoip';
 import { AuthMetricsOptions } from 'nestjs-refresh-token/metrics';

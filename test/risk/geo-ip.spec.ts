@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Logger } from '@nestjs/common';
-import { Geofence, NewCountry, type GeoIpProvider, type RiskOptions } from 'nestjs-refresh-token';
+import { Geofence, NewCountry, type GeoIpProvider, type RiskOptions } from 'nestjs-refresh-token/risk';
 import { mmdbGeoIp, geoIpOfRecords } from 'nestjs-refresh-token/geoip';
 import { afterEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { type AuthContext, createAuthContext } from '../support/auth-app.js';

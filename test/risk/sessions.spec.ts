@@ -1,18 +1,18 @@
 import { Global, Injectable, Module } from '@nestjs/common';
+import { SignInService } from 'nestjs-refresh-token';
 import {
   ChangedUserAgent,
   Geofence,
   ImpossibleTravel,
   NewCountry,
   type GeoIpProvider,
-  RefreshToken,
   RepeatWithin,
   type RiskRule,
   type RiskSignals,
-  SignInService,
   TooFrequent,
   RepeatFromElsewhere,
-} from 'nestjs-refresh-token';
+} from 'nestjs-refresh-token/risk';
+import { RefreshToken } from 'nestjs-refresh-token/typeorm';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { type AuthContext, type AuthSetup, createAuthContext } from '../support/auth-app.js';
 import { databaseNamed, databases } from '../support/databases.js';

@@ -1,4 +1,4 @@
-import { refreshTokenEntities, refreshTokenMigrations } from 'nestjs-refresh-token';
+import { refreshTokenEntities, refreshTokenMigrations } from 'nestjs-refresh-token/typeorm';
 import { pgliteDataSourceOptions } from 'nestjs-refresh-token/pglite';
 import { DataSource, type DataSourceOptions } from 'typeorm';
 import { isServerUrl } from '../demo-config.js';

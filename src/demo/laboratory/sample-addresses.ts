@@ -1,4 +1,4 @@
-import { countryExtent, type GeoIpRecord, type GeoIpProvider } from 'nestjs-refresh-token';
+import { countryExtent, type GeoIpRecord, type GeoIpProvider } from 'nestjs-refresh-token/risk';
 
 /** Addresses that are in no network (RFC 5737), and where the laboratory says that they are. */
 export const ADDRESSES: Readonly<Record<string, string>> = {

@@ -2,16 +2,17 @@ import type { Provider } from '@nestjs/common';
 import { complete } from './checks.js';
 
 /** One check for each option. It also gets all options of its class, where one depends on another. */
-type Checks<Options> = {
+export type Checks<Options> = {
   readonly [Name in keyof Options]-?: (name: string, given: Options[Name], all: Options) => unknown;
 };
 
 /** What the checks yield. */
-type Checked<C> = {
+export type Checked<C> = {
   readonly [Name in keyof C]: C[Name] extends (...given: never[]) => infer Value ? Value : never;
 };
 
-interface ConfigClass<Options, Config> {
+/** What {@link configOf} makes. */
+export interface ConfigClass<Options, Config> {
   new (given?: Partial<Options>): Config;
   /** The group of the options in what the host writes; '' for those that stand there directly. */
   readonly group: string;

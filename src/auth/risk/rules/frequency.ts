@@ -4,6 +4,7 @@ import { type RuleOptions, SimpleRule } from '../risk-rule.js';
 import type { RiskSignals } from '../risk-signals.js';
 import type { Verdict } from '../verdict.js';
 
+/** What {@link RepeatWithin} takes. */
 export interface RepeatWithinOptions extends RuleOptions {
   /** `'1ms'` to `'1h'`. */
   time?: string;
@@ -26,6 +27,7 @@ export class RepeatWithin extends SimpleRule {
   }
 }
 
+/** What {@link TooFrequent} takes. */
 export interface TooFrequentOptions extends RuleOptions {
   /** Refreshes in the window. 1 to 1,000,000. */
   moreThan?: number;

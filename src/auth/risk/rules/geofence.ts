@@ -17,6 +17,7 @@ export interface FenceLists {
   deny?: readonly string[];
 }
 
+/** What {@link Geofence} takes. */
 export interface GeofenceOptions extends FenceLists {
   /** The lists of one user, in addition to those for all. Asked at each sign-in and refresh of theirs. */
   forUser?: (userId: string) => FenceLists | undefined | Promise<FenceLists | undefined>;
