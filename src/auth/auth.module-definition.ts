@@ -7,17 +7,17 @@ import {
 } from '@nestjs/common';
 import { getDataSourceToken, TypeOrmModule } from '@nestjs/typeorm';
 import { ALERT_SINKS, type AlertSink } from './alerts/alert-sink.js';
-import { controllersAt } from './http/controllers-at.js';
 import { type AuthModuleOptions, checkedOptions } from './auth-options.js';
 import { AUTH_DATA_SOURCE } from './common/database/auth-database.js';
+import { boolean } from './common/options/checks.js';
 import { AUTH_OPTIONS } from './common/options/config.js';
 import { MODULE_NAME } from './common/options/module-name.js';
-import { boolean } from './common/options/checks.js';
-import { RefreshToken, type RefreshTokenColumns } from './session/refresh-token.entity.js';
+import { entitiesWith } from './entities.js';
+import { controllersAt } from './http/controllers-at.js';
 import { AuthRegistration } from './modules/auth-registration.js';
 import { checkReturned, checkUserProvider } from './modules/check-registration.js';
-import { entitiesWith } from './entities.js';
 import { RISK_RULES, type RiskRule } from './risk/risk-rule.js';
+import { RefreshToken, type RefreshTokenColumns } from './session/refresh-token.entity.js';
 import { SESSION_ENTITY } from './session/refresh-token.store.js';
 import { USER_PROVIDER, type UserProvider } from './user/user-provider.js';
 

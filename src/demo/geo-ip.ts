@@ -1,6 +1,6 @@
 import { createRequire } from 'node:module';
-import type { GeoIpProvider } from 'nestjs-refresh-token/risk';
 import { mmdbGeoIp } from 'nestjs-refresh-token/geoip';
+import type { GeoIpProvider } from 'nestjs-refresh-token/risk';
 
 /** Countries, by the registries of addresses (CC BY 4.0, NRO). */
 const BUNDLED = '@ip-location-db/geo-whois-asn-country-mmdb/geo-whois-asn-country.mmdb';

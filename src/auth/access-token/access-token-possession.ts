@@ -1,18 +1,18 @@
 import { Injectable } from '@nestjs/common';
 import { BindingConfig } from '../binding/binding-options.js';
-import type { AuthenticatedUser } from './authenticated-user.js';
-import type { PresentedAccessToken } from './presented-access-token.js';
-import { AuthEventBus } from '../events/auth-event-bus.js';
-import { RefreshCookie } from '../cookie/refresh-cookie.js';
-import { AuthError, type AuthErrorCode } from '../common/errors/auth-error.js';
-import { equalInConstantTime } from '../common/crypto/equal-in-constant-time.js';
-import { sha256 } from '../common/crypto/sha256.js';
-import { clientContextOf } from '../common/request/client-context.js';
-import { headerOf, type HttpRequest } from '../common/request/http-request.js';
 import { DpopVerifier } from '../binding/dpop/dpop-verifier.js';
 import { ProofReplay, type ProofUse } from '../binding/dpop/proof-replay.js';
 import { urlOf } from '../binding/dpop/proven-url.js';
 import { ClientCertificates } from '../binding/tls/client-certificates.js';
+import { equalInConstantTime } from '../common/crypto/equal-in-constant-time.js';
+import { sha256 } from '../common/crypto/sha256.js';
+import { AuthError, type AuthErrorCode } from '../common/errors/auth-error.js';
+import { clientContextOf } from '../common/request/client-context.js';
+import { headerOf, type HttpRequest } from '../common/request/http-request.js';
+import { RefreshCookie } from '../cookie/refresh-cookie.js';
+import { AuthEventBus } from '../events/auth-event-bus.js';
+import type { AuthenticatedUser } from './authenticated-user.js';
+import type { PresentedAccessToken } from './presented-access-token.js';
 
 /** Headers for the answer to a request that has proven possession. */
 export type PossessionHeaders = Readonly<Record<string, string>>;

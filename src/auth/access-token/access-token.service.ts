@@ -2,14 +2,14 @@ import { randomUUID } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import { JwtService, type JwtSignOptions, type JwtVerifyOptions } from '@nestjs/jwt';
 import { LRUCache } from 'lru-cache';
-import { AccessTokenConfig } from './access-token-options.js';
-import { Clock } from '../common/time/clock.js';
-import { AuthError } from '../common/errors/auth-error.js';
 import { KeyRing, type Keys } from '../common/crypto/key-ring.js';
 import { sha256 } from '../common/crypto/sha256.js';
-import { RevocationList } from '../revocation/revocation-list.js';
+import { AuthError } from '../common/errors/auth-error.js';
+import { Clock } from '../common/time/clock.js';
 import { RevocationFeed } from '../revocation/revocation-feed.js';
+import { RevocationList } from '../revocation/revocation-list.js';
 import type { AuthUser } from '../user/user-provider.js';
+import { AccessTokenConfig } from './access-token-options.js';
 import type { AccessTokenClaims, AuthenticatedUser, Confirmation } from './authenticated-user.js';
 
 /** The session that an access token is minted for. */

@@ -1,9 +1,9 @@
 import { type BeforeApplicationShutdown, Inject, Injectable, Logger, type OnModuleInit } from '@nestjs/common';
-import { AlertConfig } from './alert-options.js';
-import type { AuthEvent } from '../events/auth-event.js';
-import { AuthEventBus } from '../events/auth-event-bus.js';
-import { escapeControls } from '../common/errors/escape-controls.js';
 import { AuthConfigurationError } from '../common/errors/auth-error.js';
+import { escapeControls } from '../common/errors/escape-controls.js';
+import { AuthEventBus } from '../events/auth-event-bus.js';
+import type { AuthEvent } from '../events/auth-event.js';
+import { AlertConfig } from './alert-options.js';
 import { ALERT_SINKS, type AlertSink } from './alert-sink.js';
 
 /** Brings alerts to the sinks, and notices when reuses come in masses: then a database, or a log, may have leaked. */

@@ -1,11 +1,11 @@
 import { Injectable, Logger, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
-import { PurgeConfig } from '../session/session-options.js';
-import { AuditConfig } from './audit-options.js';
 import { Clock } from '../common/time/clock.js';
 import { RecurringJob } from '../common/time/recurring-job.js';
+import { PurgeConfig } from '../session/session-options.js';
+import { AuditConfig } from './audit-options.js';
 import type { AuthEventRecord } from './auth-event-record.entity.js';
-import { AuthEventStore } from './auth-event.store.js';
 import { AuthEventWriter } from './auth-event-writer.js';
+import { AuthEventStore } from './auth-event.store.js';
 
 /** Which events are asked for. */
 export interface AuthEventQuery {

@@ -6,10 +6,10 @@ import {
   type OnApplicationShutdown,
   type OnModuleInit,
 } from '@nestjs/common';
-import { AuditConfig } from './audit-options.js';
-import type { AuthEvent } from '../events/auth-event.js';
-import { AuthEventStore, LARGEST_BATCH, type NewAuthEvent } from './auth-event.store.js';
 import { AuthEventBus } from '../events/auth-event-bus.js';
+import type { AuthEvent } from '../events/auth-event.js';
+import { AuditConfig } from './audit-options.js';
+import { AuthEventStore, LARGEST_BATCH, type NewAuthEvent } from './auth-event.store.js';
 import { eventId } from './event-id.js';
 import { outcomeOf } from './event-outcome.js';
 

@@ -1,11 +1,11 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { AuditConfig } from './audit-options.js';
-import { MODULE_NAME } from '../common/options/module-name.js';
 import { AuthDatabase } from '../common/database/auth-database.js';
-import { AuthConfigurationError, AuthError } from '../common/errors/auth-error.js';
-import { unavailableOnFailure } from '../common/database/unavailable.js';
 import { equalAsBytes } from '../common/database/dialect.js';
 import type { Statement, StatementValues } from '../common/database/statement.js';
+import { unavailableOnFailure } from '../common/database/unavailable.js';
+import { AuthConfigurationError, AuthError } from '../common/errors/auth-error.js';
+import { MODULE_NAME } from '../common/options/module-name.js';
+import { AuditConfig } from './audit-options.js';
 import { AuthEventRecord } from './auth-event-record.entity.js';
 import { leastIdAt } from './event-id.js';
 

@@ -1,15 +1,15 @@
 import { Injectable } from '@nestjs/common';
-import { BindingConfig } from './binding-options.js';
-import { AuthEventBus } from '../events/auth-event-bus.js';
-import { RefreshCookie } from '../cookie/refresh-cookie.js';
 import { AuthError } from '../common/errors/auth-error.js';
 import { clientContextOf } from '../common/request/client-context.js';
 import { headerOf, type HttpRequest, type HttpResponse } from '../common/request/http-request.js';
+import { RefreshCookie } from '../cookie/refresh-cookie.js';
+import { DeviceRecognition } from '../device/device-recognition.js';
+import { AuthEventBus } from '../events/auth-event-bus.js';
 import type { BindingEvidence } from './binding-evidence.js';
+import { BindingConfig } from './binding-options.js';
 import type { DpopProof } from './dpop/dpop-proof.js';
 import { DpopVerifier } from './dpop/dpop-verifier.js';
 import { urlOf } from './dpop/proven-url.js';
-import { DeviceRecognition } from '../device/device-recognition.js';
 import { ClientCertificates } from './tls/client-certificates.js';
 
 /** A client nonce has 43 characters. */

@@ -1,17 +1,17 @@
 import { Injectable } from '@nestjs/common';
-import { UserProviderConfig } from '../user/user-options.js';
-import { BindingConfig, bindingKinds } from './binding-options.js';
-import { withTimeout } from '../common/time/with-timeout.js';
-import { AuthError } from '../common/errors/auth-error.js';
 import type { Keys } from '../common/crypto/key-ring.js';
+import { AuthError } from '../common/errors/auth-error.js';
 import type { ClientContext } from '../common/request/client-context.js';
+import { withTimeout } from '../common/time/with-timeout.js';
+import { UserProviderConfig } from '../user/user-options.js';
 import type { AuthUser } from '../user/user-provider.js';
 import type { BindingEvidence } from './binding-evidence.js';
 import type { BindingKind } from './binding-kind.js';
+import { type BoundSession, type BoundTo, type BindingMethod, UNBOUND } from './binding-method.js';
+import { BindingConfig, bindingKinds } from './binding-options.js';
 import { hashClientNonce, nonceBinding } from './client-nonce/nonce-binding.js';
 import { dpopBinding } from './dpop/dpop-binding.js';
 import { ProofReplay, type ProofUse } from './dpop/proof-replay.js';
-import { type BoundSession, type BoundTo, type BindingMethod, UNBOUND } from './binding-method.js';
 import { certificateBinding } from './tls/certificate-binding.js';
 
 const BINDINGS: readonly BindingMethod[] = [dpopBinding, certificateBinding, nonceBinding];

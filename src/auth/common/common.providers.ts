@@ -1,10 +1,10 @@
-import type { ConceptProviders } from './options/concept-providers.js';
-import { AuthDatabase } from './database/auth-database.js';
-import { Clock } from './time/clock.js';
 import { KeyRing } from './crypto/key-ring.js';
 import type { SecretOption } from './crypto/secret-option.js';
+import { AuthDatabase } from './database/auth-database.js';
+import type { ConceptProviders } from './options/concept-providers.js';
 import { AUTH_OPTIONS } from './options/config.js';
 import { MODULE_NAME } from './options/module-name.js';
+import { Clock } from './time/clock.js';
 
 export const commonProviders: ConceptProviders = {
   exported: [Clock],

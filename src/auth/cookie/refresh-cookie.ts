@@ -1,10 +1,10 @@
 import { Injectable } from '@nestjs/common';
 import { parseCookie, stringifySetCookie } from 'cookie';
-import { CookieConfig } from './cookie-options.js';
-import { crossSiteRefusal, isSameSite } from './cross-site.js';
+import { headerOf, type HttpRequest } from '../common/request/http-request.js';
 import { Clock } from '../common/time/clock.js';
 import type { IssuedTokens } from '../session/issued-tokens.js';
-import { headerOf, type HttpRequest } from '../common/request/http-request.js';
+import { CookieConfig } from './cookie-options.js';
+import { crossSiteRefusal, isSameSite } from './cross-site.js';
 
 /** Ours have 43 characters. */
 const LONGEST_CLIENT_NONCE = 256;

@@ -1,10 +1,10 @@
 import { Injectable, Logger } from '@nestjs/common';
-import { escapeControls } from '../common/errors/escape-controls.js';
 import type { Keys } from '../common/crypto/key-ring.js';
-import type { RefreshToken } from '../session/refresh-token.entity.js';
+import { escapeControls } from '../common/errors/escape-controls.js';
 import type { HttpRequest } from '../common/request/http-request.js';
-import type { DeviceSignals, FingerprintConfig, FingerprintPolicy, FingerprintSignal } from './device-options.js';
+import type { RefreshToken } from '../session/refresh-token.entity.js';
 import { compareDevice, type DeviceComparison, fingerprintOf } from './device-fingerprint.js';
+import type { DeviceSignals, FingerprintConfig, FingerprintPolicy, FingerprintSignal } from './device-options.js';
 
 /** Recognises devices, where the options say by what. */
 @Injectable()

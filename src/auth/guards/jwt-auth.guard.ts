@@ -1,14 +1,6 @@
 import { type CanActivate, type ExecutionContext, Injectable } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
 import { AccessTokenPossession, type PossessionHeaders } from '../access-token/access-token-possession.js';
-import { AuthError } from '../common/errors/auth-error.js';
-import { AuthRegistration } from '../modules/auth-registration.js';
-import { guardedModules, isForAnotherModule, UNNAMED } from '../modules/guarded-module.js';
-import type { HttpRequest, HttpResponse } from '../common/request/http-request.js';
-import { requestOf, socketOf } from '../common/request/request-of.js';
-import { assertTls, TlsConfig } from '../common/request/tls.js';
-import type { ClosableSocket } from '../sockets/closable-socket.js';
-import { SocketSessions } from '../sockets/socket-sessions.js';
 import { AccessTokenService } from '../access-token/access-token.service.js';
 import type { AuthenticatedUser } from '../access-token/authenticated-user.js';
 import {
@@ -16,6 +8,14 @@ import {
   presentedScheme,
   requirePresented,
 } from '../access-token/presented-access-token.js';
+import { AuthError } from '../common/errors/auth-error.js';
+import type { HttpRequest, HttpResponse } from '../common/request/http-request.js';
+import { requestOf, socketOf } from '../common/request/request-of.js';
+import { assertTls, TlsConfig } from '../common/request/tls.js';
+import { AuthRegistration } from '../modules/auth-registration.js';
+import { guardedModules, isForAnotherModule, UNNAMED } from '../modules/guarded-module.js';
+import type { ClosableSocket } from '../sockets/closable-socket.js';
+import { SocketSessions } from '../sockets/socket-sessions.js';
 import { IS_PUBLIC } from './public.decorator.js';
 
 /** What a guard needs of a call, in whatever context. */

@@ -4,13 +4,13 @@ import passport from 'passport';
 import { Strategy, type StrategyOptionsWithRequest } from 'passport-jwt';
 import { AccessTokenConfig } from '../access-token/access-token-options.js';
 import { AccessTokenPossession } from '../access-token/access-token-possession.js';
-import { AuthError } from '../common/errors/auth-error.js';
-import { AuthRegistration } from '../modules/auth-registration.js';
-import type { HttpRequest, HttpResponse } from '../common/request/http-request.js';
-import { assertTls, TlsConfig } from '../common/request/tls.js';
 import { AccessTokenService } from '../access-token/access-token.service.js';
 import type { AuthenticatedUser } from '../access-token/authenticated-user.js';
 import { presentedAccessToken } from '../access-token/presented-access-token.js';
+import { AuthError } from '../common/errors/auth-error.js';
+import type { HttpRequest, HttpResponse } from '../common/request/http-request.js';
+import { assertTls, TlsConfig } from '../common/request/tls.js';
+import { AuthRegistration } from '../modules/auth-registration.js';
 
 /**
  * What `JwtAuthGuard` does, for hosts that compose Passport strategies: `@UseGuards(AuthGuard(['jwt', 'api-key']))`.

@@ -1,8 +1,8 @@
 import { type ExecutionContext, Injectable, type OnModuleInit, type Type } from '@nestjs/common';
 import { ModulesContainer, type Reflector } from '@nestjs/core';
-import { RefreshCookie } from '../cookie/refresh-cookie.js';
 import { AuthConfigurationError } from '../common/errors/auth-error.js';
 import { CookieConfig } from '../cookie/cookie-options.js';
+import { RefreshCookie } from '../cookie/refresh-cookie.js';
 import { RevocationConfig } from '../revocation/revocation-options.js';
 import { AuthRegistration } from './auth-registration.js';
 import { guardedModules, markedModule, UNNAMED } from './guarded-module.js';

@@ -1,21 +1,21 @@
 import { Injectable } from '@nestjs/common';
-import { RefreshTokenConfig } from '../session/session-options.js';
 import type { BindingEvidence } from '../binding/binding-evidence.js';
 import type { BindingKind } from '../binding/binding-kind.js';
-import type { DeviceComparison } from '../device/device-fingerprint.js';
-import { DeviceRecognition } from '../device/device-recognition.js';
 import { SessionBindings } from '../binding/session-bindings.js';
 import { KeyRing, type Keys } from '../common/crypto/key-ring.js';
 import type { ClientContext } from '../common/request/client-context.js';
+import { crossSiteRefusal } from '../cookie/cross-site.js';
+import type { DeviceComparison } from '../device/device-fingerprint.js';
+import { DeviceRecognition } from '../device/device-recognition.js';
 import type { LocatedClient } from '../risk/risk-assessor.js';
+import { RiskStage } from '../risk/risk-stage.js';
+import type { RefreshToken } from '../session/refresh-token.entity.js';
 import { RefreshTokenStore } from '../session/refresh-token.store.js';
+import { RefreshTokenConfig } from '../session/session-options.js';
 import type { AuthUser } from '../user/user-provider.js';
 import { RefreshRefusal } from './refresh-refusal.js';
 import { decideRefresh, type RefreshDecision } from './refresh-rule.js';
 import { type DecodedRefreshToken, RefreshTokenCodec } from './refresh-token.codec.js';
-import { crossSiteRefusal } from '../cookie/cross-site.js';
-import { RiskStage } from '../risk/risk-stage.js';
-import type { RefreshToken } from '../session/refresh-token.entity.js';
 import { deriveSuccessor, hashedMessage } from './successor.js';
 import { TokenHasher } from './token-hasher.js';
 

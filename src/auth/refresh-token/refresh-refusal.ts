@@ -1,8 +1,8 @@
 import { Injectable } from '@nestjs/common';
-import { AuthEventBus } from '../events/auth-event-bus.js';
 import type { BindingKind } from '../binding/binding-kind.js';
 import { AuthError } from '../common/errors/auth-error.js';
 import type { ClientContext } from '../common/request/client-context.js';
+import { AuthEventBus } from '../events/auth-event-bus.js';
 import { SessionRevocation } from '../revocation/session-revocation.js';
 import type { RefreshToken } from '../session/refresh-token.entity.js';
 

@@ -1,19 +1,19 @@
 import { Injectable } from '@nestjs/common';
-import { RefreshTokenConfig } from '../session/session-options.js';
 import type { BindingEvidence } from '../binding/binding-evidence.js';
-import type { RevocationReason } from '../events/auth-event.js';
-import { Clock } from '../common/time/clock.js';
 import type { ClientContext } from '../common/request/client-context.js';
+import { Clock } from '../common/time/clock.js';
+import type { RevocationReason } from '../events/auth-event.js';
 import { SessionRevocation } from '../revocation/session-revocation.js';
-import { RefreshTokenStore } from '../session/refresh-token.store.js';
-import type { AuthUser } from '../user/user-provider.js';
 import type { IssuedTokens, SessionSummary } from '../session/issued-tokens.js';
-import type { SignInRequest } from './sign-in-request.js';
+import { RefreshTokenStore } from '../session/refresh-token.store.js';
+import { RefreshTokenConfig } from '../session/session-options.js';
+import type { AuthUser } from '../user/user-provider.js';
+import { RefreshAttempts } from './refresh-attempt.js';
 import { sessionEndReason } from './refresh-rule.js';
 import { type DecodedRefreshToken, RefreshTokenCodec } from './refresh-token.codec.js';
 import { SessionIssuer } from './session-issuer.js';
 import { SessionPurge } from './session-purge.js';
-import { RefreshAttempts } from './refresh-attempt.js';
+import type { SignInRequest } from './sign-in-request.js';
 import { TokenRotation } from './token-rotation.js';
 
 /**

@@ -1,11 +1,11 @@
 import { Injectable, Logger, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
-import { PurgeConfig, RefreshTokenConfig } from '../session/session-options.js';
-import { AuthEventBus } from '../events/auth-event-bus.js';
+import { UsedDpopProofStore } from '../binding/dpop/used-dpop-proof.store.js';
 import { Clock } from '../common/time/clock.js';
 import { RecurringJob } from '../common/time/recurring-job.js';
+import { AuthEventBus } from '../events/auth-event-bus.js';
 import { RevocationList } from '../revocation/revocation-list.js';
 import { RefreshTokenStore } from '../session/refresh-token.store.js';
-import { UsedDpopProofStore } from '../binding/dpop/used-dpop-proof.store.js';
+import { PurgeConfig, RefreshTokenConfig } from '../session/session-options.js';
 
 /**
  * Removes dead sessions: revoked, past their end, or idle too long, and that for the time of retention; and used proofs that

@@ -1,8 +1,8 @@
 import { Injectable } from '@nestjs/common';
-import { RefreshTokenConfig } from '../session/session-options.js';
 import { Clock } from '../common/time/clock.js';
-import { RefreshTokenStore } from '../session/refresh-token.store.js';
 import type { RefreshToken } from '../session/refresh-token.entity.js';
+import { RefreshTokenStore } from '../session/refresh-token.store.js';
+import { RefreshTokenConfig } from '../session/session-options.js';
 
 /** Milliseconds. */
 const SETTLING_TIME = 500;

@@ -1,9 +1,9 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
-import { RefreshTokenConfig } from '../session/session-options.js';
-import { AuthConfigurationError } from '../common/errors/auth-error.js';
 import type { Keys } from '../common/crypto/key-ring.js';
+import { AuthConfigurationError } from '../common/errors/auth-error.js';
 import type { Argon2idOptions } from '../session/argon2id-options.js';
+import { RefreshTokenConfig } from '../session/session-options.js';
 
 const ARGON2ID = '$argon2id$';
 

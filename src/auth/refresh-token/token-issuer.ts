@@ -1,11 +1,11 @@
 import { Injectable } from '@nestjs/common';
-import { BindingConfig } from '../binding/binding-options.js';
-import { RefreshTokenConfig } from '../session/session-options.js';
 import { AccessTokenService } from '../access-token/access-token.service.js';
-import type { AuthUser } from '../user/user-provider.js';
+import { BindingConfig } from '../binding/binding-options.js';
 import type { IssuedTokens } from '../session/issued-tokens.js';
-import { type DecodedRefreshToken, RefreshTokenCodec } from './refresh-token.codec.js';
 import type { RefreshToken } from '../session/refresh-token.entity.js';
+import { RefreshTokenConfig } from '../session/session-options.js';
+import type { AuthUser } from '../user/user-provider.js';
+import { type DecodedRefreshToken, RefreshTokenCodec } from './refresh-token.codec.js';
 
 /** Makes what a login or a refresh yields, from the row and the live token. */
 @Injectable()

@@ -1,11 +1,11 @@
 import { Injectable, Logger, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
-import { RevocationConfig } from './revocation-options.js';
-import { AuthEventBus } from '../events/auth-event-bus.js';
-import { withTimeout } from '../common/time/with-timeout.js';
 import { AuthError } from '../common/errors/auth-error.js';
+import { withTimeout } from '../common/time/with-timeout.js';
+import { AuthEventBus } from '../events/auth-event-bus.js';
+import type { AccessFloor } from '../session/access-floor.js';
 import { RefreshTokenStore } from '../session/refresh-token.store.js';
 import { RevocationList } from './revocation-list.js';
-import type { AccessFloor } from '../session/access-floor.js';
+import { RevocationConfig } from './revocation-options.js';
 
 /** How old the revocation list of this instance is. */
 export interface RevocationFeedStatus {

@@ -1,9 +1,9 @@
 import { Inject, Injectable } from '@nestjs/common';
+import { AuthError } from '../common/errors/auth-error.js';
+import { Clock } from '../common/time/clock.js';
+import { ACCESS_TOKEN_LIFETIME, type AccessFloor, REVOKED_FLOOR } from '../session/access-floor.js';
 import { UserProviderConfig } from '../user/user-options.js';
 import { RevocationConfig } from './revocation-options.js';
-import { Clock } from '../common/time/clock.js';
-import { AuthError } from '../common/errors/auth-error.js';
-import { ACCESS_TOKEN_LIFETIME, type AccessFloor, REVOKED_FLOOR } from '../session/access-floor.js';
 
 /** Milliseconds; see `lifetime`. */
 const LATEST_MINTING = 10_000;

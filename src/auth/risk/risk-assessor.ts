@@ -1,10 +1,10 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import { escapeControls } from '../common/errors/escape-controls.js';
-import { withTimeout } from '../common/time/with-timeout.js';
-import { checkedRules, RiskConfig } from './risk-options.js';
-import type { ClientContext } from '../common/request/client-context.js';
 import { unmapped } from '../common/request/address.js';
+import type { ClientContext } from '../common/request/client-context.js';
+import { withTimeout } from '../common/time/with-timeout.js';
 import { type GeoIpRecord, checkedGeoIpRecord } from './geo-ip-provider.js';
+import { checkedRules, RiskConfig } from './risk-options.js';
 import { RISK_RULES, type RiskRule } from './risk-rule.js';
 import type { RiskSignals } from './risk-signals.js';
 import { type Assessment, type Finding, strictest, verdictOption } from './verdict.js';

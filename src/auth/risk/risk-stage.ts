@@ -1,16 +1,16 @@
 import { Injectable, Logger } from '@nestjs/common';
-import type { AuthEvent } from '../events/auth-event.js';
-import { AuthEventBus } from '../events/auth-event-bus.js';
-import { Clock } from '../common/time/clock.js';
 import { AuthError } from '../common/errors/auth-error.js';
-import type { RefreshToken } from '../session/refresh-token.entity.js';
 import type { ClientContext } from '../common/request/client-context.js';
+import { Clock } from '../common/time/clock.js';
+import { AuthEventBus } from '../events/auth-event-bus.js';
+import type { AuthEvent } from '../events/auth-event.js';
 import { SessionRevocation } from '../revocation/session-revocation.js';
+import type { RefreshToken } from '../session/refresh-token.entity.js';
 import { BoundedUserProvider } from '../user/bounded-user-provider.js';
 import { type LocatedClient, RiskAssessor } from './risk-assessor.js';
+import type { RiskOccasion, RiskSignals } from './risk-signals.js';
 import { TooFrequent } from './rules/frequency.js';
 import { firstSeen, type SeenColumns, seenAgain, signalsOf, signInSignals } from './session-signals.js';
-import type { RiskOccasion, RiskSignals } from './risk-signals.js';
 import type { Assessment, Finding } from './verdict.js';
 
 /** What the event of a success tells of the rules. */

@@ -1,7 +1,7 @@
-import type { RefreshToken, RefreshTokenColumns } from './refresh-token.entity.js';
 import type { AuthDatabase } from '../common/database/auth-database.js';
 import { databaseTime, equalAsBytes } from '../common/database/dialect.js';
 import type { EntityClass } from '../common/database/entity-class.js';
+import type { RefreshToken, RefreshTokenColumns } from './refresh-token.entity.js';
 
 /** What a new authentication writes where the token stays as it is: when, from where and by what the session was used last. */
 const REAUTHENTICATED = [

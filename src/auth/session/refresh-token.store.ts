@@ -1,18 +1,18 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { AuthDatabase } from '../common/database/auth-database.js';
 import type { EntityClass } from '../common/database/entity-class.js';
-import { batchCalls } from '../common/time/batch-calls.js';
-import type { RefreshToken, RefreshTokenColumns } from './refresh-token.entity.js';
-import { type AccessFloor, REVOKED_FLOOR } from './access-floor.js';
+import type { StatementResult, StatementValues } from '../common/database/statement.js';
 import { unavailableOnFailure } from '../common/database/unavailable.js';
+import { UserLock } from '../common/database/user-lock.js';
+import { batchCalls } from '../common/time/batch-calls.js';
+import { type AccessFloor, REVOKED_FLOOR } from './access-floor.js';
+import type { RefreshToken, RefreshTokenColumns } from './refresh-token.entity.js';
 import {
   prepareStatements,
   type Reauthentication,
   type RefreshTokenStatements,
   type Rotation,
 } from './refresh-token.statements.js';
-import type { StatementResult, StatementValues } from '../common/database/statement.js';
-import { UserLock } from '../common/database/user-lock.js';
 
 /** Injects the entity of the table of sessions. */
 export const SESSION_ENTITY = Symbol('SESSION_ENTITY');

@@ -1,12 +1,12 @@
 import { Injectable } from '@nestjs/common';
-import { AuthEventBus } from '../events/auth-event-bus.js';
 import type { BindingEvidence } from '../binding/binding-evidence.js';
 import { AuthError } from '../common/errors/auth-error.js';
-import type { SignInRequest } from '../refresh-token/sign-in-request.js';
-import type { IssuedTokens } from '../session/issued-tokens.js';
-import { RefreshTokenService } from '../refresh-token/refresh-token.service.js';
 import type { ClientContext } from '../common/request/client-context.js';
+import { AuthEventBus } from '../events/auth-event-bus.js';
+import { RefreshTokenService } from '../refresh-token/refresh-token.service.js';
+import type { SignInRequest } from '../refresh-token/sign-in-request.js';
 import { RiskStage } from '../risk/risk-stage.js';
+import type { IssuedTokens } from '../session/issued-tokens.js';
 import { BoundedUserProvider } from '../user/bounded-user-provider.js';
 import type { AuthUser } from '../user/user-provider.js';
 

@@ -1,17 +1,17 @@
 import { Injectable, type OnModuleInit } from '@nestjs/common';
-import { BindingConfig } from '../binding/binding-options.js';
-import { RiskConfig } from '../risk/risk-options.js';
-import { AuthEventBus } from '../events/auth-event-bus.js';
 import type { BindingEvidence } from '../binding/binding-evidence.js';
+import { BindingConfig } from '../binding/binding-options.js';
 import { AuthConfigurationError, AuthError } from '../common/errors/auth-error.js';
-import type { IssuedTokens } from '../session/issued-tokens.js';
-import type { RefreshToken } from '../session/refresh-token.entity.js';
+import type { ClientContext } from '../common/request/client-context.js';
+import { AuthEventBus } from '../events/auth-event-bus.js';
 import type { Reauthenticate } from '../refresh-token/refresh-attempt.js';
 import type { DecodedRefreshToken } from '../refresh-token/refresh-token.codec.js';
 import { TokenRotation } from '../refresh-token/token-rotation.js';
-import type { ClientContext } from '../common/request/client-context.js';
 import { RiskAssessor } from '../risk/risk-assessor.js';
+import { RiskConfig } from '../risk/risk-options.js';
 import { SimpleRule } from '../risk/risk-rule.js';
+import type { IssuedTokens } from '../session/issued-tokens.js';
+import type { RefreshToken } from '../session/refresh-token.entity.js';
 import { BoundedUserProvider } from '../user/bounded-user-provider.js';
 import type { AuthUser } from '../user/user-provider.js';
 

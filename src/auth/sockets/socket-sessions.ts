@@ -1,13 +1,13 @@
 import { Injectable, type OnModuleDestroy } from '@nestjs/common';
 import { AccessTokenConfig } from '../access-token/access-token-options.js';
+import { AccessTokenPossession } from '../access-token/access-token-possession.js';
 import { AccessTokenService } from '../access-token/access-token.service.js';
 import type { AuthenticatedUser } from '../access-token/authenticated-user.js';
 import { requirePresented } from '../access-token/presented-access-token.js';
-import { AccessTokenPossession } from '../access-token/access-token-possession.js';
-import { Clock } from '../common/time/clock.js';
 import { AuthError } from '../common/errors/auth-error.js';
 import type { OpeningRequest } from '../common/request/message-request.js';
 import { openSocket } from '../common/request/request-of.js';
+import { Clock } from '../common/time/clock.js';
 import { RevocationList } from '../revocation/revocation-list.js';
 import { type ClosableSocket, closeSocket, onceClosed } from './closable-socket.js';
 

@@ -1,8 +1,8 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { UserProviderConfig } from './user-options.js';
+import { AuthError } from '../common/errors/auth-error.js';
 import { batchCalls } from '../common/time/batch-calls.js';
 import { withTimeout } from '../common/time/with-timeout.js';
-import { AuthError } from '../common/errors/auth-error.js';
+import { UserProviderConfig } from './user-options.js';
 import { type AuthUser, USER_PROVIDER, type UserProvider } from './user-provider.js';
 
 /** The host's user provider, bounded in time: what throws or hangs is `temporarily_unavailable`. */

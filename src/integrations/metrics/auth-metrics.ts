@@ -1,9 +1,9 @@
 import { Injectable, type OnModuleDestroy, type OnModuleInit, type Type } from '@nestjs/common';
 import { Counter, Gauge, Histogram, register, type Registry } from 'prom-client';
-import type { AuthEvent } from '../../auth/events/auth-event.js';
 import { AuthEventLog } from '../../auth/audit/auth-event-log.js';
-import { AuthEventBus } from '../../auth/events/auth-event-bus.js';
 import { Clock } from '../../auth/common/time/clock.js';
+import { AuthEventBus } from '../../auth/events/auth-event-bus.js';
+import type { AuthEvent } from '../../auth/events/auth-event.js';
 import { AuthModuleRegistry } from '../../auth/modules/auth-module-registry.js';
 import { RefreshTokenService } from '../../auth/refresh-token/refresh-token.service.js';
 import { RevocationFeed } from '../../auth/revocation/revocation-feed.js';
@@ -30,7 +30,7 @@ export class AuthMetrics implements OnModuleInit, OnModuleDestroy {
   private unsubscribe: (() => void)[] = [];
 
   constructor(
-    private readonly registrations: AuthModuleRegistry,
+    private readonly modules: AuthModuleRegistry,
     private readonly clock: Clock,
     private readonly config: MetricsConfig,
   ) {
@@ -111,7 +111,7 @@ export class AuthMetrics implements OnModuleInit, OnModuleDestroy {
   }
 
   private ofAll<T>(type: Type<T>): T[] {
-    return this.registrations.all.map(({ service }) => service(type));
+    return this.modules.all.map(({ service }) => service(type));
   }
 
   private count(event: AuthEvent): void {

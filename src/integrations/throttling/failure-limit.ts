@@ -1,8 +1,8 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import { ThrottlerStorage } from '@nestjs/throttler';
 import { LRUCache } from 'lru-cache';
-import { Clock } from '../../auth/common/time/clock.js';
 import { AuthError } from '../../auth/common/errors/auth-error.js';
+import { Clock } from '../../auth/common/time/clock.js';
 import type { FailureKey } from './failure-keys.js';
 import type { ThrottledRequest } from './throttled-request.js';
 import { ThrottlingConfig } from './throttling-options.js';

@@ -1,11 +1,11 @@
 import { type ExecutionContext, Injectable } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
-import { AuthEventBus } from '../../auth/events/auth-event-bus.js';
-import { type FoundRefreshToken, PresentedRefreshToken } from '../../auth/guards/presented-refresh-token.js';
-import { AuthModuleRegistry, type Registered } from '../../auth/modules/auth-module-registry.js';
 import { AUTH_ROUTE, type AuthRouteName } from '../../auth/common/request/auth-route.decorator.js';
 import { clientContextOf } from '../../auth/common/request/client-context.js';
 import type { HttpRequest } from '../../auth/common/request/http-request.js';
+import { AuthEventBus } from '../../auth/events/auth-event-bus.js';
+import { type FoundRefreshToken, PresentedRefreshToken } from '../../auth/guards/presented-refresh-token.js';
+import { AuthModuleRegistry, type Registered } from '../../auth/modules/auth-module-registry.js';
 import { type FailureKey, failureKeysOf } from './failure-keys.js';
 import type { FailureKind } from './throttling-options.js';
 
@@ -22,13 +22,13 @@ export interface ThrottledRequest {
 export class ThrottledRequests {
   constructor(
     private readonly reflector: Reflector,
-    private readonly registrations: AuthModuleRegistry,
+    private readonly modules: AuthModuleRegistry,
   ) {}
 
   /** `undefined` for a request to any other route. */
   of(context: ExecutionContext): ThrottledRequest | undefined {
     const route = this.reflector.get<AuthRouteName | undefined>(AUTH_ROUTE, context.getHandler());
-    const registered = route && this.registrations.of(this.reflector, context);
+    const registered = route && this.modules.of(this.reflector, context);
     if (!registered) return undefined;
     const request = context.switchToHttp().getRequest<HttpRequest>();
     const token = route === 'login' ? undefined : tokenOf(request, registered);

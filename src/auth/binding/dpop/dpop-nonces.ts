@@ -1,9 +1,9 @@
 import { createHmac } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
-import { BindingConfig } from '../binding-options.js';
-import { Clock } from '../../common/time/clock.js';
-import { KeyRing, type Keys } from '../../common/crypto/key-ring.js';
 import { equalInConstantTime } from '../../common/crypto/equal-in-constant-time.js';
+import { KeyRing, type Keys } from '../../common/crypto/key-ring.js';
+import { Clock } from '../../common/time/clock.js';
+import { BindingConfig } from '../binding-options.js';
 
 /**
  * The nonces that the server gives for proofs (RFC 9449 §8). Each is computed from its time and the secret, so all instances

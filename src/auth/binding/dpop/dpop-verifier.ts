@@ -1,11 +1,11 @@
 import { Injectable, Logger, type OnModuleInit } from '@nestjs/common';
 import { errors, type JWTPayload, jwtVerify } from 'jose';
-import { TlsConfig } from '../../common/request/tls.js';
-import { BindingConfig } from '../binding-options.js';
-import { Clock } from '../../common/time/clock.js';
-import { AuthError } from '../../common/errors/auth-error.js';
 import { equalInConstantTime } from '../../common/crypto/equal-in-constant-time.js';
 import { sha256 } from '../../common/crypto/sha256.js';
+import { AuthError } from '../../common/errors/auth-error.js';
+import { TlsConfig } from '../../common/request/tls.js';
+import { Clock } from '../../common/time/clock.js';
+import { BindingConfig } from '../binding-options.js';
 import { DpopNonces } from './dpop-nonces.js';
 import type { DpopProof } from './dpop-proof.js';
 import { ProofKeys } from './proof-keys.js';

@@ -1,12 +1,12 @@
 import { Injectable, Logger, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
-import { BindingConfig } from '../binding-options.js';
-import type { AuthEvent } from '../../events/auth-event.js';
-import { AuthEventBus } from '../../events/auth-event-bus.js';
+import { AuthError } from '../../common/errors/auth-error.js';
 import { Clock } from '../../common/time/clock.js';
 import { withTimeout } from '../../common/time/with-timeout.js';
-import { AuthError } from '../../common/errors/auth-error.js';
-import { UsedDpopProofStore } from './used-dpop-proof.store.js';
+import { AuthEventBus } from '../../events/auth-event-bus.js';
+import type { AuthEvent } from '../../events/auth-event.js';
+import { BindingConfig } from '../binding-options.js';
 import type { DpopProof } from './dpop-proof.js';
+import { UsedDpopProofStore } from './used-dpop-proof.store.js';
 
 /** Milliseconds by which the clocks of other instances may be behind. */
 const CLOCK_SKEW = 5_000;

@@ -1,9 +1,9 @@
 import { Injectable, type OnModuleDestroy } from '@nestjs/common';
-import { PurgeConfig } from '../../session/session-options.js';
 import { AuthDatabase } from '../../common/database/auth-database.js';
-import { UsedDpopProof } from './used-dpop-proof.entity.js';
-import { Clock } from '../../common/time/clock.js';
 import { unavailableOnFailure } from '../../common/database/unavailable.js';
+import { Clock } from '../../common/time/clock.js';
+import { PurgeConfig } from '../../session/session-options.js';
+import { UsedDpopProof } from './used-dpop-proof.entity.js';
 
 /** Milliseconds between two removals of what has expired, on one instance. */
 const SWEEP_INTERVAL = 60_000;

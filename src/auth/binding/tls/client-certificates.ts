@@ -1,8 +1,8 @@
 import { Injectable } from '@nestjs/common';
 import { LRUCache } from 'lru-cache';
-import { BindingConfig } from '../binding-options.js';
 import { sha256 } from '../../common/crypto/sha256.js';
 import { headerOf, type HttpRequest } from '../../common/request/http-request.js';
+import { BindingConfig } from '../binding-options.js';
 import { forwardedThumbprint } from './forwarded-certificate.js';
 
 const LONGEST_HEADER = 32_768;

@@ -1,7 +1,7 @@
 import { createSecretKey, hkdfSync, type KeyObject } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
-import { secretsOf, type SecretOption } from './secret-option.js';
 import { AuthConfigurationError } from '../errors/auth-error.js';
+import { secretsOf, type SecretOption } from './secret-option.js';
 
 /** Bytes of a key id: with them a refresh token is a multiple of three bytes, and base64url has no spare bits. */
 export const KEY_ID_BYTES = 3;

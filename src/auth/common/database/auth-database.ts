@@ -1,7 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { DataSource, type ObjectLiteral } from 'typeorm';
-import { configOf } from '../options/config.js';
 import { boolean } from '../options/checks.js';
+import { configOf } from '../options/config.js';
 import { duration } from '../options/duration.js';
 import { isMySql } from './dialect.js';
 import type { EntityClass } from './entity-class.js';
