@@ -19,7 +19,7 @@ export type { AuthUser, UserProvider } from './user/user-provider.js';
 export type { AuthenticatedUser } from './access-token/authenticated-user.js';
 
 // Guards and decorators
-export { JwtAuthGuard } from './guards/jwt-auth.guard.js';
+export { type GuardedCall, JwtAuthGuard } from './guards/jwt-auth.guard.js';
 export { JwtStrategy } from './guards/jwt.strategy.js';
 export { PresentedToken, RefreshTokenGuard } from './guards/refresh-token.guard.js';
 export { RefreshTokenStrategy } from './guards/refresh-token.strategy.js';
