@@ -10,7 +10,7 @@ export default tseslint.config(
   {
     languageOptions: {
       parserOptions: {
-        projectService: { allowDefaultProject: ['eslint.config.js', 'scripts/*.js', 'test/compatibility/*.mjs'] },
+        projectService: { allowDefaultProject: ['eslint.config.js', 'scripts/*.js', 'test/long/*.mjs'] },
         tsconfigRootDir: import.meta.dirname,
       },
     },
