@@ -9,6 +9,7 @@ export default defineConfig({
     // entry point that the package does not export must not resolve here either.
     alias: [
       { find: /^nestjs-refresh-token$/, replacement: source('./src/auth/index.ts') },
+      { find: /^nestjs-refresh-token\/binding$/, replacement: source('./src/auth/binding/index.ts') },
       { find: /^nestjs-refresh-token\/client$/, replacement: source('./src/client/index.ts') },
       { find: /^nestjs-refresh-token\/geoip$/, replacement: source('./src/integrations/geoip/index.ts') },
       { find: /^nestjs-refresh-token\/metrics$/, replacement: source('./src/integrations/metrics/index.ts') },
@@ -16,6 +17,9 @@ export default defineConfig({
       { find: /^nestjs-refresh-token\/openapi$/, replacement: source('./src/integrations/openapi/index.ts') },
       { find: /^nestjs-refresh-token\/pglite$/, replacement: source('./src/pglite/index.ts') },
       { find: /^nestjs-refresh-token\/redis$/, replacement: source('./src/integrations/redis/index.ts') },
+      { find: /^nestjs-refresh-token\/risk$/, replacement: source('./src/auth/risk/index.ts') },
+      { find: /^nestjs-refresh-token\/sockets$/, replacement: source('./src/auth/sockets/index.ts') },
+      { find: /^nestjs-refresh-token\/typeorm$/, replacement: source('./src/auth/typeorm.ts') },
     ],
   },
   test: {

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
-import type { BindingKind } from 'nestjs-refresh-token';
-import { refreshTokenEntities, refreshTokenMigrations } from 'nestjs-refresh-token';
+import type { BindingKind } from 'nestjs-refresh-token/binding';
+import { refreshTokenEntities, refreshTokenMigrations } from 'nestjs-refresh-token/typeorm';
 import { DataSource } from 'typeorm';
 import { redisAnswers } from '../test/support/reachable.js';
 import type { Workload } from './load/measure.js';

@@ -1,10 +1,10 @@
-// What the demo's page needs beside its own modules.
-import { copyFile, readdir } from 'node:fs/promises';
+// What the demo's page needs and the compiler does not write. `nest build` copies the same files, by `nest-cli.json`.
+import { copyFileSync, mkdirSync, readdirSync } from 'node:fs';
 
 const FROM = 'src/demo/page';
 const TO = 'dist/demo/page';
 
-for (const name of await readdir(FROM)) {
-  if (/\.(html|css|svg)$/.test(name)) await copyFile(`${FROM}/${name}`, `${TO}/${name}`);
+mkdirSync(TO, { recursive: true });
+for (const name of readdirSync(FROM)) {
+  if (/\.(html|css|svg)$/.test(name)) copyFileSync(`${FROM}/${name}`, `${TO}/${name}`);
 }
-await copyFile('dist/client/client.min.js', `${TO}/client.js`);

@@ -1,13 +1,8 @@
 import { Body, Controller, Get, HttpCode, Inject, Module, Post, UseGuards } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { TypeOrmModule } from '@nestjs/typeorm';
-import {
-  AccessTokenService,
-  AuthModule,
-  JwtAuthGuard,
-  refreshTokenEntities,
-  type UserProvider,
-} from 'nestjs-refresh-token';
+import { AccessTokenService, AuthModule, JwtAuthGuard, type UserProvider } from 'nestjs-refresh-token';
+import { refreshTokenEntities } from 'nestjs-refresh-token/typeorm';
 
 /**
  * A server with the library in it, and with routes that do nothing: what Nest and its adapter cost by themselves.

@@ -2,15 +2,9 @@ import { Controller, Get, Module, UseGuards } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { TypeOrmModule } from '@nestjs/typeorm';
-import {
-  AuthModule,
-  browserFamily,
-  clientHints,
-  JwtAuthGuard,
-  platform,
-  refreshTokenEntities,
-  type UserProvider,
-} from 'nestjs-refresh-token';
+import { AuthModule, JwtAuthGuard, type UserProvider } from 'nestjs-refresh-token';
+import { browserFamily, clientHints, platform } from 'nestjs-refresh-token/binding';
+import { refreshTokenEntities } from 'nestjs-refresh-token/typeorm';
 import { redisReplayStore } from 'nestjs-refresh-token/redis';
 
 /**

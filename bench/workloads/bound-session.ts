@@ -1,4 +1,4 @@
-import type { BindingKind } from 'nestjs-refresh-token';
+import type { BindingKind } from 'nestjs-refresh-token/binding';
 import { generateProofKey, hashOf, type ProofKey, signProof } from '../../test/support/dpop.js';
 import { generateIdentity } from '../../test/support/tls.js';
 import type { Workload } from '../load/measure.js';

@@ -16,6 +16,7 @@ export interface AuthChange {
   readonly expiresIn?: number;
 }
 
+/** Receives every {@link AuthChange}. */
 export type AuthChangeListener = (change: AuthChange) => void;
 
 /** The access token of this tab: in memory, and nowhere else. */

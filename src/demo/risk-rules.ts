@@ -7,7 +7,7 @@ import {
   type RiskRule,
   TooFrequent,
   RepeatFromElsewhere,
-} from 'nestjs-refresh-token';
+} from 'nestjs-refresh-token/risk';
 import type { DemoConfig } from './demo-config.js';
 
 /** By what the demo judges sign-ins and refreshes. A fence that somebody has put up stays up, the other rules on or off. */

@@ -1,12 +1,6 @@
 import { Global, Logger, Module } from '@nestjs/common';
-import {
-  type AlertSink,
-  type AuthEvent,
-  RevocationFeed,
-  ImpossibleTravel,
-  type GeoIpProvider,
-  webhookAlerts,
-} from 'nestjs-refresh-token';
+import { type AlertSink, type AuthEvent, RevocationFeed, webhookAlerts } from 'nestjs-refresh-token';
+import { ImpossibleTravel, type GeoIpProvider } from 'nestjs-refresh-token/risk';
 import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { inCountry } from '../risk/signals.js';
 import { type AuthContext, type AuthSetup, createAuthContext } from '../support/auth-app.js';

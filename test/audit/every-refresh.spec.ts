@@ -1,4 +1,5 @@
-import { AuthEventLog, AuthEventRecord, Clock } from 'nestjs-refresh-token';
+import { AuthEventLog, Clock } from 'nestjs-refresh-token';
+import { AuthEventRecord } from 'nestjs-refresh-token/typeorm';
 import { expect, it, onTestFinished } from 'vitest';
 import { createAuthContext } from '../support/auth-app.js';
 import { databaseNamed } from '../support/databases.js';

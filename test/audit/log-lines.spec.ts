@@ -1,5 +1,5 @@
 import { Logger } from '@nestjs/common';
-import { ChangedUserAgent } from 'nestjs-refresh-token';
+import { ChangedUserAgent } from 'nestjs-refresh-token/risk';
 import { afterEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { createAuthContext } from '../support/auth-app.js';
 import { databaseNamed } from '../support/databases.js';

@@ -1,5 +1,6 @@
 import { Logger } from '@nestjs/common';
-import { AuthEventLog, AuthEventRecord } from 'nestjs-refresh-token';
+import { AuthEventLog } from 'nestjs-refresh-token';
+import { AuthEventRecord } from 'nestjs-refresh-token/typeorm';
 import { afterEach, beforeEach, expect, it, onTestFinished, vi } from 'vitest';
 import { type AuthContext, createAuthContext } from '../support/auth-app.js';
 import { databaseNamed } from '../support/databases.js';

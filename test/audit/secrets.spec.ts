@@ -1,5 +1,6 @@
 import { Logger } from '@nestjs/common';
-import { AuthEventLog, NewCountry, RepeatWithin } from 'nestjs-refresh-token';
+import { AuthEventLog } from 'nestjs-refresh-token';
+import { NewCountry, RepeatWithin } from 'nestjs-refresh-token/risk';
 import { AuthMetrics, AuthMetricsModule } from 'nestjs-refresh-token/metrics';
 import { Registry } from 'prom-client';
 import { afterEach, expect, it, onTestFinished, vi } from 'vitest';

@@ -1,4 +1,6 @@
-import { AuthEventLog, AuthEventRecord, NewCountry, type GeoIpProvider } from 'nestjs-refresh-token';
+import { AuthEventLog } from 'nestjs-refresh-token';
+import { NewCountry, type GeoIpProvider } from 'nestjs-refresh-token/risk';
+import { AuthEventRecord } from 'nestjs-refresh-token/typeorm';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { inCountry } from '../risk/signals.js';
 import { adapters, type AuthApp, createAuthApp } from '../support/auth-app.js';

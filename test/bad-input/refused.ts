@@ -1,4 +1,4 @@
-import { RefreshToken } from 'nestjs-refresh-token';
+import { RefreshToken } from 'nestjs-refresh-token/typeorm';
 import { expect } from 'vitest';
 import type { AuthApp } from '../support/auth-app.js';
 import { type Answer, cookiesSet } from '../support/http.js';

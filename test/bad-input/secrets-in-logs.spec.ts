@@ -1,6 +1,6 @@
 import { inspect } from 'node:util';
 import type { LoggerService } from '@nestjs/common';
-import { RefreshToken } from 'nestjs-refresh-token';
+import { RefreshToken } from 'nestjs-refresh-token/typeorm';
 import type { Logger as TypeOrmLogger } from 'typeorm';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { adapters, type AuthApp, createAuthApp, SECRET } from '../support/auth-app.js';

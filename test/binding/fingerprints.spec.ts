@@ -6,7 +6,7 @@ import {
   type FingerprintSignal,
   headerSignal,
   platform,
-} from 'nestjs-refresh-token';
+} from 'nestjs-refresh-token/binding';
 import { afterEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { type AuthApp, createAuthApp, SECRET } from '../support/auth-app.js';
 import { databaseNamed } from '../support/databases.js';

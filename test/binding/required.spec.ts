@@ -1,4 +1,4 @@
-import type { BindingKind, BindingOptions } from 'nestjs-refresh-token';
+import type { BindingKind, BindingOptions } from 'nestjs-refresh-token/binding';
 import { afterEach, describe, expect, it } from 'vitest';
 import { type AuthApp, createAuthApp } from '../support/auth-app.js';
 import { databaseNamed } from '../support/databases.js';

@@ -1,4 +1,4 @@
-import { DpopVerifier } from 'nestjs-refresh-token';
+import { DpopVerifier } from 'nestjs-refresh-token/binding';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type AuthContext, createAuthContext } from '../support/auth-app.js';
 import { databaseNamed } from '../support/databases.js';

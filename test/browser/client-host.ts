@@ -1,33 +1,22 @@
 import { Controller, Get, Header } from '@nestjs/common';
-import { build } from 'esbuild';
+import { readFile } from 'node:fs/promises';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import { fileURLToPath } from 'node:url';
+import { join } from 'node:path';
 import type { AuthChange, AuthClient, AuthClientOptions } from 'nestjs-refresh-token/client';
 import type { BrowserContext, Page } from 'playwright-core';
 import type { Adapter } from '../support/auth-app.js';
 import { listening, type ListeningSetup } from '../http/listening.js';
 import { OrdersController } from '../client/clients.js';
+import { root } from '../support/packed.js';
 
 declare global {
   var client: AuthClient;
   var changes: AuthChange['type'][];
 }
 
-let bundle: Promise<string> | undefined;
-
-/** The client in one file, as the package has it. */
-async function bundledClient(): Promise<string> {
-  const entry = fileURLToPath(new URL('../../src/client/index.ts', import.meta.url));
-  const { outputFiles } = await build({
-    entryPoints: [entry],
-    bundle: true,
-    minify: true,
-    format: 'esm',
-    write: false,
-  });
-  return outputFiles[0].text;
-}
+/** The client in one file, as the package has it: with short names for its inner parts. */
+const bundle = readFile(join(root, 'dist/client/client.min.js'), 'utf8');
 
 @Controller()
 class PageController {
@@ -53,7 +42,7 @@ class PageController {
   @Get('client.js')
   @Header('Content-Type', 'text/javascript')
   client() {
-    return (bundle ??= bundledClient());
+    return bundle;
   }
 
   @Get('favicon.ico')

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { REFRESH_TOKEN_PREFIX } from 'nestjs-refresh-token';
+import { REFRESH_TOKEN_PREFIX } from '../../src/auth/refresh-token/refresh-token.codec.js';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type AuthContext, createAuthContext, SECRET } from '../support/auth-app.js';
 import { databaseNamed } from '../support/databases.js';

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import { type IssuedTokens, RefreshToken } from 'nestjs-refresh-token';
+import type { IssuedTokens } from 'nestjs-refresh-token';
+import { RefreshToken } from 'nestjs-refresh-token/typeorm';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type AuthContext, createAuthContext, ManualClock } from '../support/auth-app.js';
 import type { TestDatabase } from '../support/databases.js';

@@ -6,14 +6,13 @@ import { SubscribeMessage, WebSocketGateway, type OnGatewayConnection } from '@n
 import {
   type AuthenticatedUser,
   AuthExceptionFilter,
-  AuthSocketFilter,
   CurrentUser,
   JwtAuthGuard,
   Public,
   Roles,
   RolesGuard,
-  SocketSessions,
 } from 'nestjs-refresh-token';
+import { AuthSocketFilter, SocketSessions } from 'nestjs-refresh-token/sockets';
 import type { IncomingMessage } from 'node:http';
 
 /** What every context offers: for any user, for administrators, for everybody. */

@@ -1,4 +1,4 @@
-import { refreshTokenEntities, refreshTokenMigrations } from 'nestjs-refresh-token';
+import { refreshTokenEntities, refreshTokenMigrations } from 'nestjs-refresh-token/typeorm';
 import { DataSource } from 'typeorm';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { databases } from '../support/databases.js';

@@ -1,4 +1,4 @@
-import { RefreshToken } from 'nestjs-refresh-token';
+import { RefreshToken } from 'nestjs-refresh-token/typeorm';
 import { DataSource, type DataSourceOptions, DefaultNamingStrategy } from 'typeorm';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { type AuthContext, createAuthContext } from '../support/auth-app.js';

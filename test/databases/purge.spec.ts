@@ -1,4 +1,4 @@
-import { RefreshToken } from 'nestjs-refresh-token';
+import { RefreshToken } from 'nestjs-refresh-token/typeorm';
 import { describe, expect, it } from 'vitest';
 import type { AuthContext } from '../support/auth-app.js';
 import { onEveryDatabase } from './every-database.js';

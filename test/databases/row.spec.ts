@@ -1,4 +1,6 @@
-import { type AuthUser, RefreshToken, REFRESH_TOKEN_PREFIX } from 'nestjs-refresh-token';
+import type { AuthUser } from 'nestjs-refresh-token';
+import { RefreshToken } from 'nestjs-refresh-token/typeorm';
+import { REFRESH_TOKEN_PREFIX } from '../../src/auth/refresh-token/refresh-token.codec.js';
 import { describe, expect, it } from 'vitest';
 import type { AuthContext } from '../support/auth-app.js';
 import { onEveryDatabase } from './every-database.js';

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import type { AuthUser, SessionEndReason } from 'nestjs-refresh-token';
+import type { AuthUser } from 'nestjs-refresh-token';
+import type { SessionEndReason } from '../../src/auth/refresh-token/refresh-rule.js';
 import { describe, expect, it } from 'vitest';
 import { onEveryDatabase } from './every-database.js';
 

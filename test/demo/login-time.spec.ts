@@ -1,5 +1,5 @@
 import argon2 from 'argon2';
-import { refreshTokenEntities, refreshTokenMigrations } from 'nestjs-refresh-token';
+import { refreshTokenEntities, refreshTokenMigrations } from 'nestjs-refresh-token/typeorm';
 import { DataSource } from 'typeorm';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { CreateUsers1790000000001 } from '../../src/demo/users/create-users.migration.js';

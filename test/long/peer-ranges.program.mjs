@@ -3,16 +3,8 @@ import 'reflect-metadata';
 import { Controller, Get, Module, UseGuards } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { TypeOrmModule } from '@nestjs/typeorm';
-import {
-  AuthModule,
-  RevocationFeed,
-  JwtAuthGuard,
-  refreshTokenEntities,
-  refreshTokenMigrations,
-  RefreshTokenService,
-  Roles,
-  RolesGuard,
-} from 'nestjs-refresh-token';
+import { AuthModule, RevocationFeed, JwtAuthGuard, RefreshTokenService, Roles, RolesGuard } from 'nestjs-refresh-token';
+import { refreshTokenEntities, refreshTokenMigrations } from 'nestjs-refresh-token/typeorm';
 import { redisRevocationChannel } from 'nestjs-refresh-token/redis';
 
 const { DATABASE_URL, AUTH_SECRET, REDIS_URL } = process.env;

@@ -1,4 +1,6 @@
 import * as library from 'nestjs-refresh-token';
+import * as sockets from 'nestjs-refresh-token/sockets';
+import * as typeorm from 'nestjs-refresh-token/typeorm';
 import type { AuthError, RefreshTokenService } from 'nestjs-refresh-token';
 import {
   type AuthenticatedUser,
@@ -60,9 +62,6 @@ describe('the types of the public surface', () => {
     for (const name of [
       'AuthModule',
       'RefreshTokenService',
-      'RefreshToken',
-      'refreshTokenEntities',
-      'refreshTokenMigrations',
       'JwtAuthGuard',
       'RefreshTokenGuard',
       'RolesGuard',
@@ -74,12 +73,15 @@ describe('the types of the public surface', () => {
       'AuthExceptionFilter',
       'AuthError',
       'AuthEventBus',
-      'SocketSessions',
       'GuardOf',
       'InjectAuth',
       'authCors',
     ]) {
       expect(library, name).toHaveProperty(name);
+    }
+    expect(sockets).toHaveProperty('SocketSessions');
+    for (const name of ['RefreshToken', 'refreshTokenEntities', 'refreshTokenMigrations']) {
+      expect(typeorm, name).toHaveProperty(name);
     }
   });
 });

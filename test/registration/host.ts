@@ -3,7 +3,7 @@ import { ExpressAdapter } from '@nestjs/platform-express';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { Test } from '@nestjs/testing';
 import { TypeOrmModule } from '@nestjs/typeorm';
-import { refreshTokenEntities, refreshTokenMigrations } from 'nestjs-refresh-token';
+import { refreshTokenEntities, refreshTokenMigrations } from 'nestjs-refresh-token/typeorm';
 import type { DataSourceOptions } from 'typeorm';
 import { onTestFinished } from 'vitest';
 import { type Adapter, HostUsers, HostUsersModule } from '../support/auth-app.js';

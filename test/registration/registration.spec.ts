@@ -10,10 +10,9 @@ import {
   type AuthModuleOptions,
   type AuthOptionsFactory,
   JwtAuthGuard,
-  refreshTokenEntities,
-  refreshTokenMigrations,
   RefreshTokenService,
 } from 'nestjs-refresh-token';
+import { refreshTokenEntities, refreshTokenMigrations } from 'nestjs-refresh-token/typeorm';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { type Adapter, adapters, HostUsers, HostUsersModule, SECRET } from '../support/auth-app.js';
 import { databaseNamed } from '../support/databases.js';

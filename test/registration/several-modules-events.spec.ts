@@ -1,4 +1,5 @@
-import { AuthEventLog, AuthEventRecord, authToken } from 'nestjs-refresh-token';
+import { AuthEventLog, authToken } from 'nestjs-refresh-token';
+import { AuthEventRecord } from 'nestjs-refresh-token/typeorm';
 import { AuthMetricsModule } from 'nestjs-refresh-token/metrics';
 import { Registry } from 'prom-client';
 import { DataSource } from 'typeorm';

@@ -11,17 +11,19 @@ import {
   GuardOf,
   InjectAuth,
   JwtAuthGuard,
+  RefreshTokenService,
+  Roles,
+  RolesGuard,
+  type UserProvider,
+} from 'nestjs-refresh-token';
+import {
   RefreshToken,
   RefreshTokenColumns,
   refreshTokenEntities,
   refreshTokenMigrations,
   refreshTokenMigrationsFor,
-  RefreshTokenService,
   RefreshTokenTable,
-  Roles,
-  RolesGuard,
-  type UserProvider,
-} from 'nestjs-refresh-token';
+} from 'nestjs-refresh-token/typeorm';
 import { DataSource } from 'typeorm';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { type Adapter, adapters, HostUsers, SECRET } from '../support/auth-app.js';

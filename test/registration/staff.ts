@@ -1,14 +1,12 @@
 import { Injectable, Module } from '@nestjs/common';
+import { AuthModule, type AuthModuleOptions, type UserProvider } from 'nestjs-refresh-token';
 import {
-  AuthModule,
-  type AuthModuleOptions,
   RefreshTokenColumns,
   refreshTokenEntities,
   refreshTokenMigrations,
   refreshTokenMigrationsFor,
   RefreshTokenTable,
-  type UserProvider,
-} from 'nestjs-refresh-token';
+} from 'nestjs-refresh-token/typeorm';
 import { SECRET } from '../support/auth-app.js';
 import { HOST } from './host.js';
 

@@ -1,10 +1,5 @@
-import {
-  AccessTokenService,
-  type AuthError,
-  type AuthUser,
-  RevocationFeed,
-  type RevocationFeedStatus,
-} from 'nestjs-refresh-token';
+import { AccessTokenService, type AuthError, type AuthUser, RevocationFeed } from 'nestjs-refresh-token';
+import type { RevocationFeedStatus } from '../../src/auth/revocation/revocation-feed.js';
 import { afterAll, beforeAll, describe, expect, type TestOptions, vi } from 'vitest';
 import {
   type AuthApp,

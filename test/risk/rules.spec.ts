@@ -14,7 +14,7 @@ import {
   TooFrequent,
   RepeatFromElsewhere,
   type Verdict,
-} from 'nestjs-refresh-token';
+} from 'nestjs-refresh-token/risk';
 import { describe, expect, it } from 'vitest';
 import { at, type Circumstances, HOUR, inCountry, NOW, signals } from './signals.js';
 

@@ -1,18 +1,18 @@
 import { Global, Injectable, Module } from '@nestjs/common';
+import { SignInService } from 'nestjs-refresh-token';
 import {
   ChangedUserAgent,
   Geofence,
   ImpossibleTravel,
   NewCountry,
   type GeoIpProvider,
-  RefreshToken,
   RepeatWithin,
   type RiskRule,
   type RiskSignals,
-  SignInService,
   TooFrequent,
   RepeatFromElsewhere,
-} from 'nestjs-refresh-token';
+} from 'nestjs-refresh-token/risk';
+import { RefreshToken } from 'nestjs-refresh-token/typeorm';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { type AuthContext, type AuthSetup, createAuthContext } from '../support/auth-app.js';
 import { databaseNamed, databases } from '../support/databases.js';
@@ -276,7 +276,7 @@ describe("a rule of the host's own", () => {
 describe('a configuration that makes no sense is refused', () => {
   it.each<[NonNullable<AuthSetup['options']>, string]>([
     [{ risk: { rules: [{ reason: 'x' } as unknown as RiskRule] } }, 'risk.rules must be a list of rules'],
-    [{ risk: { rules: [new TooFrequent(), new TooFrequent()] } }, 'there can be one TooFrequent'],
+    [{ risk: { rules: [new TooFrequent(), new TooFrequent()] } }, 'only one TooFrequent is allowed'],
     [{ risk: { geoIp: 'GeoLite2.mmdb' as unknown as GeoIpProvider } }, 'risk.geoIp must be a GeoIpProvider'],
     [{ risk: { onGeoIpFailure: 'revoke' as 'deny' } }, 'risk.onGeoIpFailure must be one of'],
     [{ risk: { geoIpTimeout: 'soon' } }, 'risk.geoIpTimeout is "soon"'],

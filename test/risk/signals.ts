@@ -1,4 +1,4 @@
-import { countryExtent, type GeoIpRecord, type RiskSignals, UserAgent } from 'nestjs-refresh-token';
+import { countryExtent, type GeoIpRecord, type RiskSignals, UserAgent } from 'nestjs-refresh-token/risk';
 
 export const HOUR = 3_600_000;
 export const NOW = Date.UTC(2026, 0, 1);

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { countryExtent, ImpossibleTravel, type GeoLocation } from 'nestjs-refresh-token';
+import { countryExtent, ImpossibleTravel, type GeoLocation } from 'nestjs-refresh-token/risk';
 import { describe, expect, it } from 'vitest';
 import { at, HOUR, signals } from './signals.js';
 

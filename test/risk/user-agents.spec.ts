@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { ChangedUserAgent, UserAgent } from 'nestjs-refresh-token';
+import { ChangedUserAgent, UserAgent } from 'nestjs-refresh-token/risk';
 import { describe, expect, it } from 'vitest';
 import { signals } from './signals.js';
 

@@ -1,5 +1,10 @@
 import fc from 'fast-check';
-import { decideRefresh, type RefreshDecision, type RefreshLimits, type SessionState } from 'nestjs-refresh-token';
+import {
+  decideRefresh,
+  type RefreshDecision,
+  type RefreshLimits,
+  type SessionState,
+} from '../../src/auth/refresh-token/refresh-rule.js';
 import { describe, expect, it } from 'vitest';
 
 const limits: RefreshLimits = { idleTtl: 7_000, grace: 10 };

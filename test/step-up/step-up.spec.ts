@@ -1,13 +1,6 @@
 import { Controller, Get, Logger, UseGuards } from '@nestjs/common';
-import {
-  StepUp,
-  ImpossibleTravel,
-  JwtAuthGuard,
-  type GeoIpProvider,
-  type RiskRule,
-  StepUpService,
-  TooFrequent,
-} from 'nestjs-refresh-token';
+import { StepUp, JwtAuthGuard, StepUpService } from 'nestjs-refresh-token';
+import { ImpossibleTravel, type GeoIpProvider, type RiskRule, TooFrequent } from 'nestjs-refresh-token/risk';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { inCountry } from '../risk/signals.js';
 import {

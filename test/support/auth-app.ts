@@ -12,11 +12,10 @@ import {
   type AuthModuleOptions,
   type AuthUser,
   Clock,
-  refreshTokenEntities,
-  refreshTokenMigrations,
   RefreshTokenService,
   type UserProvider,
 } from 'nestjs-refresh-token';
+import { refreshTokenEntities, refreshTokenMigrations } from 'nestjs-refresh-token/typeorm';
 import { type DataSource, DataSource as TypeOrmDataSource, type DataSourceOptions } from 'typeorm';
 import type { TestDatabase } from './databases.js';
 

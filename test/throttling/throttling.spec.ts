@@ -1,5 +1,6 @@
 import { Controller, Post, UnauthorizedException } from '@nestjs/common';
-import { AuthRoute, Geofence, type RiskRule } from 'nestjs-refresh-token';
+import { AuthRoute } from 'nestjs-refresh-token';
+import { Geofence, type RiskRule } from 'nestjs-refresh-token/risk';
 import {
   AuthThrottlingModule,
   type AuthThrottlingOptions,

@@ -1,5 +1,6 @@
 import { Controller, Get, ServiceUnavailableException } from '@nestjs/common';
-import { RevocationFeed, Public, Statement } from 'nestjs-refresh-token';
+import { RevocationFeed, Public } from 'nestjs-refresh-token';
+import { Statement } from 'nestjs-refresh-token/typeorm';
 import { DataSource } from 'typeorm';
 
 @Controller('health')

@@ -12,8 +12,14 @@ const TYPES: Record<string, string> = {
 const REFRESH_COOKIE = '__Host-refresh_token';
 
 const PAGE = new URL('../page/', import.meta.url);
+const CLIENT = new URL('../../client/', import.meta.url);
 
-/** The page, and the modules it is made of. */
+/** What Express and Fastify have in common. */
+interface Response {
+  header(name: string, value: string): void;
+}
+
+/** The page, and the modules that it imports: its own, and those of the client. */
 @Controller()
 @Public()
 export class PageController {
@@ -30,25 +36,39 @@ export class PageController {
 
   @Get('page/:name')
   @Header('Cache-Control', 'no-cache')
-  file(
-    @Param('name') name: string,
-    @Res({ passthrough: true }) response: { header(name: string, value: string): void },
-  ) {
-    const type = /^[\w-]+\.(js|css|svg)$/.exec(name)?.[1];
-    if (type === undefined) throw new NotFoundException();
-    response.header('Content-Type', TYPES[type]);
-    return new StreamableFile(this.read(name));
+  file(@Param('name') name: string, @Res({ passthrough: true }) response: Response): StreamableFile {
+    return this.send(name, PAGE, response);
   }
 
-  private read(name: string): Buffer {
-    let file = this.files.get(name);
+  @Get('client/:name')
+  @Header('Cache-Control', 'no-cache')
+  clientModule(@Param('name') name: string, @Res({ passthrough: true }) response: Response): StreamableFile {
+    return this.send(name, CLIENT, response);
+  }
+
+  @Get('client/dpop/:name')
+  @Header('Cache-Control', 'no-cache')
+  clientDpopModule(@Param('name') name: string, @Res({ passthrough: true }) response: Response): StreamableFile {
+    return this.send(name, new URL('dpop/', CLIENT), response);
+  }
+
+  private send(name: string, folder: URL, response: Response): StreamableFile {
+    const type = /^[\w-]+\.(js|css|svg)$/.exec(name)?.[1];
+    if (type === undefined) throw new NotFoundException();
+    const file = this.read(new URL(name, folder));
+    response.header('Content-Type', TYPES[type]);
+    return new StreamableFile(file);
+  }
+
+  private read(url: URL): Buffer {
+    let file = this.files.get(url.pathname);
     if (!file) {
       try {
-        file = readFileSync(new URL(name, PAGE));
+        file = readFileSync(url);
       } catch {
         throw new NotFoundException();
       }
-      this.files.set(name, file);
+      this.files.set(url.pathname, file);
     }
     return file;
   }

@@ -1,4 +1,5 @@
-import { countryExtent, type GeoIpRecord, type GeoIpProvider } from 'nestjs-refresh-token';
+import type { GeoIpProvider } from 'nestjs-refresh-token/risk';
+import { geoIpRecordOf } from '../geo-ip.js';
 
 /** Addresses that are in no network (RFC 5737), and where the laboratory says that they are. */
 export const ADDRESSES: Readonly<Record<string, string>> = {
@@ -12,11 +13,7 @@ export function laboratoryGeoIp(others?: GeoIpProvider): GeoIpProvider {
   return {
     locate(ip: string): ReturnType<GeoIpProvider['locate']> {
       const found = Object.entries(ADDRESSES).find(([, address]) => address === ip);
-      return found ? geoIpIn(found[0]) : (others?.locate(ip) ?? null);
+      return found ? geoIpRecordOf(found[0]) : (others?.locate(ip) ?? null);
     },
   };
-}
-
-function geoIpIn(country: string): GeoIpRecord {
-  return { country, regions: [], asn: null, location: countryExtent(country) ?? null };
 }

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { ConflictException, Injectable, type OnModuleInit } from '@nestjs/common';
-import { AuthError, type AuthUser, Statement, type StatementResult, type UserProvider } from 'nestjs-refresh-token';
+import { AuthError, type AuthUser, type UserProvider } from 'nestjs-refresh-token';
+import { Statement, type StatementResult } from 'nestjs-refresh-token/typeorm';
 import { DataSource, type Repository } from 'typeorm';
 import { hashPassword, verifyPassword } from './passwords.js';
 import { User } from './user.entity.js';

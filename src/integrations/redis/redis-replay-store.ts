@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { DpopReplayStore } from '../../auth/binding/dpop/dpop-replay-store.js';
 import { redisClient, type RedisClient, redisOptions } from './redis-client.js';
 
+/** What {@link redisReplayStore} takes. */
 export interface RedisReplayStoreOptions {
   /** `redis://…` or `rediss://…`. */
   url: string;

@@ -1,7 +1,8 @@
-import type { AccessFloor } from '../../auth/session/access-floor.js';
 import type { RevocationChannel, RevocationChannelListener } from '../../auth/revocation/revocation-channel.js';
+import type { AccessFloor } from '../../auth/session/access-floor.js';
 import { redisClient, type RedisClient, redisOptions } from './redis-client.js';
 
+/** What {@link redisRevocationChannel} takes. */
 export interface RedisRevocationChannelOptions {
   /** `redis://…` or `rediss://…`. */
   url: string;

@@ -2,6 +2,7 @@ import type { OnApplicationShutdown } from '@nestjs/common';
 import type { ThrottlerStorage } from '@nestjs/throttler';
 import { redisClient, type RedisClient, redisOptions } from '../redis/redis-client.js';
 
+/** What {@link redisThrottlerStorage} takes. */
 export interface RedisThrottlerOptions {
   /** `redis://…` or `rediss://…`. */
   url: string;

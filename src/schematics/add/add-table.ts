@@ -30,7 +30,8 @@ export function addTable(project: Project, module: ModuleEdit, names: LocalNames
   const isInNest = files.some(({ source }) => IN_NEST.some((maker) => source.calls(maker)));
   const byHand = files.filter(({ source }) => !addTo(source)).map(({ path }) => path);
   for (const { path, source } of files) if (source !== module.source) project.edit(path, source.toString());
-  const toAdd = '...refreshTokenEntities to the entities, and ...refreshTokenMigrations to the migrations, by hand.';
+  const toAdd =
+    '...refreshTokenEntities to the entities, and ...refreshTokenMigrations to the migrations, by hand. Import both from nestjs-refresh-token/typeorm.';
   return [
     ...byHand.map((path) => `${path}: add ${toAdd}`),
     ...(isInNest ? [] : [`No TypeOrmModule.forRoot was found in ${project.sourceRoot}: import one, with this table.`]),
@@ -46,7 +47,7 @@ function addTo(source: SourceEdit): boolean {
   const names = made.length > 0 ? ['refreshTokenEntities'] : [];
   const migrated = made.filter((maker) => source.addToList(maker, 'migrations', '...refreshTokenMigrations'));
   if (migrated.length > 0) names.push('refreshTokenMigrations');
-  if (names.length > 0) source.import(names, 'nestjs-refresh-token');
+  if (names.length > 0) source.import(names, 'nestjs-refresh-token/typeorm');
   // A factory beside the options may well construct what they say.
   return migrated.length > 0 && present.every((maker) => maker === 'DataSource' || migrated.includes(maker));
 }

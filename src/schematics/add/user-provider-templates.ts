@@ -37,11 +37,11 @@ export class AuthUsersModule {}
 `;
 
 export const database = () => `import type { TypeOrmModuleOptions } from '@nestjs/typeorm';
+import { pgliteDataSourceOptions } from 'nestjs-refresh-token/pglite';
 import {
   refreshTokenEntities,
   refreshTokenMigrations,
-} from 'nestjs-refresh-token';
-import { pgliteDataSourceOptions } from 'nestjs-refresh-token/pglite';
+} from 'nestjs-refresh-token/typeorm';
 
 /** PostgreSQL at this URL; without one an embedded PostgreSQL in the folder .database, for one process. */
 export function databaseOptions(url: string | undefined): TypeOrmModuleOptions {

@@ -5,6 +5,7 @@ import type { RiskSignals } from '../risk-signals.js';
 import { leastSpeed } from '../travel.js';
 import type { Verdict } from '../verdict.js';
 
+/** What {@link ImpossibleTravel} takes. */
 export interface ImpossibleTravelOptions extends RuleOptions {
   /** Kilometres per hour; airliners fly at some 900. */
   fasterThan?: number;

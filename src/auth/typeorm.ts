@@ -1,0 +1,11 @@
+// `nestjs-refresh-token/typeorm`: the tables, for the data source of the application.
+export { refreshTokenEntities } from './entities.js';
+export { RefreshToken, RefreshTokenColumns, RefreshTokenTable } from './session/refresh-token.entity.js';
+export { UsedDpopProof } from './binding/dpop/used-dpop-proof.entity.js';
+export { AuthEventRecord } from './audit/auth-event-record.entity.js';
+export type { AuthEventOutcome } from './audit/event-outcome.js';
+export { refreshTokenMigrations, refreshTokenMigrationsFor } from './migrations/index.js';
+export { CreateRefreshTokens1790000000000 } from './migrations/1790000000000-create-refresh-tokens.js';
+export { CreateUsedDpopProofs1790000000010 } from './migrations/1790000000010-create-used-dpop-proofs.js';
+export { CreateAuthEvents1790000000020 } from './migrations/1790000000020-create-auth-events.js';
+export { Statement, type StatementResult, type StatementValues } from './common/database/statement.js';

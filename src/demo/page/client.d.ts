@@ -1,1 +1,0 @@
-export * from 'nestjs-refresh-token/client';
