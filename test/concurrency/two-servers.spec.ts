@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { IssuedTokens } from 'nestjs-refresh-token';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { type Answer, type AuthBody, bearer, login, refresh, send } from '../support/http.js';
-import { ADMIN, INVALID_GRANT, onTwoServers, type TwoServers } from './two-servers.js';
+import { ADMIN, INVALID_GRANT, onTwoServers, type TwoServers } from '../support/two-servers.js';
 
 const SAME_TOKEN_ROUNDS = 6;
 const PARALLEL = 50;

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { databaseNamed, type TestDatabase } from '../support/databases.js';
 import { type DemoProcess, startDemo } from '../support/demo-process.js';
 import { type AuthBody, bearer, login, refresh, send } from '../support/http.js';
-import { AUTH_SECRET, refusedStart, saidLast } from './demos.js';
+import { AUTH_SECRET, refusedStart, saidLast } from '../support/demos.js';
 
 interface Event {
   type: string;

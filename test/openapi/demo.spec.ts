@@ -1,6 +1,6 @@
 import { Validator } from '@seriousme/openapi-schema-validator';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { AUTH_SECRET } from '../demo/demos.js';
+import { AUTH_SECRET } from '../support/demos.js';
 import { databaseNamed } from '../support/databases.js';
 import { startDemo } from '../support/demo-process.js';
 import { send } from '../support/http.js';
