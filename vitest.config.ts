@@ -28,8 +28,8 @@ export default defineConfig({
     pool: 'forks',
     // One process imports Nest and TypeORM once, for all of its files.
     isolate: false,
-    // Vitest's default is one less than there are cores, which leaves one of two idle.
-    maxWorkers: 2,
+    // One more than the cores of a small machine: some tests wait, for a process to start or for time to pass.
+    maxWorkers: 3,
     // What runs side by side in one file waits for time to pass.
     maxConcurrency: 10,
     testTimeout: 30_000,

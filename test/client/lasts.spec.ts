@@ -18,7 +18,7 @@ describe('a session', () => {
   const app = listening('express', { controllers });
   const expire = () => app.clock.advance(16 * MINUTE);
 
-  const disturbed = (disturb: Disturbance, timeout?: number) => disturbedClient(app.url, disturb, timeout);
+  const disturbed = (disturb: Disturbance, timeout?: number) => disturbedClient(app.url, disturb, { timeout });
 
   test('survives a response that is lost: the same token is sent again, and answered again', async () => {
     const client = await disturbed(async (attempt, pass) => {

@@ -8,7 +8,7 @@ import {
   type SessionStore,
   type StoredSession,
 } from 'nestjs-refresh-token/client';
-import { afterEach } from 'vitest';
+import { afterEach, type TestContext } from 'vitest';
 
 /** The API of a host: reads, writes, and a route for administrators. */
 @Controller('orders')
@@ -76,14 +76,19 @@ afterEach(() => {
   open.clear();
 });
 
-/** A client whose traffic can be watched, and disturbed by `network`. It is closed after the test. */
+/**
+ * A client whose traffic can be watched, and disturbed by `network`. It is closed after the test.
+ *
+ * @param options.test where tests run side by side, the context of the one that it belongs to
+ */
 export function testClient(
   baseUrl: string,
   {
     network = fetch,
     store = new MemoryStore(),
+    test,
     ...options
-  }: AuthClientOptions & { network?: Fetch; store?: MemoryStore } = {},
+  }: AuthClientOptions & { network?: Fetch; store?: MemoryStore; test?: TestContext } = {},
 ): TestClient {
   const exchanges: Exchange[] = [];
   const watched: Fetch = async (input, init) => {
@@ -97,7 +102,8 @@ export function testClient(
     return response;
   };
   const client = createAuthClient({ baseUrl, store, fetch: watched, ...options });
-  open.add(client);
+  if (test) test.onTestFinished(() => client.close());
+  else open.add(client);
   const changes: AuthChange['type'][] = [];
   client.onChange(({ type }) => void changes.push(type));
   const count = (path: string) => exchanges.filter((exchange) => exchange.path === path).length;
@@ -122,9 +128,13 @@ export type Disturbance = (
 ) => Promise<Response>;
 
 /** A client whose first refreshes fail in some way, before or after they reach the server. */
-export async function disturbedClient(url: string, disturb: Disturbance, timeout?: number): Promise<TestClient> {
+export async function disturbedClient(
+  url: string,
+  disturb: Disturbance,
+  options?: Parameters<typeof testClient>[1],
+): Promise<TestClient> {
   let attempt = 0;
   const network: Fetch = (input, init) =>
     isRefresh(input) ? disturb(++attempt, () => fetch(input, init), init?.signal) : fetch(input, init);
-  return signedIn(url, { network, timeout });
+  return signedIn(url, { network, ...options });
 }

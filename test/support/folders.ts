@@ -1,7 +1,8 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, onTestFinished } from 'vitest';
+import { afterAll, beforeAll, onTestFinished } from 'vitest';
+import { copyStartedPglite } from './pglite-template.js';
 
 /** A fresh folder, gone after the test. */
 export function temporaryFolder(): string {
@@ -10,9 +11,10 @@ export function temporaryFolder(): string {
   return folder;
 }
 
-/** One for all tests of a file, as the first start in a folder takes seconds. Each test leaves it closed. */
+/** One for all tests of a file, with an empty database in it, as a first start takes seconds. Each test leaves it closed. */
 export function sharedFolder(): string {
   const folder = create();
+  beforeAll(() => copyStartedPglite(folder));
   afterAll(() => remove(folder));
   return folder;
 }

@@ -27,7 +27,7 @@ export async function startedPgliteDump(): Promise<Blob> {
   return (await (template ??= makeTemplate())).dump;
 }
 
-/** Fills a folder that is not there yet. */
+/** Into a folder that is empty, or not there yet. */
 export async function copyStartedPglite(folder: string): Promise<void> {
   const { folder: source } = await (template ??= makeTemplate());
   cpSync(source, folder, { recursive: true, mode: constants.COPYFILE_FICLONE });
