@@ -8,6 +8,7 @@ import { root } from '../support/packed.js';
 const LAYERS = [
   'common/errors',
   'common/options',
+  'common/logging',
   'common/time',
   'common/crypto',
   'common/request',
