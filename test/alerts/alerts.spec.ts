@@ -2,10 +2,10 @@ import { Global, Logger, Module } from '@nestjs/common';
 import { type AlertSink, type AuthEvent, RevocationFeed, webhookAlerts } from 'nestjs-refresh-token';
 import { ImpossibleTravel, type GeoIpProvider } from 'nestjs-refresh-token/risk';
 import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
-import { inCountry } from '../risk/signals.js';
+import { inCountry } from '../support/signals.js';
 import { type AuthContext, type AuthSetup, createAuthContext } from '../support/auth-app.js';
 import { databaseNamed } from '../support/databases.js';
-import { startReceiver } from './receiver.js';
+import { startReceiver } from '../support/webhook-receiver.js';
 
 const ALICE = { id: 'user-alice', roles: ['user'] };
 const HOUR = 3_600_000;

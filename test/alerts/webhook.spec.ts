@@ -2,7 +2,7 @@ import { createHmac } from 'node:crypto';
 import { Logger } from '@nestjs/common';
 import { type AuthEvent, webhookAlerts, type WebhookAlertsOptions } from 'nestjs-refresh-token';
 import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
-import { startReceiver } from './receiver.js';
+import { startReceiver } from '../support/webhook-receiver.js';
 
 const KEY = Buffer.from('a test key of more than 24 bytes');
 const secret = `whsec_${KEY.toString('base64')}`;

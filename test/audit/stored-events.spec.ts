@@ -2,7 +2,7 @@ import { AuthEventLog } from 'nestjs-refresh-token';
 import { NewCountry, type GeoIpProvider } from 'nestjs-refresh-token/risk';
 import { AuthEventRecord } from 'nestjs-refresh-token/typeorm';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { inCountry } from '../risk/signals.js';
+import { inCountry } from '../support/signals.js';
 import { adapters, type AuthApp, createAuthApp } from '../support/auth-app.js';
 import { databaseNamed, databases, type TestDatabase } from '../support/databases.js';
 import { bearer, login, refresh, send } from '../support/http.js';

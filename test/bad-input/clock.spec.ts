@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { adapters } from '../support/auth-app.js';
 import { bearer, cookieHeader, cookiesSet, refresh, send } from '../support/http.js';
-import { DAY, HOUR, listening, SECOND, signIn } from '../http/listening.js';
-import { expectRefused } from './refused.js';
+import { DAY, HOUR, listening, SECOND, signIn } from '../support/listening.js';
+import { expectRefused } from '../support/refused.js';
 
 const NO_GOOD = { status: 401, error: 'invalid_grant' };
 

@@ -2,9 +2,9 @@ import { afterAll, beforeAll, describe, type TestContext, test } from 'vitest';
 import { type AuthApp, createAuthApp, createAuthContext } from '../support/auth-app.js';
 import { databaseNamed, type TestDatabase } from '../support/databases.js';
 import { bearer, login, refresh, send } from '../support/http.js';
-import { claimsOf, signIn } from '../http/listening.js';
-import { expectRefusal } from './refused.js';
-import { TcpProxy } from './tcp-proxy.js';
+import { claimsOf, signIn } from '../support/listening.js';
+import { expectRefusal } from '../support/refused.js';
+import { TcpProxy } from '../support/statement-proxy.js';
 
 const OUTAGE = { status: 503, error: 'temporarily_unavailable' };
 const ALICE = { username: 'alice', password: 'alice-password', transport: 'body' as const };

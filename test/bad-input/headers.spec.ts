@@ -3,8 +3,8 @@ import { isIP } from 'node:net';
 import { describe, expect, test } from 'vitest';
 import { adapters } from '../support/auth-app.js';
 import { type Answer, type AuthBody, bearer, cookieHeader, login, refresh, send } from '../support/http.js';
-import { listening, signIn } from '../http/listening.js';
-import { CANARY, expectRefused } from './refused.js';
+import { listening, signIn } from '../support/listening.js';
+import { CANARY, expectRefused } from '../support/refused.js';
 
 const ALICE = { username: 'alice', password: 'alice-password', transport: 'body' as const };
 const LONG = CANARY.padEnd(10_000, 'x');

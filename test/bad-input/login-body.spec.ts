@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { adapters } from '../support/auth-app.js';
 import { bearer, login, refresh, send } from '../support/http.js';
-import { listening, signIn } from '../http/listening.js';
-import { CANARY, expectRefused } from './refused.js';
+import { listening, signIn } from '../support/listening.js';
+import { CANARY, expectRefused } from '../support/refused.js';
 
 const BAD_REQUEST = { status: 400, error: 'invalid_request' };
 const ALICE = { username: 'alice', password: 'alice-password', transport: 'body' };

@@ -3,8 +3,8 @@ import { AuthExceptionFilter } from 'nestjs-refresh-token';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { adapters } from '../support/auth-app.js';
 import { bearer, cookieHeader, refresh, send } from '../support/http.js';
-import { listening, signIn } from '../http/listening.js';
-import { CANARY, expectRefused } from './refused.js';
+import { listening, signIn } from '../support/listening.js';
+import { CANARY, expectRefused } from '../support/refused.js';
 
 const BAD_REQUEST = { status: 400, error: 'invalid_request' };
 const JSON_TYPE = 'application/json';

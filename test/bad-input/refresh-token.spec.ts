@@ -5,8 +5,8 @@ import { KeyRing } from '../../src/auth/common/crypto/key-ring.js';
 import { type AuthApp, adapters, createAuthContext } from '../support/auth-app.js';
 import { databaseNamed } from '../support/databases.js';
 import { cookieHeader, refresh, send } from '../support/http.js';
-import { listening, signIn } from '../http/listening.js';
-import { CANARY, expectRefused } from './refused.js';
+import { listening, signIn } from '../support/listening.js';
+import { CANARY, expectRefused } from '../support/refused.js';
 
 const BAD_REQUEST = { status: 400, error: 'invalid_request' };
 const NO_GOOD = { status: 401, error: 'invalid_grant' };

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { adapters, type AuthApp, createAuthApp, SECRET } from '../support/auth-app.js';
 import { databases, type TestDatabase } from '../support/databases.js';
 import { bearer, cookieHeader, login, refresh, refreshCookie, send } from '../support/http.js';
-import { SECOND, signIn } from '../http/listening.js';
+import { SECOND, signIn } from '../support/listening.js';
 
 /** The forms that loggers give to what they get: TypeORM's own the first, structured ones the second. */
 const forms = {

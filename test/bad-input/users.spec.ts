@@ -2,8 +2,8 @@ import type { AuthUser } from 'nestjs-refresh-token';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { adapters, HostUsers } from '../support/auth-app.js';
 import { cookieHeader, login, refresh, refreshCookie } from '../support/http.js';
-import { listening, signIn } from '../http/listening.js';
-import { CANARY, expectRefusal, expectRefused } from './refused.js';
+import { listening, signIn } from '../support/listening.js';
+import { CANARY, expectRefusal, expectRefused } from '../support/refused.js';
 
 const NO_GOOD = { status: 401, error: 'invalid_grant' };
 const OUTAGE = { status: 503, error: 'temporarily_unavailable' };

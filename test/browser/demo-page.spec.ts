@@ -4,7 +4,7 @@ import type { AxeResults } from 'axe-core';
 import type { BrowserContextOptions, Page } from 'playwright-core';
 import { describe, expect, test } from 'vitest';
 import { browserAvailable } from '../support/browser.js';
-import { demoPage, rolesOn } from './demo-page.js';
+import { demoPage, rolesOn } from '../support/demo-page.js';
 
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import { MINUTE } from '../http/listening.js';
+import { MINUTE } from '../support/listening.js';
 import { browserAvailable, chromiumContexts } from '../support/browser.js';
-import { changesOf, clientHost, orders, signIn } from './client-host.js';
+import { changesOf, clientHost, orders, signIn } from '../support/client-host.js';
 
 describe.skipIf(!browserAvailable)('in a browser, a session', () => {
   const { app, network, open } = clientHost();

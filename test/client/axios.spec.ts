@@ -4,8 +4,8 @@ import { Readable } from 'node:stream';
 import axios from 'axios';
 import { interceptAxios } from 'nestjs-refresh-token/client';
 import { describe, expect, test } from 'vitest';
-import { listening, MINUTE } from '../http/listening.js';
-import { controllers, signedIn, testClient } from './clients.js';
+import { listening, MINUTE } from '../support/listening.js';
+import { controllers, signedIn, testClient } from '../support/clients.js';
 
 for (const adapter of ['http', 'fetch'] as const) {
   describe(`axios by ${adapter}`, () => {

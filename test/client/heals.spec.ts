@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { adapters } from '../support/auth-app.js';
-import { listening, MINUTE } from '../http/listening.js';
-import { controllers, signedIn, testClient } from './clients.js';
+import { listening, MINUTE } from '../support/listening.js';
+import { controllers, signedIn, testClient } from '../support/clients.js';
 
 for (const adapter of adapters) {
   describe(`a client whose access token is refused (${adapter})`, () => {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { HOUR, listening, MINUTE, SECOND } from '../http/listening.js';
+import { HOUR, listening, MINUTE, SECOND } from '../support/listening.js';
 import {
   controllers,
   type Disturbance,
@@ -9,7 +9,7 @@ import {
   signedIn,
   type TestClient,
   testClient,
-} from './clients.js';
+} from '../support/clients.js';
 
 /** What a refresh answers with, in half of its words. */
 const TOKEN = { access_token: 'an-access-token', token_type: 'Bearer', expires_in: 900, session_id: 'a-session' };

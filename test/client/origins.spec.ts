@@ -2,8 +2,8 @@ import { inspect } from 'node:util';
 import { createServer, type IncomingMessage, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { listening, MINUTE } from '../http/listening.js';
-import { controllers, signedIn } from './clients.js';
+import { listening, MINUTE } from '../support/listening.js';
+import { controllers, signedIn } from '../support/clients.js';
 
 describe('tokens', () => {
   const app = listening('express', { controllers });

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { refresh } from '../support/http.js';
-import { listening, MINUTE } from '../http/listening.js';
-import { ALICE, controllers, signedIn } from './clients.js';
+import { listening, MINUTE } from '../support/listening.js';
+import { ALICE, controllers, signedIn } from '../support/clients.js';
 
 describe('signing out', () => {
   const app = listening('express', { controllers });

@@ -1,6 +1,6 @@
 import { describe, test } from 'vitest';
-import { listening, MINUTE, SECOND } from '../http/listening.js';
-import { controllers, disturbedClient, signedIn } from './clients.js';
+import { listening, MINUTE, SECOND } from '../support/listening.js';
+import { controllers, disturbedClient, signedIn } from '../support/clients.js';
 
 /** Each waits for seconds, so all of them wait together. The clock of an application is moved by its own test alone. */
 const WAITING = { concurrent: true };

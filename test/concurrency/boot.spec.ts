@@ -2,7 +2,7 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import { SECRET } from '../support/auth-app.js';
 import { type DemoProcess, startDemo } from '../support/demo-process.js';
 import { bearer, login, send } from '../support/http.js';
-import { ADMIN, serverDatabases } from './two-servers.js';
+import { ADMIN, serverDatabases } from '../support/two-servers.js';
 
 const ADAPTERS = ['express', 'fastify', 'express'];
 

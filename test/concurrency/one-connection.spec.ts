@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type AuthApp, createAuthApp } from '../support/auth-app.js';
 import type { TestDatabase } from '../support/databases.js';
 import { refresh } from '../support/http.js';
-import { serverDatabases } from './two-servers.js';
+import { serverDatabases } from '../support/two-servers.js';
 
 const PARALLEL = 50;
 const ALICE = { id: 'user-alice', roles: ['user'] };

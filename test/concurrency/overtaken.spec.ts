@@ -2,8 +2,8 @@ import type { AuthUser } from 'nestjs-refresh-token';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { createAuthContext } from '../support/auth-app.js';
 import { databaseNamed } from '../support/databases.js';
-import { lockSessions } from '../revocation/row-lock.js';
-import { serverDatabases } from './two-servers.js';
+import { lockSessions } from '../support/row-lock.js';
+import { serverDatabases } from '../support/two-servers.js';
 
 const ALICE: AuthUser = { id: 'user-alice', roles: ['user'] };
 

@@ -1,9 +1,9 @@
 import type { AuthUser } from 'nestjs-refresh-token';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { onEveryDatabase } from '../databases/every-database.js';
+import { onEveryDatabase } from '../support/every-database.js';
 import { createAuthContext, HostUsers } from '../support/auth-app.js';
 import { databaseNamed } from '../support/databases.js';
-import { recordStatements } from './recorded-statements.js';
+import { recordStatements } from '../support/recorded-statements.js';
 
 const PARALLEL = 40;
 /** As the library has it. */

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { type Answer, type AuthBody, refresh } from '../support/http.js';
-import { INVALID_GRANT, onTwoServers, type TwoServers } from './two-servers.js';
+import { INVALID_GRANT, onTwoServers, type TwoServers } from '../support/two-servers.js';
 
 const ROUNDS = 20;
 const PARALLEL = 50;

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, it } from 'vitest';
 import { refresh } from '../support/http.js';
-import { INVALID_GRANT, onTwoServers, type TwoServers } from './two-servers.js';
+import { INVALID_GRANT, onTwoServers, type TwoServers } from '../support/two-servers.js';
 
 const GRACE = 1_000;
 

@@ -6,11 +6,11 @@ import { ClientProxyFactory, Transport } from '@nestjs/microservices';
 import { IoAdapter } from '@nestjs/platform-socket.io';
 import { firstValueFrom } from 'rxjs';
 import { describe, expect, test } from 'vitest';
-import { listening, type ListeningSetup, MINUTE, signIn } from '../http/listening.js';
+import { listening, type ListeningSetup, MINUTE, signIn } from '../support/listening.js';
 import type { Adapter } from '../support/auth-app.js';
 import { freePort } from '../support/free-port.js';
-import { bySubscription, type Call, overGraphql, overHttp, overSocketIo } from './calls.js';
-import { Gateway, GLOBAL, GraphqlResolver, HttpController, MessageController } from './host.js';
+import { bySubscription, type Call, overGraphql, overHttp, overSocketIo } from '../support/context-calls.js';
+import { Gateway, GLOBAL, GraphqlResolver, HttpController, MessageController } from '../support/context-host.js';
 
 const apollo = () =>
   GraphQLModule.forRoot<ApolloDriverConfig>({

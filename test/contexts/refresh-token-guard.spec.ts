@@ -3,10 +3,10 @@ import { UseGuards } from '@nestjs/common';
 import { GraphQLModule, Mutation, Query, Resolver } from '@nestjs/graphql';
 import { PresentedToken, Public, RefreshTokenGuard, RefreshTokenService } from 'nestjs-refresh-token';
 import { describe, expect, test } from 'vitest';
-import { listening, signIn } from '../http/listening.js';
+import { listening, signIn } from '../support/listening.js';
 import { adapters } from '../support/auth-app.js';
 import { bearer, cookieHeader, send } from '../support/http.js';
-import { GLOBAL } from './host.js';
+import { GLOBAL } from '../support/context-host.js';
 
 @Resolver()
 class RenewResolver {

@@ -5,12 +5,12 @@ import { IoAdapter } from '@nestjs/platform-socket.io';
 import { WsAdapter } from '@nestjs/platform-ws';
 import { Clock } from 'nestjs-refresh-token';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
-import { listening, type ListeningSetup, signIn } from '../http/listening.js';
+import { listening, type ListeningSetup, signIn } from '../support/listening.js';
 import { type AuthApp, createAuthApp } from '../support/auth-app.js';
 import { databaseNamed, type TestDatabase } from '../support/databases.js';
 import { send } from '../support/http.js';
-import { ask, closed, openSocketIo, openWs, subscribe } from './calls.js';
-import { ClosedGateway, Gateway, GLOBAL, GraphqlResolver } from './host.js';
+import { ask, closed, openSocketIo, openWs, subscribe } from '../support/context-calls.js';
+import { ClosedGateway, Gateway, GLOBAL, GraphqlResolver } from '../support/context-host.js';
 
 const ws: ListeningSetup = {
   providers: [...GLOBAL, Gateway, ClosedGateway],

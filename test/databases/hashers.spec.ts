@@ -1,7 +1,7 @@
 import { RefreshToken } from 'nestjs-refresh-token/typeorm';
 import { describe, expect, it } from 'vitest';
 import type { AuthContext } from '../support/auth-app.js';
-import { onEveryKeptDatabase } from './kept-database.js';
+import { onEveryKeptDatabase } from '../support/kept-database.js';
 
 const ALICE = { id: 'user-alice', roles: ['user'] };
 const ARGON2ID = { memoryCost: 1024, timeCost: 1 };

@@ -3,7 +3,7 @@ import { DataSource, type DataSourceOptions, DefaultNamingStrategy } from 'typeo
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { type AuthContext, createAuthContext } from '../support/auth-app.js';
 import { databaseNamed } from '../support/databases.js';
-import { onEveryKeptDatabase } from './kept-database.js';
+import { onEveryKeptDatabase } from '../support/kept-database.js';
 
 type Options = Partial<DataSourceOptions>;
 

@@ -2,7 +2,7 @@ import { RefreshToken } from 'nestjs-refresh-token/typeorm';
 import { describe, expect, it } from 'vitest';
 import { createAuthContext } from '../support/auth-app.js';
 import { databaseNamed } from '../support/databases.js';
-import { onEveryKeptDatabase } from './kept-database.js';
+import { onEveryKeptDatabase } from '../support/kept-database.js';
 
 const ALICE = { id: 'user-alice', roles: [] };
 

@@ -1,7 +1,7 @@
 import { RefreshToken } from 'nestjs-refresh-token/typeorm';
 import { describe, expect, it } from 'vitest';
 import type { AuthContext } from '../support/auth-app.js';
-import { onEveryDatabase } from './every-database.js';
+import { onEveryDatabase } from '../support/every-database.js';
 
 const ALICE = { id: 'user-alice', roles: ['user'] };
 const DAY = 86_400_000;

@@ -3,7 +3,7 @@ import { RefreshToken } from 'nestjs-refresh-token/typeorm';
 import { REFRESH_TOKEN_PREFIX } from '../../src/auth/refresh-token/refresh-token.codec.js';
 import { describe, expect, it } from 'vitest';
 import type { AuthContext } from '../support/auth-app.js';
-import { onEveryDatabase } from './every-database.js';
+import { onEveryDatabase } from '../support/every-database.js';
 
 const ALICE: AuthUser = { id: 'user-alice', roles: ['user'] };
 const DAY = 86_400_000;

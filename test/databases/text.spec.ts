@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { onEveryDatabase } from './every-database.js';
+import { onEveryDatabase } from '../support/every-database.js';
 
 const texts: { kind: string; text: string }[] = [
   { kind: 'quotes and comments', text: `O'Brien's "PC" \`x\`; -- DROP TABLE refresh_tokens /* */ \\` },

@@ -2,7 +2,7 @@ import { readdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { databaseNamed, type TestDatabase } from '../support/databases.js';
-import { AUTH_SECRET, emptyFolder, refusedStart, saidLast } from './demos.js';
+import { AUTH_SECRET, emptyFolder, refusedStart, saidLast } from '../support/demos.js';
 
 describe('the demo does not start', { timeout: 120_000 }, () => {
   let database: TestDatabase;

@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { databaseNamed, type TestDatabase } from '../support/databases.js';
 import { type DemoProcess, startDemo } from '../support/demo-process.js';
 import { type AuthBody, bearer, login, refresh, send } from '../support/http.js';
-import { AUTH_SECRET, emptyFolder, refusedStart, saidLast, startedFolder } from './demos.js';
+import { AUTH_SECRET, refusedStart, saidLast } from '../support/demos.js';
 
 interface Event {
   type: string;
@@ -16,11 +17,14 @@ interface Event {
 const [USA, USA_ELSEWHERE, AUSTRALIA, JAPAN] = ['8.8.8.8', '9.9.9.9', '1.1.1.1', '133.1.2.3'];
 const from = (ip?: string): Record<string, string> => (ip === undefined ? {} : { 'x-forwarded-for': ip });
 
-const removals: (() => void)[] = [];
-afterAll(() => removals.forEach((remove) => remove()));
+let database: TestDatabase;
+beforeAll(async () => {
+  database = await databaseNamed('postgres').create();
+});
+afterAll(() => database.drop());
 
-async function start(env: Record<string, string> = {}): Promise<DemoProcess> {
-  return startDemo({ DATABASE_URL: await startedFolder((remove) => removals.push(remove)), AUTH_SECRET, ...env });
+function start(env: Record<string, string> = {}): Promise<DemoProcess> {
+  return startDemo({ DATABASE_URL: database.url!, AUTH_SECRET, ...env });
 }
 
 async function signIn({ url }: DemoProcess, username: string, ip?: string): Promise<AuthBody> {
@@ -166,7 +170,7 @@ describe('the demo that trusts no proxy', { timeout: 120_000 }, () => {
   });
 
   test('refuses settings that make no sense', async () => {
-    const env = { DATABASE_URL: emptyFolder((remove) => removals.push(remove)), AUTH_SECRET };
+    const env = { DATABASE_URL: database.url!, AUTH_SECRET };
     const settings: Record<string, string>[] = [{ RISK_RULES: 'maybe' }, { GEOFENCE_ALLOW: 'Germany' }, { AUDIT: '1' }];
     for (const wrong of settings) {
       const { code, output } = await refusedStart({ ...env, ...wrong });

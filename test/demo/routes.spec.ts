@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { databaseNamed, type TestDatabase } from '../support/databases.js';
 import { type DemoProcess, startDemo } from '../support/demo-process.js';
 import { bearer, login, refresh, refreshCookie, send } from '../support/http.js';
-import { as, AUTH_SECRET, startedFolder, signIn } from './demos.js';
+import { as, AUTH_SECRET, startedFolder, signIn } from '../support/demos.js';
 
 interface User {
   id: string;

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { databaseNamed, type TestDatabase } from '../support/databases.js';
 import { startDemo } from '../support/demo-process.js';
 import { cookiesSet, login, refresh } from '../support/http.js';
-import { as, AUTH_SECRET, emptyFolder, refusedStart, saidLast, signIn } from './demos.js';
+import { as, AUTH_SECRET, emptyFolder, refusedStart, saidLast, signIn } from '../support/demos.js';
 
 const ALICE = { username: 'alice', password: 'alice-password' };
 

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { databaseNamed, type TestDatabase } from '../support/databases.js';
 import { type DemoProcess, startDemo } from '../support/demo-process.js';
 import { bearer } from '../support/http.js';
-import { as, AUTH_SECRET, type DemoSession, signIn } from './demos.js';
+import { as, AUTH_SECRET, type DemoSession, signIn } from '../support/demos.js';
 
 describe('the story, on two processes', { concurrent: true, timeout: 90_000 }, () => {
   let database: TestDatabase;

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { adapters } from '../support/auth-app.js';
 import { bearer, refresh, send } from '../support/http.js';
-import { claimsOf, DAY, listening, MINUTE, SECOND, signIn } from './listening.js';
+import { claimsOf, DAY, listening, MINUTE, SECOND, signIn } from '../support/listening.js';
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 const headerOf = (token: string) => JSON.parse(Buffer.from(token.split('.')[0], 'base64url').toString()) as unknown;

@@ -3,7 +3,7 @@ import { type AuthenticatedUser, CurrentUser, JwtAuthGuard, Roles, RolesGuard } 
 import { describe, expect, test } from 'vitest';
 import { adapters } from '../support/auth-app.js';
 import { bearer, send } from '../support/http.js';
-import { listening, MINUTE, signIn } from './listening.js';
+import { listening, MINUTE, signIn } from '../support/listening.js';
 
 /** A controller of the host, with nothing of the library but its guards. */
 @Controller('reports')

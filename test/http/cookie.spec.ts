@@ -11,7 +11,7 @@ import {
   refreshCookie,
   send,
 } from '../support/http.js';
-import { DAY, HOUR, listening, SECOND, signIn } from './listening.js';
+import { DAY, HOUR, listening, SECOND, signIn } from '../support/listening.js';
 
 const ATTRIBUTES = {
   name: '__Host-refresh_token',

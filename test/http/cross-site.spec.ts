@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { adapters } from '../support/auth-app.js';
 import { bearer, cookieHeader, cookiesSet, login, refresh, send } from '../support/http.js';
-import { claimsOf, listening, signIn } from './listening.js';
+import { claimsOf, listening, signIn } from '../support/listening.js';
 
 type Headers = Record<string, string>;
 const FORM = 'application/x-www-form-urlencoded';

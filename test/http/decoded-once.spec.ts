@@ -1,10 +1,10 @@
 import { AuthThrottlingModule } from 'nestjs-refresh-token/throttling';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { RefreshTokenCodec } from '../../src/auth/refresh-token/refresh-token.codec.js';
-import { recordStatements } from '../concurrency/recorded-statements.js';
+import { recordStatements } from '../support/recorded-statements.js';
 import { adapters } from '../support/auth-app.js';
 import { cookieHeader, refresh, send } from '../support/http.js';
-import { listening, signIn } from './listening.js';
+import { listening, signIn } from '../support/listening.js';
 
 const CROSS_SITE = { 'sec-fetch-site': 'cross-site' };
 

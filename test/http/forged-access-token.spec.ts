@@ -5,7 +5,7 @@ import { describe, expect, test } from 'vitest';
 import { KeyRing } from '../../src/auth/common/crypto/key-ring.js';
 import { adapters, type AuthApp } from '../support/auth-app.js';
 import { bearer, cookieHeader, refresh, send } from '../support/http.js';
-import { claimsOf, listening, signIn } from './listening.js';
+import { claimsOf, listening, signIn } from '../support/listening.js';
 
 const encode = (part: object) => Buffer.from(JSON.stringify(part)).toString('base64url');
 

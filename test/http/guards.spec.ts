@@ -13,7 +13,7 @@ import {
 import { describe, expect, test } from 'vitest';
 import { adapters } from '../support/auth-app.js';
 import { bearer, cookieHeader, refresh, send } from '../support/http.js';
-import { listening, MINUTE, signIn } from './listening.js';
+import { listening, MINUTE, signIn } from '../support/listening.js';
 
 /** What a host may build of the exported parts. */
 @Controller('own')

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { adapters } from '../support/auth-app.js';
 import { bearer, cookieHeader, cookiesSet, login, refresh, refreshCookie, send } from '../support/http.js';
-import { claimsOf, comparable, listening, signIn } from './listening.js';
+import { claimsOf, comparable, listening, signIn } from '../support/listening.js';
 
 const ALICE = { username: 'alice', password: 'alice-password' };
 const JWT = /^[\w-]+\.[\w-]+\.[\w-]+$/;

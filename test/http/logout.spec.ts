@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { adapters, type AuthApp } from '../support/auth-app.js';
 import { bearer, cookieHeader, cookiesSet, refresh, send } from '../support/http.js';
-import { listening, signIn, type SignedIn } from './listening.js';
+import { listening, signIn, type SignedIn } from '../support/listening.js';
 
 /** With the attributes it was set with: browsers ignore any other. */
 const CLEARED = {

@@ -1,7 +1,7 @@
 import { describe, expect, test, vi } from 'vitest';
 import { adapters } from '../support/auth-app.js';
 import { bearer, cookieHeader, refresh, send } from '../support/http.js';
-import { listening, signIn, type SignedIn } from './listening.js';
+import { listening, signIn, type SignedIn } from '../support/listening.js';
 
 type Request = NonNullable<Parameters<typeof send>[2]>;
 type Case = [status: number, method: string, path: string, request?: (session: SignedIn) => Request];

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { adapters } from '../support/auth-app.js';
 import { cookieHeader, cookiesSet, refresh, refreshCookie, send } from '../support/http.js';
-import { claimsOf, listening, SECOND, signIn } from './listening.js';
+import { claimsOf, listening, SECOND, signIn } from '../support/listening.js';
 
 for (const adapter of adapters) {
   describe(`refresh (${adapter})`, () => {

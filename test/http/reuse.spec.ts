@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { adapters, type AuthApp } from '../support/auth-app.js';
 import { cookieHeader, refresh } from '../support/http.js';
-import { comparable, DAY, listening, SECOND, signIn } from './listening.js';
+import { comparable, DAY, listening, SECOND, signIn } from '../support/listening.js';
 
 const GRACE = 10 * SECOND;
 

@@ -4,7 +4,7 @@ import { JwtAuthGuard } from 'nestjs-refresh-token';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { adapters } from '../support/auth-app.js';
 import { bearer, cookieHeader, cookiesSet, login, send } from '../support/http.js';
-import { listening, type ListeningSetup, signIn } from './listening.js';
+import { listening, type ListeningSetup, signIn } from '../support/listening.js';
 
 const HTTPS = { 'x-forwarded-proto': 'https' };
 const ALICE = { username: 'alice', password: 'alice-password' };

@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, normalize, sep } from 'node:path';
 import ts from 'typescript';
 import { describe, expect, it } from 'vitest';
-import { root } from '../support/packed.js';
+import { root } from '../support/root.js';
 
 /** The concepts of `src/auth`, from the bottom up. A file imports its own layer and those above it in this list. */
 const LAYERS = [

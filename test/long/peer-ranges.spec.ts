@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 import { databaseNamed } from '../support/databases.js';
-import { pack, type Packed, root } from '../support/packed.js';
+import { pack, type Packed } from '../support/packed.js';
+import { root } from '../support/root.js';
 import { registryAnswers } from '../support/registry.js';
 
 const run = promisify(execFile);

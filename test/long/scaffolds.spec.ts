@@ -7,7 +7,8 @@ import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type DemoProcess, startDemo } from '../support/demo-process.js';
 import { bearer, login, refresh, send } from '../support/http.js';
-import { pack, root } from '../support/packed.js';
+import { pack } from '../support/packed.js';
+import { root } from '../support/root.js';
 import { registryAnswers } from '../support/registry.js';
 
 const execute = promisify(execFile);

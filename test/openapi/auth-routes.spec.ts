@@ -5,8 +5,8 @@ import { Validator } from '@seriousme/openapi-schema-validator';
 import { AuthModule } from 'nestjs-refresh-token';
 import { describeAuthRoutes } from 'nestjs-refresh-token/openapi';
 import { describe, expect, test } from 'vitest';
-import { ALICE, host, HOST, type HostSetup } from '../registration/host.js';
-import { StaffRefreshToken, TABLES } from '../registration/staff.js';
+import { ALICE, host, HOST, type HostSetup } from '../support/staff-host.js';
+import { StaffRefreshToken, TABLES } from '../support/staff.js';
 import { adapters, SECRET } from '../support/auth-app.js';
 import { type AuthBody, bearer, login, send } from '../support/http.js';
 

@@ -5,7 +5,7 @@ import * as main from 'nestjs-refresh-token';
 import ts from 'typescript';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { REPORTS, writeReports } from '../../scripts/api-report.js';
-import { root } from '../support/packed.js';
+import { root } from '../support/root.js';
 
 const DOORS = {
   main: 'src/auth/index.ts',

@@ -8,7 +8,8 @@ import { publint } from 'publint';
 import { formatMessage } from 'publint/utils';
 import ts from 'typescript';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { pack, type Packed, root } from '../support/packed.js';
+import { pack, type Packed } from '../support/packed.js';
+import { root } from '../support/root.js';
 
 const run = promisify(execFile);
 

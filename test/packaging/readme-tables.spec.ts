@@ -11,7 +11,7 @@ import { describe, expect, test } from 'vitest';
 import { WebhookOptions } from '../../src/auth/alerts/webhook-options.js';
 import { CONFIGS } from '../../src/auth/auth-options.js';
 import { resolveClientOptions } from '../../src/client/client-options.js';
-import { root } from '../support/packed.js';
+import { root } from '../support/root.js';
 
 interface Row {
   option: string;

@@ -7,7 +7,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { databaseNamed, type TestDatabase } from '../support/databases.js';
 import { type DemoProcess, startDemo } from '../support/demo-process.js';
 import { bearer, login, refresh, send } from '../support/http.js';
-import { pack, root } from '../support/packed.js';
+import { pack } from '../support/packed.js';
+import { root } from '../support/root.js';
 
 const run = promisify(execFile);
 

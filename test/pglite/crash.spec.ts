@@ -5,10 +5,10 @@ import { fileURLToPath } from 'node:url';
 import { pgliteDataSourceOptions } from 'nestjs-refresh-token/pglite';
 import { DataSource } from 'typeorm';
 import { expect, test } from 'vitest';
-import { Child } from './child-process.js';
-import { temporaryFolder } from './folders.js';
+import { Child } from '../support/child-process.js';
+import { temporaryFolder } from '../support/folders.js';
 
-const program = (name: string) => fileURLToPath(new URL(`./${name}.program.ts`, import.meta.url));
+const program = (name: string) => fileURLToPath(new URL(`../support/pglite-${name}.program.ts`, import.meta.url));
 const open = (dataDir: string) => new DataSource(pgliteDataSourceOptions({ dataDir })).initialize();
 
 test('what was committed survives kill -9, what was half written does not', { timeout: 120_000 }, async () => {

@@ -6,10 +6,10 @@ import { DataSource } from 'typeorm';
 import { describe, expect, test } from 'vitest';
 import { lockFolder } from '../../src/pglite/folder-lock.js';
 import { thisProcess } from '../../src/pglite/process-identity.js';
-import { Child } from './child-process.js';
-import { sharedFolder, temporaryFolder } from './folders.js';
+import { Child } from '../support/child-process.js';
+import { sharedFolder, temporaryFolder } from '../support/folders.js';
 
-const program = (name: string) => fileURLToPath(new URL(`./${name}.program.ts`, import.meta.url));
+const program = (name: string) => fileURLToPath(new URL(`../support/pglite-${name}.program.ts`, import.meta.url));
 const lockOf = (folder: string) => join(folder, 'pglite.lock');
 const refused = expect.objectContaining({ name: 'PgliteError', code: 'pglite_locked' });
 

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { QueryResult } from '../../src/pglite/client.js';
 import { PglitePool } from '../../src/pglite/pool.js';
-import { sharedFolder } from './folders.js';
+import { sharedFolder } from '../support/folders.js';
 
 const folder = sharedFolder();
 const pool = new PglitePool(undefined, {});

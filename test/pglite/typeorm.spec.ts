@@ -2,7 +2,7 @@ import { EventEmitter, once } from 'node:events';
 import { pgliteDataSourceOptions } from 'nestjs-refresh-token/pglite';
 import { Column, DataSource, Entity, PrimaryColumn } from 'typeorm';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
-import { sharedFolder } from './folders.js';
+import { sharedFolder } from '../support/folders.js';
 
 @Entity('accounts')
 class Account {

@@ -1,6 +1,6 @@
 import { beforeAll, expect, it } from 'vitest';
 import { type AuthContext, ManualClock } from '../support/auth-app.js';
-import { caughtUp, MINUTE, newUser, onServers, verdict } from './instances.js';
+import { caughtUp, MINUTE, newUser, onServers, verdict } from '../support/instances.js';
 
 const HOUR = 60 * MINUTE;
 

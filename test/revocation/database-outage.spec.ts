@@ -2,7 +2,15 @@ import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { DemoProcess } from '../support/demo-process.js';
 import { bearer, login, refresh, send } from '../support/http.js';
 import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy.js';
-import { available, expectSoon, feedHealth, Service, type ServiceSetup, signIn, verdictOf } from './service.js';
+import {
+  available,
+  expectSoon,
+  feedHealth,
+  Service,
+  type ServiceSetup,
+  signIn,
+  verdictOf,
+} from '../support/demo-service.js';
 
 const setups: ServiceSetup[] = [
   { title: 'PostgreSQL', database: 'postgres', redis: false, delay: '1s' },

@@ -2,7 +2,7 @@ import type { AuthUser } from 'nestjs-refresh-token';
 import { beforeAll, expect, it } from 'vitest';
 import type { AuthApp, AuthContext } from '../support/auth-app.js';
 import { bearer, cookieHeader, login, refresh, refreshCookie, send } from '../support/http.js';
-import { caughtUp, newUser, onServers, reasonOf, verdict } from './instances.js';
+import { caughtUp, newUser, onServers, reasonOf, verdict } from '../support/instances.js';
 
 interface Session {
   sessionId: string;

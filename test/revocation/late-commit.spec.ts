@@ -1,7 +1,7 @@
 import { beforeAll, expect, it, vi } from 'vitest';
 import type { AuthContext } from '../support/auth-app.js';
-import { caughtUp, type Instances, newUser, onServers, verdict } from './instances.js';
-import { lockSessions } from './row-lock.js';
+import { caughtUp, type Instances, newUser, onServers, verdict } from '../support/instances.js';
+import { lockSessions } from '../support/row-lock.js';
 
 /**
  * Milliseconds: longer than the ten seconds that an instance looks back. The readings of `elsewhere` are a second apart, and

@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { AuthContext } from '../support/auth-app.js';
-import { ACCESS_TTL, ageFloors, caughtUp, feedOf, MINUTE, newUser, onServers, verdict } from './instances.js';
+import { ACCESS_TTL, ageFloors, caughtUp, feedOf, MINUTE, newUser, onServers, verdict } from '../support/instances.js';
 
 /** Milliseconds for which a floor may outlast the access tokens that it refuses. */
 const SPARE = MINUTE;

@@ -1,8 +1,8 @@
 import type { AuthUser, IssuedTokens } from 'nestjs-refresh-token';
 import { beforeAll, expect, it } from 'vitest';
 import type { AuthContext } from '../support/auth-app.js';
-import { ACCESS_TTL, ageFloors, caughtUp, type Instances, newUser, onServers, verdict } from './instances.js';
-import { lockSessions } from './row-lock.js';
+import { ACCESS_TTL, ageFloors, caughtUp, type Instances, newUser, onServers, verdict } from '../support/instances.js';
+import { lockSessions } from '../support/row-lock.js';
 
 /** Milliseconds; the user provider may take five seconds. */
 const SLOW = 4_000;

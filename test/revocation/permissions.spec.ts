@@ -2,7 +2,7 @@ import { AccessTokenService } from 'nestjs-refresh-token';
 import { beforeAll, expect, it } from 'vitest';
 import type { AuthApp, AuthContext } from '../support/auth-app.js';
 import { bearer, refresh, send } from '../support/http.js';
-import { caughtUp, newUser, onServers, reasonOf, verdict } from './instances.js';
+import { caughtUp, newUser, onServers, reasonOf, verdict } from '../support/instances.js';
 
 onServers('a change of permissions', (instances) => {
   let here: AuthApp;

@@ -1,7 +1,15 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { DemoProcess } from '../support/demo-process.js';
 import { type Answer, type AuthBody, bearer, login, refresh, send } from '../support/http.js';
-import { available, haveCaughtUp, rolesIn, Service, type ServiceSetup, signIn, verdictOf } from './service.js';
+import {
+  available,
+  haveCaughtUp,
+  rolesIn,
+  Service,
+  type ServiceSetup,
+  signIn,
+  verdictOf,
+} from '../support/demo-service.js';
 
 const setups: ServiceSetup[] = [
   { title: 'PostgreSQL', database: 'postgres', redis: false, delay: '100ms' },

@@ -5,7 +5,7 @@ import { createClient } from 'redis';
 import { afterAll, beforeAll, describe, expect, inject, it, vi } from 'vitest';
 import type { AuthContext } from '../support/auth-app.js';
 import { databaseNamed } from '../support/databases.js';
-import { feedOf, Instances, newUser, verdict } from './instances.js';
+import { feedOf, Instances, newUser, verdict } from '../support/instances.js';
 
 const url = inject('redisUrl');
 const LIMIT = { timeout: 15_000, interval: 10 };

@@ -1,7 +1,15 @@
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { DemoProcess } from '../support/demo-process.js';
 import { bearer, send } from '../support/http.js';
-import { available, expectSoon, feedHealth, Service, type ServiceSetup, signIn, verdictOf } from './service.js';
+import {
+  available,
+  expectSoon,
+  feedHealth,
+  Service,
+  type ServiceSetup,
+  signIn,
+  verdictOf,
+} from '../support/demo-service.js';
 
 const setup: ServiceSetup = { title: 'PostgreSQL and Redis', database: 'postgres', redis: true, delay: '1s' };
 

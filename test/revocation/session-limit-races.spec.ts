@@ -3,7 +3,7 @@ import type { OnTooManySessions } from '../../src/auth/session/session-options.j
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { AuthApp } from '../support/auth-app.js';
 import { login, refresh } from '../support/http.js';
-import { caughtUp, newUser, onServers, verdict } from './instances.js';
+import { caughtUp, newUser, onServers, verdict } from '../support/instances.js';
 
 const LIMIT = 3;
 const SIGN_INS = 10;

@@ -4,7 +4,7 @@ import type { OnTooManySessions } from '../../src/auth/session/session-options.j
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { AuthApp, AuthContext, AuthSetup } from '../support/auth-app.js';
 import { login } from '../support/http.js';
-import { caughtUp, MINUTE, newUser, onServers, reasonOf, verdict } from './instances.js';
+import { caughtUp, MINUTE, newUser, onServers, reasonOf, verdict } from '../support/instances.js';
 
 const LIMIT = 3;
 const IDLE_TTL = 60 * MINUTE;

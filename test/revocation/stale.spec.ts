@@ -4,7 +4,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vites
 import type { AuthApp, AuthContext, AuthSetup } from '../support/auth-app.js';
 import { bearer, send } from '../support/http.js';
 import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy.js';
-import { caughtUp, DELAY, feedOf, newUser, onServers, verdict } from './instances.js';
+import { caughtUp, DELAY, feedOf, newUser, onServers, verdict } from '../support/instances.js';
 
 @Controller('host')
 @UseGuards(JwtAuthGuard)

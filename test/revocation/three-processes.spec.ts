@@ -2,8 +2,16 @@ import type { IssuedTokens } from 'nestjs-refresh-token';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { DemoProcess } from '../support/demo-process.js';
 import { bearer, refresh, send } from '../support/http.js';
-import { newUser } from './instances.js';
-import { ARRIVAL, available, expectSoon, Service, type ServiceSetup, signIn, verdictOf } from './service.js';
+import { newUser } from '../support/instances.js';
+import {
+  ARRIVAL,
+  available,
+  expectSoon,
+  Service,
+  type ServiceSetup,
+  signIn,
+  verdictOf,
+} from '../support/demo-service.js';
 
 const setups: ServiceSetup[] = [
   { title: 'PostgreSQL', database: 'postgres', redis: false, delay: '1s' },

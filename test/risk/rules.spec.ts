@@ -16,7 +16,7 @@ import {
   type Verdict,
 } from 'nestjs-refresh-token/risk';
 import { describe, expect, it } from 'vitest';
-import { at, type Circumstances, HOUR, inCountry, NOW, signals } from './signals.js';
+import { at, type Circumstances, HOUR, inCountry, NOW, signals } from '../support/signals.js';
 
 /** What is said of the circumstances; `undefined`: nothing. */
 type Row = [what: string, circumstances: Circumstances, verdict: Verdict | undefined];

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { countryExtent, ImpossibleTravel, type GeoLocation } from 'nestjs-refresh-token/risk';
 import { describe, expect, it } from 'vitest';
-import { at, HOUR, signals } from './signals.js';
+import { at, HOUR, signals } from '../support/signals.js';
 
 const CITIES = {
   berlin: [52.52, 13.405],

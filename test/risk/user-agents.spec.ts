@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { ChangedUserAgent, UserAgent } from 'nestjs-refresh-token/risk';
 import { describe, expect, it } from 'vitest';
-import { signals } from './signals.js';
+import { signals } from '../support/signals.js';
 
 const IPHONE =
   'Mozilla/5.0 (iPhone; CPU iPhone OS 18_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.5 Mobile/15E148 Safari/604.1';

@@ -4,15 +4,14 @@ import { readdir, stat } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { root } from './root.js';
 
 const run = promisify(execFile);
-const root = fileURLToPath(new URL('../..', import.meta.url));
 
 const SOURCES = ['src', 'scripts', 'package.json', 'tsconfig.json', 'tsconfig.build.json'];
-/** What the build writes last. */
-const OUTCOME = 'dist/demo/page/client.js';
+/** What the build writes after compiling, and `npm start`, which checks no types, does not. */
+const OUTCOME = 'dist/client/client.min.js';
 
 /** The environment variable by which the tests find {@link serveBuild}. */
 export const BUILD_URL = 'TEST_BUILD_URL';

@@ -1,9 +1,9 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { resolve as resolvePath } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import './built.js';
 import { freePort } from './free-port.js';
+import { root } from './root.js';
 
 export interface DemoProcess {
   /** `http://localhost:…`, without a slash at the end. */
@@ -45,8 +45,6 @@ process.once('SIGTERM', () => {
   killAll();
   process.kill(process.pid, 'SIGTERM'); // now without this listener, so that it ends the process
 });
-
-const root = fileURLToPath(new URL('../..', import.meta.url));
 
 /**
  * Runs the demo as a process of its own and waits until it is ready. It gets the variables in `env` and none of those

@@ -1,12 +1,10 @@
 import { execFile } from 'node:child_process';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import './built.js';
+import { root } from './root.js';
 
 const run = promisify(execFile);
-
-export const root = fileURLToPath(new URL('../..', import.meta.url));
 
 export interface Packed {
   /** Of the tarball. */

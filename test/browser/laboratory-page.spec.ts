@@ -1,0 +1,121 @@
+import type { Page } from 'playwright-core';
+import { afterEach, describe, expect, test } from 'vitest';
+import { browserAvailable } from '../support/browser.js';
+import { demoPage, rolesOn } from '../support/demo-page.js';
+
+/** What browsers log of every refused request, though the page expects it. */
+const EXPECTED =
+  /^Failed to load resource: (the server responded with a status of 40[013]|net::ERR_CONTENT_LENGTH_MISMATCH)/;
+
+/** What came back, and the marks on the time line. */
+async function experiment(page: Page, id: string, during = async () => {}) {
+  await page.locator(`#run-${id}`).click();
+  await during();
+  await page.locator('.experiment[data-state=done]', { has: page.locator(`#run-${id}`) }).waitFor({ timeout: 60_000 });
+  const cells = await page.locator(`#result-${id} td:nth-child(2)`).allInnerTexts();
+  const marks = await page.locator(`#result-${id} .marks li`).allInnerTexts();
+  const dots = await page.locator(`#result-${id} .time-line circle`).count();
+  // What is told in the same words is told once.
+  const told = marks.map((mark) => Number(/(\d+) times: /.exec(mark)?.[1] ?? 1));
+  expect(dots).toBe(told.reduce((sum, times) => sum + times, 0));
+  return { cells, marks: marks.join('\n') };
+}
+
+const stepUp = (page: Page, name: string) => async () => {
+  await page.getByRole('dialog').waitFor();
+  await page.getByRole('dialog').getByLabel('Password').fill(`${name}-password`);
+  await page.getByRole('button', { name: 'Go on' }).click();
+};
+
+describe.skipIf(!browserAvailable)('the laboratory', { timeout: 120_000 }, () => {
+  const { errors, signedIn } = demoPage();
+
+  afterEach(() => expect(errors.filter((text) => !EXPECTED.test(text))).toEqual([]));
+
+  test('twenty refreshes at once are one', async () => {
+    const { cells, marks } = await experiment(await signedIn(), 'parallel');
+    expect(cells).toEqual(['20 times 200', expect.stringMatching(/^200: token/)]);
+    expect(marks).toContain('given the same successor');
+  });
+
+  test('a lost response is made good', async () => {
+    const { cells, marks } = await experiment(await signedIn(), 'lost');
+    expect(cells[1]).toMatch(/^200: token/);
+    expect(marks).toMatch(/succeeded by a new one[^]*given the same successor/);
+  });
+
+  test('a token that is stolen and used in time has no twin', async () => {
+    const { cells } = await experiment(await signedIn(), 'steal-in-time');
+    expect(cells[2]).toBe(cells[1]);
+  });
+
+  test('a token that is stolen and used too late ends the session', async () => {
+    const page = await signedIn();
+    const { cells, marks } = await experiment(page, 'steal-too-late');
+    expect(cells.slice(2)).toEqual(['401: invalid_grant', '401: invalid_grant']);
+    expect(marks).toContain('two parties hold tokens');
+    await page.getByRole('heading', { name: 'Sign in' }).waitFor();
+  });
+
+  test('a token that is used first elsewhere ends the session, when the user comes', async () => {
+    const { cells, marks } = await experiment(await signedIn(), 'steal-elsewhere');
+    expect(cells.slice(1)).toEqual([expect.stringMatching(/^200: token/), '401: invalid_grant']);
+    expect(marks).toMatch(/Brazil[^]*two parties hold tokens/);
+  });
+
+  test('a token of a bound session is of no use elsewhere', async () => {
+    const { cells, marks } = await experiment(await signedIn('alice', { bound: true }), 'steal-elsewhere');
+    expect(cells.slice(1)).toEqual(['401: invalid_grant', expect.stringMatching(/^200: token/)]);
+    expect(marks).toContain('without what its session is bound to');
+  });
+
+  test('a token of a bound session that is used in time gives the theft away at once', async () => {
+    const page = await signedIn('alice', { bound: true });
+    const { cells } = await experiment(page, 'steal-in-time');
+    expect(cells.slice(2)).toEqual(['401: invalid_grant', '401: invalid_grant']);
+    await page.getByRole('heading', { name: 'Sign in' }).waitFor();
+  });
+
+  test('a role is gone at once, and back at once', async () => {
+    const page = await signedIn();
+    const { cells } = await experiment(page, 'role');
+    expect(cells).toEqual(['200', '403', '200']);
+    await expect.poll(() => rolesOn(page)).toBe('user');
+  });
+
+  test('another country asks for the password', async () => {
+    const page = await signedIn();
+    const { cells, marks } = await experiment(page, 'country', stepUp(page, 'alice'));
+    expect(cells).toEqual([expect.stringMatching(/^200/), 'refused: step_up_required', expect.stringMatching(/^200/)]);
+    expect(marks).toContain('Japan');
+  });
+});
+
+describe.skipIf(!browserAvailable)('the laboratory without a window and without rules', { timeout: 120_000 }, () => {
+  const { errors, signedIn } = demoPage({ REFRESH_GRACE: '0', RISK_RULES: 'off', HTTP_ADAPTER: 'fastify' });
+
+  afterEach(() => expect(errors.filter((text) => !EXPECTED.test(text))).toEqual([]));
+
+  test('says what cannot be shown, and does not show it', async () => {
+    const page = await signedIn();
+    const said = (id: string) => page.locator(`#hindrance-${id}`).innerText();
+    for (const id of ['parallel', 'lost', 'steal-in-time']) {
+      await expect.poll(() => said(id)).toContain('REFRESH_GRACE=0');
+      await page.locator(`#run-${id}`).click({ force: true });
+    }
+    await expect.poll(() => said('country')).toContain('RISK_RULES=off');
+    await page.locator('#run-country').click({ force: true });
+    expect(await page.locator('.experiment.run').count()).toBe(0);
+  });
+
+  test.each(['steal-too-late', 'steal-elsewhere'])('shows %s all the same', async (id) => {
+    const { cells, marks } = await experiment(await signedIn(), id);
+    expect(cells.at(-1)).toBe('401: invalid_grant');
+    expect(marks).toContain('two parties hold tokens');
+  });
+
+  test('takes a role away all the same', async () => {
+    const { cells } = await experiment(await signedIn(), 'role');
+    expect(cells).toEqual(['200', '403', '200']);
+  });
+});

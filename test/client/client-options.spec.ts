@@ -1,0 +1,42 @@
+import { type AuthClientOptions, createAuthClient } from 'nestjs-refresh-token/client';
+import { describe, expect, test } from 'vitest';
+import { listening } from '../support/listening.js';
+import { MemoryStore, signedIn } from '../support/clients.js';
+
+const store = new MemoryStore();
+
+describe('a configuration that makes no sense', () => {
+  test.each<[AuthClientOptions, RegExp]>([
+    [{ store }, /^baseUrl must be a whole URL/],
+    [{ store, baseUrl: '/api' }, /^baseUrl/],
+    [{ store, baseUrl: 'file:///srv/api' }, /^baseUrl/],
+    [{ store, baseUrl: 'api.example:443' }, /^baseUrl/],
+    [{ baseUrl: 'https://api.example' }, /^store is missing.*\{ load, save, clear \}/],
+    [{ store, baseUrl: 'https://api.example', allowedOrigins: ['api.example'] }, /^allowedOrigins has 'api.example'/],
+    [{ store, baseUrl: 'https://api.example', allowedOrigins: ['https://a.example/'] }, /^allowedOrigins has/],
+    [{ store, baseUrl: 'https://api.example', allowedOrigins: ['*'] }, /^allowedOrigins has '\*'/],
+    [{ store, baseUrl: 'https://api.example', timeout: 0 }, /^timeout must be/],
+    [{ store, baseUrl: 'https://api.example', timeout: Infinity }, /^timeout must be/],
+  ])('%o is refused, with what to write', (options, message) => {
+    expect(() => createAuthClient(options)).toThrow(
+      expect.objectContaining({ code: 'invalid_configuration', message: expect.stringMatching(message) as string }),
+    );
+  });
+});
+
+describe('a server below a path', () => {
+  const app = listening('express', { configure: (nest) => nest.setGlobalPrefix('api/v1') });
+
+  test.each(['/api/v1', '/api/v1/'])('is found at %s', async (path) => {
+    const client = await signedIn(app.url + path);
+    expect(await client.user()).toMatchObject({ id: 'user-alice' });
+    expect((await client.fetch('auth/me')).status).toBe(200);
+    expect((await client.fetch('/api/v1/auth/me')).status).toBe(200);
+    expect(client.exchanges[0].path).toBe('/api/v1/auth/login');
+  });
+
+  test('has its routes where the host has put them', async () => {
+    const client = await signedIn(app.url, { authPath: 'api/v1/auth' });
+    expect(await client.user()).toMatchObject({ id: 'user-alice' });
+  });
+});

@@ -1,0 +1,127 @@
+import { Controller, Get, Header } from '@nestjs/common';
+import { readFile } from 'node:fs/promises';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+import { join } from 'node:path';
+import type { AuthChange, AuthClient, AuthClientOptions } from 'nestjs-refresh-token/client';
+import type { BrowserContext, Page } from 'playwright-core';
+import type { Adapter } from './auth-app.js';
+import { listening, type ListeningSetup } from './listening.js';
+import { OrdersController } from './clients.js';
+import './built.js';
+import { root } from './root.js';
+
+declare global {
+  var client: AuthClient;
+  var changes: AuthChange['type'][];
+}
+
+/** The client in one file, as the package has it: with short names for its inner parts. */
+const bundle = readFile(join(root, 'dist/client/client.min.js'), 'utf8');
+
+@Controller()
+class PageController {
+  @Get()
+  @Header('Content-Type', 'text/html')
+  @Header('Content-Security-Policy', "default-src 'none'; script-src 'self'; connect-src 'self'")
+  page() {
+    return '<!doctype html><title>page</title><script type="module" src="/page.js"></script>';
+  }
+
+  @Get('page.js')
+  @Header('Content-Type', 'text/javascript')
+  script() {
+    return `
+      import { createAuthClient } from '/client.js';
+      const options = JSON.parse(decodeURIComponent(location.hash.slice(1)) || '{}');
+      globalThis.client = createAuthClient(options);
+      globalThis.changes = [];
+      client.onChange(({ type }) => changes.push(type));
+    `;
+  }
+
+  @Get('client.js')
+  @Header('Content-Type', 'text/javascript')
+  client() {
+    return bundle;
+  }
+
+  @Get('favicon.ico')
+  icon() {}
+}
+
+/** What the network does to an answer of `POST /auth/refresh`, once the server has given it. */
+export type Fault =
+  /** It is held back until `release()`. */
+  | 'hold'
+  /** The connection breaks. */
+  | 'drop'
+  /** The head arrives, without the cookie, and the body does not. */
+  | 'cut';
+
+/** A host with a page on which the client runs, and a network that can fail. */
+export function clientHost(setup: ListeningSetup = {}, adapter: Adapter = 'express') {
+  const network = {
+    /** How often `POST /auth/refresh` has arrived. */
+    refreshes: 0,
+    /** The paths of what has been answered. */
+    answered: [] as string[],
+    faults: [] as Fault[],
+    release: () => {},
+  };
+  let released = Promise.resolve();
+
+  const disturb = (request: IncomingMessage, response: ServerResponse, next: () => void) => {
+    response.setHeader('Date', new Date(app.clock.now()).toUTCString());
+    response.once('finish', () => network.answered.push(request.url!));
+    if (!request.url?.startsWith('/auth/refresh')) return next();
+    network.refreshes++;
+    const fault = network.faults.shift();
+    if (fault === 'hold') released = new Promise((resolve) => (network.release = resolve));
+    const end = response.end.bind(response) as (...rest: unknown[]) => ServerResponse;
+    response.end = ((...rest: unknown[]) => {
+      if (fault === 'hold') void released.then(() => end(...rest));
+      else if (fault === 'drop') request.socket.destroy();
+      else if (fault === 'cut') cut(request.socket);
+      else return end(...rest);
+      return response;
+    }) as typeof response.end;
+    next();
+  };
+  const app = listening(adapter, {
+    ...setup,
+    controllers: [PageController, OrdersController],
+    configure: (nest) => nest.use(disturb),
+  });
+  const origin = () => app.url.replace('127.0.0.1', 'localhost');
+
+  return {
+    app,
+    network,
+    origin,
+    /** A tab with a client in it. */
+    async open(context: BrowserContext, options: AuthClientOptions = {}): Promise<Page> {
+      const page = await context.newPage();
+      await page.goto(`${origin()}/#${encodeURIComponent(JSON.stringify(options))}`);
+      await page.waitForFunction(() => globalThis.client);
+      return page;
+    },
+  };
+}
+
+function cut(socket: Socket): void {
+  socket.end('HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 500\r\n\r\n{"access_token":');
+}
+
+export const signIn = (page: Page) =>
+  page.evaluate(() => client.login({ username: 'alice', password: 'alice-password' }));
+
+export const orders = (page: Page) => page.evaluate(async () => (await client.fetch('/orders')).status);
+
+export const changesOf = (page: Page) => page.evaluate(() => changes);
+
+/** The refresh token, as only the browser knows it. */
+export async function stolenCookie(context: BrowserContext) {
+  const [cookie] = await context.cookies();
+  return cookie;
+}
