@@ -30,6 +30,8 @@ export default defineConfig({
     isolate: false,
     // Vitest's default is one less than there are cores, which leaves one of two idle.
     maxWorkers: 2,
+    // What runs side by side in one file waits for time to pass.
+    maxConcurrency: 10,
     testTimeout: 30_000,
     hookTimeout: 60_000,
     // What a test waits for comes at once, unless the machine is busy.

@@ -7,15 +7,18 @@ import {
 } from '@nestjs/common';
 import { getDataSourceToken, TypeOrmModule } from '@nestjs/typeorm';
 import { ALERT_SINKS, type AlertSink } from './alerts/alert-sink.js';
-import { controllersAt } from './http/controllers-at.js';
-import type { AuthModuleOptions } from './auth-options.js';
+import { type AuthModuleOptions, checkedOptions } from './auth-options.js';
+import { AUTH_DATA_SOURCE } from './common/database/auth-database.js';
 import { boolean } from './common/options/checks.js';
-import { RefreshToken, type RefreshTokenColumns } from './session/refresh-token.entity.js';
-import { AuthRegistration } from './modules/auth-registration.js';
-import { checkUserProvider } from './modules/check-registration.js';
+import { AUTH_OPTIONS } from './common/options/config.js';
+import { MODULE_NAME } from './common/options/module-name.js';
 import { entitiesWith } from './entities.js';
+import { controllersAt } from './http/controllers-at.js';
+import { AuthRegistration } from './modules/auth-registration.js';
+import { checkReturned, checkUserProvider } from './modules/check-registration.js';
 import { RISK_RULES, type RiskRule } from './risk/risk-rule.js';
-import { AUTH_DATA_SOURCE } from './session/refresh-token.store.js';
+import { RefreshToken, type RefreshTokenColumns } from './session/refresh-token.entity.js';
+import { SESSION_ENTITY } from './session/refresh-token.store.js';
 import { USER_PROVIDER, type UserProvider } from './user/user-provider.js';
 
 /** What decides the shape of the module, and so is given beside the options and not by a factory. */
@@ -50,33 +53,49 @@ export class AuthModuleExtras {
 /** The names of these. */
 export const EXTRAS = Object.keys(new AuthModuleExtras());
 
-export const {
-  ConfigurableModuleClass,
-  MODULE_OPTIONS_TOKEN: AUTH_MODULE_OPTIONS,
-  OPTIONS_TYPE,
-  ASYNC_OPTIONS_TYPE,
-} = new ConfigurableModuleBuilder<AuthModuleOptions>({ moduleName: 'Auth' })
-  .setClassMethodName('forRoot')
-  .setFactoryMethodName('createAuthOptions')
-  .setExtras({ ...new AuthModuleExtras() }, (definition, extras) => {
-    const { imports = [], userProvider, isGlobal } = extras;
-    const { riskRules = [], alertSinks = [] } = extras;
-    checkUserProvider(userProvider);
-    const registration = new AuthRegistration(extras);
-    const { controllers, dataSource, entity } = registration;
-    return {
-      ...definition,
-      global: boolean('isGlobal', isGlobal ?? true),
-      imports: [...(definition.imports ?? []), ...imports, TypeOrmModule.forFeature(entitiesWith(entity), dataSource)],
-      controllers: controllers ? controllersAt(registration) : [],
-      providers: [
-        ...(definition.providers ?? []),
-        { provide: AuthRegistration, useValue: registration },
-        { provide: USER_PROVIDER, useExisting: userProvider! },
-        { provide: RISK_RULES, useFactory: (...rules: RiskRule[]) => rules, inject: riskRules },
-        { provide: ALERT_SINKS, useFactory: (...sinks: AlertSink[]) => sinks, inject: alertSinks },
-        { provide: AUTH_DATA_SOURCE, useExisting: getDataSourceToken(dataSource) },
-      ],
-    };
+/** Injects what the host wrote, before it has been checked. */
+const GIVEN_OPTIONS = Symbol('GIVEN_OPTIONS');
+
+export const { ConfigurableModuleClass, OPTIONS_TYPE, ASYNC_OPTIONS_TYPE } =
+  new ConfigurableModuleBuilder<AuthModuleOptions>({
+    moduleName: 'Auth',
+    optionsInjectionToken: GIVEN_OPTIONS,
   })
-  .build();
+    .setClassMethodName('forRoot')
+    .setFactoryMethodName('createAuthOptions')
+    .setExtras({ ...new AuthModuleExtras() }, (definition, extras) => {
+      const { imports = [], userProvider, isGlobal } = extras;
+      const { riskRules = [], alertSinks = [] } = extras;
+      checkUserProvider(userProvider);
+      const registration = new AuthRegistration(extras);
+      const { controllers, dataSource, entity } = registration;
+      return {
+        ...definition,
+        global: boolean('isGlobal', isGlobal ?? true),
+        imports: [
+          ...(definition.imports ?? []),
+          ...imports,
+          TypeOrmModule.forFeature(entitiesWith(entity), dataSource),
+        ],
+        controllers: controllers ? controllersAt(registration) : [],
+        providers: [
+          ...(definition.providers ?? []),
+          {
+            provide: AUTH_OPTIONS,
+            useFactory: (options: AuthModuleOptions) => {
+              checkReturned(options, EXTRAS);
+              return checkedOptions(options);
+            },
+            inject: [GIVEN_OPTIONS],
+          },
+          { provide: AuthRegistration, useValue: registration },
+          { provide: MODULE_NAME, useFactory: () => registration.name },
+          { provide: SESSION_ENTITY, useValue: entity },
+          { provide: USER_PROVIDER, useExisting: userProvider! },
+          { provide: RISK_RULES, useFactory: (...rules: RiskRule[]) => rules, inject: riskRules },
+          { provide: ALERT_SINKS, useFactory: (...sinks: AlertSink[]) => sinks, inject: alertSinks },
+          { provide: AUTH_DATA_SOURCE, useExisting: getDataSourceToken(dataSource) },
+        ],
+      };
+    })
+    .build();

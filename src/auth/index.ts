@@ -4,17 +4,13 @@
 // The module and its options
 export { AuthModule } from './auth.module.js';
 export { AuthModuleExtras } from './auth.module-definition.js';
-export {
-  AccessTokenOptions,
-  type AuthModuleOptions,
-  AuthOptions,
-  type AuthOptionsFactory,
-  CookieOptions,
-  PurgeOptions,
-  RefreshTokenOptions,
-  RevocationOptions,
-} from './auth-options.js';
-export { AlertOptions, AuditOptions } from './audit/audit-options.js';
+export type { AuthModuleOptions, AuthOptionsFactory } from './auth-options.js';
+export { AccessTokenOptions } from './access-token/access-token-options.js';
+export { AlertOptions } from './alerts/alert-options.js';
+export { AuditOptions } from './audit/audit-options.js';
+export { CookieOptions } from './cookie/cookie-options.js';
+export { RevocationOptions } from './revocation/revocation-options.js';
+export { PurgeOptions, RefreshTokenOptions } from './session/session-options.js';
 export { authToken, GuardOf, InjectAuth } from './modules/inject-auth.js';
 export { Clock } from './common/time/clock.js';
 
@@ -23,7 +19,7 @@ export type { AuthUser, UserProvider } from './user/user-provider.js';
 export type { AuthenticatedUser } from './access-token/authenticated-user.js';
 
 // Guards and decorators
-export { JwtAuthGuard } from './guards/jwt-auth.guard.js';
+export { type GuardedCall, JwtAuthGuard } from './guards/jwt-auth.guard.js';
 export { JwtStrategy } from './guards/jwt.strategy.js';
 export { PresentedToken, RefreshTokenGuard } from './guards/refresh-token.guard.js';
 export { RefreshTokenStrategy } from './guards/refresh-token.strategy.js';
@@ -40,7 +36,8 @@ export { RefreshTokenService } from './refresh-token/refresh-token.service.js';
 export { SignInService } from './sign-in/sign-in.service.js';
 export { StepUpService } from './sign-in/step-up.service.js';
 export { AccessTokenService } from './access-token/access-token.service.js';
-export type { IssuedTokens, SessionSummary, SignInRequest } from './session/issued-tokens.js';
+export type { IssuedTokens, SessionSummary } from './session/issued-tokens.js';
+export type { SignInRequest } from './refresh-token/sign-in-request.js';
 export { type ClientContext, clientContextOf } from './common/request/client-context.js';
 
 // Errors and HTTP

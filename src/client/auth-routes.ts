@@ -1,8 +1,8 @@
 import { AuthClientError } from './auth-client-error.js';
 import type { ResolvedClientOptions } from './client-options.js';
+import { delay } from './platform.js';
 import { jsonIn, type ProvenFetch } from './proven-fetch.js';
 import type { AuthChangeListener } from './session-state.js';
-import { delay } from './platform.js';
 
 /** The body of an answer, as far as the client reads it. */
 export interface AuthAnswer {

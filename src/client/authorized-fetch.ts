@@ -1,5 +1,5 @@
-import { errorCodeOf, isRepeatable } from './proven-fetch.js';
 import type { ResolvedClientOptions } from './client-options.js';
+import { errorCodeOf, isRepeatable } from './proven-fetch.js';
 import type { SessionKeeper } from './session-keeper.js';
 
 /** The platform's fetch, with the access token for the origins that may have it. */

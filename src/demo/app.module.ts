@@ -14,6 +14,7 @@ import { redisRevocationChannel, redisReplayStore } from 'nestjs-refresh-token/r
 import { AuthThrottlingModule, redisThrottlerStorage } from 'nestjs-refresh-token/throttling';
 import type { DataSource } from 'typeorm';
 import type { DemoConfig } from './demo-config.js';
+import { geoIpOf } from './geo-ip.js';
 import { AdminController } from './http/admin.controller.js';
 import { HealthController } from './http/health.controller.js';
 import { MetricsController } from './http/metrics.controller.js';
@@ -25,7 +26,6 @@ import { laboratoryGeoIp } from './laboratory/sample-addresses.js';
 import { TakenRoles } from './laboratory/taken-roles.js';
 import { Thief } from './laboratory/thief.js';
 import { TravelGuard } from './laboratory/travel.guard.js';
-import { geoIpOf } from './geo-ip.js';
 import { riskRulesOf } from './risk-rules.js';
 import { StoryController } from './story/story.controller.js';
 import { UsersModule } from './users/users.module.js';

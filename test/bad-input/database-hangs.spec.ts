@@ -1,5 +1,5 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type AuthApp, createAuthApp } from '../support/auth-app.js';
+import { afterAll, beforeAll, describe, type TestContext, test } from 'vitest';
+import { type AuthApp, createAuthApp, createAuthContext } from '../support/auth-app.js';
 import { databaseNamed, type TestDatabase } from '../support/databases.js';
 import { bearer, login, refresh, send } from '../support/http.js';
 import { claimsOf, signIn } from '../http/listening.js';
@@ -10,7 +10,8 @@ const OUTAGE = { status: 503, error: 'temporarily_unavailable' };
 const ALICE = { username: 'alice', password: 'alice-password', transport: 'body' as const };
 /** Far more than a statement takes. One that writes is given six times as long. */
 const PATIENCE = '1500ms';
-const LIMIT = { timeout: 90_000 };
+/** Each test waits for seconds, so all of them wait together. */
+const WAITING = { concurrent: true, timeout: 90_000 };
 
 const servers = [
   { name: 'postgres', select: 'SELECT "id"', update: 'UPDATE "refresh_tokens"', connectTimeout: 'connectTimeoutMS' },
@@ -18,27 +19,33 @@ const servers = [
 ] as const;
 
 for (const { name, select, update, connectTimeout } of servers) {
-  describe.skipIf(!databaseNamed(name).available)(`a database that answers nothing any more (${name})`, () => {
-    let app: AuthApp;
+  describe.skipIf(!databaseNamed(name).available)(`a database that answers nothing any more (${name})`, WAITING, () => {
     let database: TestDatabase;
-    let proxy: TcpProxy;
     beforeAll(async () => {
       database = await databaseNamed(name).create();
-      proxy = await TcpProxy.before(database.url!);
+      const migrated = await createAuthContext(database);
+      await migrated.close();
+    });
+    afterAll(() => database?.drop());
+
+    /** An application that has the database behind a proxy. */
+    async function start({ onTestFinished }: TestContext): Promise<{ app: AuthApp; proxy: TcpProxy }> {
+      const proxy = await TcpProxy.before(database.url!);
+      onTestFinished(() => proxy.close());
       const url = proxy.urlOf(database.url!);
       // On a pool of one connection, one that is still taken would be missed. Each statement's text is sent as it is.
       const dataSource = { url, poolSize: 1, [connectTimeout]: 1_500 };
       const options = { databaseTimeout: PATIENCE, preparedStatements: false, revocation: { delay: '10m' } };
-      app = await createAuthApp('express', database, { dataSource: dataSource as object, options });
+      const app = await createAuthApp('express', database, { dataSource: dataSource as object, options });
+      // Before the proxy: its connections hang.
+      onTestFinished(() => app.close());
       app.app.useLogger(false);
-    });
-    afterAll(async () => {
-      await app?.close();
-      await proxy?.close();
-      await database?.drop();
-    });
+      return { app, proxy };
+    }
 
-    test('is 503 on every route that needs it, and all is well when it is back', LIMIT, async () => {
+    test('is 503 on every route that needs it, and all is well when it is back', async (context) => {
+      const { expect } = context;
+      const { app, proxy } = await start(context);
       const { refreshToken, accessToken } = await signIn(app);
       proxy.hang();
       const headers = bearer(accessToken);
@@ -56,7 +63,9 @@ for (const { name, select, update, connectTimeout } of servers) {
       await expect.poll(async () => (await refresh(app.url, refreshToken)).status).toBe(200);
     });
 
-    test.each(['before', 'after'] as const)('%s the SELECT: the token is as good as ever', LIMIT, async (when) => {
+    test.for(['before', 'after'] as const)('%s the SELECT: the token is as good as ever', async (when, context) => {
+      const { expect } = context;
+      const { app, proxy } = await start(context);
       const { refreshToken } = await signIn(app);
       proxy.hangAt(select, when);
       expectRefusal(await refresh(app.url, refreshToken), OUTAGE, [refreshToken]);
@@ -64,7 +73,9 @@ for (const { name, select, update, connectTimeout } of servers) {
       expect(claimsOf(body.access_token).gen).toBe(1);
     });
 
-    test('before it gets the UPDATE: the token is as good as ever', LIMIT, async () => {
+    test('before it gets the UPDATE: the token is as good as ever', async (context) => {
+      const { expect } = context;
+      const { app, proxy } = await start(context);
       const { refreshToken } = await signIn(app);
       proxy.hangAt(update, 'before');
       expectRefusal(await refresh(app.url, refreshToken), OUTAGE, [refreshToken]);
@@ -73,7 +84,9 @@ for (const { name, select, update, connectTimeout } of servers) {
       expect(app.events.at(-1)).toMatchObject({ type: 'refreshed' });
     });
 
-    test('when it has done the UPDATE: the same token gets the successor that nobody has heard of', LIMIT, async () => {
+    test('when it has done the UPDATE: the same token gets the successor that nobody has heard of', async (context) => {
+      const { expect } = context;
+      const { app, proxy } = await start(context);
       const { refreshToken } = await signIn(app);
       proxy.hangAt(update, 'after');
       expectRefusal(await refresh(app.url, refreshToken), OUTAGE, [refreshToken]);

@@ -111,3 +111,20 @@ export async function signedIn(...given: Parameters<typeof testClient>): Promise
   await client.login(ALICE);
   return client;
 }
+
+export const isRefresh = (input: Parameters<Fetch>[0]) => String(input).endsWith('/auth/refresh');
+
+/** What becomes of a refresh; `pass` lets it through to the server. */
+export type Disturbance = (
+  attempt: number,
+  pass: () => Promise<Response>,
+  signal?: AbortSignal | null,
+) => Promise<Response>;
+
+/** A client whose first refreshes fail in some way, before or after they reach the server. */
+export async function disturbedClient(url: string, disturb: Disturbance, timeout?: number): Promise<TestClient> {
+  let attempt = 0;
+  const network: Fetch = (input, init) =>
+    isRefresh(input) ? disturb(++attempt, () => fetch(input, init), init?.signal) : fetch(input, init);
+  return signedIn(url, { network, timeout });
+}

@@ -1,8 +1,15 @@
 import { describe, expect, test } from 'vitest';
 import { HOUR, listening, MINUTE, SECOND } from '../http/listening.js';
-import { controllers, type Fetch, MemoryStore, signedIn, type TestClient, testClient } from './clients.js';
-
-const isRefresh = (input: Parameters<Fetch>[0]) => String(input).endsWith('/auth/refresh');
+import {
+  controllers,
+  type Disturbance,
+  disturbedClient,
+  isRefresh,
+  MemoryStore,
+  signedIn,
+  type TestClient,
+  testClient,
+} from './clients.js';
 
 /** What a refresh answers with, in half of its words. */
 const TOKEN = { access_token: 'an-access-token', token_type: 'Bearer', expires_in: 900, session_id: 'a-session' };
@@ -11,16 +18,7 @@ describe('a session', () => {
   const app = listening('express', { controllers });
   const expire = () => app.clock.advance(16 * MINUTE);
 
-  /** A client whose first refreshes fail in some way, before or after they reach the server. */
-  async function disturbed(
-    disturb: (attempt: number, pass: () => Promise<Response>, signal?: AbortSignal | null) => Promise<Response>,
-    timeout = 4000,
-  ) {
-    let attempt = 0;
-    const network: Fetch = (input, init) =>
-      isRefresh(input) ? disturb(++attempt, () => fetch(input, init), init?.signal) : fetch(input, init);
-    return signedIn(app.url, { network, timeout });
-  }
+  const disturbed = (disturb: Disturbance, timeout?: number) => disturbedClient(app.url, disturb, timeout);
 
   test('survives a response that is lost: the same token is sent again, and answered again', async () => {
     const client = await disturbed(async (attempt, pass) => {
@@ -55,30 +53,6 @@ describe('a session', () => {
     expect((await client.fetch('/orders')).status).toBe(200);
   });
 
-  test('survives answers that take 5 seconds each', async () => {
-    let last = 0;
-    const client = await disturbed(async (attempt, pass, signal) => {
-      // The clock of the server goes as fast as this one.
-      if (attempt > 1) app.clock.advance(Date.now() - last);
-      last = Date.now();
-      const response = await pass();
-      const text = await response.text();
-      await new Promise((resolve, reject) => {
-        setTimeout(resolve, 5 * SECOND);
-        signal?.addEventListener('abort', () => reject(new Error('aborted')));
-      });
-      return new Response(text, response);
-    });
-    expire();
-    const from = app.events.length;
-    expect((await client.fetch('/orders')).status).toBe(200);
-    expect(app.events.slice(from).map(({ type }) => type)).toEqual(['refreshed', 'refresh_repeated']);
-    expire();
-    last = Date.now();
-    expect((await client.fetch('/orders')).status).toBe(200);
-    expect(client.changes).toEqual(['signed_in', 'refreshed', 'refreshed']);
-  });
-
   test.each([
     ['429', Response.json({ error: 'slow_down' }, { status: 429 })],
     ['500 of a proxy', new Response('<h1>Oops</h1>', { status: 500 })],
@@ -101,20 +75,6 @@ describe('a session', () => {
     expire();
     expect((await client.fetch('/orders')).status).toBe(200);
     expect(client.changes).toEqual(['signed_in', 'refreshed']);
-  });
-
-  test('survives a server that is away for longer than anybody waits', async () => {
-    let away = true;
-    const client = await disturbed(async (_, pass) => {
-      if (away) throw new TypeError('offline');
-      return pass();
-    });
-    expire();
-    await expect(client.fetch('/orders')).rejects.toMatchObject({ code: 'temporarily_unavailable' });
-    expect(client.count('/auth/refresh')).toBe(5);
-    expect(client.changes).toEqual(['signed_in']);
-    away = false;
-    expect((await client.fetch('/orders')).status).toBe(200);
   });
 
   test('leaves a server alone that asks for it', async () => {
@@ -232,16 +192,5 @@ describe('a session', () => {
     await client.refresh();
     app.clock.advance(20 * SECOND);
     expect(await testClient(app.url, { store }).user()).toMatchObject({ id: 'user-alice' });
-  });
-});
-
-describe('an access token that is about to expire', () => {
-  const app = listening('express', { controllers, options: { accessToken: { ttl: '2s' } } });
-
-  test('is renewed without being asked for, again and again', async () => {
-    const client = await signedIn(app.url);
-    await expect.poll(() => client.count('/auth/refresh'), { timeout: 20_000 }).toBeGreaterThanOrEqual(3);
-    expect(new Set(client.changes.slice(1))).toEqual(new Set(['refreshed']));
-    client.close();
   });
 });

@@ -48,18 +48,6 @@ describe('signing out', () => {
     expect(client.store.session).toBeUndefined();
     expect((await refresh(app.url, refreshToken)).status).toBe(401);
   });
-
-  test('says so where the server cannot be told, and is out all the same', async () => {
-    let away = false;
-    const client = await signedIn(app.url, {
-      network: (input, init) => (away ? Promise.reject(new TypeError('offline')) : fetch(input, init)),
-    });
-    away = true;
-    await expect(client.logout()).rejects.toMatchObject({ code: 'temporarily_unavailable' });
-    away = false;
-    expect(client.store.session).toBeUndefined();
-    expect(await client.user()).toBeNull();
-  });
 });
 
 describe('the list of sessions', () => {

@@ -4,22 +4,30 @@ import { INVALID_GRANT, onTwoServers, type TwoServers } from './two-servers.js';
 
 const ROUNDS = 20;
 const PARALLEL = 50;
+/** The databases: each answer waits until nobody has asked for a while. */
+const SIDE_BY_SIDE = { concurrent: true };
 
 describe('without a grace window (REFRESH_GRACE=0s)', () => {
-  onTwoServers({ REFRESH_GRACE: '0s' }, (service) => {
-    it(`answers one of ${PARALLEL} parallel refreshes, and the session lives, ${ROUNDS} times`, async () => {
-      await warmUp(service);
-      const successors: string[] = [];
-      for (const { refreshToken } of await service.issue(ROUNDS)) successors.push(await race(service, refreshToken));
-      const answers = await Promise.all(successors.map((token, turn) => refresh(service.url(turn), token)));
-      expect(answers.map(({ status }) => status)).toEqual(Array(ROUNDS).fill(200));
-    }, 120_000);
+  onTwoServers({ REFRESH_GRACE: '0s' }, define, SIDE_BY_SIDE);
 
-    it('takes the old token, presented after the answer, for reuse: the session is dead', async () => {
+  function define(service: TwoServers): void {
+    it.sequential(
+      `answers one of ${PARALLEL} parallel refreshes, and the session lives, ${ROUNDS} times`,
+      async () => {
+        await warmUp(service);
+        const successors: string[] = [];
+        for (const { refreshToken } of await service.issue(ROUNDS)) successors.push(await race(service, refreshToken));
+        const answers = await Promise.all(successors.map((token, turn) => refresh(service.url(turn), token)));
+        expect(answers.map(({ status }) => status)).toEqual(Array(ROUNDS).fill(200));
+      },
+      120_000,
+    );
+
+    it.sequential('takes the old token, presented after the answer, for reuse: the session is dead', async () => {
       const sessions = await service.issue(20);
       await Promise.all(sessions.map(({ refreshToken }, turn) => presentTwice(service, refreshToken, turn)));
     });
-  });
+  }
 });
 
 /** The first requests of a process take it much longer than all that follow. */

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, it } from 'vitest';
 import { refresh } from '../support/http.js';
-import { INVALID_GRANT, onTwoServers } from './two-servers.js';
+import { INVALID_GRANT, onTwoServers, type TwoServers } from './two-servers.js';
 
 const GRACE = 1_000;
 
@@ -14,8 +14,10 @@ const cases: { order: string; steps: ('thief' | 'victim')[] }[] = [
 ];
 
 describe('a stolen token, outside the window', () => {
-  onTwoServers({ REFRESH_GRACE: `${GRACE}ms` }, (service) => {
-    it.concurrent.for(cases)('$order: the first crossing ends the session', async ({ steps }, { expect }) => {
+  onTwoServers({ REFRESH_GRACE: `${GRACE}ms` }, define, { concurrent: true });
+
+  function define(service: TwoServers): void {
+    it.for(cases)('$order: the first crossing ends the session', async ({ steps }, { expect }) => {
       const [session, otherDevice] = await service.issue(2);
       const held = { thief: session.refreshToken, victim: session.refreshToken };
       const crossing = steps.length - 1;
@@ -46,5 +48,5 @@ describe('a stolen token, outside the window', () => {
       }
       expect(statuses).toEqual([200, 401, 401, 401]);
     });
-  });
+  }
 });

@@ -1,5 +1,5 @@
 import { Clock, type IssuedTokens } from 'nestjs-refresh-token';
-import { afterAll, beforeAll, describe } from 'vitest';
+import { afterAll, beforeAll, describe, type TestOptions } from 'vitest';
 import { type AuthContext, createAuthContext, SECRET } from '../support/auth-app.js';
 import { type DatabaseKind, databases, type TestDatabase } from '../support/databases.js';
 import { type DemoProcess, startDemo } from '../support/demo-process.js';
@@ -75,10 +75,14 @@ export class TwoServers {
   }
 }
 
-/** Runs the tests once per server database, each time on two servers of their own. */
-export function onTwoServers(env: Record<string, string>, define: (service: TwoServers) => void): void {
+/** Runs the tests once per server database, each time on two servers of their own. @param options of each of the blocks */
+export function onTwoServers(
+  env: Record<string, string>,
+  define: (service: TwoServers) => void,
+  options: TestOptions = {},
+): void {
   for (const kind of serverDatabases) {
-    describe.skipIf(!kind.available)(`two servers on ${kind.name}`, () => {
+    describe.skipIf(!kind.available)(`two servers on ${kind.name}`, options, () => {
       const service = new TwoServers(kind, env);
       beforeAll(() => service.start());
       afterAll(() => service.stop());

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { pgliteDataSourceOptions } from 'nestjs-refresh-token/pglite';
 import { afterAll, beforeAll, describe } from 'vitest';
 import { type AuthContext, type AuthSetup, createAuthContext, ManualClock } from '../support/auth-app.js';
+import { copyStartedPglite } from '../support/pglite-template.js';
 import { type DatabaseName, databases, type TestDatabase } from '../support/databases.js';
 
 /** Ends the context that runs, and begins another on the same database. */
@@ -30,8 +31,7 @@ export function onEveryKeptDatabase(define: (restart: Restart) => void): void {
       beforeAll(async () => {
         folder = await mkdtemp(join(tmpdir(), 'kept-database-'));
         database = await create();
-        // Here, because PGlite takes its time for the first start in a folder.
-        await restart({});
+        if (name === 'pglite') await copyStartedPglite(join(folder, 'pglite'));
       });
       afterAll(async () => {
         await running?.close();

@@ -4,7 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { onTestFinished } from 'vitest';
+import '../support/built.js';
 import { bearer, login, send } from '../support/http.js';
+import { copyStartedPglite } from '../support/pglite-template.js';
 
 export const AUTH_SECRET = 'demo-test-Vb7nQ2xK9mW4pL8sT3yR6zC1';
 
@@ -46,6 +48,13 @@ export function emptyFolder(cleanUp: (remove: () => void) => void = onTestFinish
   const parent = mkdtempSync(join(tmpdir(), 'demo-'));
   cleanUp(() => rmSync(parent, { recursive: true, force: true }));
   return join(parent, 'database');
+}
+
+/** One that is there already, without a table in it: not everybody has to wait for a first start. */
+export async function startedFolder(cleanUp?: (remove: () => void) => void): Promise<string> {
+  const folder = emptyFolder(cleanUp);
+  await copyStartedPglite(folder);
+  return folder;
 }
 
 export interface DemoSession {

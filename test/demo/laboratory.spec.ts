@@ -4,7 +4,10 @@ import { type DemoProcess, startDemo } from '../support/demo-process.js';
 import { refresh, send } from '../support/http.js';
 import { as, AUTH_SECRET, type DemoSession, signIn } from './demos.js';
 
-describe('the laboratory', () => {
+/** The last test waits for long. */
+const SIDE_BY_SIDE = { concurrent: true };
+
+describe('the laboratory', SIDE_BY_SIDE, () => {
   let database: TestDatabase;
   let demo: DemoProcess;
   let admin: DemoSession;
@@ -30,38 +33,41 @@ describe('the laboratory', () => {
     return { accessToken: body.access_token, refreshToken: body.refresh_token };
   };
 
-  test('says for how long a predecessor is good, and whether there are rules', async () => {
-    expect((await as(admin, 'GET', `${demo.url}/laboratory`)).body).toEqual({ grace_ms: 10_000, rules: true });
-  });
-
-  test('gives back the role that it has taken', async () => {
-    const alice = await signIn(demo.url, 'alice');
-    expect((await role(alice, 'DELETE')).status).toBe(204);
-    expect(await rolesOf('alice')).toEqual([]);
-    expect((await role(await renewed(alice), 'PUT')).status).toBe(204);
-    expect(await rolesOf('alice')).toEqual(['user']);
-  });
-
-  test('gives no role to who had none, and says so', async () => {
-    await give('bob', []);
-    const bob = await signIn(demo.url, 'bob');
-    expect(await role(bob, 'DELETE')).toMatchObject({
-      status: 409,
-      body: { error: 'no_such_role', error_description: expect.stringContaining('“user”') as string },
+  describe('on request', () => {
+    test.sequential('says for how long a predecessor is good, and whether there are rules', async () => {
+      expect((await as(admin, 'GET', `${demo.url}/laboratory`)).body).toEqual({ grace_ms: 10_000, rules: true });
     });
-    expect((await role(bob, 'PUT')).status).toBe(204);
-    expect(await rolesOf('bob')).toEqual([]);
-    await give('bob', ['user']);
+
+    test.sequential('gives back the role that it has taken', async () => {
+      const bob = await signIn(demo.url, 'bob');
+      expect((await role(bob, 'DELETE')).status).toBe(204);
+      expect(await rolesOf('bob')).toEqual([]);
+      expect((await role(await renewed(bob), 'PUT')).status).toBe(204);
+      expect(await rolesOf('bob')).toEqual(['user']);
+    });
+
+    test.sequential('gives no role to who had none, and says so', async () => {
+      await give('bob', []);
+      const bob = await signIn(demo.url, 'bob');
+      expect(await role(bob, 'DELETE')).toMatchObject({
+        status: 409,
+        body: { error: 'no_such_role', error_description: expect.stringContaining('“user”') as string },
+      });
+      expect((await role(bob, 'PUT')).status).toBe(204);
+      expect(await rolesOf('bob')).toEqual([]);
+      await give('bob', ['user']);
+    });
+
+    test.sequential('gives the role back when the session ends', async () => {
+      const bob = await signIn(demo.url, 'bob');
+      expect((await role(bob, 'DELETE')).status).toBe(204);
+      await send('POST', `${demo.url}/auth/logout`, { body: { refresh_token: bob.refreshToken } });
+      await expect.poll(() => rolesOf('bob')).toEqual(['user']);
+    });
   });
 
-  test('gives the role back when the session ends', async () => {
-    const alice = await signIn(demo.url, 'alice');
-    expect((await role(alice, 'DELETE')).status).toBe(204);
-    await send('POST', `${demo.url}/auth/logout`, { body: { refresh_token: alice.refreshToken } });
-    await expect.poll(() => rolesOf('alice')).toEqual(['user']);
-  });
-
-  test('gives the role back by itself', { timeout: 90_000 }, async () => {
+  // Beside the others, which leave alice alone.
+  test('gives the role back by itself', { timeout: 90_000 }, async ({ expect }) => {
     const alice = await signIn(demo.url, 'alice');
     expect((await role(alice, 'DELETE')).status).toBe(204);
     await expect.poll(() => rolesOf('alice'), { timeout: 60_000, interval: 500 }).toEqual(['user']);

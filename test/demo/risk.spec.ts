@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type DemoProcess, startDemo } from '../support/demo-process.js';
 import { type AuthBody, bearer, login, refresh, send } from '../support/http.js';
-import { AUTH_SECRET, emptyFolder, refusedStart, saidLast } from './demos.js';
+import { AUTH_SECRET, emptyFolder, refusedStart, saidLast, startedFolder } from './demos.js';
 
 interface Event {
   type: string;
@@ -19,8 +19,8 @@ const from = (ip?: string): Record<string, string> => (ip === undefined ? {} : {
 const removals: (() => void)[] = [];
 afterAll(() => removals.forEach((remove) => remove()));
 
-function start(env: Record<string, string> = {}): Promise<DemoProcess> {
-  return startDemo({ DATABASE_URL: emptyFolder((remove) => removals.push(remove)), AUTH_SECRET, ...env });
+async function start(env: Record<string, string> = {}): Promise<DemoProcess> {
+  return startDemo({ DATABASE_URL: await startedFolder((remove) => removals.push(remove)), AUTH_SECRET, ...env });
 }
 
 async function signIn({ url }: DemoProcess, username: string, ip?: string): Promise<AuthBody> {

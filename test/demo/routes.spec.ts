@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { databaseNamed, type TestDatabase } from '../support/databases.js';
 import { type DemoProcess, startDemo } from '../support/demo-process.js';
 import { bearer, login, refresh, refreshCookie, send } from '../support/http.js';
-import { as, AUTH_SECRET, emptyFolder, signIn } from './demos.js';
+import { as, AUTH_SECRET, startedFolder, signIn } from './demos.js';
 
 interface User {
   id: string;
@@ -22,7 +22,7 @@ describe.each(variants)('the demo on $adapter and $database', ({ adapter, databa
   const removals: (() => void)[] = [];
   beforeAll(async () => {
     if (database === 'PostgreSQL') server = await databaseNamed('postgres').create();
-    const url = server?.url ?? emptyFolder((remove) => removals.push(remove));
+    const url = server?.url ?? (await startedFolder((remove) => removals.push(remove)));
     demo = await startDemo({ HTTP_ADAPTER: adapter, DATABASE_URL: url, AUTH_SECRET });
   });
   afterAll(async () => {

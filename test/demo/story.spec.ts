@@ -4,7 +4,7 @@ import { type DemoProcess, startDemo } from '../support/demo-process.js';
 import { bearer } from '../support/http.js';
 import { as, AUTH_SECRET, type DemoSession, signIn } from './demos.js';
 
-describe('the story, on two processes', { timeout: 90_000 }, () => {
+describe('the story, on two processes', { concurrent: true, timeout: 90_000 }, () => {
   let database: TestDatabase;
   let here: DemoProcess;
   let elsewhere: DemoProcess;
@@ -30,24 +30,27 @@ describe('the story, on two processes', { timeout: 90_000 }, () => {
     return { told, hasEnded: () => ended };
   }
 
-  test('ends with the session that another process has revoked, and only with that', async () => {
-    const [alice, bob] = [await signIn(here.url, 'alice'), await signIn(here.url, 'bob')];
-    const [ofAlice, ofBob] = [await story(alice), await story(bob)];
-    await as(admin, 'DELETE', `${elsewhere.url}/admin/users/alice/sessions`);
-    expect(await ofAlice.told).toContain('event: begun');
-    expect(ofBob.hasEnded()).toBe(false);
-    await as(admin, 'DELETE', `${here.url}/admin/users/bob/sessions`);
-    expect(await ofBob.told).toContain('"type":"revoked"');
+  describe('of somebody who loses a right', () => {
+    test.sequential('ends with the session that another process has revoked, and only with that', async () => {
+      const [alice, bob] = [await signIn(here.url, 'alice'), await signIn(here.url, 'bob')];
+      const [ofAlice, ofBob] = [await story(alice), await story(bob)];
+      await as(admin, 'DELETE', `${elsewhere.url}/admin/users/alice/sessions`);
+      expect(await ofAlice.told).toContain('event: begun');
+      expect(ofBob.hasEnded()).toBe(false);
+      await as(admin, 'DELETE', `${here.url}/admin/users/bob/sessions`);
+      expect(await ofBob.told).toContain('"type":"revoked"');
+    });
+
+    test.sequential('ends when permissions have changed', async () => {
+      const { told } = await story(await signIn(here.url, 'alice'));
+      await as(admin, 'PUT', `${here.url}/admin/users/alice/roles`, { roles: ['user'] });
+      expect(await told).toContain('"type":"permissions_changed"');
+    });
   });
 
-  test('ends when permissions have changed', async () => {
-    const { told } = await story(await signIn(here.url, 'alice'));
-    await as(admin, 'PUT', `${here.url}/admin/users/alice/roles`, { roles: ['user'] });
-    expect(await told).toContain('"type":"permissions_changed"');
-  });
-
-  test('ends when the access token expires', async () => {
-    const { told } = await story(await signIn(elsewhere.url, 'alice'));
+  // Beside the others, whose sessions are of other users.
+  test('ends when the access token expires', async ({ expect }) => {
+    const { told } = await story(await signIn(elsewhere.url, 'admin'));
     expect(await told).toContain('event: begun');
   });
 });

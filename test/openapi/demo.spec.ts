@@ -1,12 +1,12 @@
 import { Validator } from '@seriousme/openapi-schema-validator';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { AUTH_SECRET, emptyFolder } from '../demo/demos.js';
+import { AUTH_SECRET, startedFolder } from '../demo/demos.js';
 import { startDemo } from '../support/demo-process.js';
 import { send } from '../support/http.js';
 
 describe.each(['express', 'fastify'])('the demo on %s', (adapter) => {
   test('serves its OpenAPI document, and a page to try it on', async () => {
-    const demo = await startDemo({ HTTP_ADAPTER: adapter, DATABASE_URL: emptyFolder(), AUTH_SECRET });
+    const demo = await startDemo({ HTTP_ADAPTER: adapter, DATABASE_URL: await startedFolder(), AUTH_SECRET });
     onTestFinished(async () => void (await demo.stop()));
     const json = await send<{ paths: object }>('GET', `${demo.url}/docs-json`);
     expect(json.status).toBe(200);

@@ -1,23 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import {
-  AccessTokenOptions,
-  AlertOptions,
-  AuditOptions,
-  AuthModuleExtras,
-  AuthOptions,
-  CookieOptions,
-  PurgeOptions,
-  RefreshTokenOptions,
-  RevocationOptions,
-} from 'nestjs-refresh-token';
-import {
-  BindingOptions,
-  ClientCertificateOptions,
-  DpopOptions,
-  FingerprintOptions,
-} from 'nestjs-refresh-token/binding';
-import { RiskOptions } from 'nestjs-refresh-token/risk';
+import { AuthModuleExtras } from 'nestjs-refresh-token';
+import { ClientCertificateOptions, DpopOptions, FingerprintOptions } from 'nestjs-refresh-token/binding';
 import { RefreshToken } from 'nestjs-refresh-token/typeorm';
 import type { AuthClientOptions } from 'nestjs-refresh-token/client';
 import { MmdbGeoIpOptions } from 'nestjs-refresh-token/geoip';
@@ -25,9 +9,8 @@ import { AuthMetricsOptions } from 'nestjs-refresh-token/metrics';
 import { AuthThrottlingOptions } from 'nestjs-refresh-token/throttling';
 import { describe, expect, test } from 'vitest';
 import { WebhookOptions } from '../../src/auth/alerts/webhook-options.js';
-import { ResolvedAuthOptions } from '../../src/auth/resolve-options.js';
+import { CONFIGS } from '../../src/auth/auth-options.js';
 import { resolveClientOptions } from '../../src/client/client-options.js';
-import { SECRET } from '../support/auth-app.js';
 import { root } from '../support/packed.js';
 
 interface Row {
@@ -56,25 +39,16 @@ const bare = (cell: string) => cell.replace(/^`|`$/g, '');
 const rowOf = ([option, type, given]: string[]): Row => ({ option: bare(option), type, default: given });
 
 /** Every option by its path, with its default. */
-function flat(options: object, path = ''): [string, unknown][] {
+function flat(options: object, path: string): [string, unknown][] {
   return Object.entries(options).flatMap(([name, value]): [string, unknown][] => {
     const nested = NESTED[path + name];
     return nested ? flat(new nested(), `${path}${name}.`) : [[path + name, value]];
   });
 }
 const NESTED: Record<string, new () => object> = {
-  accessToken: AccessTokenOptions,
-  refreshToken: RefreshTokenOptions,
-  cookie: CookieOptions,
-  purge: PurgeOptions,
-  revocation: RevocationOptions,
-  binding: BindingOptions,
   'binding.dpop': DpopOptions,
   'binding.tls': ClientCertificateOptions,
   'binding.fingerprint': FingerprintOptions,
-  risk: RiskOptions,
-  audit: AuditOptions,
-  alerts: AlertOptions,
 };
 
 /** As a table writes it. */
@@ -95,10 +69,12 @@ function expectDefaults(described: Row[], defaults: [string, unknown][]): void {
   }
 }
 
-/** The options with one of them set. */
-function resolved(option: string, value: unknown): ResolvedAuthOptions {
-  const set = option.split('.').reduceRight<unknown>((inner, name) => ({ [name]: inner }), value);
-  return new ResolvedAuthOptions({ secret: SECRET, ...(set as object) });
+/** Checks one option as the module does. */
+function check(option: string, value: unknown): void {
+  const Config = CONFIGS.find(({ group, names }) => option.startsWith(`${group}.`) || names.includes(option))!;
+  const path = Config.group === '' ? option : option.slice(Config.group.length + 1);
+  const given = path.split('.').reduceRight<unknown>((inner, name) => ({ [name]: inner }), value);
+  new Config(given as object);
 }
 
 /** A bound, or what is one unit off it: of a duration the unit in which it is written. */
@@ -116,7 +92,7 @@ const required = (...names: string[]) => names.map((name): [string, unknown] => 
 
 describe('the tables of the README', () => {
   test('name every option, with its default', () => {
-    const defaults = flat(new AuthOptions());
+    const defaults = CONFIGS.flatMap(({ group, Defaults }) => flat(new Defaults(), group && `${group}.`));
     expectDefaults(tableOf('## Options', 'option').map(rowOf), [
       ...defaults,
       ...required('secret', 'binding.fingerprint.signals'),
@@ -188,10 +164,10 @@ describe('the tables of the README', () => {
     expect(bounded.length).toBeGreaterThan(20);
     for (const { option, least, most } of bounded) {
       for (const within of [besides(least, 0), besides(most, 0)]) {
-        expect(() => resolved(option, within), `${option} ${within}`).not.toThrow();
+        expect(() => check(option, within), `${option} ${within}`).not.toThrow();
       }
       for (const beyond of [besides(least, -1), besides(most, 1)]) {
-        expect(() => resolved(option, beyond), `${option} ${beyond}`).toThrow(option);
+        expect(() => check(option, beyond), `${option} ${beyond}`).toThrow(option);
       }
     }
   });

@@ -1,6 +1,6 @@
 import { AccessTokenService, type AuthError, type AuthUser, RevocationFeed } from 'nestjs-refresh-token';
 import type { RevocationFeedStatus } from '../../src/auth/revocation/revocation-feed.js';
-import { afterAll, beforeAll, describe, expect, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, type TestOptions, vi } from 'vitest';
 import {
   type AuthApp,
   type AuthContext,
@@ -53,10 +53,10 @@ function withDelay({ options, ...setup }: AuthSetup): AuthSetup {
   return { ...setup, options: { ...options, revocation: { delay: `${DELAY}ms`, ...options?.revocation } } };
 }
 
-/** Runs the tests once per server database. */
-export function onServers(title: string, define: (instances: Instances) => void): void {
+/** Runs the tests once per server database. @param options of each of the blocks */
+export function onServers(title: string, define: (instances: Instances) => void, options: TestOptions = {}): void {
   for (const kind of serverDatabases) {
-    describe.skipIf(!kind.available)(`${title}, on ${kind.name}`, () => {
+    describe.skipIf(!kind.available)(`${title}, on ${kind.name}`, options, () => {
       const instances = new Instances(kind);
       beforeAll(() => instances.open());
       afterAll(() => instances.close());

@@ -1,6 +1,6 @@
 import { beforeAll, expect, it, vi } from 'vitest';
 import type { AuthContext } from '../support/auth-app.js';
-import { caughtUp, newUser, onServers, verdict } from './instances.js';
+import { caughtUp, type Instances, newUser, onServers, verdict } from './instances.js';
 import { lockSessions } from './row-lock.js';
 
 /**
@@ -10,7 +10,9 @@ import { lockSessions } from './row-lock.js';
 const HELD = 12_000;
 const DELAY = '2s';
 
-onServers('a revocation that had to wait for another transaction', (instances) => {
+onServers('a revocation that had to wait for another transaction', define, { concurrent: true });
+
+function define(instances: Instances): void {
   let here: AuthContext;
   let limited: AuthContext;
   beforeAll(async () => {
@@ -20,7 +22,7 @@ onServers('a revocation that had to wait for another transaction', (instances) =
     });
   });
 
-  it('is known elsewhere within the delay after it has returned', { timeout: 60_000 }, async () => {
+  it.sequential('is known elsewhere within the delay after it has returned', { timeout: 60_000 }, async () => {
     const one = newUser([here, limited]);
     const every = newUser([here, limited]);
     const changed = newUser([here, limited]);
@@ -65,15 +67,18 @@ onServers('a revocation that had to wait for another transaction', (instances) =
     expect(verdicts(makingRoom), 'by the limit').toEqual(['token_revoked', 'token_revoked']);
   });
 
-  it('is known elsewhere in the end, also where its instance died before it could stamp it anew', async () => {
-    const { accessToken, sessionId } = await here.service.issue(newUser([here]));
-    const elsewhere = await instances.start();
-    await caughtUp(elsewhere);
-    const now = instances.kind.name === 'postgres' ? 'EXTRACT(EPOCH FROM now())' : 'UNIX_TIMESTAMP()';
-    await here.dataSource.query(
-      `UPDATE refresh_tokens SET revoked_at = 1, access_floor = 4294967296,
+  it.sequential(
+    'is known elsewhere in the end, also where its instance died before it could stamp it anew',
+    async () => {
+      const { accessToken, sessionId } = await here.service.issue(newUser([here]));
+      const elsewhere = await instances.start();
+      await caughtUp(elsewhere);
+      const now = instances.kind.name === 'postgres' ? 'EXTRACT(EPOCH FROM now())' : 'UNIX_TIMESTAMP()';
+      await here.dataSource.query(
+        `UPDATE refresh_tokens SET revoked_at = 1, access_floor = 4294967296,
          floor_raised_at = FLOOR(${now}) * 1000 - ${2 * HELD} WHERE id = '${sessionId}'`,
-    );
-    await vi.waitFor(() => expect(verdict(elsewhere, accessToken)).toBe('token_revoked'), 20_000);
-  });
-});
+      );
+      await vi.waitFor(() => expect(verdict(elsewhere, accessToken)).toBe('token_revoked'), 20_000);
+    },
+  );
+}

@@ -1,7 +1,7 @@
 import type { AuthUser, IssuedTokens } from 'nestjs-refresh-token';
 import { beforeAll, expect, it } from 'vitest';
 import type { AuthContext } from '../support/auth-app.js';
-import { ACCESS_TTL, ageFloors, caughtUp, newUser, onServers, verdict } from './instances.js';
+import { ACCESS_TTL, ageFloors, caughtUp, type Instances, newUser, onServers, verdict } from './instances.js';
 import { lockSessions } from './row-lock.js';
 
 /** Milliseconds; the user provider may take five seconds. */
@@ -45,7 +45,9 @@ const changes: Change[] = [
  * An access token may be minted some time after the floor that refuses it was raised. It then expires so much later, and the
  * floor has to outlast it.
  */
-onServers('an access token that is minted after its floor was raised', (instances) => {
+onServers('an access token that is minted after its floor was raised', define, { concurrent: true });
+
+function define(instances: Instances): void {
   let here: AuthContext;
   let elsewhere: AuthContext;
   beforeAll(async () => {
@@ -68,28 +70,31 @@ onServers('an access token that is minted after its floor was raised', (instance
   }
 
   const cases = slowRequests.flatMap((slow) => changes.map((change) => ({ ...slow, ...change })));
-  it.for(cases)('by $request that waits for the user while $change, is never accepted', async ({ begin, make }) => {
-    const user = newUser([here, elsewhere]);
-    const request = await begin(here, user);
+  it.sequential.for(cases)(
+    'by $request that waits for the user while $change, is never accepted',
+    async ({ begin, make }) => {
+      const user = newUser([here, elsewhere]);
+      const request = await begin(here, user);
 
-    const { users } = here;
-    const { loadUser } = users;
-    users.loadUser = async (id) => {
-      users.loadUser = loadUser;
-      const found = await loadUser(id);
-      await make(elsewhere, user);
-      for (const { clock } of [here, elsewhere]) clock.advance(SLOW);
-      await ageFloors(here, SLOW);
-      return found;
-    };
-    const { accessToken } = await request();
-    await caughtUp(here, elsewhere);
-    for (const instance of [here, elsewhere]) expect(verdict(instance, accessToken)).not.toBe('accepted');
+      const { users } = here;
+      const { loadUser } = users;
+      users.loadUser = async (id) => {
+        users.loadUser = loadUser;
+        const found = await loadUser(id);
+        await make(elsewhere, user);
+        for (const { clock } of [here, elsewhere]) clock.advance(SLOW);
+        await ageFloors(here, SLOW);
+        return found;
+      };
+      const { accessToken } = await request();
+      await caughtUp(here, elsewhere);
+      for (const instance of [here, elsewhere]) expect(verdict(instance, accessToken)).not.toBe('accepted');
 
-    expect(await verdictsUntilExpiry(accessToken, ACCESS_TTL - SLOW)).not.toContain('accepted');
-  });
+      expect(await verdictsUntilExpiry(accessToken, ACCESS_TTL - SLOW)).not.toContain('accepted');
+    },
+  );
 
-  it('by a refresh while the end of all sessions waits for another row, is never accepted', async () => {
+  it.sequential('by a refresh while the end of all sessions waits for another row, is never accepted', async () => {
     const user = newUser([here, elsewhere]);
     const sessions = [await here.service.issue(user), await here.service.issue(user)];
     // The order in which the statement comes to the rows.
@@ -114,4 +119,4 @@ onServers('an access token that is minted after its floor was raised', (instance
     for (const instance of [here, elsewhere]) expect(verdict(instance, accessToken)).toBe('token_revoked');
     expect(await verdictsUntilExpiry(accessToken, ACCESS_TTL - waited)).not.toContain('accepted');
   });
-});
+}

@@ -1,5 +1,5 @@
 import { type AuthUser, Clock } from 'nestjs-refresh-token';
-import type { OnTooManySessions } from '../../src/auth/auth-options.js';
+import type { OnTooManySessions } from '../../src/auth/session/session-options.js';
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { AuthApp } from '../support/auth-app.js';
 import { login, refresh } from '../support/http.js';

@@ -1,6 +1,6 @@
 import { Logger } from '@nestjs/common';
 import type { AuthUser } from 'nestjs-refresh-token';
-import type { OnTooManySessions } from '../../src/auth/auth-options.js';
+import type { OnTooManySessions } from '../../src/auth/session/session-options.js';
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { AuthApp, AuthContext, AuthSetup } from '../support/auth-app.js';
 import { login } from '../support/http.js';

@@ -276,7 +276,7 @@ describe("a rule of the host's own", () => {
 describe('a configuration that makes no sense is refused', () => {
   it.each<[NonNullable<AuthSetup['options']>, string]>([
     [{ risk: { rules: [{ reason: 'x' } as unknown as RiskRule] } }, 'risk.rules must be a list of rules'],
-    [{ risk: { rules: [new TooFrequent(), new TooFrequent()] } }, 'there can be one TooFrequent'],
+    [{ risk: { rules: [new TooFrequent(), new TooFrequent()] } }, 'only one TooFrequent is allowed'],
     [{ risk: { geoIp: 'GeoLite2.mmdb' as unknown as GeoIpProvider } }, 'risk.geoIp must be a GeoIpProvider'],
     [{ risk: { onGeoIpFailure: 'revoke' as 'deny' } }, 'risk.onGeoIpFailure must be one of'],
     [{ risk: { geoIpTimeout: 'soon' } }, 'risk.geoIpTimeout is "soon"'],

@@ -4,6 +4,7 @@ import { pgliteDataSourceOptions } from 'nestjs-refresh-token/pglite';
 import pg from 'pg';
 import type { DataSourceOptions } from 'typeorm';
 import { inject } from 'vitest';
+import { startedPgliteDump } from './pglite-template.js';
 
 export type DatabaseName = 'postgres' | 'mariadb' | 'pglite' | 'sqljs';
 
@@ -90,7 +91,7 @@ async function createMariadb(): Promise<TestDatabase> {
 }
 
 async function createPglite(): Promise<TestDatabase> {
-  const options = optionsFor(pgliteDataSourceOptions());
+  const options = optionsFor(pgliteDataSourceOptions({ loadDataDir: await startedPgliteDump() }));
   return { name: 'pglite', url: undefined, options, drop: async () => undefined };
 }
 

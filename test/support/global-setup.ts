@@ -1,5 +1,9 @@
 import { existsSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import type { TestProject } from 'vitest/node';
+import { serveBuild } from './build.js';
 import { startEmbeddedPostgres, type RunningPostgres } from './embedded-postgres.js';
 import { mariadbAnswers, postgresAnswers, printable, redisAnswers } from './reachable.js';
 
@@ -13,6 +17,8 @@ declare module 'vitest' {
     redisUrl: string | undefined;
     /** The program; `undefined` where there is none. */
     chromium: string | undefined;
+    /** A folder that is removed after the run. */
+    scratch: string;
   }
 }
 
@@ -34,13 +40,20 @@ export default async function setup(project: TestProject): Promise<() => Promise
   }
   for (const line of missing) console.warn(`${line}: its tests are skipped`);
 
+  const stopBuilding = await serveBuild();
+  const scratch = await mkdtemp(join(tmpdir(), 'nestjs-refresh-token-tests-'));
   // Last, so that nothing above can fail and leave an embedded server running.
   const postgres = await findPostgres();
   project.provide('postgresUrl', postgres.url);
   project.provide('mariadbUrl', mariadb ? mariadbUrl : undefined);
   project.provide('redisUrl', redis ? redisUrl : undefined);
   project.provide('chromium', chromium);
-  return () => postgres.stop();
+  project.provide('scratch', scratch);
+  return async () => {
+    stopBuilding();
+    await rm(scratch, { recursive: true, force: true });
+    await postgres.stop();
+  };
 }
 
 async function findPostgres(): Promise<RunningPostgres> {

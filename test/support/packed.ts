@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import './built.js';
 
 const run = promisify(execFile);
 
@@ -14,7 +15,7 @@ export interface Packed {
   files: string[];
 }
 
-/** The package as it is published, packed into a folder. It holds what has been built. */
+/** The package as it is published, packed into a folder. */
 export async function pack(into: string): Promise<Packed> {
   const { stdout } = await run('npm', ['pack', '--ignore-scripts', '--json', '--pack-destination', into], {
     cwd: root,

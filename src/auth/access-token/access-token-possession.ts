@@ -1,18 +1,18 @@
 import { Injectable } from '@nestjs/common';
-import type { AuthenticatedUser } from './authenticated-user.js';
-import type { PresentedAccessToken } from './presented-access-token.js';
-import { AuthEventBus } from '../events/auth-event-bus.js';
-import { RefreshCookie } from '../cookie/refresh-cookie.js';
-import { AuthError, type AuthErrorCode } from '../common/errors/auth-error.js';
-import { equalInConstantTime } from '../common/crypto/equal-in-constant-time.js';
-import { sha256 } from '../common/crypto/sha256.js';
-import { ResolvedAuthOptions } from '../resolve-options.js';
-import { clientContextOf } from '../common/request/client-context.js';
-import { headerOf, type HttpRequest } from '../common/request/http-request.js';
+import { BindingConfig } from '../binding/binding-options.js';
 import { DpopVerifier } from '../binding/dpop/dpop-verifier.js';
 import { ProofReplay, type ProofUse } from '../binding/dpop/proof-replay.js';
 import { urlOf } from '../binding/dpop/proven-url.js';
 import { ClientCertificates } from '../binding/tls/client-certificates.js';
+import { equalInConstantTime } from '../common/crypto/equal-in-constant-time.js';
+import { sha256 } from '../common/crypto/sha256.js';
+import { AuthError, type AuthErrorCode } from '../common/errors/auth-error.js';
+import { clientContextOf } from '../common/request/client-context.js';
+import { headerOf, type HttpRequest } from '../common/request/http-request.js';
+import { RefreshCookie } from '../cookie/refresh-cookie.js';
+import { AuthEventBus } from '../events/auth-event-bus.js';
+import type { AuthenticatedUser } from './authenticated-user.js';
+import type { PresentedAccessToken } from './presented-access-token.js';
 
 /** Headers for the answer to a request that has proven possession. */
 export type PossessionHeaders = Readonly<Record<string, string>>;
@@ -31,7 +31,7 @@ export class AccessTokenPossession {
     private readonly certificates: ClientCertificates,
     private readonly cookie: RefreshCookie,
     private readonly events: AuthEventBus,
-    private readonly options: ResolvedAuthOptions,
+    private readonly config: BindingConfig,
   ) {}
 
   /**
@@ -71,7 +71,7 @@ export class AccessTokenPossession {
     accessToken: string,
     request: HttpRequest,
   ): Promise<PossessionHeaders> {
-    const { publicUrl, checkReplayAtResources } = this.options.binding.dpop;
+    const { publicUrl, checkReplayAtResources } = this.config.dpop;
     const proof = headerOf(request, 'dpop');
     if (proof === undefined)
       throw this.failed('invalid_dpop_proof', 'dpop', user, request, 'A DPoP proof is required.');

@@ -2,14 +2,14 @@ import { randomUUID } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import { JwtService, type JwtSignOptions, type JwtVerifyOptions } from '@nestjs/jwt';
 import { LRUCache } from 'lru-cache';
-import { Clock } from '../common/time/clock.js';
-import { AuthError } from '../common/errors/auth-error.js';
 import { KeyRing, type Keys } from '../common/crypto/key-ring.js';
 import { sha256 } from '../common/crypto/sha256.js';
-import { ResolvedAuthOptions } from '../resolve-options.js';
-import { RevocationList } from '../revocation/revocation-list.js';
+import { AuthError } from '../common/errors/auth-error.js';
+import { Clock } from '../common/time/clock.js';
 import { RevocationFeed } from '../revocation/revocation-feed.js';
+import { RevocationList } from '../revocation/revocation-list.js';
 import type { AuthUser } from '../user/user-provider.js';
+import { AccessTokenConfig } from './access-token-options.js';
 import type { AccessTokenClaims, AuthenticatedUser, Confirmation } from './authenticated-user.js';
 
 /** The session that an access token is minted for. */
@@ -53,14 +53,14 @@ export class AccessTokenService {
     private readonly clock: Clock,
     private readonly floors: RevocationList,
     private readonly feed: RevocationFeed,
-    private readonly options: ResolvedAuthOptions,
+    private readonly config: AccessTokenConfig,
     keyRing: KeyRing,
   ) {
     this.signOptions = signOptionsOf(keyRing.current);
     this.verifyOptionsByHeader = new Map(
       keyRing.all.map((keys) => [headerOfToken(this.jwt.sign({}, signOptionsOf(keys))), this.verifyOptionsOf(keys)]),
     );
-    const { cacheSize } = options.accessToken;
+    const { cacheSize } = config;
     this.verified = cacheSize > 0 ? new LRUCache({ max: cacheSize }) : undefined;
   }
 
@@ -68,10 +68,10 @@ export class AccessTokenService {
   mint(user: AuthUser, session: AccessTokenSession, cookieNonce?: string): MintedAccessToken {
     const now = this.clock.now();
     const issuedAt = seconds(now);
-    const expiresAt = seconds(Math.min(now + this.options.accessToken.ttl, session.expiresAt));
+    const expiresAt = seconds(Math.min(now + this.config.ttl, session.expiresAt));
     const claims: AccessTokenClaims = {
-      iss: this.options.accessToken.issuer,
-      aud: this.options.accessToken.audience,
+      iss: this.config.issuer,
+      aud: this.config.audience,
       sub: user.id,
       client_id: session.clientId,
       iat: issuedAt,
@@ -131,7 +131,7 @@ export class AccessTokenService {
   }
 
   private assertNotExpired({ expiresAt }: AuthenticatedUser): void {
-    if (this.clock.now() >= expiresAt * 1000 + this.options.accessToken.clockTolerance) {
+    if (this.clock.now() >= expiresAt * 1000 + this.config.clockTolerance) {
       throw new AuthError('token_expired');
     }
   }
@@ -166,7 +166,7 @@ export class AccessTokenService {
   }
 
   private verifyOptionsOf(keys: Keys): JwtVerifyOptions {
-    const { issuer, audience } = this.options.accessToken;
+    const { issuer, audience } = this.config;
     // Expiry is checked by `verify`, by our clock, and for remembered tokens too.
     // The types of @nestjs/jwt do not know KeyObject; jsonwebtoken, which gets it, does.
     const publicKey = keys.accessToken as unknown as Buffer;

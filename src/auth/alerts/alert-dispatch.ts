@@ -1,9 +1,9 @@
 import { type BeforeApplicationShutdown, Inject, Injectable, Logger, type OnModuleInit } from '@nestjs/common';
-import type { AuthEvent } from '../events/auth-event.js';
-import { AuthEventBus } from '../events/auth-event-bus.js';
-import { escapeControls } from '../common/errors/escape-controls.js';
 import { AuthConfigurationError } from '../common/errors/auth-error.js';
-import { ResolvedAuthOptions } from '../resolve-options.js';
+import { escapeControls } from '../common/logging/escape-controls.js';
+import { AuthEventBus } from '../events/auth-event-bus.js';
+import type { AuthEvent } from '../events/auth-event.js';
+import { AlertConfig } from './alert-options.js';
 import { ALERT_SINKS, type AlertSink } from './alert-sink.js';
 
 /** Brings alerts to the sinks, and notices when reuses come in masses: then a database, or a log, may have leaked. */
@@ -16,7 +16,7 @@ export class AlertDispatch implements OnModuleInit, BeforeApplicationShutdown {
   constructor(
     @Inject(ALERT_SINKS) private readonly sinks: AlertSink[],
     private readonly events: AuthEventBus,
-    private readonly options: ResolvedAuthOptions,
+    private readonly config: AlertConfig,
   ) {
     if (!sinks.every((sink) => typeof sink?.alert === 'function')) {
       throw new AuthConfigurationError(
@@ -45,7 +45,7 @@ export class AlertDispatch implements OnModuleInit, BeforeApplicationShutdown {
   }
 
   private countReuse(at: number): void {
-    const { massReuse, massReuseWithin } = this.options.alerts;
+    const { massReuse, massReuseWithin } = this.config;
     this.reuses = [...this.reuses, at].filter((time) => time > at - massReuseWithin);
     if (this.reuses.length < massReuse) return;
     this.events.publish({ type: 'mass_reuse', alert: true, count: this.reuses.length });

@@ -1,10 +1,10 @@
 import { createHmac, randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Logger } from '@nestjs/common';
+import { escapeControls } from '../common/logging/escape-controls.js';
 import type { AuthEvent } from '../events/auth-event.js';
-import { escapeControls } from '../common/errors/escape-controls.js';
 import type { AlertSink } from './alert-sink.js';
-import { type ResolvedWebhookOptions, resolveWebhookOptions, type WebhookAlertsOptions } from './webhook-options.js';
+import { type WebhookAlertsOptions, WebhookConfig } from './webhook-options.js';
 
 const LONGEST_BACK_OFF = 60_000;
 
@@ -24,7 +24,7 @@ interface Message {
  * AuthModule.forRoot({ …, alertSinks: ['PAGER'] })
  */
 export function webhookAlerts(options: WebhookAlertsOptions): AlertSink {
-  return new WebhookAlerts(resolveWebhookOptions(options));
+  return new WebhookAlerts(new WebhookConfig(options));
 }
 
 class WebhookAlerts implements AlertSink {
@@ -34,16 +34,16 @@ class WebhookAlerts implements AlertSink {
   private posting: Promise<void> | undefined;
   private lost = 0;
 
-  constructor(private readonly options: ResolvedWebhookOptions) {}
+  constructor(private readonly config: WebhookConfig) {}
 
   alert(event: AuthEvent): void {
-    if (this.queue.length >= this.options.queueSize) return this.lose('the queue is full');
+    if (this.queue.length >= this.config.queueSize) return this.lose('the queue is full');
     this.queue.push({ id: `alert_${randomUUID()}`, body: bodyOf(event) });
     this.posting ??= this.postQueued().finally(() => (this.posting = undefined));
   }
 
   async close(): Promise<void> {
-    const timer = setTimeout(() => this.stop.abort(), this.options.stopTimeout);
+    const timer = setTimeout(() => this.stop.abort(), this.config.stopTimeout);
     await this.posting;
     clearTimeout(timer);
   }
@@ -58,7 +58,7 @@ class WebhookAlerts implements AlertSink {
   }
 
   private async postWithRetries(message: Message): Promise<boolean> {
-    const { backOff, retries } = this.options;
+    const { backOff, retries } = this.config;
     for (let attempt = 0; !this.stop.signal.aborted; attempt++) {
       const failure = await this.post(message);
       if (failure === undefined) return true;
@@ -75,9 +75,9 @@ class WebhookAlerts implements AlertSink {
   /** Why it failed; `undefined` where it did not. */
   private async post({ id, body }: Message): Promise<string | undefined> {
     const timestamp = Math.floor(Date.now() / 1000);
-    const signature = createHmac('sha256', this.options.key).update(`${id}.${timestamp}.${body}`).digest('base64');
+    const signature = createHmac('sha256', this.config.secret).update(`${id}.${timestamp}.${body}`).digest('base64');
     try {
-      const response = await fetch(this.options.url, {
+      const response = await fetch(this.config.url, {
         method: 'POST',
         body,
         headers: {
@@ -88,7 +88,7 @@ class WebhookAlerts implements AlertSink {
         },
         // A redirect would carry the alert to wherever it points.
         redirect: 'manual',
-        signal: AbortSignal.any([AbortSignal.timeout(this.options.timeout), this.stop.signal]),
+        signal: AbortSignal.any([AbortSignal.timeout(this.config.timeout), this.stop.signal]),
       });
       await response.body?.cancel();
       return response.ok ? undefined : `the receiver answered ${response.status}`;

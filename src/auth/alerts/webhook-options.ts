@@ -1,6 +1,7 @@
 import { AuthConfigurationError } from '../common/errors/auth-error.js';
-import { complete, integer } from '../common/options/checks.js';
-import { durationOption } from '../common/options/duration.js';
+import { integer } from '../common/options/checks.js';
+import { configOf } from '../common/options/config.js';
+import { duration } from '../common/options/duration.js';
 
 /** Where alerts are posted, and how hard it is tried. */
 export class WebhookOptions {
@@ -24,47 +25,34 @@ export class WebhookOptions {
 export type WebhookAlertsOptions = Pick<WebhookOptions, 'url' | 'secret'> &
   Partial<Omit<WebhookOptions, 'url' | 'secret'>>;
 
-export interface ResolvedWebhookOptions {
-  readonly url: string;
-  readonly key: Buffer;
-  readonly timeout: number;
-  readonly retries: number;
-  readonly backOff: number;
-  readonly queueSize: number;
-  readonly stopTimeout: number;
-}
-
-const LEAST_KEY_BYTES = 24;
-
-export function resolveWebhookOptions(given: WebhookAlertsOptions): ResolvedWebhookOptions {
-  const options = complete('webhookAlerts', new WebhookOptions(), given, ['url', 'secret']);
-  return {
-    url: urlOf(options.url),
-    key: keyOf(options.secret),
-    timeout: durationOption('webhookAlerts: timeout', options.timeout, '10ms', '60s'),
-    retries: integer('webhookAlerts: retries', options.retries, 0, 20),
-    backOff: durationOption('webhookAlerts: backOff', options.backOff, '1ms', '60s'),
-    queueSize: integer('webhookAlerts: queueSize', options.queueSize, 1, 100_000),
-    stopTimeout: durationOption('webhookAlerts: stopTimeout', options.stopTimeout, '0s', '60s'),
-  };
-}
+export class WebhookConfig extends configOf('webhookAlerts: ', WebhookOptions, {
+  url: checkedUrl,
+  secret: keyOf,
+  timeout: duration('10ms', '60s'),
+  retries: integer(0, 20),
+  backOff: duration('1ms', '60s'),
+  queueSize: integer(1, 100_000),
+  stopTimeout: duration('0s', '60s'),
+}) {}
 
 /** The message never holds the URL: its path may be a secret. */
-function urlOf(url: unknown): string {
+function checkedUrl(name: string, url: unknown): string {
   const parsed = typeof url === 'string' && URL.canParse(url) ? new URL(url) : undefined;
   if (parsed && /^https?:$/.test(parsed.protocol) && parsed.username === '' && parsed.password === '')
     return parsed.href;
   throw new AuthConfigurationError(
-    "webhookAlerts: url must be an absolute URL without a password, such as 'https://alerts.example/hook'.",
+    `${name} must be an absolute URL without a password, such as 'https://alerts.example/hook'.`,
   );
 }
 
-function keyOf(secret: unknown): Buffer {
+const LEAST_KEY_BYTES = 24;
+
+function keyOf(name: string, secret: unknown): Buffer {
   const prefix = 'whsec_';
   const text = typeof secret === 'string' ? secret : '';
   const key = text.startsWith(prefix) ? Buffer.from(text.slice(prefix.length), 'base64') : Buffer.from(text);
   if (key.length >= LEAST_KEY_BYTES) return key;
   throw new AuthConfigurationError(
-    `webhookAlerts: secret takes at least ${LEAST_KEY_BYTES} bytes. Make one with: openssl rand -base64 32`,
+    `${name} takes at least ${LEAST_KEY_BYTES} bytes. Make one with: openssl rand -base64 32`,
   );
 }

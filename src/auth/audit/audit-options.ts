@@ -1,5 +1,6 @@
-import { boolean, complete, integer } from '../common/options/checks.js';
-import { durationOption } from '../common/options/duration.js';
+import { boolean, integer } from '../common/options/checks.js';
+import { configOf } from '../common/options/config.js';
+import { duration } from '../common/options/duration.js';
 
 /** The record of what happens. */
 export class AuditOptions {
@@ -18,42 +19,10 @@ export class AuditOptions {
   stopTimeout = '5s';
 }
 
-/** Who is told when somebody should look. Where to, is said by the extra `alertSinks`. */
-export class AlertOptions {
-  /** So many reuses within `massReuseWithin`, seen by one instance, are an alert of their own: `mass_reuse`. 2 to 1,000,000. */
-  massReuse = 10;
-  /** `'1s'` to `'1d'`. */
-  massReuseWithin = '1m';
-}
-
-export interface ResolvedAudit {
-  readonly store: boolean;
-  readonly retention: number;
-  readonly queueSize: number;
-  readonly flushInterval: number;
-  readonly stopTimeout: number;
-}
-
-export function resolveAudit(given: Partial<AuditOptions> | undefined): ResolvedAudit {
-  const audit = complete('audit', new AuditOptions(), given);
-  return {
-    store: boolean('audit.store', audit.store),
-    retention: durationOption('audit.retention', audit.retention, '1h', '4000d'),
-    queueSize: integer('audit.queueSize', audit.queueSize, 100, 1_000_000),
-    flushInterval: durationOption('audit.flushInterval', audit.flushInterval, '10ms', '60s'),
-    stopTimeout: durationOption('audit.stopTimeout', audit.stopTimeout, '0s', '60s'),
-  };
-}
-
-export interface ResolvedAlerts {
-  readonly massReuse: number;
-  readonly massReuseWithin: number;
-}
-
-export function resolveAlerts(given: Partial<AlertOptions> | undefined): ResolvedAlerts {
-  const alerts = complete('alerts', new AlertOptions(), given);
-  return {
-    massReuse: integer('alerts.massReuse', alerts.massReuse, 2, 1_000_000),
-    massReuseWithin: durationOption('alerts.massReuseWithin', alerts.massReuseWithin, '1s', '1d'),
-  };
-}
+export class AuditConfig extends configOf('audit.', AuditOptions, {
+  store: boolean,
+  retention: duration('1h', '4000d'),
+  queueSize: integer(100, 1_000_000),
+  flushInterval: duration('10ms', '60s'),
+  stopTimeout: duration('0s', '60s'),
+}) {}

@@ -1,10 +1,11 @@
 import { Injectable, Logger, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
 import { Clock } from '../common/time/clock.js';
 import { RecurringJob } from '../common/time/recurring-job.js';
-import { ResolvedAuthOptions } from '../resolve-options.js';
+import { PurgeConfig } from '../session/session-options.js';
+import { AuditConfig } from './audit-options.js';
 import type { AuthEventRecord } from './auth-event-record.entity.js';
-import { AuthEventStore } from './auth-event.store.js';
 import { AuthEventWriter } from './auth-event-writer.js';
+import { AuthEventStore } from './auth-event.store.js';
 
 /** Which events are asked for. */
 export interface AuthEventQuery {
@@ -28,12 +29,13 @@ export class AuthEventLog implements OnApplicationBootstrap, OnModuleDestroy {
     private readonly store: AuthEventStore,
     private readonly writer: AuthEventWriter,
     private readonly clock: Clock,
-    private readonly options: ResolvedAuthOptions,
+    private readonly config: AuditConfig,
+    private readonly purgeConfig: PurgeConfig,
   ) {}
 
   onApplicationBootstrap(): void {
     if (!this.store.isOpen) return;
-    this.purging.start(this.options.purge.interval, (error) =>
+    this.purging.start(this.purgeConfig.interval, (error) =>
       this.logger.error(`The purge of events failed: ${String(error)}`),
     );
   }
@@ -72,10 +74,10 @@ export class AuthEventLog implements OnApplicationBootstrap, OnModuleDestroy {
   }
 
   private async purgeInBatches(stopping: AbortSignal): Promise<number> {
-    const time = this.clock.now() - this.options.audit.retention;
+    const time = this.clock.now() - this.config.retention;
     let count = 0;
     while (!stopping.aborted) {
-      const removed = await this.store.removeBefore(time, this.options.purge.batchSize);
+      const removed = await this.store.removeBefore(time, this.purgeConfig.batchSize);
       count += removed;
       if (removed === 0) break;
     }

@@ -1,7 +1,7 @@
 import { Column, Entity, Index, PrimaryColumn } from 'typeorm';
+import { asNumber } from '../common/database/bigint-column.js';
 import type { AuthEventType } from '../events/auth-event.js';
 import type { AuthEventOutcome } from './event-outcome.js';
-import { asNumber } from '../common/database/bigint-column.js';
 
 /** One event, kept. Written once, never changed, and removed after `audit.retention`. */
 @Entity({ name: 'auth_events' })

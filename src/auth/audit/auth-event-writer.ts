@@ -6,10 +6,10 @@ import {
   type OnApplicationShutdown,
   type OnModuleInit,
 } from '@nestjs/common';
-import { ResolvedAuthOptions } from '../resolve-options.js';
-import type { AuthEvent } from '../events/auth-event.js';
-import { AuthEventStore, LARGEST_BATCH, type NewAuthEvent } from './auth-event.store.js';
 import { AuthEventBus } from '../events/auth-event-bus.js';
+import type { AuthEvent } from '../events/auth-event.js';
+import { AuditConfig } from './audit-options.js';
+import { AuthEventStore, LARGEST_BATCH, type NewAuthEvent } from './auth-event.store.js';
 import { eventId } from './event-id.js';
 import { outcomeOf } from './event-outcome.js';
 
@@ -35,7 +35,7 @@ export class AuthEventWriter implements OnModuleInit, BeforeApplicationShutdown,
   constructor(
     private readonly store: AuthEventStore,
     private readonly events: AuthEventBus,
-    private readonly options: ResolvedAuthOptions,
+    private readonly config: AuditConfig,
   ) {}
 
   onModuleInit(): void {
@@ -55,7 +55,7 @@ export class AuthEventWriter implements OnModuleInit, BeforeApplicationShutdown,
 
   async onApplicationShutdown(): Promise<void> {
     // Requests that were still under way have published until now.
-    await this.flush(performance.now() + this.options.audit.stopTimeout);
+    await this.flush(performance.now() + this.config.stopTimeout);
     await this.writing?.catch(() => undefined);
     clearTimeout(this.timer);
     this.lose(this.queue.length, 'the table could not be written before the stop');
@@ -63,7 +63,7 @@ export class AuthEventWriter implements OnModuleInit, BeforeApplicationShutdown,
   }
 
   /** Writes all that is queued, or gives up after `audit.stopTimeout`. */
-  async flush(before = performance.now() + this.options.audit.stopTimeout): Promise<void> {
+  async flush(before = performance.now() + this.config.stopTimeout): Promise<void> {
     while (this.queue.length > 0 && performance.now() < before) {
       // A connection that has died in silence may never answer.
       await Promise.race([this.write(), sleep(before - performance.now(), undefined, { ref: false })]);
@@ -72,9 +72,9 @@ export class AuthEventWriter implements OnModuleInit, BeforeApplicationShutdown,
   }
 
   private add(event: AuthEvent): void {
-    if (this.queue.length >= this.options.audit.queueSize) return this.lose(1, 'the queue is full');
+    if (this.queue.length >= this.config.queueSize) return this.lose(1, 'the queue is full');
     this.queue.push(recordOf(event));
-    this.schedule(this.queue.length >= LARGEST_BATCH ? 0 : this.options.audit.flushInterval);
+    this.schedule(this.queue.length >= LARGEST_BATCH ? 0 : this.config.flushInterval);
   }
 
   private schedule(delay: number): void {
@@ -91,7 +91,7 @@ export class AuthEventWriter implements OnModuleInit, BeforeApplicationShutdown,
     this.timer = undefined;
     this.writing ??= this.writeQueued().finally(() => {
       this.writing = undefined;
-      if (this.queue.length > 0 && this.retry === 0) this.schedule(this.options.audit.flushInterval);
+      if (this.queue.length > 0 && this.retry === 0) this.schedule(this.config.flushInterval);
     });
     return this.writing;
   }

@@ -1,13 +1,11 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { DataSource } from 'typeorm';
-import { AuthConfigurationError, AuthError } from '../common/errors/auth-error.js';
-import { ResolvedAuthOptions } from '../resolve-options.js';
-import { AuthRegistration } from '../modules/auth-registration.js';
+import { AuthDatabase } from '../common/database/auth-database.js';
+import { equalAsBytes } from '../common/database/dialect.js';
+import type { Statement, StatementValues } from '../common/database/statement.js';
 import { unavailableOnFailure } from '../common/database/unavailable.js';
-import { equalAsBytes, isMySql } from '../common/database/dialect.js';
-import { EntityTable } from '../common/database/entity-table.js';
-import { AUTH_DATA_SOURCE } from '../session/refresh-token.store.js';
-import { Statement, type StatementValues } from '../common/database/statement.js';
+import { AuthConfigurationError, AuthError } from '../common/errors/auth-error.js';
+import { MODULE_NAME } from '../common/options/module-name.js';
+import { AuditConfig } from './audit-options.js';
 import { AuthEventRecord } from './auth-event-record.entity.js';
 import { leastIdAt } from './event-id.js';
 
@@ -27,13 +25,13 @@ export class AuthEventStore {
   private statements: ReturnType<AuthEventStore['prepare']> | undefined;
 
   constructor(
-    @Inject(AUTH_DATA_SOURCE) private readonly dataSource: DataSource,
-    private readonly options: ResolvedAuthOptions,
-    { name }: AuthRegistration,
+    private readonly database: AuthDatabase,
+    config: AuditConfig,
+    @Inject(MODULE_NAME) name: string | undefined,
   ) {
     this.realm = name ?? '';
-    if (!options.audit.store) return;
-    if (!dataSource.hasMetadata(AuthEventRecord)) {
+    if (!config.store) return;
+    if (!database.dataSource.hasMetadata(AuthEventRecord)) {
       throw new AuthConfigurationError(
         'audit.store needs its table: give the data source refreshTokenEntities and refreshTokenMigrations.',
       );
@@ -84,15 +82,15 @@ export class AuthEventStore {
   }
 
   private prepare() {
-    const table = new EntityTable(this.dataSource, AuthEventRecord);
+    const { isMySql } = this.database;
+    const table = this.database.table(AuthEventRecord);
     const { column, columns } = table;
-    const { preparedStatements, databaseTimeout } = this.options;
-    const statement = (sql: string) => new Statement(this.dataSource, sql, preparedStatements, databaseTimeout);
+    const statement = (sql: string) => this.database.statement(sql);
     const select = `SELECT ${columns.map((name) => `${column(name)} AS ${table.escape(name)}`).join(', ')} FROM ${table.name}`;
     const ofRealm = `${column('realm')} = :realm`;
-    const ofUser = `${ofRealm} AND ${column('userId')} = :userId${isMySql(this.dataSource) ? ` AND ${equalAsBytes(column('userId'), ':userId')}` : ''}`;
+    const ofUser = `${ofRealm} AND ${column('userId')} = :userId${isMySql ? ` AND ${equalAsBytes(column('userId'), ':userId')}` : ''}`;
     const page = `${column('id')} < :before ORDER BY ${column('id')} DESC LIMIT :limit`;
-    const [verb, whenThere] = isMySql(this.dataSource) ? ['INSERT IGNORE', ''] : ['INSERT', ' ON CONFLICT DO NOTHING'];
+    const [verb, whenThere] = isMySql ? ['INSERT IGNORE', ''] : ['INSERT', ' ON CONFLICT DO NOTHING'];
     const row = (index: number) => `(${columns.map((name) => `:${name}_${index}`).join(', ')})`;
     const insert = (size: number) =>
       statement(

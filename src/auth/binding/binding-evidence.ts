@@ -1,3 +1,4 @@
+import { type DeviceSignals } from '../device/device-options.js';
 import type { DpopProof } from './dpop/dpop-proof.js';
 
 /** What a request has brought to show that it comes from where its session is bound to. Found by {@link PresentedBinding}. */
@@ -8,9 +9,8 @@ export interface BindingEvidence {
   readonly certificateThumbprint?: string;
   /** Where the client nonce stood: a session knows one place only. */
   readonly clientNonce?: { readonly body?: string; readonly cookie?: string };
+  /** A page of another site made the browser send the request. It may not refresh a session whose token is in a cookie. */
+  readonly crossSite?: boolean;
   /** What the device looks like; `undefined` where devices are not recognised. */
   readonly signals?: DeviceSignals;
 }
-
-/** The signals of a device, by the names that the options give them. */
-export type DeviceSignals = Readonly<Record<string, string | undefined>>;

@@ -1,6 +1,11 @@
-import type { HttpRequest } from '../common/request/http-request.js';
+import { AuthConfigurationError } from '../common/errors/auth-error.js';
+import { boolean, oneOf, text, texts } from '../common/options/checks.js';
+import { configOf } from '../common/options/config.js';
+import { duration } from '../common/options/duration.js';
+import { AddressRanges } from '../common/request/address-ranges.js';
+import { FingerprintConfig, type FingerprintOptions } from '../device/device-options.js';
 import type { AuthUser } from '../user/user-provider.js';
-import type { BindingKind } from './binding-kind.js';
+import { BINDING_KINDS, type BindingKind } from './binding-kind.js';
 import type { DpopReplayStore } from './dpop/dpop-replay-store.js';
 
 /** Proofs of possession (RFC 9449). */
@@ -27,6 +32,16 @@ export class DpopOptions {
   checkReplayAtResources = true;
 }
 
+export class DpopConfig extends configOf('binding.dpop.', DpopOptions, {
+  algorithms: asymmetricAlgorithms,
+  proofLifetime: duration('5s', '10m'),
+  requireNonce: boolean,
+  nonceLifetime: duration('10s', '1d'),
+  publicUrl: checkedUrl,
+  replayStore: checkedReplayStore,
+  checkReplayAtResources: boolean,
+}) {}
+
 /** Client certificates (RFC 8705). That of the connection itself needs no option. */
 export class ClientCertificateOptions {
   /** The proxies that end TLS before this server and may name the certificate: addresses, ranges, `'loopback'`. */
@@ -38,24 +53,10 @@ export class ClientCertificateOptions {
   header = 'x-forwarded-client-cert';
 }
 
-/** What happens where a device no longer looks like the one that signed in. */
-export type FingerprintPolicy = 'allow' | 'alert' | 'step_up' | 'revoke';
-
-/** Reads one signal from a request; `undefined` where it is not there. */
-export type FingerprintSignal = (request: HttpRequest) => string | undefined;
-
-/** How a device is recognised. No proof of anything: whoever knows the signals can send the same. */
-export class FingerprintOptions {
-  /**
-   * What makes it up, by names of your own: `{ browser: browserFamily, platform, device: headerSignal('x-device-id') }`.
-   * Only keyed hashes are kept.
-   */
-  signals: Record<string, FingerprintSignal>;
-  /** How many of the signals may differ at a refresh; the new ones are then kept. */
-  tolerance = 0;
-  /** What happens when more do: no more than the event `device_changed`, an alert, 401 `step_up_required` with the token as good as before, or the end. */
-  onMismatch: FingerprintPolicy = 'alert';
-}
+export class ClientCertificateConfig extends configOf('binding.tls.', ClientCertificateOptions, {
+  trustedProxies: addressRanges,
+  header: (name, given) => text()(name, given).toLowerCase(),
+}) {}
 
 /** Binding a session to its device, client or key. */
 export class BindingOptions {
@@ -74,4 +75,66 @@ export class BindingOptions {
   tls: Partial<ClientCertificateOptions> = {};
   /** `undefined`: devices are not recognised. */
   fingerprint?: Pick<FingerprintOptions, 'signals'> & Partial<FingerprintOptions> = undefined;
+}
+
+export class BindingConfig extends configOf('binding.', BindingOptions, {
+  allowed: bindingKinds,
+  required: requiredKinds,
+  requiredFor: checkedRequiredFor,
+  nonceAtResources: boolean,
+  dpop: (_name, given) => new DpopConfig(given),
+  tls: (_name, given) => new ClientCertificateConfig(given),
+  fingerprint: (_name, given) => given && new FingerprintConfig(given),
+}) {}
+
+/** @throws AuthConfigurationError for anything but a list of kinds */
+export function bindingKinds(name: string, value: unknown): BindingKind[] {
+  return texts('dpop')(name, value).map((kind) => oneOf(...BINDING_KINDS)(name, kind));
+}
+
+function requiredKinds(name: string, given: BindingKind[], { allowed }: BindingOptions): BindingKind[] {
+  const required = bindingKinds(name, given);
+  const excess = required.find((kind) => !allowed.includes(kind));
+  if (excess === undefined) return required;
+  throw new AuthConfigurationError(`${name} has '${excess}', which binding.allowed has not. Add it there.`);
+}
+
+function checkedRequiredFor(
+  name: string,
+  requiredFor: BindingOptions['requiredFor'],
+): NonNullable<BindingOptions['requiredFor']> | undefined {
+  if (requiredFor === undefined || typeof requiredFor === 'function') return requiredFor;
+  throw new AuthConfigurationError(`${name} must be a function of the user that gives a list of kinds.`);
+}
+
+const ASYMMETRIC = /^(ES256|ES384|ES512|EdDSA|Ed25519|[PR]S(256|384|512))$/;
+
+function asymmetricAlgorithms(name: string, given: string[]): string[] {
+  const algorithms = texts('ES256')(name, given);
+  if (algorithms.length > 0 && algorithms.every((algorithm) => ASYMMETRIC.test(algorithm))) return algorithms;
+  throw new AuthConfigurationError(
+    `${name} takes asymmetric signatures alone (RFC 9449 §4.2), such as ['ES256', 'EdDSA'].`,
+  );
+}
+
+function checkedUrl(name: string, url: string | undefined): string | undefined {
+  if (url === undefined) return undefined;
+  if (URL.canParse(url) && /^https?:$/.test(new URL(url).protocol) && !/[?#]/.test(url)) return url;
+  throw new AuthConfigurationError(`${name} must be a URL, such as 'https://app.example/api'.`);
+}
+
+function checkedReplayStore(name: string, store: DpopReplayStore | undefined): DpopReplayStore | undefined {
+  if (store === undefined || typeof store?.claim === 'function') return store;
+  throw new AuthConfigurationError(
+    `${name} must be a DpopReplayStore, such as redisReplayStore({ url: 'redis://localhost:6379' }).`,
+  );
+}
+
+function addressRanges(name: string, given: string[]): AddressRanges {
+  try {
+    return new AddressRanges(texts('10.0.0.0/8')(name, given));
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    throw new AuthConfigurationError(`${name}: ${error.message}. Write such as '10.0.0.0/8' or 'loopback'.`);
+  }
 }

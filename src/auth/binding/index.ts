@@ -1,14 +1,13 @@
 // `nestjs-refresh-token/binding`: what binds a session to its client, and how devices are recognised.
 export type { BindingKind } from './binding-kind.js';
+export { BindingOptions, ClientCertificateOptions, DpopOptions } from './binding-options.js';
 export {
-  BindingOptions,
-  ClientCertificateOptions,
-  DpopOptions,
+  type DeviceSignals,
   FingerprintOptions,
   type FingerprintPolicy,
   type FingerprintSignal,
-} from './binding-options.js';
-export type { BindingEvidence, DeviceSignals } from './binding-evidence.js';
+} from '../device/device-options.js';
+export type { BindingEvidence } from './binding-evidence.js';
 export { PresentedBinding } from './presented-binding.js';
 export type { DpopProof } from './dpop/dpop-proof.js';
 export type { DpopReplayStore } from './dpop/dpop-replay-store.js';

@@ -1,15 +1,15 @@
 import { Injectable } from '@nestjs/common';
-import { AuthEventBus } from '../events/auth-event-bus.js';
-import { RefreshCookie } from '../cookie/refresh-cookie.js';
 import { AuthError } from '../common/errors/auth-error.js';
-import { ResolvedAuthOptions } from '../resolve-options.js';
 import { clientContextOf } from '../common/request/client-context.js';
 import { headerOf, type HttpRequest, type HttpResponse } from '../common/request/http-request.js';
+import { RefreshCookie } from '../cookie/refresh-cookie.js';
+import { DeviceRecognition } from '../device/device-recognition.js';
+import { AuthEventBus } from '../events/auth-event-bus.js';
 import type { BindingEvidence } from './binding-evidence.js';
+import { BindingConfig } from './binding-options.js';
 import type { DpopProof } from './dpop/dpop-proof.js';
 import { DpopVerifier } from './dpop/dpop-verifier.js';
 import { urlOf } from './dpop/proven-url.js';
-import { DeviceRecognition } from '../device/device-recognition.js';
 import { ClientCertificates } from './tls/client-certificates.js';
 
 /** A client nonce has 43 characters. */
@@ -30,7 +30,7 @@ export class PresentedBinding {
     private readonly devices: DeviceRecognition,
     private readonly cookie: RefreshCookie,
     private readonly events: AuthEventBus,
-    private readonly options: ResolvedAuthOptions,
+    private readonly config: BindingConfig,
   ) {}
 
   /**
@@ -45,11 +45,12 @@ export class PresentedBinding {
     const { certificates } = this;
     return {
       dpop,
-      // Few sessions are bound to one, and it is not for nothing that a connection tells it.
+      // Reading the certificate is slow and few sessions need it, so it is read on demand.
       get certificateThumbprint() {
         return certificates.thumbprintOf(request);
       },
       clientNonce: { body: nonceInBody(request.body), cookie: this.cookie.readClientNonce(request) },
+      crossSite: !this.cookie.isSameSite(request),
       signals: this.devices.signalsOf(request),
     };
   }
@@ -57,7 +58,7 @@ export class PresentedBinding {
   private async proofOf(request: HttpRequest): Promise<DpopProof | undefined> {
     const proof = headerOf(request, 'dpop');
     if (proof === undefined) return undefined;
-    const url = urlOf(request, this.options.binding.dpop.publicUrl);
+    const url = urlOf(request, this.config.dpop.publicUrl);
     try {
       return await this.dpop.verify(proof, { method: request.method, url });
     } catch (error) {

@@ -1,17 +1,17 @@
 import { Injectable } from '@nestjs/common';
-import { withTimeout } from '../common/time/with-timeout.js';
-import { AuthError } from '../common/errors/auth-error.js';
 import type { Keys } from '../common/crypto/key-ring.js';
-import { bindingKinds } from './resolve-binding.js';
-import { ResolvedAuthOptions } from '../resolve-options.js';
+import { AuthError } from '../common/errors/auth-error.js';
 import type { ClientContext } from '../common/request/client-context.js';
+import { withTimeout } from '../common/time/with-timeout.js';
+import { UserProviderConfig } from '../user/user-options.js';
 import type { AuthUser } from '../user/user-provider.js';
 import type { BindingEvidence } from './binding-evidence.js';
 import type { BindingKind } from './binding-kind.js';
+import { type BoundSession, type BoundTo, type BindingMethod, UNBOUND } from './binding-method.js';
+import { BindingConfig, bindingKinds } from './binding-options.js';
 import { hashClientNonce, nonceBinding } from './client-nonce/nonce-binding.js';
 import { dpopBinding } from './dpop/dpop-binding.js';
 import { ProofReplay, type ProofUse } from './dpop/proof-replay.js';
-import { type BoundSession, type BoundTo, type BindingMethod, UNBOUND } from './binding-method.js';
 import { certificateBinding } from './tls/certificate-binding.js';
 
 const BINDINGS: readonly BindingMethod[] = [dpopBinding, certificateBinding, nonceBinding];
@@ -36,7 +36,8 @@ export interface BindingRequest {
 export class SessionBindings {
   constructor(
     private readonly replay: ProofReplay,
-    private readonly options: ResolvedAuthOptions,
+    private readonly config: BindingConfig,
+    private readonly userConfig: UserProviderConfig,
   ) {}
 
   /**
@@ -86,7 +87,7 @@ export class SessionBindings {
   }
 
   private async wanted({ user, asked, evidence }: BindingRequest): Promise<Set<BindingKind>> {
-    const { allowed, required } = this.options.binding;
+    const { allowed, required } = this.config;
     if (asked !== undefined && !allowed.includes(asked)) {
       throw new AuthError('invalid_request', 'This way of binding a session is not offered here.');
     }
@@ -98,13 +99,13 @@ export class SessionBindings {
 
   /** The host's hook, bounded as the host's user provider is. */
   private async requiredFor(user: AuthUser): Promise<BindingKind[]> {
-    const { requiredFor } = this.options.binding;
+    const { requiredFor } = this.config;
     if (!requiredFor) return [];
     try {
       const given = Promise.resolve(requiredFor(user));
       return bindingKinds(
         'binding.requiredFor',
-        await withTimeout(this.options.userProviderTimeout, 'binding.requiredFor', given),
+        await withTimeout(this.userConfig.userProviderTimeout, 'binding.requiredFor', given),
       );
     } catch (cause) {
       throw new AuthError('temporarily_unavailable', undefined, { cause });

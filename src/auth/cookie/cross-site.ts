@@ -14,9 +14,8 @@ export function isSameSite(request: HttpRequest, allowedOrigins: readonly string
   return site === undefined ? isOwnOrigin(origin, request.host) : isOwnSite(site);
 }
 
-/** @throws AuthError `forbidden` for a request that a page of another site has made the browser send */
-export function assertSameSite(request: HttpRequest, allowedOrigins: readonly string[]): void {
-  if (!isSameSite(request, allowedOrigins)) throw new AuthError('forbidden', 'A page of another site may not do this.');
+export function crossSiteRefusal(): AuthError {
+  return new AuthError('forbidden', 'A page of another site may not do this.');
 }
 
 /** `same-site` is not enough: a sister host is not the server. `none` is the user's own doing. */

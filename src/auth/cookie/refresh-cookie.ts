@@ -1,9 +1,10 @@
 import { Injectable } from '@nestjs/common';
 import { parseCookie, stringifySetCookie } from 'cookie';
-import { Clock } from '../common/time/clock.js';
-import { ResolvedAuthOptions } from '../resolve-options.js';
-import type { IssuedTokens } from '../session/issued-tokens.js';
 import { headerOf, type HttpRequest } from '../common/request/http-request.js';
+import { Clock } from '../common/time/clock.js';
+import type { IssuedTokens } from '../session/issued-tokens.js';
+import { CookieConfig } from './cookie-options.js';
+import { crossSiteRefusal, isSameSite } from './cross-site.js';
 
 /** Ours have 43 characters. */
 const LONGEST_CLIENT_NONCE = 256;
@@ -16,25 +17,32 @@ const LONGEST_MAX_AGE = 400 * 24 * 60 * 60;
  */
 @Injectable()
 export class RefreshCookie {
-  private readonly name: string;
-  private readonly clientNonceName: string;
-
   constructor(
     private readonly clock: Clock,
-    options: ResolvedAuthOptions,
-  ) {
-    this.name = options.cookie.name;
-    this.clientNonceName = options.cookie.clientNonceName;
+    private readonly config: CookieConfig,
+  ) {}
+
+  /**
+   * Whether the request may use the cookie: a page of the server's own, or of an allowed origin, has sent it, or no page
+   * at all.
+   */
+  isSameSite(request: HttpRequest): boolean {
+    return isSameSite(request, this.config.allowedOrigins);
+  }
+
+  /** @throws AuthError `forbidden` for a request that a page of another site made the browser send */
+  assertSameSite(request: HttpRequest): void {
+    if (!this.isSameSite(request)) throw crossSiteRefusal();
   }
 
   /** The token that the request carries in its cookie, if it carries one. */
   read(request: HttpRequest): string | undefined {
-    return readCookie(request, this.name);
+    return readCookie(request, this.config.name);
   }
 
   /** The client nonce that the request carries in its cookie; `undefined` also for what is too long to be one. */
   readClientNonce(request: HttpRequest): string | undefined {
-    const nonce = readCookie(request, this.clientNonceName);
+    const nonce = readCookie(request, this.config.clientNonceName);
     return nonce !== undefined && nonce.length <= LONGEST_CLIENT_NONCE ? nonce : undefined;
   }
 
@@ -45,18 +53,20 @@ export class RefreshCookie {
   setCookies({ refreshToken, clientNonce, refreshTokenExpiresAt }: IssuedTokens, request: HttpRequest): string[] {
     const left = Math.floor((refreshTokenExpiresAt - this.clock.now()) / 1000);
     const maxAge = Math.min(Math.max(left, 0), LONGEST_MAX_AGE);
-    const token = serialize(this.name, refreshToken, maxAge);
-    if (clientNonce !== undefined) return [token, serialize(this.clientNonceName, clientNonce, maxAge)];
+    const token = serialize(this.config.name, refreshToken, maxAge);
+    if (clientNonce !== undefined) return [token, serialize(this.config.clientNonceName, clientNonce, maxAge)];
     return [token, ...this.clearClientNonce(request)];
   }
 
   /** The `Set-Cookie` headers that remove them. */
   clearCookies(request: HttpRequest): string[] {
-    return [serialize(this.name, '', 0), ...this.clearClientNonce(request)];
+    return [serialize(this.config.name, '', 0), ...this.clearClientNonce(request)];
   }
 
   private clearClientNonce(request: HttpRequest): string[] {
-    return readCookie(request, this.clientNonceName) === undefined ? [] : [serialize(this.clientNonceName, '', 0)];
+    return readCookie(request, this.config.clientNonceName) === undefined
+      ? []
+      : [serialize(this.config.clientNonceName, '', 0)];
   }
 }
 

@@ -1,7 +1,7 @@
 import { createHmac } from 'node:crypto';
-import type { Keys } from '../common/crypto/key-ring.js';
 import { equalInConstantTime } from '../common/crypto/equal-in-constant-time.js';
-import type { DeviceSignals } from '../binding/binding-evidence.js';
+import type { Keys } from '../common/crypto/key-ring.js';
+import type { DeviceSignals } from './device-options.js';
 
 /** How a device compares with the one that the row knows; `tolerated`: it differs no more than it may. */
 export type DeviceComparison = 'same' | 'tolerated' | 'changed';

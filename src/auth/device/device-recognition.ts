@@ -1,13 +1,10 @@
 import { Injectable, Logger } from '@nestjs/common';
-import { escapeControls } from '../common/errors/escape-controls.js';
 import type { Keys } from '../common/crypto/key-ring.js';
-import { ResolvedAuthOptions } from '../resolve-options.js';
-import type { RefreshToken } from '../session/refresh-token.entity.js';
+import { escapeControls } from '../common/logging/escape-controls.js';
 import type { HttpRequest } from '../common/request/http-request.js';
-import type { Finding } from '../risk/verdict.js';
-import type { DeviceSignals } from '../binding/binding-evidence.js';
-import type { FingerprintSignal } from '../binding/binding-options.js';
+import type { RefreshToken } from '../session/refresh-token.entity.js';
 import { compareDevice, type DeviceComparison, fingerprintOf } from './device-fingerprint.js';
+import type { DeviceSignals, FingerprintConfig, FingerprintPolicy, FingerprintSignal } from './device-options.js';
 
 /** Recognises devices, where the options say by what. */
 @Injectable()
@@ -15,25 +12,19 @@ export class DeviceRecognition {
   private readonly logger = new Logger(DeviceRecognition.name);
   private readonly failing = new Set<string>();
 
-  constructor(private readonly options: ResolvedAuthOptions) {}
+  /** @param config `undefined`: devices are not recognised */
+  constructor(private readonly config: FingerprintConfig | undefined) {}
 
-  /** What a device that has changed asks for, beside its own event; `undefined`: nothing. */
-  get finding(): Finding | undefined {
-    const policy = this.options.binding.fingerprint?.onMismatch;
-    return policy === 'step_up' || policy === 'revoke' ? { reason: 'device_changed', verdict: policy } : undefined;
-  }
-
-  /** Whether somebody should look at it. */
-  get alerts(): true | undefined {
-    return this.options.binding.fingerprint?.onMismatch === 'alert' ? true : undefined;
+  /** What happens when a device has changed; `undefined` where devices are not recognised. */
+  get onMismatch(): FingerprintPolicy | undefined {
+    return this.config?.onMismatch;
   }
 
   /** `undefined` where devices are not recognised. */
   signalsOf(request: HttpRequest): DeviceSignals | undefined {
-    const { fingerprint } = this.options.binding;
-    if (!fingerprint) return undefined;
-    const names = Object.keys(fingerprint.signals);
-    return Object.fromEntries(names.map((name) => [name, this.signalOf(fingerprint.signals, name, request)]));
+    if (!this.config) return undefined;
+    const { signals } = this.config;
+    return Object.fromEntries(Object.keys(signals).map((name) => [name, this.signalOf(signals, name, request)]));
   }
 
   /** What the row is to keep of a device; `null` where devices are not recognised. */
@@ -56,7 +47,7 @@ export class DeviceRecognition {
 
   compare({ id, fingerprint }: RefreshToken, keys: Keys, signals: DeviceSignals | undefined): DeviceComparison {
     if (!signals || fingerprint === null) return 'same';
-    const { tolerance } = this.options.binding.fingerprint!;
+    const { tolerance } = this.config!;
     return compareDevice(fingerprint, signals, { sessionId: id, keys, tolerance });
   }
 

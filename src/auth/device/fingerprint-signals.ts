@@ -1,6 +1,6 @@
 import { headerOf, type HttpRequest } from '../common/request/http-request.js';
 import { parseUserAgent } from '../common/request/parse-user-agent.js';
-import type { FingerprintSignal } from '../binding/binding-options.js';
+import type { FingerprintSignal } from './device-options.js';
 
 /** What is longer was made up to keep the server busy. */
 const LONGEST = 512;

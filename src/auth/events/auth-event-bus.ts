@@ -1,7 +1,7 @@
 import { Injectable, Logger } from '@nestjs/common';
+import { escapeControls } from '../common/logging/escape-controls.js';
 import { Clock } from '../common/time/clock.js';
 import type { AuthEvent } from './auth-event.js';
-import { escapeControls } from '../common/errors/escape-controls.js';
 
 /** Receives every {@link AuthEvent}. What it throws is logged, and disturbs nobody. */
 export type AuthEventListener = (event: AuthEvent) => void | Promise<void>;

@@ -1,15 +1,6 @@
 import { type CanActivate, type ExecutionContext, Injectable } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
 import { AccessTokenPossession, type PossessionHeaders } from '../access-token/access-token-possession.js';
-import { AuthError } from '../common/errors/auth-error.js';
-import { ResolvedAuthOptions } from '../resolve-options.js';
-import { AuthRegistration } from '../modules/auth-registration.js';
-import { guardedModules, isForAnotherModule, UNNAMED } from '../modules/guarded-module.js';
-import type { HttpRequest, HttpResponse } from '../common/request/http-request.js';
-import { requestOf, socketOf } from '../common/request/request-of.js';
-import { assertTls } from '../common/request/tls.js';
-import type { ClosableSocket } from '../sockets/closable-socket.js';
-import { SocketSessions } from '../sockets/socket-sessions.js';
 import { AccessTokenService } from '../access-token/access-token.service.js';
 import type { AuthenticatedUser } from '../access-token/authenticated-user.js';
 import {
@@ -17,7 +8,24 @@ import {
   presentedScheme,
   requirePresented,
 } from '../access-token/presented-access-token.js';
+import { AuthError } from '../common/errors/auth-error.js';
+import type { HttpRequest, HttpResponse } from '../common/request/http-request.js';
+import { requestOf, socketOf } from '../common/request/request-of.js';
+import { assertTls, TlsConfig } from '../common/request/tls.js';
+import { AuthRegistration } from '../modules/auth-registration.js';
+import { guardedModules, isForAnotherModule, UNNAMED } from '../modules/guarded-module.js';
+import type { ClosableSocket } from '../sockets/closable-socket.js';
+import { SocketSessions } from '../sockets/socket-sessions.js';
 import { IS_PUBLIC } from './public.decorator.js';
+
+/** What a guard needs of a call, in whatever context. */
+export interface GuardedCall {
+  readonly request: HttpRequest;
+  /** Of HTTP alone. */
+  readonly response: HttpResponse | undefined;
+  /** Through which a message or a subscription came. */
+  readonly socket: ClosableSocket | undefined;
+}
 
 /**
  * Lets a request pass that brings a valid access token, and puts its {@link AuthenticatedUser} at `request.user`. Where the
@@ -41,29 +49,30 @@ export class JwtAuthGuard implements CanActivate {
     private readonly possession: AccessTokenPossession,
     private readonly sockets: SocketSessions,
     private readonly reflector: Reflector,
-    private readonly options: ResolvedAuthOptions,
+    private readonly tls: TlsConfig,
     private readonly registration: AuthRegistration,
   ) {}
 
   canActivate(context: ExecutionContext): boolean | Promise<boolean> {
     if (this.isPublic(context) || this.isForAnother(context)) return true;
-    const request = this.requestOf(context);
+    const call = this.callOf(context);
     try {
-      const known = this.knownBySocket(context);
-      if (known) return this.admit(context, known, {});
-      assertTls(request, this.options);
-      const presented = this.presentedBy(request);
+      const known = call.socket && this.sockets.userOf(call.socket);
+      // A socket proves possession once, when it is opened: no message could bring another proof.
+      if (known) return this.admit(call, known, {});
+      assertTls(call.request, this.tls);
+      const presented = this.presentedBy(call.request);
       const user = this.accessTokens.verify(presented.token);
-      const proven = this.possession.prove(user, presented, request);
+      const proven = this.possession.prove(user, presented, call.request);
       if (proven instanceof Promise) {
         return proven.then(
-          (headers) => this.admit(context, user, headers),
-          (error: unknown) => this.refuse(context, error),
+          (headers) => this.admit(call, user, headers),
+          (error: unknown) => this.refuse(call, error),
         );
       }
-      return this.admit(context, user, proven);
+      return this.admit(call, user, proven);
     } catch (error) {
-      return this.refuse(context, error);
+      return this.refuse(call, error);
     }
   }
 
@@ -83,44 +92,42 @@ export class JwtAuthGuard implements CanActivate {
     return isForAnotherModule(this.reflector, context, JwtAuthGuard, this.registration.name);
   }
 
-  protected requestOf(context: ExecutionContext): HttpRequest {
+  /** Resolved once, for every later step. */
+  protected callOf(context: ExecutionContext): GuardedCall {
     const request = requestOf(context);
-    if (request) return request;
-    throw new AuthError('unauthorized', 'Nothing that could bring an access token comes in this context.');
-  }
-
-  protected responseOf(context: ExecutionContext): HttpResponse {
-    return context.switchToHttp().getResponse<HttpResponse>();
+    if (!request)
+      throw new AuthError('unauthorized', 'Nothing that could bring an access token comes in this context.');
+    return {
+      request,
+      response: context.getType() === 'http' ? context.switchToHttp().getResponse<HttpResponse>() : undefined,
+      socket: socketOf(context) as ClosableSocket | undefined,
+    };
   }
 
   protected presentedBy(request: HttpRequest): PresentedAccessToken {
     return requirePresented(request);
   }
 
-  protected admit(context: ExecutionContext, user: AuthenticatedUser, headers: PossessionHeaders): true {
-    this.requestOf(context).user = user;
-    const socket = socketOf(context);
-    if (socket) this.sockets.watch(socket as ClosableSocket, user);
-    this.answerWith(context, headers);
+  protected admit(
+    { request, response, socket }: GuardedCall,
+    user: AuthenticatedUser,
+    headers: PossessionHeaders,
+  ): true {
+    request.user = user;
+    if (socket) this.sockets.watch(socket, user);
+    answerWith(response, headers);
     return true;
   }
 
   /** The headers are set here, because the filter that will answer may be the host's. */
-  protected refuse(context: ExecutionContext, error: unknown): never {
+  protected refuse({ request, response }: GuardedCall, error: unknown): never {
     if (!(error instanceof AuthError)) throw error;
-    const refusal = error.atResource(presentedScheme(this.requestOf(context)) ?? 'Bearer');
-    this.answerWith(context, refusal.headers);
+    const refusal = error.atResource(presentedScheme(request) ?? 'Bearer');
+    answerWith(response, refusal.headers);
     throw refusal;
   }
+}
 
-  /** A socket proves possession once, when it is opened: no message could bring another proof. */
-  private knownBySocket(context: ExecutionContext): AuthenticatedUser | undefined {
-    const socket = socketOf(context);
-    return socket && this.sockets.userOf(socket);
-  }
-
-  private answerWith(context: ExecutionContext, headers: Readonly<Record<string, string>>): void {
-    if (context.getType() !== 'http') return;
-    for (const name in headers) this.responseOf(context).header(name, headers[name]);
-  }
+function answerWith(response: HttpResponse | undefined, headers: Readonly<Record<string, string>>): void {
+  for (const name in headers) response?.header(name, headers[name]);
 }

@@ -2,15 +2,15 @@ import { Injectable } from '@nestjs/common';
 import { PassportStrategy } from '@nestjs/passport';
 import passport from 'passport';
 import { Strategy, type StrategyOptionsWithRequest } from 'passport-jwt';
+import { AccessTokenConfig } from '../access-token/access-token-options.js';
 import { AccessTokenPossession } from '../access-token/access-token-possession.js';
-import { AuthError } from '../common/errors/auth-error.js';
-import { ResolvedAuthOptions } from '../resolve-options.js';
-import { AuthRegistration } from '../modules/auth-registration.js';
-import type { HttpRequest, HttpResponse } from '../common/request/http-request.js';
-import { assertTls } from '../common/request/tls.js';
 import { AccessTokenService } from '../access-token/access-token.service.js';
 import type { AuthenticatedUser } from '../access-token/authenticated-user.js';
 import { presentedAccessToken } from '../access-token/presented-access-token.js';
+import { AuthError } from '../common/errors/auth-error.js';
+import type { HttpRequest, HttpResponse } from '../common/request/http-request.js';
+import { assertTls, TlsConfig } from '../common/request/tls.js';
+import { AuthRegistration } from '../modules/auth-registration.js';
 
 /**
  * What `JwtAuthGuard` does, for hosts that compose Passport strategies: `@UseGuards(AuthGuard(['jwt', 'api-key']))`.
@@ -22,7 +22,8 @@ export class JwtStrategy extends PassportStrategy(Strategy) {
   constructor(
     private readonly accessTokens: AccessTokenService,
     private readonly possession: AccessTokenPossession,
-    private readonly authOptions: ResolvedAuthOptions,
+    private readonly tls: TlsConfig,
+    { issuer, audience }: AccessTokenConfig,
     registration: AuthRegistration,
   ) {
     super({
@@ -32,8 +33,8 @@ export class JwtStrategy extends PassportStrategy(Strategy) {
         done(options ? null : new Error('not a header of ours'), options?.publicKey);
       },
       algorithms: ['HS256'],
-      issuer: authOptions.accessToken.issuer,
-      audience: authOptions.accessToken.audience,
+      issuer,
+      audience,
       ignoreExpiration: true,
       passReqToCallback: true,
     } satisfies StrategyOptionsWithRequest);
@@ -46,7 +47,7 @@ export class JwtStrategy extends PassportStrategy(Strategy) {
   }
 
   async validate(request: HttpRequest): Promise<AuthenticatedUser> {
-    assertTls(request, this.authOptions);
+    assertTls(request, this.tls);
     const presented = presentedAccessToken(request)!;
     try {
       const user = this.accessTokens.verify(presented.token);

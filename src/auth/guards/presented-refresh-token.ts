@@ -1,23 +1,37 @@
 import { Injectable } from '@nestjs/common';
-import { assertSameSite } from '../cookie/cross-site.js';
-import { RefreshCookie } from '../cookie/refresh-cookie.js';
 import { AuthError } from '../common/errors/auth-error.js';
-import { ResolvedAuthOptions } from '../resolve-options.js';
 import { clientContextOf } from '../common/request/client-context.js';
 import type { HttpRequest } from '../common/request/http-request.js';
-import { assertTls } from '../common/request/tls.js';
-import { RefreshTokenService } from '../refresh-token/refresh-token.service.js';
+import { assertTls, TlsConfig } from '../common/request/tls.js';
+import { RefreshCookie } from '../cookie/refresh-cookie.js';
+import { RefreshRefusal } from '../refresh-token/refresh-refusal.js';
+import { type DecodedRefreshToken, RefreshTokenCodec } from '../refresh-token/refresh-token.codec.js';
 
 /** Far more than a refresh token has, and enough for an access token sent by mistake to be told from nonsense. */
 const LONGEST_TOKEN = 4096;
 
-/** Finds the refresh token of a request: in its body or in its cookie, and nowhere else. */
+/** A refresh token as the request brought it. */
+export interface FoundRefreshToken {
+  readonly text: string;
+  /** What it says; `undefined` where this server has not issued it. */
+  readonly decoded: DecodedRefreshToken | undefined;
+}
+
+/** One that this server has issued. */
+export interface IssuedRefreshToken extends FoundRefreshToken {
+  readonly decoded: DecodedRefreshToken;
+}
+
+/** Finds the refresh token of a request: in its body or in its cookie, and nowhere else. Each request's is decoded once. */
 @Injectable()
 export class PresentedRefreshToken {
+  private readonly found = new WeakMap<HttpRequest, FoundRefreshToken>();
+
   constructor(
     private readonly cookie: RefreshCookie,
-    private readonly refreshTokens: RefreshTokenService,
-    private readonly options: ResolvedAuthOptions,
+    private readonly codec: RefreshTokenCodec,
+    private readonly refusal: RefreshRefusal,
+    private readonly tls: TlsConfig,
   ) {}
 
   /**
@@ -25,12 +39,13 @@ export class PresentedRefreshToken {
    *
    * @throws AuthError `invalid_grant` for any other; `invalid_request` also where there is none; `https_required`
    */
-  require(request: HttpRequest): string {
-    assertTls(request, this.options);
-    const token = this.find(request);
-    if (token === undefined) throw new AuthError('invalid_request', 'A refresh token is required.');
-    this.refreshTokens.assertIssued(token, clientContextOf(request));
-    return token;
+  require(request: HttpRequest): IssuedRefreshToken {
+    assertTls(request, this.tls);
+    const found = this.find(request);
+    if (found === undefined) throw new AuthError('invalid_request', 'A refresh token is required.');
+    const { text, decoded } = found;
+    if (!decoded) throw this.refusal.notIssuedHere(clientContextOf(request));
+    return { text, decoded };
   }
 
   /**
@@ -39,9 +54,19 @@ export class PresentedRefreshToken {
    * @throws AuthError `invalid_request` for anything but one string of bearable length; `forbidden` for a cookie that
    * another site made the browser send
    */
-  find(request: HttpRequest): string | undefined {
+  find(request: HttpRequest): FoundRefreshToken | undefined {
+    const known = this.found.get(request);
+    if (known) return known;
+    const text = this.textOf(request);
+    if (text === undefined) return undefined;
+    const found = { text, decoded: this.codec.decode(text) };
+    this.found.set(request, found);
+    return found;
+  }
+
+  private textOf(request: HttpRequest): string | undefined {
     const inCookie = this.cookie.read(request);
-    if (inCookie !== undefined) assertSameSite(request, this.options.cookie.allowedOrigins);
+    if (inCookie !== undefined) this.cookie.assertSameSite(request);
 
     const inBody = this.inBody(request.body);
     if (inBody !== undefined && inCookie !== undefined) {

@@ -1,8 +1,8 @@
 import { Injectable } from '@nestjs/common';
 import { PassportStrategy } from '@nestjs/passport';
 import passport from 'passport';
-import { AuthRegistration } from '../modules/auth-registration.js';
 import type { HttpRequest } from '../common/request/http-request.js';
+import { AuthRegistration } from '../modules/auth-registration.js';
 import { PresentedRefreshToken } from './presented-refresh-token.js';
 
 type Verify = (request: HttpRequest, done: (error: unknown, user?: object) => void) => void;
@@ -38,6 +38,6 @@ export class RefreshTokenStrategy extends PassportStrategy(RequestStrategy) {
   }
 
   validate(request: HttpRequest): { refreshToken: string } {
-    return { refreshToken: this.presented.require(request) };
+    return { refreshToken: this.presented.require(request).text };
   }
 }

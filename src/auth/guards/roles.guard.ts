@@ -1,8 +1,8 @@
 import { type CanActivate, type ExecutionContext, Injectable, Logger } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
+import type { AuthenticatedUser } from '../access-token/authenticated-user.js';
 import { AuthError } from '../common/errors/auth-error.js';
 import { requestOf } from '../common/request/request-of.js';
-import type { AuthenticatedUser } from '../access-token/authenticated-user.js';
 import { ROLES } from './roles.decorator.js';
 
 /**

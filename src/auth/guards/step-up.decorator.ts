@@ -1,5 +1,5 @@
 import { applyDecorators, SetMetadata, UseGuards } from '@nestjs/common';
-import { durationOption, LONGEST } from '../common/options/duration.js';
+import { duration, LONGEST } from '../common/options/duration.js';
 import { STEP_UP, StepUpGuard } from './step-up.guard.js';
 
 /**
@@ -14,8 +14,5 @@ import { STEP_UP, StepUpGuard } from './step-up.guard.js';
  * deleteAccount() {}
  */
 export function StepUp(maxAge: string): MethodDecorator & ClassDecorator {
-  return applyDecorators(
-    SetMetadata(STEP_UP, durationOption('@StepUp()', maxAge, '1s', LONGEST)),
-    UseGuards(StepUpGuard),
-  );
+  return applyDecorators(SetMetadata(STEP_UP, duration('1s', LONGEST)('@StepUp()', maxAge)), UseGuards(StepUpGuard));
 }

@@ -1,10 +1,10 @@
 import { type CanActivate, type ExecutionContext, Injectable } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
 import type { AuthenticatedUser } from '../access-token/authenticated-user.js';
-import { Clock } from '../common/time/clock.js';
 import { AuthError } from '../common/errors/auth-error.js';
 import type { HttpResponse } from '../common/request/http-request.js';
 import { requestOf } from '../common/request/request-of.js';
+import { Clock } from '../common/time/clock.js';
 
 export const STEP_UP = 'nestjs-refresh-token:step-up';
 

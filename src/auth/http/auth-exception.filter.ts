@@ -2,8 +2,8 @@ import { type ArgumentsHost, Catch, Injectable, NotFoundException } from '@nestj
 import { BaseExceptionFilter, HttpAdapterHost, ModulesContainer } from '@nestjs/core';
 import { type Observable, throwError } from 'rxjs';
 import { AuthError } from '../common/errors/auth-error.js';
-import { AuthModuleRegistry } from '../modules/auth-module-registry.js';
 import type { HttpRequest } from '../common/request/http-request.js';
+import { AuthModuleRegistry } from '../modules/auth-module-registry.js';
 import { AuthRouteFilter } from './auth-route.filter.js';
 
 /**
@@ -17,14 +17,14 @@ import { AuthRouteFilter } from './auth-route.filter.js';
 @Injectable()
 @Catch()
 export class AuthExceptionFilter extends BaseExceptionFilter {
-  private readonly registrations: AuthModuleRegistry;
+  private readonly modules: AuthModuleRegistry;
 
   constructor(
     private readonly adapterHost: HttpAdapterHost,
     modules: ModulesContainer,
   ) {
     super(adapterHost.httpAdapter);
-    this.registrations = new AuthModuleRegistry(modules);
+    this.modules = new AuthModuleRegistry(modules);
   }
 
   /** What is returned is for contexts other than HTTP; `undefined`: that Nest itself is to deal with it. */
@@ -44,10 +44,10 @@ export class AuthExceptionFilter extends BaseExceptionFilter {
     const asked = originalUrl ?? url;
     const isOurs =
       exception instanceof AuthError ||
-      this.registrations.at(asked) ||
-      (isNobodys(exception, method, asked) && this.registrations.below(asked));
+      this.modules.at(asked) ||
+      (isNobodys(exception, method, asked) && this.modules.below(asked));
     if (!isOurs) return super.catch(exception, host);
-    new AuthRouteFilter(this.adapterHost, this.registrations.cookieAt(asked)).catch(exception, host);
+    new AuthRouteFilter(this.adapterHost, this.modules.cookieAt(asked)).catch(exception, host);
   }
 }
 

@@ -1,8 +1,8 @@
 import { type ArgumentsHost, Catch, type ExceptionFilter, HttpException, Inject, Logger } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
-import { RefreshCookie } from '../cookie/refresh-cookie.js';
 import { AuthError } from '../common/errors/auth-error.js';
 import type { HttpRequest, HttpResponse } from '../common/request/http-request.js';
+import { RefreshCookie } from '../cookie/refresh-cookie.js';
 import { appendCookies } from './append-cookies.js';
 import { NO_STORE } from './no-store.decorator.js';
 

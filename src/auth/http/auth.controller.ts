@@ -1,23 +1,23 @@
 import { Body, Controller, Get, HttpCode, Post, Req, Res, UseFilters, UseGuards } from '@nestjs/common';
+import { AccessTokenPossession } from '../access-token/access-token-possession.js';
 import { AccessTokenService } from '../access-token/access-token.service.js';
 import type { AuthenticatedUser } from '../access-token/authenticated-user.js';
-import { CurrentUser } from '../guards/current-user.decorator.js';
-import { JwtAuthGuard } from '../guards/jwt-auth.guard.js';
 import { presentedAccessToken, presentedScheme } from '../access-token/presented-access-token.js';
-import { Public } from '../guards/public.decorator.js';
-import { AccessTokenPossession } from '../access-token/access-token-possession.js';
 import { PresentedBinding } from '../binding/presented-binding.js';
-import { assertSameSite, isSameSite } from '../cookie/cross-site.js';
-import { RefreshCookie } from '../cookie/refresh-cookie.js';
 import { AuthError } from '../common/errors/auth-error.js';
-import { ResolvedAuthOptions } from '../resolve-options.js';
-import type { IssuedTokens } from '../session/issued-tokens.js';
-import { PresentedRefreshToken } from '../guards/presented-refresh-token.js';
-import { PresentedToken, RefreshTokenGuard } from '../guards/refresh-token.guard.js';
-import { RefreshTokenService } from '../refresh-token/refresh-token.service.js';
 import { AuthRoute } from '../common/request/auth-route.decorator.js';
 import { clientContextOf } from '../common/request/client-context.js';
 import type { HttpRequest, HttpResponse } from '../common/request/http-request.js';
+import { RefreshCookie } from '../cookie/refresh-cookie.js';
+import { CurrentUser } from '../guards/current-user.decorator.js';
+import { JwtAuthGuard } from '../guards/jwt-auth.guard.js';
+import { PresentedRefreshToken } from '../guards/presented-refresh-token.js';
+import { Public } from '../guards/public.decorator.js';
+import { DecodedToken, RefreshTokenGuard } from '../guards/refresh-token.guard.js';
+import type { DecodedRefreshToken } from '../refresh-token/refresh-token.codec.js';
+import { RefreshTokenService } from '../refresh-token/refresh-token.service.js';
+import type { IssuedTokens } from '../session/issued-tokens.js';
+import { RefreshTokenConfig } from '../session/session-options.js';
 import { SignInService } from '../sign-in/sign-in.service.js';
 import { StepUpService } from '../sign-in/step-up.service.js';
 import { appendCookies } from './append-cookies.js';
@@ -31,7 +31,6 @@ import { type TokenResponse, tokenResponse } from './token-response.js';
 /** Signing in, refreshing, signing out. */
 @Controller('auth')
 @UseFilters(AuthRouteFilter)
-@UseGuards(TlsGuard)
 export class AuthController {
   constructor(
     private readonly signIn: SignInService,
@@ -42,7 +41,7 @@ export class AuthController {
     private readonly binding: PresentedBinding,
     private readonly possession: AccessTokenPossession,
     private readonly cookie: RefreshCookie,
-    private readonly options: ResolvedAuthOptions,
+    private readonly config: RefreshTokenConfig,
   ) {}
 
   @Post('login')
@@ -50,14 +49,15 @@ export class AuthController {
   @HttpCode(200)
   @NoStore()
   @Public()
+  @UseGuards(TlsGuard)
   async login(
     @Body(new RequestValidationPipe()) body: AuthLoginDto,
     @Req() request: HttpRequest,
     @Res({ passthrough: true }) response: HttpResponse,
   ): Promise<TokenResponse> {
-    const transport = body.transport ?? this.options.refreshToken.defaultTransport;
+    const transport = body.transport ?? this.config.defaultTransport;
     // A form on another site could sign the visitor in as somebody else, for a browser keeps the cookie of the answer.
-    if (transport === 'cookie') assertSameSite(request, this.options.cookie.allowedOrigins);
+    if (transport === 'cookie') this.cookie.assertSameSite(request);
     const client = clientContextOf(request);
     const evidence = await this.binding.of(request, response);
     const { username, password, client_id: clientId, device_name: deviceName, scope, bind } = body;
@@ -76,11 +76,10 @@ export class AuthController {
   @Public()
   @UseGuards(RefreshTokenGuard)
   async refresh(
-    @PresentedToken() token: string,
+    @DecodedToken() token: DecodedRefreshToken,
     @Req() request: HttpRequest,
     @Res({ passthrough: true }) response: HttpResponse,
   ): Promise<TokenResponse> {
-    await this.assertMayKeepCookies(token, request);
     const evidence = await this.binding.of(request, response);
     const issued = await this.refreshTokens.refresh(token, clientContextOf(request), evidence);
     return this.answer(issued, request, response);
@@ -94,12 +93,11 @@ export class AuthController {
   @Public()
   @UseGuards(RefreshTokenGuard)
   async stepUp(
-    @PresentedToken() token: string,
+    @DecodedToken() token: DecodedRefreshToken,
     @Body(new RequestValidationPipe()) { password }: AuthStepUpDto,
     @Req() request: HttpRequest,
     @Res({ passthrough: true }) response: HttpResponse,
   ): Promise<TokenResponse> {
-    await this.assertMayKeepCookies(token, request);
     const evidence = await this.binding.of(request, response);
     const issued = await this.stepUps.stepUp(token, password, clientContextOf(request), evidence);
     return this.answer(issued, request, response);
@@ -110,11 +108,12 @@ export class AuthController {
   @HttpCode(204)
   @NoStore()
   @Public()
+  @UseGuards(TlsGuard)
   async logout(@Req() request: HttpRequest, @Res({ passthrough: true }) response: HttpResponse): Promise<void> {
     const client = clientContextOf(request);
-    const refreshToken = this.presented.find(request);
-    if (refreshToken !== undefined) {
-      await this.refreshTokens.revokeByToken(refreshToken, 'logout', client);
+    const found = this.presented.find(request);
+    if (found !== undefined) {
+      if (found.decoded) await this.refreshTokens.revokeByToken(found.decoded, 'logout', client);
     } else if (presentedScheme(request)) {
       await this.refreshTokens.revoke(await this.sessionOfAccessToken(request), 'logout', client);
     }
@@ -145,13 +144,6 @@ export class AuthController {
     return { id, roles, permissions, session_id: sessionId };
   }
 
-  /** A browser keeps the cookies of an answer also where another site has made it ask, with a token of its own in the body. */
-  private async assertMayKeepCookies(token: string, request: HttpRequest): Promise<void> {
-    const { allowedOrigins } = this.options.cookie;
-    if (isSameSite(request, allowedOrigins)) return;
-    if ((await this.refreshTokens.transportOf(token)) === 'cookie') assertSameSite(request, allowedOrigins);
-  }
-
   private answer(
     issued: IssuedTokens,
     request: HttpRequest,
@@ -163,7 +155,7 @@ export class AuthController {
   }
 
   private clearCookies(request: HttpRequest, response: HttpResponse): void {
-    if (!isSameSite(request, this.options.cookie.allowedOrigins)) return;
+    if (!this.cookie.isSameSite(request)) return;
     appendCookies(response, this.cookie.clearCookies(request));
   }
 

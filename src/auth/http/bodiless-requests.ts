@@ -1,8 +1,8 @@
 import { Injectable, type OnModuleInit } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
-import { AuthRegistration } from '../modules/auth-registration.js';
-import { AuthModuleRegistry } from '../modules/auth-module-registry.js';
 import type { HttpRequest } from '../common/request/http-request.js';
+import { AuthModuleRegistry } from '../modules/auth-module-registry.js';
+import { AuthRegistration } from '../modules/auth-registration.js';
 
 interface FastifyRequest extends HttpRequest {
   readonly raw: { readonly httpVersionMajor: number; readonly stream?: { readonly endAfterHeaders: boolean } };
@@ -21,14 +21,14 @@ export class BodilessRequests implements OnModuleInit {
   constructor(
     private readonly adapterHost: HttpAdapterHost,
     private readonly registration: AuthRegistration,
-    private readonly registrations: AuthModuleRegistry,
+    private readonly modules: AuthModuleRegistry,
   ) {}
 
   onModuleInit(): void {
     const adapter = this.adapterHost.httpAdapter;
     if (!this.registration.controllers || adapter?.getType() !== 'fastify') return;
     adapter.getInstance<Fastify>().addHook('onRequest', (request, _, done) => {
-      if (hasTypeOfNothing(request) && this.registrations.at(request.url)) delete request.headers['content-type'];
+      if (hasTypeOfNothing(request) && this.modules.at(request.url)) delete request.headers['content-type'];
       done();
     });
   }

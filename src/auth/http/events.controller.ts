@@ -1,11 +1,11 @@
 import { Controller, Get, Query, UseFilters, UseGuards } from '@nestjs/common';
 import { isUUID } from 'class-validator';
 import type { AuthenticatedUser } from '../access-token/authenticated-user.js';
-import { CurrentUser } from '../guards/current-user.decorator.js';
-import { JwtAuthGuard } from '../guards/jwt-auth.guard.js';
 import { AuthEventLog } from '../audit/auth-event-log.js';
 import type { AuthEventRecord } from '../audit/auth-event-record.entity.js';
 import { AuthError } from '../common/errors/auth-error.js';
+import { CurrentUser } from '../guards/current-user.decorator.js';
+import { JwtAuthGuard } from '../guards/jwt-auth.guard.js';
 import { AuthRouteFilter } from './auth-route.filter.js';
 import { NoStore } from './no-store.decorator.js';
 

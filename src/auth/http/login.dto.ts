@@ -1,5 +1,5 @@
 import { IsIn, IsOptional, IsString, Length, Matches, MaxLength } from 'class-validator';
-import type { Transport } from '../auth-options.js';
+import type { Transport } from '../session/session-options.js';
 
 /** So many code points as a column holds, and nothing that a database or a log line would stumble over. */
 const TEXT = /^\P{Cc}{1,255}$/u;

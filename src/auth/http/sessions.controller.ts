@@ -1,12 +1,12 @@
 import { Controller, Delete, Get, HttpCode, Param, Req, UseFilters, UseGuards } from '@nestjs/common';
 import { isUUID } from 'class-validator';
 import type { AuthenticatedUser } from '../access-token/authenticated-user.js';
-import { CurrentUser } from '../guards/current-user.decorator.js';
-import { JwtAuthGuard } from '../guards/jwt-auth.guard.js';
 import { AuthError } from '../common/errors/auth-error.js';
-import { RefreshTokenService } from '../refresh-token/refresh-token.service.js';
 import { clientContextOf } from '../common/request/client-context.js';
 import type { HttpRequest } from '../common/request/http-request.js';
+import { CurrentUser } from '../guards/current-user.decorator.js';
+import { JwtAuthGuard } from '../guards/jwt-auth.guard.js';
+import { RefreshTokenService } from '../refresh-token/refresh-token.service.js';
 import { AuthRouteFilter } from './auth-route.filter.js';
 import { NoStore } from './no-store.decorator.js';
 import { type SessionResponse, sessionResponse } from './token-response.js';

@@ -1,15 +1,14 @@
 import { type CanActivate, type ExecutionContext, Injectable } from '@nestjs/common';
-import { ResolvedAuthOptions } from '../resolve-options.js';
 import type { HttpRequest } from '../common/request/http-request.js';
-import { assertTls } from '../common/request/tls.js';
+import { assertTls, TlsConfig } from '../common/request/tls.js';
 
 /** Refuses plain HTTP on the auth routes where TLS is required. */
 @Injectable()
 export class TlsGuard implements CanActivate {
-  constructor(private readonly options: ResolvedAuthOptions) {}
+  constructor(private readonly config: TlsConfig) {}
 
   canActivate(context: ExecutionContext): boolean {
-    assertTls(context.switchToHttp().getRequest<HttpRequest>(), this.options);
+    assertTls(context.switchToHttp().getRequest<HttpRequest>(), this.config);
     return true;
   }
 }

@@ -1,7 +1,7 @@
 import { type MigrationInterface, type QueryRunner, Table, type TableColumnOptions } from 'typeorm';
-import { RefreshToken, type RefreshTokenColumns } from '../session/refresh-token.entity.js';
 import { isMySql } from '../common/database/dialect.js';
 import type { EntityClass } from '../common/database/entity-class.js';
+import { RefreshToken, type RefreshTokenColumns } from '../session/refresh-token.entity.js';
 import { columnsNamed } from './columns.js';
 import { namesOf } from './names.js';
 

@@ -1,8 +1,9 @@
 import { type ExecutionContext, Injectable, type OnModuleInit, type Type } from '@nestjs/common';
 import { ModulesContainer, type Reflector } from '@nestjs/core';
-import { RefreshCookie } from '../cookie/refresh-cookie.js';
 import { AuthConfigurationError } from '../common/errors/auth-error.js';
-import { ResolvedAuthOptions } from '../resolve-options.js';
+import { CookieConfig } from '../cookie/cookie-options.js';
+import { RefreshCookie } from '../cookie/refresh-cookie.js';
+import { RevocationConfig } from '../revocation/revocation-options.js';
 import { AuthRegistration } from './auth-registration.js';
 import { guardedModules, markedModule, UNNAMED } from './guarded-module.js';
 import { routesOf } from './route-paths.js';
@@ -10,7 +11,6 @@ import { routesOf } from './route-paths.js';
 /** One `AuthModule` of the application. */
 export interface Registered {
   readonly registration: AuthRegistration;
-  readonly options: ResolvedAuthOptions;
   readonly cookie: RefreshCookie;
   /** Its own instance of a service. */
   service<T>(type: Type<T>): T;
@@ -34,10 +34,10 @@ const DISTINCTIONS: [of: (module: Registered) => unknown[], fix: string][] = [
     "the same routes. Give one of them others: routePrefix: 'staff/auth'",
   ],
   [
-    ({ options: { cookie } }) => [cookie.name, cookie.clientNonceName],
+    ({ service }) => [service(CookieConfig).name, service(CookieConfig).clientNonceName],
     "the same cookie. Give one of them another: cookie: { name: '__Host-staff_refresh_token' }",
   ],
-  [({ options: { revocation } }) => [revocation.channel ?? {}], 'the same revocation.channel. Make one for each.'],
+  [({ service }) => [service(RevocationConfig).channel ?? {}], 'the same revocation.channel. Make one for each.'],
 ];
 
 /** The `AuthModule`s of the application; refuses at boot those that would get into each other's way. */
@@ -110,7 +110,6 @@ export class AuthModuleRegistry implements OnModuleInit {
         const instance = <T>(type: Type<T>) => providers.get(type)!.instance as T;
         return {
           registration: instance(AuthRegistration),
-          options: instance(ResolvedAuthOptions),
           cookie: instance(RefreshCookie),
           service: instance,
         };

@@ -1,19 +1,21 @@
 import { Injectable } from '@nestjs/common';
 import type { BindingEvidence } from '../binding/binding-evidence.js';
 import type { BindingKind } from '../binding/binding-kind.js';
-import type { DeviceComparison } from '../device/device-fingerprint.js';
-import { DeviceRecognition } from '../device/device-recognition.js';
 import { SessionBindings } from '../binding/session-bindings.js';
 import { KeyRing, type Keys } from '../common/crypto/key-ring.js';
-import { ResolvedAuthOptions } from '../resolve-options.js';
 import type { ClientContext } from '../common/request/client-context.js';
+import { crossSiteRefusal } from '../cookie/cross-site.js';
+import type { DeviceComparison } from '../device/device-fingerprint.js';
+import { DeviceRecognition } from '../device/device-recognition.js';
 import type { LocatedClient } from '../risk/risk-assessor.js';
+import { RiskStage } from '../risk/risk-stage.js';
+import type { RefreshToken } from '../session/refresh-token.entity.js';
 import { RefreshTokenStore } from '../session/refresh-token.store.js';
+import { RefreshTokenConfig } from '../session/session-options.js';
 import type { AuthUser } from '../user/user-provider.js';
 import { RefreshRefusal } from './refresh-refusal.js';
 import { decideRefresh, type RefreshDecision } from './refresh-rule.js';
-import type { DecodedRefreshToken } from './refresh-token.codec.js';
-import type { RefreshToken } from '../session/refresh-token.entity.js';
+import { type DecodedRefreshToken, RefreshTokenCodec } from './refresh-token.codec.js';
 import { deriveSuccessor, hashedMessage } from './successor.js';
 import { TokenHasher } from './token-hasher.js';
 
@@ -39,23 +41,46 @@ export interface RefreshAttempt extends RefreshRequest {
   readonly device: DeviceComparison;
 }
 
-/** Reads what the rule needs to know, and asks it. */
+/** Decodes and reads what the rule needs to know, and asks it. */
 @Injectable()
 export class RefreshAttempts {
   constructor(
+    private readonly codec: RefreshTokenCodec,
+    private readonly risk: RiskStage,
     private readonly store: RefreshTokenStore,
     private readonly keyRing: KeyRing,
     private readonly hasher: TokenHasher,
     private readonly bindings: SessionBindings,
     private readonly devices: DeviceRecognition,
     private readonly refusal: RefreshRefusal,
-    private readonly options: ResolvedAuthOptions,
+    private readonly config: RefreshTokenConfig,
   ) {}
 
+  /**
+   * @param refreshToken a string, or what a guard has already decoded
+   * @throws AuthError `invalid_grant` for anything that this server has not issued
+   */
+  decode(refreshToken: string | DecodedRefreshToken, client: ClientContext): DecodedRefreshToken {
+    const decoded = typeof refreshToken === 'string' ? this.codec.decode(refreshToken) : refreshToken;
+    if (!decoded) throw this.refusal.notIssuedHere(client);
+    return decoded;
+  }
+
+  async locate(
+    from: ClientContext,
+    evidence: BindingEvidence,
+    reauthenticate: Reauthenticate | undefined,
+  ): Promise<RefreshRequest> {
+    return { located: await this.risk.locate(from), evidence, reauthenticate };
+  }
+
+  /** @throws AuthError `invalid_grant` where there is no such session; `forbidden` where another site asks for a cookie */
   async read(presented: DecodedRefreshToken, request: RefreshRequest): Promise<RefreshAttempt> {
     const { located, evidence } = request;
     const session = await this.store.findTogether(presented.sessionId);
     if (!session) throw this.refusal.denied(undefined, 'unknown_session', located.client, presented.generation);
+    // A browser keeps the cookies of an answer also where another site made it ask, with a token of its own in the body.
+    if (evidence.crossSite && session.transport === 'cookie') throw crossSiteRefusal();
     const keys = this.keyRing.find(session.keyId);
     if (!keys) throw this.refusal.denied(session, 'secret_removed', located.client, presented.generation);
     return {
@@ -84,7 +109,7 @@ export class RefreshAttempts {
         wasLive,
       },
       arrivedAt,
-      this.options.refreshToken,
+      this.config,
     );
   }
 

@@ -1,8 +1,8 @@
 import { Injectable } from '@nestjs/common';
-import { AuthEventBus } from '../events/auth-event-bus.js';
 import type { BindingKind } from '../binding/binding-kind.js';
 import { AuthError } from '../common/errors/auth-error.js';
 import type { ClientContext } from '../common/request/client-context.js';
+import { AuthEventBus } from '../events/auth-event-bus.js';
 import { SessionRevocation } from '../revocation/session-revocation.js';
 import type { RefreshToken } from '../session/refresh-token.entity.js';
 
@@ -16,6 +16,11 @@ export class RefreshRefusal {
     private readonly revocation: SessionRevocation,
     private readonly events: AuthEventBus,
   ) {}
+
+  /** A string that is no refresh token, or one of a server with other secrets. */
+  notIssuedHere(client: ClientContext): AuthError {
+    return this.denied(undefined, 'not_issued_here', client);
+  }
 
   denied(session: RefreshToken | undefined, reason: string, client: ClientContext, generation?: number): AuthError {
     const alert = reason === 'generation_ahead' ? true : undefined;

@@ -1,18 +1,19 @@
 import { Injectable } from '@nestjs/common';
 import type { BindingEvidence } from '../binding/binding-evidence.js';
-import type { RevocationReason } from '../events/auth-event.js';
-import { Clock } from '../common/time/clock.js';
-import type { Transport } from '../auth-options.js';
-import { ResolvedAuthOptions } from '../resolve-options.js';
 import type { ClientContext } from '../common/request/client-context.js';
+import { Clock } from '../common/time/clock.js';
+import type { RevocationReason } from '../events/auth-event.js';
 import { SessionRevocation } from '../revocation/session-revocation.js';
+import type { IssuedTokens, SessionSummary } from '../session/issued-tokens.js';
 import { RefreshTokenStore } from '../session/refresh-token.store.js';
+import { RefreshTokenConfig } from '../session/session-options.js';
 import type { AuthUser } from '../user/user-provider.js';
-import type { IssuedTokens, SessionSummary, SignInRequest } from '../session/issued-tokens.js';
+import { RefreshAttempts } from './refresh-attempt.js';
 import { sessionEndReason } from './refresh-rule.js';
 import { type DecodedRefreshToken, RefreshTokenCodec } from './refresh-token.codec.js';
 import { SessionIssuer } from './session-issuer.js';
 import { SessionPurge } from './session-purge.js';
+import type { SignInRequest } from './sign-in-request.js';
 import { TokenRotation } from './token-rotation.js';
 
 /**
@@ -28,11 +29,12 @@ export class RefreshTokenService {
     private readonly store: RefreshTokenStore,
     private readonly codec: RefreshTokenCodec,
     private readonly sessionIssuer: SessionIssuer,
+    private readonly attempts: RefreshAttempts,
     private readonly rotation: TokenRotation,
     private readonly revocation: SessionRevocation,
     private readonly sessionPurge: SessionPurge,
     private readonly clock: Clock,
-    private readonly options: ResolvedAuthOptions,
+    private readonly config: RefreshTokenConfig,
   ) {}
 
   /**
@@ -61,7 +63,11 @@ export class RefreshTokenService {
    * before, and `step_up_required`, the token being as good as before; `temporarily_unavailable` when the database or
    * the user provider fails, the token being as good as before
    */
-  refresh(refreshToken: string, client: ClientContext = {}, evidence: BindingEvidence = {}): Promise<IssuedTokens> {
+  refresh(
+    refreshToken: string | DecodedRefreshToken,
+    client: ClientContext = {},
+    evidence: BindingEvidence = {},
+  ): Promise<IssuedTokens> {
     return this.rotation.refresh(refreshToken, client, evidence);
   }
 
@@ -71,18 +77,12 @@ export class RefreshTokenService {
    * @throws AuthError `invalid_grant` for every other string
    */
   assertIssued(refreshToken: string, client: ClientContext = {}): DecodedRefreshToken {
-    return this.rotation.assertIssued(refreshToken, client);
+    return this.attempts.decode(refreshToken, client);
   }
 
   /** The session of a refresh token that this server has issued, dead or alive; `undefined` for every other string. */
   sessionIdOf(refreshToken: string): string | undefined {
     return this.codec.decode(refreshToken)?.sessionId;
-  }
-
-  /** How the refresh token of its session travels; `undefined` where there is no such session. */
-  async transportOf(refreshToken: string): Promise<Transport | undefined> {
-    const sessionId = this.sessionIdOf(refreshToken);
-    return sessionId === undefined ? undefined : (await this.store.find(sessionId))?.transport;
   }
 
   /**
@@ -97,13 +97,17 @@ export class RefreshTokenService {
   ): Promise<boolean> {
     const session = await this.store.find(sessionId);
     if (!session || (userId !== undefined && session.userId !== userId)) return false;
-    if (sessionEndReason(session, this.clock.now(), this.options.refreshToken)) return false;
+    if (sessionEndReason(session, this.clock.now(), this.config)) return false;
     return this.revocation.end(session, reason, client);
   }
 
   /** Ends the session of a refresh token, also of one that has been succeeded: it can only ever lose by that. */
-  async revokeByToken(refreshToken: string, reason: RevocationReason, client: ClientContext = {}): Promise<boolean> {
-    const presented = this.codec.decode(refreshToken);
+  async revokeByToken(
+    refreshToken: string | DecodedRefreshToken,
+    reason: RevocationReason,
+    client: ClientContext = {},
+  ): Promise<boolean> {
+    const presented = typeof refreshToken === 'string' ? this.codec.decode(refreshToken) : refreshToken;
     return presented !== undefined && (await this.revoke(presented.sessionId, reason, client));
   }
 
@@ -139,7 +143,7 @@ export class RefreshTokenService {
     const now = this.clock.now();
     const sessions = await this.store.findOfUser(userId);
     return sessions
-      .filter((session) => !sessionEndReason(session, now, this.options.refreshToken))
+      .filter((session) => !sessionEndReason(session, now, this.config))
       .map(({ id, clientId, deviceName, userAgent, ip, country, createdAt, lastUsedAt, expiresAt }) => {
         return { id, clientId, deviceName, userAgent, ip, country, createdAt, lastUsedAt, expiresAt };
       });
@@ -148,7 +152,7 @@ export class RefreshTokenService {
   /** How many sessions of all users live. It reads the whole table: for a gauge, now and then. */
   countLive(): Promise<number> {
     const now = this.clock.now();
-    return this.store.countLive(now, now - this.options.refreshToken.idleTtl);
+    return this.store.countLive(now, now - this.config.idleTtl);
   }
 
   /** Removes dead sessions, in bounded batches. Says how many. Runs by itself too: see the option `purge.interval`. */

@@ -1,26 +1,21 @@
-import { randomUUID } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import type { BindingEvidence } from '../binding/binding-evidence.js';
-import { DeviceRecognition } from '../device/device-recognition.js';
 import { SessionBindings } from '../binding/session-bindings.js';
-import { AuthEventBus } from '../events/auth-event-bus.js';
-import { Clock } from '../common/time/clock.js';
 import { AuthError } from '../common/errors/auth-error.js';
-import { KeyRing } from '../common/crypto/key-ring.js';
-import { ResolvedAuthOptions } from '../resolve-options.js';
 import type { ClientContext } from '../common/request/client-context.js';
-import { RiskStage } from '../risk/risk-stage.js';
+import { AuthEventBus } from '../events/auth-event-bus.js';
 import { SessionRevocation } from '../revocation/session-revocation.js';
+import { RiskStage } from '../risk/risk-stage.js';
+import type { IssuedTokens } from '../session/issued-tokens.js';
+import type { RefreshToken } from '../session/refresh-token.entity.js';
 import { RefreshTokenStore } from '../session/refresh-token.store.js';
+import { makeRoom } from '../session/session-limit.js';
+import { RefreshTokenConfig } from '../session/session-options.js';
 import { BoundedUserProvider } from '../user/bounded-user-provider.js';
 import type { AuthUser } from '../user/user-provider.js';
-import type { IssuedTokens, SignInRequest } from '../session/issued-tokens.js';
 import { sessionEndReason } from './refresh-rule.js';
-import type { DecodedRefreshToken } from './refresh-token.codec.js';
-import type { RefreshToken } from '../session/refresh-token.entity.js';
-import { makeRoom } from '../session/session-limit.js';
-import { hashedMessage, randomSecret } from './successor.js';
-import { TokenHasher } from './token-hasher.js';
+import { SessionRows } from './session-rows.js';
+import type { SignInRequest } from './sign-in-request.js';
 import { TokenIssuer } from './token-issuer.js';
 
 /** Begins sessions. */
@@ -28,17 +23,14 @@ import { TokenIssuer } from './token-issuer.js';
 export class SessionIssuer {
   constructor(
     private readonly store: RefreshTokenStore,
-    private readonly hasher: TokenHasher,
-    private readonly keyRing: KeyRing,
+    private readonly rows: SessionRows,
     private readonly issuer: TokenIssuer,
     private readonly users: BoundedUserProvider,
     private readonly bindings: SessionBindings,
-    private readonly devices: DeviceRecognition,
     private readonly revocation: SessionRevocation,
     private readonly risk: RiskStage,
     private readonly events: AuthEventBus,
-    private readonly clock: Clock,
-    private readonly options: ResolvedAuthOptions,
+    private readonly config: RefreshTokenConfig,
   ) {}
 
   /**
@@ -51,47 +43,29 @@ export class SessionIssuer {
     from: ClientContext,
     evidence: BindingEvidence,
   ): Promise<IssuedTokens> {
-    const { ttl, defaultClientId, defaultTransport } = this.options.refreshToken;
-    const keys = this.keyRing.current;
-    const first: DecodedRefreshToken = { keys, sessionId: randomUUID(), generation: 0, secret: randomSecret() };
+    const { defaultClientId, defaultTransport } = this.config;
     const scope = this.grantedScope(request.scope);
-    const now = this.clock.now();
     const clientId = request.clientId ?? defaultClientId;
     const located = await this.risk.locate(from);
     const { client } = located;
-    const remark = await this.risk.passSignIn(located, now, user.id, clientId);
-    const { columns, clientNonce } = await this.bindings.bind(first.sessionId, keys, {
+    const remark = await this.risk.passSignIn(located, user.id, clientId);
+    const first = this.rows.firstToken();
+    const { columns: boundTo, clientNonce } = await this.bindings.bind(first.sessionId, first.keys, {
       user,
       asked: request.bind,
       evidence,
       client,
     });
-    const session: RefreshToken = {
-      ...columns,
-      fingerprint: this.devices.fingerprintOf(first.sessionId, keys, evidence.signals),
-      id: first.sessionId,
+    const session = await this.rows.first(first, {
       userId: user.id,
       clientId,
       deviceName: request.deviceName ?? null,
       scope,
       transport: request.transport ?? defaultTransport,
-      generation: first.generation,
-      tokenHash: await this.hasher.hash(keys, hashedMessage(first)),
-      keyId: keys.id,
-      nonce: null,
-      accessFloor: 0,
-      floorRaisedAt: null,
-      createdAt: now,
-      rotatedAt: now,
-      lastUsedAt: now,
-      expiresAt: now + ttl,
-      revokedAt: null,
-      revokedReason: null,
-      ip: client.ip ?? null,
-      userAgent: client.userAgent ?? null,
-      ...this.risk.firstSeen(located, now),
-      authTime: now,
-    };
+      boundTo,
+      located,
+      evidence,
+    });
     await this.begin(session, client);
     const fresh = await this.reload(user, session, client);
     const issued = this.issuer.tokensOf(session, first, fresh, clientNonce);
@@ -101,14 +75,14 @@ export class SessionIssuer {
   }
 
   private grantedScope(requested: string | undefined): string {
-    const { scopes } = this.options.refreshToken;
+    const { scopes } = this.config;
     const wanted = (requested ?? '').split(' ').filter((scope) => scope !== '');
     if (scopes && !wanted.every((scope) => scopes.includes(scope))) throw new AuthError('invalid_scope');
     return [...new Set(wanted)].join(' ');
   }
 
   private async begin(session: RefreshToken, client: ClientContext): Promise<void> {
-    const { maxSessionsPerUser, onTooManySessions, ...limits } = this.options.refreshToken;
+    const { maxSessionsPerUser, onTooManySessions, ...limits } = this.config;
     if (maxSessionsPerUser === undefined) return this.store.insert(session);
     const displaced = await this.store.insertInPlaceOf(session, 'session_limit', (others) => {
       const live = others.filter((other) => !sessionEndReason(other, session.createdAt, limits));

@@ -1,11 +1,11 @@
 import { Injectable, Logger, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
-import { AuthEventBus } from '../events/auth-event-bus.js';
+import { UsedDpopProofStore } from '../binding/dpop/used-dpop-proof.store.js';
 import { Clock } from '../common/time/clock.js';
 import { RecurringJob } from '../common/time/recurring-job.js';
-import { ResolvedAuthOptions } from '../resolve-options.js';
+import { AuthEventBus } from '../events/auth-event-bus.js';
 import { RevocationList } from '../revocation/revocation-list.js';
 import { RefreshTokenStore } from '../session/refresh-token.store.js';
-import { UsedDpopProofStore } from '../binding/dpop/used-dpop-proof.store.js';
+import { PurgeConfig, RefreshTokenConfig } from '../session/session-options.js';
 
 /**
  * Removes dead sessions: revoked, past their end, or idle too long, and that for the time of retention; and used proofs that
@@ -25,11 +25,12 @@ export class SessionPurge implements OnApplicationBootstrap, OnModuleDestroy {
     private readonly floors: RevocationList,
     private readonly events: AuthEventBus,
     private readonly clock: Clock,
-    private readonly options: ResolvedAuthOptions,
+    private readonly config: PurgeConfig,
+    private readonly refreshTokenConfig: RefreshTokenConfig,
   ) {}
 
   onApplicationBootstrap(): void {
-    this.job.start(this.options.purge.interval, (error) => this.logger.error(`The purge failed: ${String(error)}`));
+    this.job.start(this.config.interval, (error) => this.logger.error(`The purge failed: ${String(error)}`));
   }
 
   async onModuleDestroy(): Promise<void> {
@@ -42,10 +43,10 @@ export class SessionPurge implements OnApplicationBootstrap, OnModuleDestroy {
   }
 
   private async walk(stopping: AbortSignal): Promise<number> {
-    const { retention, batchSize } = this.options.purge;
+    const { retention, batchSize } = this.config;
     // An instance that starts learns from the table which access tokens are revoked.
     const end = this.clock.now() - Math.max(retention, this.floors.lifetime);
-    const deadBefore = { expiresAt: end, lastUsedAt: end - this.options.refreshToken.idleTtl, revokedAt: end };
+    const deadBefore = { expiresAt: end, lastUsedAt: end - this.refreshTokenConfig.idleTtl, revokedAt: end };
     let count = 0;
     let after: string | undefined;
     while (!stopping.aborted) {

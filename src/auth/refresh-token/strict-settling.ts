@@ -1,8 +1,8 @@
 import { Injectable } from '@nestjs/common';
 import { Clock } from '../common/time/clock.js';
-import { ResolvedAuthOptions } from '../resolve-options.js';
-import { RefreshTokenStore } from '../session/refresh-token.store.js';
 import type { RefreshToken } from '../session/refresh-token.entity.js';
+import { RefreshTokenStore } from '../session/refresh-token.store.js';
+import { RefreshTokenConfig } from '../session/session-options.js';
 
 /** Milliseconds. */
 const SETTLING_TIME = 500;
@@ -19,18 +19,18 @@ export class StrictSettling {
   constructor(
     private readonly store: RefreshTokenStore,
     private readonly clock: Clock,
-    private readonly options: ResolvedAuthOptions,
+    private readonly config: RefreshTokenConfig,
   ) {}
 
   /** Milliseconds from the rotation of a session to when it counts. */
   timeOf(keyBound: boolean): number {
-    return this.options.refreshToken.grace === 0 && !keyBound ? SETTLING_TIME : 0;
+    return this.config.grace === 0 && !keyBound ? SETTLING_TIME : 0;
   }
 
   /** Puts off the answer of the request that has won, as long as it has not left. */
   async postpone({ id, generation, rotatedAt, lastUsedAt }: RefreshToken): Promise<void> {
     const now = this.clock.now();
-    if (this.options.refreshToken.grace > 0 || now >= rotatedAt) return;
+    if (this.config.grace > 0 || now >= rotatedAt) return;
     // The session was last used when it was rotated: the answer leaves in the end, however many still ask.
     const until = Math.min(now + SETTLING_TIME, lastUsedAt + LONGEST_SETTLING_TIME);
     if (until - rotatedAt > SETTLING_TIME / 2) await this.store.postponeRotation(id, generation, until);

@@ -1,9 +1,9 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
-import { AuthConfigurationError } from '../common/errors/auth-error.js';
 import type { Keys } from '../common/crypto/key-ring.js';
+import { AuthConfigurationError } from '../common/errors/auth-error.js';
 import type { Argon2idOptions } from '../session/argon2id-options.js';
-import { ResolvedAuthOptions } from '../resolve-options.js';
+import { RefreshTokenConfig } from '../session/session-options.js';
 
 const ARGON2ID = '$argon2id$';
 
@@ -15,8 +15,8 @@ const ARGON2ID = '$argon2id$';
 export class TokenHasher {
   private readonly parameters: Required<Argon2idOptions> | undefined;
 
-  constructor(options: ResolvedAuthOptions) {
-    this.parameters = options.refreshToken.argon2id;
+  constructor({ hasher }: RefreshTokenConfig) {
+    this.parameters = hasher;
   }
 
   /** So that a missing package is found at boot and not at the first login. */

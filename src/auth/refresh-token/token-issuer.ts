@@ -1,10 +1,11 @@
 import { Injectable } from '@nestjs/common';
 import { AccessTokenService } from '../access-token/access-token.service.js';
-import { ResolvedAuthOptions } from '../resolve-options.js';
-import type { AuthUser } from '../user/user-provider.js';
+import { BindingConfig } from '../binding/binding-options.js';
 import type { IssuedTokens } from '../session/issued-tokens.js';
-import { type DecodedRefreshToken, RefreshTokenCodec } from './refresh-token.codec.js';
 import type { RefreshToken } from '../session/refresh-token.entity.js';
+import { RefreshTokenConfig } from '../session/session-options.js';
+import type { AuthUser } from '../user/user-provider.js';
+import { type DecodedRefreshToken, RefreshTokenCodec } from './refresh-token.codec.js';
 
 /** Makes what a login or a refresh yields, from the row and the live token. */
 @Injectable()
@@ -12,7 +13,8 @@ export class TokenIssuer {
   constructor(
     private readonly accessTokens: AccessTokenService,
     private readonly codec: RefreshTokenCodec,
-    private readonly options: ResolvedAuthOptions,
+    private readonly config: RefreshTokenConfig,
+    private readonly bindingConfig: BindingConfig,
   ) {}
 
   tokensOf(
@@ -21,8 +23,7 @@ export class TokenIssuer {
     user: AuthUser,
     clientNonce: string | undefined,
   ): IssuedTokens {
-    const cookieNonce =
-      this.options.binding.nonceAtResources && session.transport === 'cookie' ? clientNonce : undefined;
+    const cookieNonce = this.bindingConfig.nonceAtResources && session.transport === 'cookie' ? clientNonce : undefined;
     return {
       ...this.accessTokens.mint(user, session, cookieNonce),
       tokenType: session.dpopThumbprint === null ? 'Bearer' : 'DPoP',
@@ -30,7 +31,7 @@ export class TokenIssuer {
       sessionId: session.id,
       refreshToken: this.codec.encode(token),
       transport: session.transport,
-      refreshTokenExpiresAt: Math.min(session.expiresAt, session.lastUsedAt + this.options.refreshToken.idleTtl),
+      refreshTokenExpiresAt: Math.min(session.expiresAt, session.lastUsedAt + this.config.idleTtl),
       clientNonce,
     };
   }

@@ -1,11 +1,11 @@
 import { Injectable, Logger, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
-import { AuthEventBus } from '../events/auth-event-bus.js';
-import { withTimeout } from '../common/time/with-timeout.js';
 import { AuthError } from '../common/errors/auth-error.js';
-import { ResolvedAuthOptions } from '../resolve-options.js';
+import { withTimeout } from '../common/time/with-timeout.js';
+import { AuthEventBus } from '../events/auth-event-bus.js';
+import type { AccessFloor } from '../session/access-floor.js';
 import { RefreshTokenStore } from '../session/refresh-token.store.js';
 import { RevocationList } from './revocation-list.js';
-import type { AccessFloor } from '../session/access-floor.js';
+import { RevocationConfig } from './revocation-options.js';
 
 /** How old the revocation list of this instance is. */
 export interface RevocationFeedStatus {
@@ -49,7 +49,7 @@ export class RevocationFeed implements OnModuleInit, OnModuleDestroy {
     private readonly store: RefreshTokenStore,
     private readonly floors: RevocationList,
     private readonly events: AuthEventBus,
-    private readonly options: ResolvedAuthOptions,
+    private readonly config: RevocationConfig,
   ) {}
 
   /** The whole list is here before the first request is served. */
@@ -63,14 +63,14 @@ export class RevocationFeed implements OnModuleInit, OnModuleDestroy {
     this.stopped = true;
     clearTimeout(this.timer);
     await this.reading?.catch(() => undefined);
-    await this.options.revocation.channel?.close();
+    await this.config.channel?.close();
   }
 
   get status(): RevocationFeedStatus {
     const age = performance.now() - this.readAt;
     return {
       age: Math.round(age),
-      stale: age > this.options.revocation.delay,
+      stale: age > this.config.delay,
       floors: this.floors.size,
       channel: this.channelState,
     };
@@ -78,7 +78,7 @@ export class RevocationFeed implements OnModuleInit, OnModuleDestroy {
 
   /** @throws AuthError `temporarily_unavailable` where a stale list is to refuse all tokens */
   assertFresh(): void {
-    const { onStale, delay } = this.options.revocation;
+    const { onStale, delay } = this.config;
     if (onStale === 'refuse' && performance.now() - this.readAt > delay) {
       throw new AuthError('temporarily_unavailable', 'The list of revoked sessions is out of date.');
     }
@@ -88,13 +88,13 @@ export class RevocationFeed implements OnModuleInit, OnModuleDestroy {
   announce(changes: AccessFloor[]): void {
     if (changes.length === 0) return;
     for (const change of changes) this.floors.raise(change);
-    this.options.revocation.channel?.publish(changes).catch(() => {
+    this.config.channel?.publish(changes).catch(() => {
       // The others read it from the table. That the channel is away has been said when it went.
     });
   }
 
   private openChannel(): void {
-    const { channel, delay } = this.options.revocation;
+    const { channel, delay } = this.config;
     if (!channel) return;
     this.channelState = 'disconnected';
     channel.open({
@@ -122,7 +122,7 @@ export class RevocationFeed implements OnModuleInit, OnModuleDestroy {
   private schedule(): void {
     if (this.stopped) return;
     clearTimeout(this.timer);
-    this.timer = setTimeout(() => void this.tick(), this.options.revocation.delay / READINGS_PER_DELAY).unref();
+    this.timer = setTimeout(() => void this.tick(), this.config.delay / READINGS_PER_DELAY).unref();
   }
 
   private async tick(): Promise<void> {

@@ -1,8 +1,9 @@
-import { Injectable } from '@nestjs/common';
-import { Clock } from '../common/time/clock.js';
+import { Inject, Injectable } from '@nestjs/common';
 import { AuthError } from '../common/errors/auth-error.js';
-import { ResolvedAuthOptions } from '../resolve-options.js';
-import { type AccessFloor, REVOKED_FLOOR } from '../session/access-floor.js';
+import { Clock } from '../common/time/clock.js';
+import { ACCESS_TOKEN_LIFETIME, type AccessFloor, REVOKED_FLOOR } from '../session/access-floor.js';
+import { UserProviderConfig } from '../user/user-options.js';
+import { RevocationConfig } from './revocation-options.js';
 
 /** Milliseconds; see `lifetime`. */
 const LATEST_MINTING = 10_000;
@@ -18,7 +19,9 @@ export class RevocationList {
 
   constructor(
     private readonly clock: Clock,
-    private readonly options: ResolvedAuthOptions,
+    @Inject(ACCESS_TOKEN_LIFETIME) private readonly accessTokenLifetime: number,
+    private readonly config: RevocationConfig,
+    private readonly userConfig: UserProviderConfig,
   ) {}
 
   /**
@@ -26,9 +29,8 @@ export class RevocationList {
    * by a request that was waiting for the user or for the database meanwhile, and then expires so much later.
    */
   get lifetime(): number {
-    const { accessToken, revocation, userProviderTimeout } = this.options;
-    const { ttl, clockTolerance } = accessToken;
-    return ttl + clockTolerance + revocation.delay + userProviderTimeout + LATEST_MINTING;
+    const { accessTokenLifetime, config, userConfig } = this;
+    return accessTokenLifetime + config.delay + userConfig.userProviderTimeout + LATEST_MINTING;
   }
 
   /** How many floors are held. */

@@ -1,13 +1,13 @@
 import { Injectable, Logger } from '@nestjs/common';
-import type { RevocationReason } from '../events/auth-event.js';
-import { AuthEventBus } from '../events/auth-event-bus.js';
-import { Clock } from '../common/time/clock.js';
-import type { RefreshToken } from '../session/refresh-token.entity.js';
 import type { ClientContext } from '../common/request/client-context.js';
-import { RefreshTokenStore } from '../session/refresh-token.store.js';
-import { RevocationList } from './revocation-list.js';
+import { Clock } from '../common/time/clock.js';
+import { AuthEventBus } from '../events/auth-event-bus.js';
+import type { RevocationReason } from '../events/auth-event.js';
 import { REVOKED_FLOOR } from '../session/access-floor.js';
+import type { RefreshToken } from '../session/refresh-token.entity.js';
+import { RefreshTokenStore } from '../session/refresh-token.store.js';
 import { RevocationFeed } from './revocation-feed.js';
+import { RevocationList } from './revocation-list.js';
 
 /** Ends sessions, and raises floors: in the table first, then in the memory of every instance. */
 @Injectable()

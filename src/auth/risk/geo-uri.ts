@@ -1,4 +1,4 @@
-import type { GeoLocation } from './geo-ip.js';
+import type { GeoLocation } from './geo-ip-provider.js';
 
 const FORM = /^geo:(-?\d+(?:\.\d+)?),(-?\d+(?:\.\d+)?);u=(\d+);t=(\d+)$/;
 

@@ -15,5 +15,5 @@ export {
 export { RepeatWithin, type RepeatWithinOptions, TooFrequent, type TooFrequentOptions } from './rules/frequency.js';
 export { type FenceLists, Geofence, type GeofenceOptions } from './rules/geofence.js';
 export { ImpossibleTravel, type ImpossibleTravelOptions } from './rules/impossible-travel.js';
-export type { GeoIpProvider, GeoIpRecord, GeoLocation } from './geo-ip.js';
+export type { GeoIpProvider, GeoIpRecord, GeoLocation } from './geo-ip-provider.js';
 export { type CountryExtent, countryExtent } from './country-extents.js';

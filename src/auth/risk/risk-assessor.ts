@@ -1,11 +1,10 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
-import { escapeControls } from '../common/errors/escape-controls.js';
-import { withTimeout } from '../common/time/with-timeout.js';
-import { assertRules } from './risk-options.js';
-import { ResolvedAuthOptions } from '../resolve-options.js';
-import type { ClientContext } from '../common/request/client-context.js';
+import { escapeControls } from '../common/logging/escape-controls.js';
 import { unmapped } from '../common/request/address.js';
-import { type GeoIpRecord, checkedGeoIpRecord } from './geo-ip.js';
+import type { ClientContext } from '../common/request/client-context.js';
+import { withTimeout } from '../common/time/with-timeout.js';
+import { type GeoIpRecord, checkedGeoIpRecord } from './geo-ip-provider.js';
+import { checkedRules, RiskConfig } from './risk-options.js';
 import { RISK_RULES, type RiskRule } from './risk-rule.js';
 import type { RiskSignals } from './risk-signals.js';
 import { type Assessment, type Finding, strictest, verdictOption } from './verdict.js';
@@ -28,21 +27,19 @@ export class RiskAssessor {
 
   constructor(
     @Inject(RISK_RULES) hostRules: RiskRule[],
-    private readonly options: ResolvedAuthOptions,
+    private readonly config: RiskConfig,
   ) {
-    const rules: unknown = [...options.risk.rules, ...hostRules];
-    assertRules('risk.rules and riskRules together', rules);
-    this.rules = rules;
+    this.rules = checkedRules('risk.rules and riskRules together', [...config.rules, ...hostRules]);
   }
 
   async locate(client: ClientContext): Promise<LocatedClient> {
-    const { geoIp: provider } = this.options.risk;
+    const { geoIp: provider } = this.config;
     if (!provider || !client.ip) return { client, geoIp: null, geoIpFailed: false };
     const ip = unmapped(client.ip);
     try {
       const asked = provider.locate(ip);
       const geoIp = checkedGeoIpRecord(
-        isPromise(asked) ? await withTimeout(this.options.risk.geoIpTimeout, 'locate', asked) : asked,
+        isPromise(asked) ? await withTimeout(this.config.geoIpTimeout, 'locate', asked) : asked,
       );
       this.noteOutage(undefined);
       return { client: { ...client, ip, country: geoIp?.country ?? null }, geoIp, geoIpFailed: false };
@@ -59,15 +56,15 @@ export class RiskAssessor {
       const { reason } = rule;
       try {
         const asked = rule.judge(signals);
-        const verdict = isPromise(asked) ? await withTimeout(this.options.risk.ruleTimeout, reason, asked) : asked;
+        const verdict = isPromise(asked) ? await withTimeout(this.config.ruleTimeout, reason, asked) : asked;
         if (verdict != null) findings.push({ reason, verdict: verdictOption(reason, verdict) });
       } catch (error) {
         this.logger.error(escapeControls(`The rule ${reason} failed: ${String(error)}`));
-        findings.push({ reason: `${reason}_failed`, verdict: this.options.risk.onRuleFailure });
+        findings.push({ reason: `${reason}_failed`, verdict: this.config.onRuleFailure });
       }
     }
     if (signals.geoIpFailed && this.rules.length > 0)
-      findings.push({ reason: 'geo_ip_unavailable', verdict: this.options.risk.onGeoIpFailure });
+      findings.push({ reason: 'geo_ip_unavailable', verdict: this.config.onGeoIpFailure });
     return strictest(findings);
   }
 

@@ -1,10 +1,11 @@
 import { AuthConfigurationError } from '../common/errors/auth-error.js';
-import type { GeoIpProvider } from './geo-ip.js';
+import { oneOf } from '../common/options/checks.js';
+import { configOf } from '../common/options/config.js';
+import { duration } from '../common/options/duration.js';
+import type { GeoIpProvider } from './geo-ip-provider.js';
 import type { RiskRule } from './risk-rule.js';
 import { TooFrequent } from './rules/frequency.js';
 import type { Verdict } from './verdict.js';
-import { complete, oneOf } from '../common/options/checks.js';
-import { durationOption } from '../common/options/duration.js';
 
 /** What sign-ins and refreshes are judged by. */
 export class RiskOptions {
@@ -22,41 +23,32 @@ export class RiskOptions {
   onRuleFailure: Exclude<Verdict, 'revoke'> = 'alert';
 }
 
-const VERDICTS_OF_FAILURE: Exclude<Verdict, 'revoke'>[] = ['allow', 'alert', 'step_up', 'deny'];
+const verdictOnFailure = oneOf('allow', 'alert', 'step_up', 'deny');
 
-export type ResolvedRisk = Omit<RiskOptions, 'geoIpTimeout' | 'ruleTimeout'> & {
-  geoIpTimeout: number;
-  ruleTimeout: number;
-};
-
-export function resolveRisk(given: Partial<RiskOptions> | undefined): ResolvedRisk {
-  const { geoIp, rules, ...risk } = complete('risk', new RiskOptions(), given);
-  assertRules('risk.rules', rules);
-  return {
-    rules,
-    geoIp: geoIpOf(geoIp),
-    geoIpTimeout: durationOption('risk.geoIpTimeout', risk.geoIpTimeout, '1ms', '10s'),
-    onGeoIpFailure: oneOf('risk.onGeoIpFailure', risk.onGeoIpFailure, VERDICTS_OF_FAILURE),
-    ruleTimeout: durationOption('risk.ruleTimeout', risk.ruleTimeout, '1ms', '10s'),
-    onRuleFailure: oneOf('risk.onRuleFailure', risk.onRuleFailure, VERDICTS_OF_FAILURE),
-  };
-}
+export class RiskConfig extends configOf('risk.', RiskOptions, {
+  rules: checkedRules,
+  geoIp: checkedGeoIp,
+  geoIpTimeout: duration('1ms', '10s'),
+  onGeoIpFailure: verdictOnFailure,
+  ruleTimeout: duration('1ms', '10s'),
+  onRuleFailure: verdictOnFailure,
+}) {}
 
 const LONGEST_REASON = 64;
 
-/** @throws AuthConfigurationError for what is no rule, and for two that count in the same columns */
-export function assertRules(name: string, rules: unknown): asserts rules is RiskRule[] {
-  const sound = Array.isArray(rules) && rules.every(isRule);
-  if (!sound) {
+/** @throws AuthConfigurationError for anything but rules, and for two that count in the same columns */
+export function checkedRules(name: string, rules: RiskRule[]): RiskRule[] {
+  if (!Array.isArray(rules) || !rules.every(isRule)) {
     throw new AuthConfigurationError(
       `${name} must be a list of rules, such as [new NewCountry(), new ImpossibleTravel()]: objects with a reason of at most ${LONGEST_REASON} characters and a method judge.`,
     );
   }
   if (rules.filter((rule) => rule instanceof TooFrequent).length > 1) {
     throw new AuthConfigurationError(
-      `${name}: there can be one TooFrequent, for the row counts once. Remove the others.`,
+      `${name}: only one TooFrequent is allowed, because a session has one counter. Remove the others.`,
     );
   }
+  return rules;
 }
 
 function isRule(rule: Partial<RiskRule> | null | undefined): boolean {
@@ -66,9 +58,7 @@ function isRule(rule: Partial<RiskRule> | null | undefined): boolean {
   );
 }
 
-function geoIpOf(geoIp: RiskOptions['geoIp']): RiskOptions['geoIp'] {
-  if (geoIp === undefined || typeof geoIp?.locate === 'function') return geoIp;
-  throw new AuthConfigurationError(
-    "risk.geoIp must be a GeoIpProvider, such as mmdbGeoIp({ path: './country.mmdb' }).",
-  );
+function checkedGeoIp(name: string, provider: GeoIpProvider | undefined): GeoIpProvider | undefined {
+  if (provider === undefined || typeof provider?.locate === 'function') return provider;
+  throw new AuthConfigurationError(`${name} must be a GeoIpProvider, such as mmdbGeoIp({ path: './country.mmdb' }).`);
 }

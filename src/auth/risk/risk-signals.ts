@@ -1,4 +1,4 @@
-import type { GeoIpRecord } from './geo-ip.js';
+import type { GeoIpRecord } from './geo-ip-provider.js';
 import type { UserAgent } from './user-agent.js';
 
 /** What is being asked for. */
@@ -46,6 +46,6 @@ export interface RiskSignals {
   readonly last: LastSeen | undefined;
   /** Milliseconds since the session was last refreshed; `undefined` where it never was. */
   readonly sinceLastRefresh: number | undefined;
-  /** Refreshes in the window of `TooFrequent`, on all instances, this one among them. */
+  /** Refreshes in the period of `TooFrequent`, on all instances, this one among them. */
   readonly refreshesInPeriod: number;
 }

@@ -1,15 +1,16 @@
 import { Injectable, Logger } from '@nestjs/common';
-import type { AuthEvent } from '../events/auth-event.js';
-import { AuthEventBus } from '../events/auth-event-bus.js';
 import { AuthError } from '../common/errors/auth-error.js';
-import type { RefreshToken } from '../session/refresh-token.entity.js';
 import type { ClientContext } from '../common/request/client-context.js';
+import { Clock } from '../common/time/clock.js';
+import { AuthEventBus } from '../events/auth-event-bus.js';
+import type { AuthEvent } from '../events/auth-event.js';
 import { SessionRevocation } from '../revocation/session-revocation.js';
+import type { RefreshToken } from '../session/refresh-token.entity.js';
 import { BoundedUserProvider } from '../user/bounded-user-provider.js';
 import { type LocatedClient, RiskAssessor } from './risk-assessor.js';
+import type { RiskOccasion, RiskSignals } from './risk-signals.js';
 import { TooFrequent } from './rules/frequency.js';
 import { firstSeen, type SeenColumns, seenAgain, signalsOf, signInSignals } from './session-signals.js';
-import type { RiskOccasion, RiskSignals } from './risk-signals.js';
 import type { Assessment, Finding } from './verdict.js';
 
 /** What the event of a success tells of the rules. */
@@ -23,7 +24,7 @@ export class RiskStage {
   private readonly logger = new Logger(RiskStage.name);
   /** Reasons for which a step-up was asked of users who have no way to do it. */
   private readonly unanswerable = new Set<string>();
-  /** Milliseconds of the window in which refreshes are counted. */
+  /** Milliseconds of the period in which refreshes are counted. */
   private readonly per: number | undefined;
 
   constructor(
@@ -31,6 +32,7 @@ export class RiskStage {
     private readonly revocation: SessionRevocation,
     private readonly events: AuthEventBus,
     private readonly users: BoundedUserProvider,
+    private readonly clock: Clock,
   ) {
     this.per = assessor.rules.find((rule) => rule instanceof TooFrequent)?.per;
   }
@@ -53,12 +55,11 @@ export class RiskStage {
    */
   async passSignIn(
     located: LocatedClient,
-    at: number,
     userId: string | undefined,
     clientId: string | undefined,
   ): Promise<RiskRemark> {
     if (this.assessor.rules.length === 0) return NO_REMARK;
-    const signals = signInSignals(located, at, userId, clientId);
+    const signals = signInSignals(located, this.clock.now(), userId, clientId);
     const assessment = await this.assessor.assess(signals);
     const { verdict } = assessment;
     if (verdict !== 'deny' && verdict !== 'revoke') return remarkOf(assessment);
@@ -74,10 +75,10 @@ export class RiskStage {
     occasion: RiskOccasion,
     session: RefreshToken,
     located: LocatedClient,
-    { at, finding, ...seen }: Pick<RiskSignals, 'at' | 'deviceChanged' | 'keyProven'> & { finding?: Finding },
+    { finding, ...seen }: Pick<RiskSignals, 'deviceChanged' | 'keyProven'> & { finding?: Finding },
   ): Promise<RiskRemark> {
     if (this.assessor.rules.length === 0 && !finding) return NO_REMARK;
-    const signals = signalsOf(occasion, session, located, at, this.per, seen);
+    const signals = signalsOf(occasion, session, located, this.clock.now(), this.per, seen);
     const assessment = await this.assessor.assess(signals, finding);
     const { verdict } = assessment;
     switch (verdict) {
@@ -110,9 +111,9 @@ export class RiskStage {
 
   private async revoked(session: RefreshToken, assessment: Assessment, client: ClientContext): Promise<AuthError> {
     const [reason] = assessment.reasons;
-    const isTwin = reason === 'repeat_from_elsewhere';
-    if (await this.revocation.end(session, isTwin ? 'reuse_detected' : reason, client)) {
-      this.publish(isTwin ? 'reuse_detected' : 'refresh_denied', session, assessment, client, true);
+    const isReuse = reason === 'repeat_from_elsewhere';
+    if (await this.revocation.end(session, isReuse ? 'reuse_detected' : reason, client)) {
+      this.publish(isReuse ? 'reuse_detected' : 'refresh_denied', session, assessment, client, true);
     }
     return new AuthError('invalid_grant');
   }

@@ -22,7 +22,7 @@ export function firstSeen({ client, geoIp }: LocatedClient, now: number): SeenCo
  * What a rotation leaves in the row. Of an address of which nothing is known, the place before it stays: else it could be
  * forgotten by way of one. Not so where the user has authenticated again: they are where they are.
  *
- * @param per milliseconds of the window that is counted; `undefined`: none is
+ * @param per milliseconds of the period in which refreshes are counted; `undefined`: they are not
  */
 export function seenAgain(
   session: RefreshToken,
@@ -37,7 +37,7 @@ export function seenAgain(
     country: geoIp?.country ?? session.country,
     asn: geoIp?.asn ?? session.asn,
     location: geoIp?.location ? toGeoUri(geoIp.location, now) : session.location,
-    ...windowAfter(session, now, per),
+    ...countAfter(session, now, per),
   };
 }
 
@@ -50,7 +50,7 @@ export function signalsOf(
   per: number | undefined,
   { deviceChanged, keyProven }: Pick<RiskSignals, 'deviceChanged' | 'keyProven'>,
 ): RiskSignals {
-  const counted = occasion === 'refresh' ? windowAfter(session, at, per) : session;
+  const counted = occasion === 'refresh' ? countAfter(session, at, per) : session;
   return {
     occasion,
     at,
@@ -101,7 +101,7 @@ function lastSeenOf({ ip, country, asn, location, userAgent, lastUsedAt }: Refre
   return { ip, geoIp, locatedAt, userAgent: userAgentOf(userAgent), at: lastUsedAt };
 }
 
-function windowAfter(
+function countAfter(
   { rateStartedAt, rateCount }: RefreshToken,
   now: number,
   per: number | undefined,

@@ -1,4 +1,4 @@
-import type { GeoLocation } from './geo-ip.js';
+import type { GeoLocation } from './geo-ip-provider.js';
 
 /** Kilometres; the mean radius (IUGG). */
 const EARTH_RADIUS = 6371;

@@ -8,3 +8,6 @@ export interface AccessFloor {
   readonly sessionId: string;
   readonly floor: number;
 }
+
+/** Injects for how many milliseconds after its minting an access token is accepted. */
+export const ACCESS_TOKEN_LIFETIME = Symbol('ACCESS_TOKEN_LIFETIME');

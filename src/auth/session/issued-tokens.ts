@@ -1,6 +1,5 @@
-import type { BindingKind } from '../binding/binding-kind.js';
 import type { AuthenticationScheme } from '../common/errors/auth-error.js';
-import type { Transport } from '../auth-options.js';
+import type { Transport } from './session-options.js';
 
 /** What a login or a refresh yields. */
 export interface IssuedTokens {
@@ -19,17 +18,6 @@ export interface IssuedTokens {
   readonly refreshTokenExpiresAt: number;
   /** Where the session is bound to one: given at login, brought at each refresh. */
   readonly clientNonce?: string;
-}
-
-/** What a login may choose. */
-export interface SignInRequest {
-  clientId?: string;
-  deviceName?: string;
-  /** Space-separated. */
-  scope?: string;
-  transport?: Transport;
-  /** What the session is to be bound by. A DPoP proof binds it unasked. */
-  bind?: BindingKind;
 }
 
 /** A session as its user sees it. Times are milliseconds since the Unix epoch. */

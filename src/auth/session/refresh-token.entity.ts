@@ -1,6 +1,6 @@
 import { Column, Entity, Index, PrimaryColumn } from 'typeorm';
-import type { Transport } from '../auth-options.js';
 import { asNumber } from '../common/database/bigint-column.js';
+import type { Transport } from './session-options.js';
 
 /** The columns of a table of sessions; see {@link RefreshToken}. */
 export abstract class RefreshTokenColumns {

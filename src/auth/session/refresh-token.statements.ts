@@ -1,10 +1,7 @@
-import type { DataSource } from 'typeorm';
-import type { ResolvedAuthOptions } from '../resolve-options.js';
-import type { RefreshToken } from './refresh-token.entity.js';
-import type { AuthRegistration } from '../modules/auth-registration.js';
-import { databaseTime, equalAsBytes, isMySql } from '../common/database/dialect.js';
-import { EntityTable } from '../common/database/entity-table.js';
-import { Statement } from '../common/database/statement.js';
+import type { AuthDatabase } from '../common/database/auth-database.js';
+import { databaseTime, equalAsBytes } from '../common/database/dialect.js';
+import type { EntityClass } from '../common/database/entity-class.js';
+import type { RefreshToken, RefreshTokenColumns } from './refresh-token.entity.js';
 
 /** What a new authentication writes where the token stays as it is: when, from where and by what the session was used last. */
 const REAUTHENTICATED = [
@@ -42,20 +39,15 @@ const LONGEST_COUNT = 60_000;
 /** The statements of the table of sessions. */
 export type RefreshTokenStatements = ReturnType<typeof prepareStatements>;
 
-export function prepareStatements(
-  dataSource: DataSource,
-  entity: AuthRegistration['entity'],
-  { preparedStatements, databaseTimeout }: ResolvedAuthOptions,
-) {
-  const table = new EntityTable(dataSource, entity);
+export function prepareStatements(database: AuthDatabase, entity: EntityClass<RefreshTokenColumns>) {
+  const table = database.table(entity);
   const { column, columns } = table;
   const quoted = (name: string) => table.escape(name);
-  const statement = (sql: string, timeout = databaseTimeout) =>
-    new Statement(dataSource, sql, preparedStatements, timeout);
+  const statement = (sql: string, timeout?: number) => database.statement(sql, timeout);
   const select = `SELECT ${columns.map((name) => `${column(name)} AS ${quoted(name)}`).join(', ')} FROM ${table.name}`;
   const set = (...names: Column[]) => table.assignments(...names).join(', ');
   const where = (...names: Column[]) => table.assignments(...names).join(' AND ');
-  const now = databaseTime(dataSource);
+  const now = databaseTime(database.dataSource);
   const stamp = `${column('floorRaisedAt')} = ${now}`;
   const raised = `${column('floorRaisedAt')} IS NOT NULL`;
   const raisedSince = `${column('floorRaisedAt')} > ${now} - :youngerThan`;
@@ -63,7 +55,7 @@ export function prepareStatements(
   const dead = (['expiresAt', 'lastUsedAt', 'revokedAt'] as const)
     .map((name) => `${column(name)} <= :${name}`)
     .join(' OR ');
-  const ofUser = where('userId') + (isMySql(dataSource) ? ` AND ${equalAsBytes(column('userId'), ':userId')}` : '');
+  const ofUser = where('userId') + (database.isMySql ? ` AND ${equalAsBytes(column('userId'), ':userId')}` : '');
 
   const revoke = `${set('revokedAt', 'revokedReason', 'accessFloor')}, ${stamp}`;
   const floor = `${column('id')} AS ${quoted('id')}, ${column('accessFloor')} AS ${quoted('floor')}`;

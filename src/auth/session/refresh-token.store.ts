@@ -1,22 +1,21 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { DataSource } from 'typeorm';
-import { batchCalls } from '../common/time/batch-calls.js';
-import { ResolvedAuthOptions } from '../resolve-options.js';
-import type { RefreshToken } from './refresh-token.entity.js';
-import { AuthRegistration } from '../modules/auth-registration.js';
-import { type AccessFloor, REVOKED_FLOOR } from './access-floor.js';
+import { AuthDatabase } from '../common/database/auth-database.js';
+import type { EntityClass } from '../common/database/entity-class.js';
+import type { StatementResult, StatementValues } from '../common/database/statement.js';
 import { unavailableOnFailure } from '../common/database/unavailable.js';
+import { UserLock } from '../common/database/user-lock.js';
+import { batchCalls } from '../common/time/batch-calls.js';
+import { type AccessFloor, REVOKED_FLOOR } from './access-floor.js';
+import type { RefreshToken, RefreshTokenColumns } from './refresh-token.entity.js';
 import {
   prepareStatements,
   type Reauthentication,
   type RefreshTokenStatements,
   type Rotation,
 } from './refresh-token.statements.js';
-import type { StatementResult, StatementValues } from '../common/database/statement.js';
-import { UserLock } from '../common/database/user-lock.js';
 
-/** The `DataSource` that holds the sessions. */
-export const AUTH_DATA_SOURCE = Symbol('AUTH_DATA_SOURCE');
+/** Injects the entity of the table of sessions. */
+export const SESSION_ENTITY = Symbol('SESSION_ENTITY');
 
 /** A session is to be removed when one of its times is no later than here. */
 export type DeadBefore = Record<'expiresAt' | 'lastUsedAt' | 'revokedAt', number>;
@@ -32,13 +31,9 @@ export class RefreshTokenStore {
   private readonly statements: RefreshTokenStatements;
   private readonly userLock: UserLock;
 
-  constructor(
-    @Inject(AUTH_DATA_SOURCE) dataSource: DataSource,
-    options: ResolvedAuthOptions,
-    { entity }: AuthRegistration,
-  ) {
-    this.statements = prepareStatements(dataSource, entity, options);
-    this.userLock = new UserLock(dataSource);
+  constructor(database: AuthDatabase, @Inject(SESSION_ENTITY) entity: EntityClass<RefreshTokenColumns>) {
+    this.statements = prepareStatements(database, entity);
+    this.userLock = new UserLock(database.dataSource);
   }
 
   async insert(session: RefreshToken): Promise<void> {

@@ -1,5 +1,5 @@
-import type { OnTooManySessions } from '../auth-options.js';
 import type { RefreshToken } from './refresh-token.entity.js';
+import type { OnTooManySessions } from './session-options.js';
 
 /**
  * Which of a user's live sessions have to make room for one more; `undefined` where the new one is refused instead.

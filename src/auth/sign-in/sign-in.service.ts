@@ -1,12 +1,12 @@
 import { Injectable } from '@nestjs/common';
-import { AuthEventBus } from '../events/auth-event-bus.js';
 import type { BindingEvidence } from '../binding/binding-evidence.js';
-import { Clock } from '../common/time/clock.js';
 import { AuthError } from '../common/errors/auth-error.js';
-import type { IssuedTokens, SignInRequest } from '../session/issued-tokens.js';
-import { RefreshTokenService } from '../refresh-token/refresh-token.service.js';
 import type { ClientContext } from '../common/request/client-context.js';
+import { AuthEventBus } from '../events/auth-event-bus.js';
+import { RefreshTokenService } from '../refresh-token/refresh-token.service.js';
+import type { SignInRequest } from '../refresh-token/sign-in-request.js';
 import { RiskStage } from '../risk/risk-stage.js';
+import type { IssuedTokens } from '../session/issued-tokens.js';
 import { BoundedUserProvider } from '../user/bounded-user-provider.js';
 import type { AuthUser } from '../user/user-provider.js';
 
@@ -18,7 +18,6 @@ export class SignInService {
     private readonly refreshTokens: RefreshTokenService,
     private readonly events: AuthEventBus,
     private readonly risk: RiskStage,
-    private readonly clock: Clock,
   ) {}
 
   /**
@@ -35,7 +34,7 @@ export class SignInService {
     // Before the credentials are looked at: from outside the fence nobody learns whether they are right.
     const located = await this.risk.locate(from);
     const { client } = located;
-    await this.risk.passSignIn(located, this.clock.now(), undefined, request.clientId);
+    await this.risk.passSignIn(located, undefined, request.clientId);
     const user = await this.users.validateCredentials(username, password);
     if (!user) throw this.failed(request, client);
     const issued = await this.refreshTokens.issue(user, request, client, evidence);

@@ -1,15 +1,17 @@
 import { Injectable, type OnModuleInit } from '@nestjs/common';
-import { AuthEventBus } from '../events/auth-event-bus.js';
 import type { BindingEvidence } from '../binding/binding-evidence.js';
+import { BindingConfig } from '../binding/binding-options.js';
 import { AuthConfigurationError, AuthError } from '../common/errors/auth-error.js';
-import { ResolvedAuthOptions } from '../resolve-options.js';
+import type { ClientContext } from '../common/request/client-context.js';
+import { AuthEventBus } from '../events/auth-event-bus.js';
+import type { Reauthenticate } from '../refresh-token/refresh-attempt.js';
+import type { DecodedRefreshToken } from '../refresh-token/refresh-token.codec.js';
+import { TokenRotation } from '../refresh-token/token-rotation.js';
+import { RiskAssessor } from '../risk/risk-assessor.js';
+import { RiskConfig } from '../risk/risk-options.js';
+import { SimpleRule } from '../risk/risk-rule.js';
 import type { IssuedTokens } from '../session/issued-tokens.js';
 import type { RefreshToken } from '../session/refresh-token.entity.js';
-import type { Reauthenticate } from '../refresh-token/refresh-attempt.js';
-import { TokenRotation } from '../refresh-token/token-rotation.js';
-import type { ClientContext } from '../common/request/client-context.js';
-import { RiskAssessor } from '../risk/risk-assessor.js';
-import { SimpleRule } from '../risk/risk-rule.js';
 import { BoundedUserProvider } from '../user/bounded-user-provider.js';
 import type { AuthUser } from '../user/user-provider.js';
 
@@ -26,7 +28,8 @@ export class StepUpService implements OnModuleInit {
     private readonly users: BoundedUserProvider,
     private readonly events: AuthEventBus,
     private readonly risk: RiskAssessor,
-    private readonly options: ResolvedAuthOptions,
+    private readonly riskConfig: RiskConfig,
+    private readonly bindingConfig: BindingConfig,
   ) {}
 
   /** Else a session could be asked for what it has no way to do. */
@@ -42,10 +45,9 @@ export class StepUpService implements OnModuleInit {
   private asking(): string | undefined {
     const rule = this.risk.rules.find((rule) => rule instanceof SimpleRule && rule.verdict === 'step_up');
     if (rule) return `risk.rules: ${rule.reason}`;
-    const { risk, binding } = this.options;
-    if (risk.onGeoIpFailure === 'step_up') return 'risk.onGeoIpFailure';
-    if (risk.onRuleFailure === 'step_up') return 'risk.onRuleFailure';
-    return binding.fingerprint?.onMismatch === 'step_up' ? 'binding.fingerprint.onMismatch' : undefined;
+    if (this.riskConfig.onGeoIpFailure === 'step_up') return 'risk.onGeoIpFailure';
+    if (this.riskConfig.onRuleFailure === 'step_up') return 'risk.onRuleFailure';
+    return this.bindingConfig.fingerprint?.onMismatch === 'step_up' ? 'binding.fingerprint.onMismatch' : undefined;
   }
 
   /**
@@ -55,7 +57,7 @@ export class StepUpService implements OnModuleInit {
    * `forbidden` where the host's `UserProvider` has no `reauthenticate`; `temporarily_unavailable`
    */
   stepUp(
-    refreshToken: string,
+    refreshToken: string | DecodedRefreshToken,
     password: string,
     client: ClientContext = {},
     evidence: BindingEvidence = {},

@@ -1,13 +1,13 @@
 import { Injectable, type OnModuleDestroy } from '@nestjs/common';
+import { AccessTokenConfig } from '../access-token/access-token-options.js';
+import { AccessTokenPossession } from '../access-token/access-token-possession.js';
 import { AccessTokenService } from '../access-token/access-token.service.js';
 import type { AuthenticatedUser } from '../access-token/authenticated-user.js';
 import { requirePresented } from '../access-token/presented-access-token.js';
-import { AccessTokenPossession } from '../access-token/access-token-possession.js';
-import { Clock } from '../common/time/clock.js';
 import { AuthError } from '../common/errors/auth-error.js';
-import { ResolvedAuthOptions } from '../resolve-options.js';
 import type { OpeningRequest } from '../common/request/message-request.js';
 import { openSocket } from '../common/request/request-of.js';
+import { Clock } from '../common/time/clock.js';
 import { RevocationList } from '../revocation/revocation-list.js';
 import { type ClosableSocket, closeSocket, onceClosed } from './closable-socket.js';
 
@@ -47,7 +47,7 @@ export class SocketSessions implements OnModuleDestroy {
     private readonly accessTokens: AccessTokenService,
     private readonly possession: AccessTokenPossession,
     private readonly clock: Clock,
-    private readonly options: ResolvedAuthOptions,
+    private readonly config: AccessTokenConfig,
     private readonly floors: RevocationList,
   ) {
     this.unsubscribe = floors.subscribe(({ sessionId }) => this.recheck(sessionId));
@@ -103,7 +103,7 @@ export class SocketSessions implements OnModuleDestroy {
   /** Closes the socket once the user's access token is no longer good. */
   watch(socket: ClosableSocket, user: AuthenticatedUser): void {
     if (this.admitted.has(socket)) return;
-    const left = user.expiresAt * 1000 + this.options.accessToken.clockTolerance - this.clock.now();
+    const left = user.expiresAt * 1000 + this.config.clockTolerance - this.clock.now();
     const expiry = setTimeout(() => this.close(socket, new AuthError('token_expired')), left).unref();
     this.admitted.set(socket, { user, expiry });
     const ofSession = this.bySession.get(user.sessionId) ?? new Set();

@@ -1,8 +1,8 @@
 import { Inject, Injectable } from '@nestjs/common';
+import { AuthError } from '../common/errors/auth-error.js';
 import { batchCalls } from '../common/time/batch-calls.js';
 import { withTimeout } from '../common/time/with-timeout.js';
-import { AuthError } from '../common/errors/auth-error.js';
-import { ResolvedAuthOptions } from '../resolve-options.js';
+import { UserProviderConfig } from './user-options.js';
 import { type AuthUser, USER_PROVIDER, type UserProvider } from './user-provider.js';
 
 /** The host's user provider, bounded in time: what throws or hangs is `temporarily_unavailable`. */
@@ -12,7 +12,7 @@ export class BoundedUserProvider implements UserProvider {
 
   constructor(
     @Inject(USER_PROVIDER) private readonly users: UserProvider,
-    private readonly options: ResolvedAuthOptions,
+    private readonly config: UserProviderConfig,
   ) {
     if (typeof users.loadUsers !== 'function') return;
     this.loadTogether = batchCalls((ids) => this.loadAll(ids));
@@ -52,7 +52,7 @@ export class BoundedUserProvider implements UserProvider {
 
   private async bounded<T>(name: keyof UserProvider, call: () => Promise<T>): Promise<T> {
     try {
-      return await withTimeout(this.options.userProviderTimeout, name, call());
+      return await withTimeout(this.config.userProviderTimeout, name, call());
     } catch (cause) {
       throw new AuthError('temporarily_unavailable', undefined, { cause });
     }

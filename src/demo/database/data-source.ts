@@ -1,5 +1,5 @@
-import { refreshTokenEntities, refreshTokenMigrations } from 'nestjs-refresh-token/typeorm';
 import { pgliteDataSourceOptions } from 'nestjs-refresh-token/pglite';
+import { refreshTokenEntities, refreshTokenMigrations } from 'nestjs-refresh-token/typeorm';
 import { DataSource, type DataSourceOptions } from 'typeorm';
 import { isServerUrl } from '../demo-config.js';
 import { CreateUsers1790000000001 } from '../users/create-users.migration.js';

@@ -12,8 +12,8 @@ import {
   Res,
   UseGuards,
 } from '@nestjs/common';
-import { stringifySetCookie } from 'cookie';
 import { IsBoolean, IsIn, IsOptional } from 'class-validator';
+import { stringifySetCookie } from 'cookie';
 import {
   type AuthenticatedUser,
   clientContextOf,

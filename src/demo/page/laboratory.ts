@@ -1,7 +1,7 @@
 import type { AuthClient } from './client.js';
 import { byId, element, offer, pause } from './dom.js';
-import { circumstances, type Circumstances, type Experiment } from './experiment.js';
 import { EXPERIMENTS } from './experiment-list.js';
+import { circumstances, type Circumstances, type Experiment } from './experiment.js';
 import type { Happening } from './happening.js';
 import type { Story } from './story.js';
 import { timeLine } from './time-line.js';

@@ -3,10 +3,10 @@ import { readFile, stat } from 'node:fs/promises';
 import { Logger } from '@nestjs/common';
 import { Reader, type Response } from 'mmdb-lib';
 import { AuthConfigurationError } from '../../auth/common/errors/auth-error.js';
-import { complete } from '../../auth/common/options/checks.js';
-import { durationOption } from '../../auth/common/options/duration.js';
+import { configOf } from '../../auth/common/options/config.js';
+import { duration } from '../../auth/common/options/duration.js';
 import { AddressRanges } from '../../auth/common/request/address-ranges.js';
-import type { GeoIpRecord, GeoIpProvider } from '../../auth/risk/geo-ip.js';
+import type { GeoIpRecord, GeoIpProvider } from '../../auth/risk/geo-ip-provider.js';
 import { type MmdbRecord, geoIpOfRecords } from './mmdb-record.js';
 
 /** Where the GeoIP databases are. */
@@ -30,15 +30,22 @@ export class MmdbGeoIpOptions {
  * AuthModule.forRoot({ …, risk: { geoIp: mmdbGeoIp({ path: ['GeoLite2-City.mmdb', 'GeoLite2-ASN.mmdb'] }) } })
  */
 export function mmdbGeoIp(given: Pick<MmdbGeoIpOptions, 'path'> & Partial<MmdbGeoIpOptions>): GeoIpProvider {
-  const { path, reload } = complete('mmdbGeoIp', new MmdbGeoIpOptions(), given, ['path']);
-  const paths = Array.isArray(path) ? path : [path];
-  if (paths.length === 0 || !paths.every((one) => typeof one === 'string' && one !== '')) {
-    throw new AuthConfigurationError("mmdbGeoIp: path must be a file, or several, such as './GeoLite2-City.mmdb'.");
-  }
+  const { path, reload } = new MmdbGeoIpConfig(given);
   return new MmdbGeoIp(
-    paths.map((one) => new MmdbFile(one)),
-    durationOption('mmdbGeoIp: reload', reload, '1s', '24d'),
+    path.map((one) => new MmdbFile(one)),
+    reload,
   );
+}
+
+class MmdbGeoIpConfig extends configOf('mmdbGeoIp: ', MmdbGeoIpOptions, {
+  path: pathsOf,
+  reload: duration('1s', '24d'),
+}) {}
+
+function pathsOf(name: string, path: string | string[]): string[] {
+  const paths = Array.isArray(path) ? path : [path];
+  if (paths.length > 0 && paths.every((one) => typeof one === 'string' && one !== '')) return paths;
+  throw new AuthConfigurationError(`${name} must be a file, or several, such as './GeoLite2-City.mmdb'.`);
 }
 
 /** Nowhere in particular, though databases that are merged from many sources place some of them: RFC 1918, 4193, 6598 and so on. */

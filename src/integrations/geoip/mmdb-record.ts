@@ -1,5 +1,5 @@
 import { countryExtent } from '../../auth/risk/country-extents.js';
-import type { GeoLocation, GeoIpRecord } from '../../auth/risk/geo-ip.js';
+import type { GeoLocation, GeoIpRecord } from '../../auth/risk/geo-ip-provider.js';
 
 /** What GeoIP databases hold of an address, as far as it is read: each maker has names of its own. */
 export interface MmdbRecord {

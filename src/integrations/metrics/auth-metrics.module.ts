@@ -1,13 +1,12 @@
 import { type DynamicModule, Module } from '@nestjs/common';
 import { APP_INTERCEPTOR } from '@nestjs/core';
-import { complete } from '../../auth/common/options/checks.js';
 import { AuthModuleRegistry } from '../../auth/modules/auth-module-registry.js';
 import { AuthMetrics } from './auth-metrics.js';
-import { AuthMetricsOptions, METRICS_OPTIONS } from './metrics-options.js';
+import { type AuthMetricsOptions, MetricsConfig } from './metrics-options.js';
 import { RequestDurationInterceptor } from './request-duration.interceptor.js';
 
 /**
- * Measures sign-ins, refreshes by outcome, their latency, replays, reuse, revocations, alerts, the age of the revocation list
+ * Measures sign-ins, refreshes by outcome, their latency, repeats, reuse, revocations, alerts, the age of the revocation list
  * and the live sessions, with `prom-client`; of several `AuthModule`s, all together. Serving the registry is for the host. Needs
  * a global `AuthModule` without a name.
  *
@@ -23,7 +22,7 @@ export class AuthMetricsModule {
       providers: [
         AuthMetrics,
         AuthModuleRegistry,
-        { provide: METRICS_OPTIONS, useValue: complete('AuthMetricsModule', new AuthMetricsOptions(), given) },
+        { provide: MetricsConfig, useValue: new MetricsConfig(given) },
         { provide: APP_INTERCEPTOR, useClass: RequestDurationInterceptor },
       ],
       exports: [AuthMetrics],

@@ -1,14 +1,13 @@
-import { Inject, Injectable, type OnModuleDestroy, type OnModuleInit, type Type } from '@nestjs/common';
+import { Injectable, type OnModuleDestroy, type OnModuleInit, type Type } from '@nestjs/common';
 import { Counter, Gauge, Histogram, register, type Registry } from 'prom-client';
-import type { AuthEvent } from '../../auth/events/auth-event.js';
 import { AuthEventLog } from '../../auth/audit/auth-event-log.js';
-import { AuthEventBus } from '../../auth/events/auth-event-bus.js';
 import { Clock } from '../../auth/common/time/clock.js';
-import { durationOption } from '../../auth/common/options/duration.js';
+import { AuthEventBus } from '../../auth/events/auth-event-bus.js';
+import type { AuthEvent } from '../../auth/events/auth-event.js';
 import { AuthModuleRegistry } from '../../auth/modules/auth-module-registry.js';
 import { RefreshTokenService } from '../../auth/refresh-token/refresh-token.service.js';
 import { RevocationFeed } from '../../auth/revocation/revocation-feed.js';
-import { AuthMetricsOptions, METRICS_OPTIONS } from './metrics-options.js';
+import { MetricsConfig } from './metrics-options.js';
 import { type RefreshOutcome, refreshOutcomeOf, revocationReasonOf } from './outcomes.js';
 
 /** Seconds: a refresh takes one to ten milliseconds, an Argon2id login a hundred. */
@@ -27,42 +26,35 @@ export class AuthMetrics implements OnModuleInit, OnModuleDestroy {
   private readonly reuses: Counter;
   private readonly revocations: Counter<'reason'>;
   private readonly alerts: Counter<'type'>;
-  private readonly sessionCountInterval: number;
   private countedAt = -Infinity;
   private unsubscribe: (() => void)[] = [];
 
   constructor(
-    private readonly registrations: AuthModuleRegistry,
+    private readonly modules: AuthModuleRegistry,
     private readonly clock: Clock,
-    @Inject(METRICS_OPTIONS) options: AuthMetricsOptions,
+    private readonly config: MetricsConfig,
   ) {
-    this.registry = options.registry ?? register;
-    this.sessionCountInterval = durationOption(
-      'AuthMetricsModule: sessionCountInterval',
-      options.sessionCountInterval,
-      '0s',
-      '1d',
-    );
-    const config = <Label extends string>(name: string, help: string, ...labelNames: Label[]) => {
-      this.names.push(options.prefix + name);
-      return { name: options.prefix + name, help, labelNames, registers: [this.registry] };
+    this.registry = config.registry ?? register;
+    const named = <Label extends string>(name: string, help: string, ...labelNames: Label[]) => {
+      this.names.push(config.prefix + name);
+      return { name: config.prefix + name, help, labelNames, registers: [this.registry] };
     };
-    this.signIns = new Counter(config('sign_ins_total', 'Sign-ins, by outcome: success, failure.', 'outcome'));
+    this.signIns = new Counter(named('sign_ins_total', 'Sign-ins, by outcome: success, failure.', 'outcome'));
     this.refreshes = new Counter(
-      config('refreshes_total', 'Refreshes, by outcome: refreshed, repeated, denied, step_up, reuse.', 'outcome'),
+      named('refreshes_total', 'Refreshes, by outcome: refreshed, repeated, denied, step_up, reuse.', 'outcome'),
     );
     this.throttled = new Counter(
-      config('throttled_total', 'Times that somebody had failed too often and was refused, by at what.', 'reason'),
+      named('throttled_total', 'Times that somebody had failed too often and was refused, by at what.', 'reason'),
     );
-    this.repeats = new Counter(config('refresh_repeats_total', 'Predecessors that were answered again.'));
-    this.reuses = new Counter(config('reuse_detected_total', 'Sessions that were ended because of reuse.'));
-    this.revocations = new Counter(config('revocations_total', 'Sessions that were ended, by reason.', 'reason'));
-    this.alerts = new Counter(config('alerts_total', 'Alerts, by type of event.', 'type'));
+    this.repeats = new Counter(named('refresh_repeats_total', 'Predecessors that were answered again.'));
+    this.reuses = new Counter(named('reuse_detected_total', 'Sessions that were ended because of reuse.'));
+    this.revocations = new Counter(named('revocations_total', 'Sessions that were ended, by reason.', 'reason'));
+    this.alerts = new Counter(named('alerts_total', 'Alerts, by type of event.', 'type'));
     this.requestDuration = new Histogram({
-      ...config('request_duration_seconds', 'Time to the answer of an auth route.', 'route', 'status'),
+      ...named('request_duration_seconds', 'Time to the answer of an auth route.', 'route', 'status'),
       buckets: BUCKETS,
     });
-    this.makeGauges(config);
+    this.makeGauges(named);
   }
 
   onModuleInit(): void {
@@ -75,31 +67,31 @@ export class AuthMetrics implements OnModuleInit, OnModuleDestroy {
   }
 
   private makeGauges(
-    config: (name: string, help: string) => { name: string; help: string; registers: Registry[] },
+    named: (name: string, help: string) => { name: string; help: string; registers: Registry[] },
   ): void {
     const ofLogs = (what: 'waiting' | 'lost') => sum(this.ofAll(AuthEventLog).map(({ status }) => status[what]));
     const oldest = () => Math.max(...this.ofAll(RevocationFeed).map(({ status }) => status.age));
     new Gauge({
-      ...config('revocation_feed_age_seconds', 'Time since this instance has read the list of revoked sessions.'),
+      ...named('revocation_feed_age_seconds', 'Time since this instance has read the list of revoked sessions.'),
       collect() {
         this.set(oldest() / 1000);
       },
     });
     new Gauge({
-      ...config('events_waiting', 'Events that this instance has still to write.'),
+      ...named('events_waiting', 'Events that this instance has still to write.'),
       collect() {
         this.set(ofLogs('waiting'));
       },
     });
     new Gauge({
-      ...config('events_lost', 'Events that this instance could not write since its start.'),
+      ...named('events_lost', 'Events that this instance could not write since its start.'),
       collect() {
         this.set(ofLogs('lost'));
       },
     });
     const countSessions = (set: (count: number) => void) => this.countSessions(set);
     new Gauge({
-      ...config('active_sessions', 'Live sessions of all users, on all instances.'),
+      ...named('active_sessions', 'Live sessions of all users, on all instances.'),
       async collect() {
         await countSessions((count) => this.set(count));
       },
@@ -109,7 +101,7 @@ export class AuthMetrics implements OnModuleInit, OnModuleDestroy {
   /** A database that is down leaves the count as it was: the scrape is wanted most then. */
   private async countSessions(set: (count: number) => void): Promise<void> {
     const now = this.clock.now();
-    if (now - this.countedAt < this.sessionCountInterval) return;
+    if (now - this.countedAt < this.config.sessionCountInterval) return;
     try {
       set(sum(await Promise.all(this.ofAll(RefreshTokenService).map((service) => service.countLive()))));
       this.countedAt = now;
@@ -119,7 +111,7 @@ export class AuthMetrics implements OnModuleInit, OnModuleDestroy {
   }
 
   private ofAll<T>(type: Type<T>): T[] {
-    return this.registrations.all.map(({ service }) => service(type));
+    return this.modules.all.map(({ service }) => service(type));
   }
 
   private count(event: AuthEvent): void {

@@ -1,4 +1,6 @@
 import type { Registry } from 'prom-client';
+import { configOf } from '../../auth/common/options/config.js';
+import { duration } from '../../auth/common/options/duration.js';
 
 /** What is measured goes into a registry of `prom-client`. */
 export class AuthMetricsOptions {
@@ -10,5 +12,8 @@ export class AuthMetricsOptions {
   sessionCountInterval = '1m';
 }
 
-/** The injection token of the options. */
-export const METRICS_OPTIONS = Symbol('METRICS_OPTIONS');
+export class MetricsConfig extends configOf('AuthMetricsModule: ', AuthMetricsOptions, {
+  registry: (_name, given) => given,
+  prefix: (_name, given) => given,
+  sessionCountInterval: duration('0s', '1d'),
+}) {}

@@ -1,9 +1,10 @@
 import type { INestApplicationContext } from '@nestjs/common';
 import { ModulesContainer } from '@nestjs/core';
 import type { OpenAPIObject } from '@nestjs/swagger';
+import { CookieConfig } from '../../auth/cookie/cookie-options.js';
 import { AuthModuleRegistry, type Registered } from '../../auth/modules/auth-module-registry.js';
-import { authOperations, type Described, type SecurityNames } from './operations.js';
 import { routesOf } from '../../auth/modules/route-paths.js';
+import { authOperations, type Described, type SecurityNames } from './operations.js';
 import { addSchemas, removeReplaced } from './own-schemas.js';
 
 type PathItem = OpenAPIObject['paths'][string];
@@ -20,18 +21,18 @@ type PathItem = OpenAPIObject['paths'][string];
  */
 export function describeAuthRoutes(app: INestApplicationContext, document: OpenAPIObject): OpenAPIObject {
   const modules = app.get(ModulesContainer);
-  const registrations = new AuthModuleRegistry(modules);
+  const registry = new AuthModuleRegistry(modules);
   const components = (document.components ??= {});
   const referring = addSchemas(document);
-  for (const registered of registrations.all) {
+  for (const registered of registry.all) {
     const names = securityNames(registered);
     components.securitySchemes = {
       ...components.securitySchemes,
       [names.accessToken]: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' },
-      [names.cookie]: { type: 'apiKey', in: 'cookie', name: registered.options.cookie.name },
+      [names.cookie]: { type: 'apiKey', in: 'cookie', name: registered.service(CookieConfig).name },
     };
   }
-  for (const registered of registrations.all) {
+  for (const registered of registry.all) {
     const operations = referring(authOperations(securityNames(registered)));
     for (const [route, items] of describedRoutes(modules, registered, document)) {
       const [method] = route.split(' ') as ['get' | 'post' | 'delete'];

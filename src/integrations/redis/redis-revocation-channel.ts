@@ -1,5 +1,5 @@
-import type { AccessFloor } from '../../auth/session/access-floor.js';
 import type { RevocationChannel, RevocationChannelListener } from '../../auth/revocation/revocation-channel.js';
+import type { AccessFloor } from '../../auth/session/access-floor.js';
 import { redisClient, type RedisClient, redisOptions } from './redis-client.js';
 
 /** What {@link redisRevocationChannel} takes. */

@@ -2,9 +2,9 @@ import { type DynamicModule, Module } from '@nestjs/common';
 import { APP_GUARD, APP_INTERCEPTOR } from '@nestjs/core';
 import { ThrottlerStorage, ThrottlerStorageService } from '@nestjs/throttler';
 import { AuthModuleRegistry } from '../../auth/modules/auth-module-registry.js';
-import { FailureLimit, THROTTLING } from './failure-limit.js';
+import { FailureLimit } from './failure-limit.js';
 import { ThrottledRequests } from './throttled-request.js';
-import { type AuthThrottlingOptions, resolveThrottling } from './throttling-options.js';
+import { type AuthThrottlingOptions, ThrottlingConfig } from './throttling-options.js';
 import { ThrottlingGuard } from './throttling.guard.js';
 import { ThrottlingInterceptor } from './throttling.interceptor.js';
 
@@ -20,15 +20,15 @@ import { ThrottlingInterceptor } from './throttling.interceptor.js';
 @Module({})
 export class AuthThrottlingModule {
   static forRoot(options: Partial<AuthThrottlingOptions> = {}): DynamicModule {
-    const throttling = resolveThrottling(options);
+    const config = new ThrottlingConfig(options);
     return {
       module: AuthThrottlingModule,
       providers: [
         AuthModuleRegistry,
         FailureLimit,
         ThrottledRequests,
-        { provide: THROTTLING, useValue: throttling },
-        { provide: ThrottlerStorage, useFactory: () => throttling.storage ?? new ThrottlerStorageService() },
+        { provide: ThrottlingConfig, useValue: config },
+        { provide: ThrottlerStorage, useFactory: () => config.storage ?? new ThrottlerStorageService() },
         { provide: APP_GUARD, useClass: ThrottlingGuard },
         { provide: APP_INTERCEPTOR, useClass: ThrottlingInterceptor },
       ],

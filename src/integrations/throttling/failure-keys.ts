@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
-import type { AuthRouteName } from '../../auth/common/request/auth-route.decorator.js';
 import { subnetOf } from '../../auth/common/request/address.js';
+import type { AuthRouteName } from '../../auth/common/request/auth-route.decorator.js';
 import type { ClientContext } from '../../auth/common/request/client-context.js';
 import type { HttpRequest } from '../../auth/common/request/http-request.js';
 import type { FailureKind } from './throttling-options.js';

@@ -1,13 +1,11 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import { ThrottlerStorage } from '@nestjs/throttler';
 import { LRUCache } from 'lru-cache';
-import { Clock } from '../../auth/common/time/clock.js';
 import { AuthError } from '../../auth/common/errors/auth-error.js';
+import { Clock } from '../../auth/common/time/clock.js';
 import type { FailureKey } from './failure-keys.js';
 import type { ThrottledRequest } from './throttled-request.js';
-import type { ResolvedThrottling } from './throttling-options.js';
-
-export const THROTTLING = Symbol('THROTTLING');
+import { ThrottlingConfig } from './throttling-options.js';
 
 /** Keys whose block this instance remembers, so that it need not be asked for; of more, the oldest are forgotten. */
 const MOST_BLOCKS = 100_000;
@@ -20,7 +18,7 @@ export class FailureLimit {
   private readonly blocks = new LRUCache<string, number>({ max: MOST_BLOCKS });
 
   constructor(
-    @Inject(THROTTLING) private readonly throttling: ResolvedThrottling,
+    private readonly config: ThrottlingConfig,
     @Inject(ThrottlerStorage) private readonly storage: ThrottlerStorage,
     private readonly clock: Clock,
   ) {}
@@ -46,7 +44,7 @@ export class FailureLimit {
 
   /** Milliseconds to wait for who should not have come. A store that fails counts nothing: nobody is refused for that. */
   private async countOne({ kind, key }: FailureKey, tell: ThrottledRequest['tell']): Promise<number> {
-    const { limits, per } = this.throttling;
+    const { limits, per } = this.config;
     try {
       // It blocks what is more than its limit.
       const { totalHits, isBlocked, timeToBlockExpire } = await this.storage.increment(

@@ -1,7 +1,8 @@
 import type { ThrottlerStorage } from '@nestjs/throttler';
 import { AuthConfigurationError } from '../../auth/common/errors/auth-error.js';
-import { complete, integer } from '../../auth/common/options/checks.js';
-import { durationOption } from '../../auth/common/options/duration.js';
+import { integer } from '../../auth/common/options/checks.js';
+import { configOf } from '../../auth/common/options/config.js';
+import { duration } from '../../auth/common/options/duration.js';
 
 /**
  * How many attempts may fail within a time. One that succeeds is never counted: any number of tabs may wake up together.
@@ -22,37 +23,32 @@ export class AuthThrottlingOptions {
   storage?: ThrottlerStorage = undefined;
 }
 
-export interface ResolvedThrottling {
-  /** Failures that are borne, by what they are counted for. */
-  readonly limits: Readonly<Record<FailureKind, number>>;
-  /** Milliseconds. */
-  readonly per: number;
-  readonly storage: ThrottlerStorage | undefined;
-}
-
 /** What failed too often; the reason in the event `throttled`. */
 export type FailureKind = 'login' | 'login_of_address' | 'refresh' | 'step_up';
 
-export function resolveThrottling(given: Partial<AuthThrottlingOptions>): ResolvedThrottling {
-  const options = complete('AuthThrottlingModule', new AuthThrottlingOptions(), given);
-  const count = (name: 'loginFailures' | 'loginFailuresOfAddress' | 'refreshFailures' | 'stepUpFailures') =>
-    integer(`AuthThrottlingModule: ${name}`, options[name], 1, 1_000_000);
-  return {
-    limits: {
-      login: count('loginFailures'),
-      login_of_address: count('loginFailuresOfAddress'),
-      refresh: count('refreshFailures'),
-      step_up: count('stepUpFailures'),
-    },
-    per: durationOption('AuthThrottlingModule: per', options.per, '1s', '1d'),
-    storage: storageOf(options.storage),
+const count = integer(1, 1_000_000);
+
+export class ThrottlingConfig extends configOf('AuthThrottlingModule: ', AuthThrottlingOptions, {
+  loginFailures: count,
+  loginFailuresOfAddress: count,
+  refreshFailures: count,
+  stepUpFailures: count,
+  per: duration('1s', '1d'),
+  storage: checkedStorage,
+}) {
+  /** How many failures are allowed, by what they are counted for. */
+  readonly limits: Readonly<Record<FailureKind, number>> = {
+    login: this.loginFailures,
+    login_of_address: this.loginFailuresOfAddress,
+    refresh: this.refreshFailures,
+    step_up: this.stepUpFailures,
   };
 }
 
 /** One that cannot count would refuse nobody, and say so only when somebody fails. */
-function storageOf(storage: AuthThrottlingOptions['storage']): AuthThrottlingOptions['storage'] {
+function checkedStorage(name: string, storage: AuthThrottlingOptions['storage']): AuthThrottlingOptions['storage'] {
   if (storage === undefined || typeof storage?.increment === 'function') return storage;
   throw new AuthConfigurationError(
-    "AuthThrottlingModule: storage must be a ThrottlerStorage, such as redisThrottlerStorage({ url: 'redis://localhost:6379' }).",
+    `${name} must be a ThrottlerStorage, such as redisThrottlerStorage({ url: 'redis://localhost:6379' }).`,
   );
 }

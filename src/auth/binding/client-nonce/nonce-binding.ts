@@ -1,6 +1,6 @@
 import { createHmac, randomBytes } from 'node:crypto';
-import type { Keys } from '../../common/crypto/key-ring.js';
 import { equalInConstantTime } from '../../common/crypto/equal-in-constant-time.js';
+import type { Keys } from '../../common/crypto/key-ring.js';
 import type { BindingMethod } from '../binding-method.js';
 
 /**

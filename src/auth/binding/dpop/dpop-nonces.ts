@@ -1,9 +1,9 @@
 import { createHmac } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
-import { Clock } from '../../common/time/clock.js';
-import { KeyRing, type Keys } from '../../common/crypto/key-ring.js';
 import { equalInConstantTime } from '../../common/crypto/equal-in-constant-time.js';
-import { ResolvedAuthOptions } from '../../resolve-options.js';
+import { KeyRing, type Keys } from '../../common/crypto/key-ring.js';
+import { Clock } from '../../common/time/clock.js';
+import { BindingConfig } from '../binding-options.js';
 
 /**
  * The nonces that the server gives for proofs (RFC 9449 §8). Each is computed from its time and the secret, so all instances
@@ -14,7 +14,7 @@ export class DpopNonces {
   constructor(
     private readonly keyRing: KeyRing,
     private readonly clock: Clock,
-    private readonly options: ResolvedAuthOptions,
+    private readonly config: BindingConfig,
   ) {}
 
   current(): string {
@@ -34,7 +34,7 @@ export class DpopNonces {
   }
 
   private period(): number {
-    return Math.floor(this.clock.now() / this.options.binding.dpop.nonceLifetime);
+    return Math.floor(this.clock.now() / this.config.dpop.nonceLifetime);
   }
 }
 

@@ -1,10 +1,11 @@
 import { Injectable, Logger, type OnModuleInit } from '@nestjs/common';
 import { errors, type JWTPayload, jwtVerify } from 'jose';
-import { Clock } from '../../common/time/clock.js';
-import { AuthError } from '../../common/errors/auth-error.js';
 import { equalInConstantTime } from '../../common/crypto/equal-in-constant-time.js';
 import { sha256 } from '../../common/crypto/sha256.js';
-import { ResolvedAuthOptions } from '../../resolve-options.js';
+import { AuthError } from '../../common/errors/auth-error.js';
+import { TlsConfig } from '../../common/request/tls.js';
+import { Clock } from '../../common/time/clock.js';
+import { BindingConfig } from '../binding-options.js';
 import { DpopNonces } from './dpop-nonces.js';
 import type { DpopProof } from './dpop-proof.js';
 import { ProofKeys } from './proof-keys.js';
@@ -37,12 +38,13 @@ export class DpopVerifier implements OnModuleInit {
   constructor(
     private readonly nonces: DpopNonces,
     private readonly clock: Clock,
-    private readonly options: ResolvedAuthOptions,
+    private readonly config: BindingConfig,
+    private readonly tls: TlsConfig,
   ) {}
 
   onModuleInit(): void {
-    const { allowed, dpop } = this.options.binding;
-    if (!this.options.requireTls || !allowed.includes('dpop') || dpop.publicUrl !== undefined) return;
+    const { allowed, dpop } = this.config;
+    if (!this.tls.requireTls || !allowed.includes('dpop') || dpop.publicUrl !== undefined) return;
     new Logger(DpopVerifier.name).warn(
       'binding.dpop.publicUrl is not set: DPoP proofs are checked against the host that each request names. Set it to the URL ' +
         'under which clients know this server.',
@@ -53,12 +55,12 @@ export class DpopVerifier implements OnModuleInit {
   async verify(proof: string, request: ProvenRequest): Promise<DpopProof> {
     const { thumbprint, claims } = await this.verifySignature(proof);
     const issuedAt = this.assertClaims(claims, request);
-    const nextNonce = this.options.binding.dpop.requireNonce ? this.assertNonce(claims.nonce) : undefined;
+    const nextNonce = this.config.dpop.requireNonce ? this.assertNonce(claims.nonce) : undefined;
     return {
       thumbprint,
       id: sha256(`${thumbprint}.${claims.jti}`),
       issuedAt,
-      lifetime: issuedAt + this.options.binding.dpop.proofLifetime - this.clock.now(),
+      lifetime: issuedAt + this.config.dpop.proofLifetime - this.clock.now(),
       nextNonce,
     };
   }
@@ -76,7 +78,7 @@ export class DpopVerifier implements OnModuleInit {
         },
         {
           typ: 'dpop+jwt',
-          algorithms: this.options.binding.dpop.algorithms,
+          algorithms: this.config.dpop.algorithms,
           currentDate: new Date(this.clock.now()),
         },
       );
@@ -96,7 +98,7 @@ export class DpopVerifier implements OnModuleInit {
     }
     // A NumericDate may have a fraction (RFC 7519 §2), and a column of milliseconds none.
     const issuedAt = typeof iat === 'number' ? Math.round(iat * 1000) : NaN;
-    if (!(Math.abs(this.clock.now() - issuedAt) <= this.options.binding.dpop.proofLifetime)) {
+    if (!(Math.abs(this.clock.now() - issuedAt) <= this.config.dpop.proofLifetime)) {
       throw invalid('iat is too far from the time of this server');
     }
     if (accessToken !== undefined && !(typeof ath === 'string' && equalInConstantTime(ath, sha256(accessToken)))) {

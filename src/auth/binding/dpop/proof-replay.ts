@@ -1,12 +1,12 @@
 import { Injectable, Logger, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
-import type { AuthEvent } from '../../events/auth-event.js';
-import { AuthEventBus } from '../../events/auth-event-bus.js';
+import { AuthError } from '../../common/errors/auth-error.js';
 import { Clock } from '../../common/time/clock.js';
 import { withTimeout } from '../../common/time/with-timeout.js';
-import { AuthError } from '../../common/errors/auth-error.js';
-import { ResolvedAuthOptions } from '../../resolve-options.js';
-import { UsedDpopProofStore } from './used-dpop-proof.store.js';
+import { AuthEventBus } from '../../events/auth-event-bus.js';
+import type { AuthEvent } from '../../events/auth-event.js';
+import { BindingConfig } from '../binding-options.js';
 import type { DpopProof } from './dpop-proof.js';
+import { UsedDpopProofStore } from './used-dpop-proof.store.js';
 
 /** Milliseconds by which the clocks of other instances may be behind. */
 const CLOCK_SKEW = 5_000;
@@ -33,15 +33,15 @@ export class ProofReplay implements OnModuleInit, OnModuleDestroy {
     private readonly database: UsedDpopProofStore,
     private readonly events: AuthEventBus,
     private readonly clock: Clock,
-    private readonly options: ResolvedAuthOptions,
+    private readonly config: BindingConfig,
   ) {}
 
   async onModuleInit(): Promise<void> {
-    await this.options.binding.dpop.replayStore?.open();
+    await this.config.dpop.replayStore?.open();
   }
 
   async onModuleDestroy(): Promise<void> {
-    await this.options.binding.dpop.replayStore?.close();
+    await this.config.dpop.replayStore?.close();
   }
 
   /**
@@ -56,7 +56,7 @@ export class ProofReplay implements OnModuleInit, OnModuleDestroy {
 
   private async claim({ id, issuedAt, lifetime }: DpopProof): Promise<boolean> {
     const remembered = Math.max(0, lifetime) + CLOCK_SKEW;
-    const { replayStore, proofLifetime } = this.options.binding.dpop;
+    const { replayStore, proofLifetime } = this.config.dpop;
     if (!replayStore) return this.database.claim(id, remembered);
 
     const first = await this.claimInStore(id, remembered);
@@ -74,7 +74,7 @@ export class ProofReplay implements OnModuleInit, OnModuleDestroy {
     const now = this.clock.now();
     if (this.awaySince !== undefined && now < this.lastAwayAt + PAUSE) return undefined;
     try {
-      const { replayStore } = this.options.binding.dpop;
+      const { replayStore } = this.config.dpop;
       const first = await withTimeout(LONGEST_CLAIM, 'The store of used proofs', replayStore!.claim(id, lifetime));
       if (this.awaySince !== undefined) this.logger.log('The store of used proofs answers again.');
       this.awaySince = undefined;

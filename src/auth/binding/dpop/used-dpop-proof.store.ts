@@ -1,13 +1,9 @@
-import { Inject, Injectable, type OnModuleDestroy } from '@nestjs/common';
-import { DataSource } from 'typeorm';
-import { UsedDpopProof } from './used-dpop-proof.entity.js';
-import { Clock } from '../../common/time/clock.js';
-import { ResolvedAuthOptions } from '../../resolve-options.js';
+import { Injectable, type OnModuleDestroy } from '@nestjs/common';
+import { AuthDatabase } from '../../common/database/auth-database.js';
 import { unavailableOnFailure } from '../../common/database/unavailable.js';
-import { isMySql } from '../../common/database/dialect.js';
-import { EntityTable } from '../../common/database/entity-table.js';
-import { AUTH_DATA_SOURCE } from '../../session/refresh-token.store.js';
-import { Statement } from '../../common/database/statement.js';
+import { Clock } from '../../common/time/clock.js';
+import { PurgeConfig } from '../../session/session-options.js';
+import { UsedDpopProof } from './used-dpop-proof.entity.js';
 
 /** Milliseconds between two removals of what has expired, on one instance. */
 const SWEEP_INTERVAL = 60_000;
@@ -21,9 +17,9 @@ export class UsedDpopProofStore implements OnModuleDestroy {
   private stopping = false;
 
   constructor(
-    @Inject(AUTH_DATA_SOURCE) private readonly dataSource: DataSource,
+    private readonly database: AuthDatabase,
     private readonly clock: Clock,
-    private readonly options: ResolvedAuthOptions,
+    private readonly config: PurgeConfig,
   ) {
     this.statements = this.prepare();
   }
@@ -49,7 +45,7 @@ export class UsedDpopProofStore implements OnModuleDestroy {
 
   /** Removes what has expired, in batches. */
   async removeExpired(): Promise<void> {
-    const values = { expiresAt: this.clock.now(), size: this.options.purge.batchSize };
+    const values = { expiresAt: this.clock.now(), size: this.config.batchSize };
     let removed: number;
     do {
       removed = (await unavailableOnFailure(() => this.statements.removeExpired.execute(values))).affected;
@@ -64,17 +60,15 @@ export class UsedDpopProofStore implements OnModuleDestroy {
   }
 
   private prepare() {
-    const table = new EntityTable(this.dataSource, UsedDpopProof);
+    const { isMySql } = this.database;
+    const table = this.database.table(UsedDpopProof);
     const { column } = table;
-    const { preparedStatements, databaseTimeout } = this.options;
-    const statement = (sql: string) => new Statement(this.dataSource, sql, preparedStatements, databaseTimeout);
-    const mySql = isMySql(this.dataSource);
     return {
-      claim: statement(
-        `INSERT ${mySql ? 'IGNORE ' : ''}INTO ${table.name} (${column('id')}, ${column('expiresAt')}) ` +
-          `VALUES (:id, :expiresAt)${mySql ? '' : ' ON CONFLICT DO NOTHING'}`,
+      claim: this.database.statement(
+        `INSERT ${isMySql ? 'IGNORE ' : ''}INTO ${table.name} (${column('id')}, ${column('expiresAt')}) ` +
+          `VALUES (:id, :expiresAt)${isMySql ? '' : ' ON CONFLICT DO NOTHING'}`,
       ),
-      removeExpired: statement(
+      removeExpired: this.database.statement(
         // MySQL takes a limit in a subquery only where that is a table of its own.
         `DELETE FROM ${table.name} WHERE ${column('id')} IN (SELECT expired.id FROM (` +
           `SELECT ${column('id')} AS id FROM ${table.name} WHERE ${column('expiresAt')} <= :expiresAt LIMIT :size) expired)`,

@@ -1,8 +1,8 @@
 import { Injectable } from '@nestjs/common';
 import { LRUCache } from 'lru-cache';
 import { sha256 } from '../../common/crypto/sha256.js';
-import { ResolvedAuthOptions } from '../../resolve-options.js';
 import { headerOf, type HttpRequest } from '../../common/request/http-request.js';
+import { BindingConfig } from '../binding-options.js';
 import { forwardedThumbprint } from './forwarded-certificate.js';
 
 const LONGEST_HEADER = 32_768;
@@ -13,7 +13,7 @@ export class ClientCertificates {
   /** By header. Each client sends its own with every request, and a certificate takes long to read. */
   private readonly forwarded = new LRUCache<string, string>({ max: 1000 });
 
-  constructor(private readonly options: ResolvedAuthOptions) {}
+  constructor(private readonly config: BindingConfig) {}
 
   /**
    * Who shows a certificate has proven to the other end of the connection that they have its key; who has issued it does
@@ -27,7 +27,7 @@ export class ClientCertificates {
 
   /** The header of anybody else is ignored, and a proxy's own certificate is not its client's. */
   private ofProxy(request: HttpRequest): string | undefined {
-    const { trustedProxies, header } = this.options.binding.tls;
+    const { trustedProxies, header } = this.config.tls;
     const peer = request.socket?.remoteAddress;
     if (peer === undefined || !trustedProxies.contains(peer)) return undefined;
     const value = headerOf(request, header);
@@ -41,7 +41,7 @@ export class ClientCertificates {
   }
 
   private ofConnection({ socket }: HttpRequest): string | undefined {
-    if (this.options.binding.tls.trustedProxies.contains(socket?.remoteAddress ?? '')) return undefined;
+    if (this.config.tls.trustedProxies.contains(socket?.remoteAddress ?? '')) return undefined;
     const raw = socket?.getPeerCertificate?.()?.raw;
     return raw && sha256(raw);
   }

@@ -1,8 +1,7 @@
 import { createSecretKey, hkdfSync, type KeyObject } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import { AuthConfigurationError } from '../errors/auth-error.js';
-import { ResolvedAuthOptions } from '../../resolve-options.js';
-import { AuthRegistration } from '../../modules/auth-registration.js';
+import { secretsOf, type SecretOption } from './secret-option.js';
 
 /** Bytes of a key id: with them a refresh token is a multiple of three bytes, and base64url has no spare bits. */
 export const KEY_ID_BYTES = 3;
@@ -35,8 +34,9 @@ export class KeyRing {
   readonly all: readonly Keys[];
   private readonly byId: ReadonlyMap<string, Keys>;
 
-  constructor(options: ResolvedAuthOptions, { name }: AuthRegistration) {
-    this.all = options.secrets.map((secret) => deriveKeys(secret, name));
+  /** @param name of the `AuthModule` */
+  constructor(secret: SecretOption | undefined, name: string | undefined) {
+    this.all = secretsOf(secret).map((secret) => deriveKeys(secret, name));
     this.current = this.all[0];
     this.byId = new Map(this.all.map((keys) => [keys.id, keys]));
     if (this.byId.size < this.all.length) {

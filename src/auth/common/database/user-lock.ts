@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { DataSource, QueryRunner } from 'typeorm';
-import { isMySql } from './dialect.js';
 import { withConnection } from './connection-with-timeout.js';
+import { isMySql } from './dialect.js';
 
 /** Seconds that MySQL waits for the lock. */
 const LOCK_TIMEOUT = 10;

@@ -1,7 +1,10 @@
 import { AuthConfigurationError } from '../errors/auth-error.js';
 
+/** Checks what the host wrote for an option, and yields it as the library uses it. */
+export type Check<Value> = (name: string, given: unknown) => Value;
+
 /**
- * The defaults overlaid with what is given; a name that no option has is a typing error, and refused.
+ * The defaults, overlaid with what the host gave. An unknown name is a typing error, and refused.
  *
  * @param required options that have no default
  */
@@ -9,41 +12,55 @@ export function complete<T extends object>(
   where: string,
   defaults: T,
   given: Partial<T> | undefined,
-  required: (keyof T & string)[] = [],
+  required: readonly (keyof T & string)[] = [],
 ): T {
-  const known = [...Object.keys(defaults), ...required];
-  for (const name of Object.keys(given ?? {})) {
-    if (!known.includes(name)) {
-      throw new AuthConfigurationError(`${where}: there is no option "${name}". There are: ${known.join(', ')}.`);
-    }
-  }
+  assertKnown(where, given, [...Object.keys(defaults), ...required]);
   const set = Object.entries(given ?? {}).filter(([, value]) => value !== undefined);
   return Object.assign(defaults, Object.fromEntries(set));
 }
 
-export function text(name: string, value: unknown, longest = Infinity): string {
-  if (typeof value === 'string' && value !== '' && value.length <= longest) return value;
-  throw new AuthConfigurationError(
-    `${name} must be a string that is not empty` + (longest < Infinity ? `, of at most ${longest} characters.` : '.'),
-  );
+/** @throws AuthConfigurationError for a name that is not known */
+export function assertKnown(where: string, given: object | undefined, known: readonly string[]): void {
+  const unknown = Object.keys(given ?? {}).find((name) => !known.includes(name));
+  if (unknown === undefined) return;
+  throw new AuthConfigurationError(`${where}: there is no option "${unknown}". There are: ${known.join(', ')}.`);
 }
 
-export function texts(name: string, value: unknown, example: string): string[] {
-  if (Array.isArray(value) && value.every((one) => typeof one === 'string' && one !== '')) return value;
-  throw new AuthConfigurationError(`${name} must be a list of strings, such as ['${example}'].`);
+export function text(longest = Infinity): Check<string> {
+  return (name, given) => {
+    if (typeof given === 'string' && given !== '' && given.length <= longest) return given;
+    throw new AuthConfigurationError(
+      `${name} must be a string that is not empty` + (longest < Infinity ? `, of at most ${longest} characters.` : '.'),
+    );
+  };
 }
 
-export function boolean(name: string, value: unknown): boolean {
-  if (typeof value === 'boolean') return value;
+export function texts(example: string): Check<string[]> {
+  return (name, given) => {
+    if (Array.isArray(given) && given.every((one) => typeof one === 'string' && one !== '')) return given;
+    throw new AuthConfigurationError(`${name} must be a list of strings, such as ['${example}'].`);
+  };
+}
+
+export const boolean: Check<boolean> = (name, given) => {
+  if (typeof given === 'boolean') return given;
   throw new AuthConfigurationError(`${name} must be true or false.`);
+};
+
+export function integer(least: number, most: number): Check<number> {
+  return (name, given) => {
+    if (Number.isInteger(given) && (given as number) >= least && (given as number) <= most) return given as number;
+    throw new AuthConfigurationError(`${name} must be a whole number between ${least} and ${most}.`);
+  };
 }
 
-export function integer(name: string, value: unknown, least: number, most: number): number {
-  if (Number.isInteger(value) && (value as number) >= least && (value as number) <= most) return value as number;
-  throw new AuthConfigurationError(`${name} must be a whole number between ${least} and ${most}.`);
+export function oneOf<const T extends string>(...values: readonly T[]): Check<T> {
+  return (name, given) => {
+    if (values.includes(given as T)) return given as T;
+    throw new AuthConfigurationError(`${name} must be one of: ${values.join(', ')}.`);
+  };
 }
 
-export function oneOf<T extends string>(name: string, value: unknown, values: T[]): T {
-  if (values.includes(value as T)) return value as T;
-  throw new AuthConfigurationError(`${name} must be one of: ${values.join(', ')}.`);
+export function optional<Value>(check: Check<Value>): Check<Value | undefined> {
+  return (name, given) => (given === undefined ? undefined : check(name, given));
 }

@@ -1,4 +1,5 @@
 import { AuthConfigurationError } from '../errors/auth-error.js';
+import type { Check } from './checks.js';
 
 const MILLISECONDS = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
 
@@ -13,16 +14,18 @@ export function parseDuration(text: unknown): number | undefined {
   return Number(match[1]) * MILLISECONDS[match[2] as keyof typeof MILLISECONDS];
 }
 
-/** The milliseconds of the option `name`, within its bounds, or an error that says what to write. */
-export function durationOption(name: string, text: unknown, least: string, most: string): number {
-  const value = parseDuration(text);
-  if (value === undefined) {
-    throw new AuthConfigurationError(
-      `${name} is ${JSON.stringify(text)}. Write a number and a unit (ms, s, m, h or d), such as '15m'.`,
-    );
-  }
-  if (value < parseDuration(least)! || value > parseDuration(most)!) {
-    throw new AuthConfigurationError(`${name} is '${text}'. It must lie between '${least}' and '${most}'.`);
-  }
-  return value;
+/** Milliseconds, from a duration such as `'15m'` within these bounds. */
+export function duration(least: string, most: string): Check<number> {
+  return (name, given) => {
+    const value = parseDuration(given);
+    if (value === undefined) {
+      throw new AuthConfigurationError(
+        `${name} is ${JSON.stringify(given)}. Write a number and a unit (ms, s, m, h or d), such as '15m'.`,
+      );
+    }
+    if (value < parseDuration(least)! || value > parseDuration(most)!) {
+      throw new AuthConfigurationError(`${name} is '${given}'. It must lie between '${least}' and '${most}'.`);
+    }
+    return value;
+  };
 }

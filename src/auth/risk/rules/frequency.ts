@@ -1,5 +1,5 @@
 import { complete, integer } from '../../common/options/checks.js';
-import { durationOption } from '../../common/options/duration.js';
+import { duration } from '../../common/options/duration.js';
 import { type RuleOptions, SimpleRule } from '../risk-rule.js';
 import type { RiskSignals } from '../risk-signals.js';
 import type { Verdict } from '../verdict.js';
@@ -10,7 +10,7 @@ export interface RepeatWithinOptions extends RuleOptions {
   time?: string;
 }
 
-/** A refresh, or a replay of one, so soon after the last: within a second. */
+/** A refresh, or a repeat of one, too soon after the last: by default within a second. */
 export class RepeatWithin extends SimpleRule {
   readonly reason = 'repeat_within';
   /** Milliseconds. */
@@ -19,7 +19,7 @@ export class RepeatWithin extends SimpleRule {
   constructor(given: RepeatWithinOptions = {}) {
     const { verdict, time } = complete('RepeatWithin', { verdict: 'alert' as Verdict, time: '1s' }, given);
     super({ verdict });
-    this.time = durationOption('RepeatWithin: time', time, '1ms', '1h');
+    this.time = duration('1ms', '1h')('RepeatWithin: time', time);
   }
 
   protected applies({ occasion, sinceLastRefresh }: RiskSignals): boolean {
@@ -29,15 +29,15 @@ export class RepeatWithin extends SimpleRule {
 
 /** What {@link TooFrequent} takes. */
 export interface TooFrequentOptions extends RuleOptions {
-  /** Refreshes in the window. 1 to 1,000,000. */
+  /** Refreshes in the period. 1 to 1,000,000. */
   moreThan?: number;
-  /** The length of the window, which begins with a refresh. `'1s'` to `'30d'`. */
+  /** The length of the period, which begins with a refresh. `'1s'` to `'30d'`. */
   per?: string;
 }
 
 /**
- * More refreshes of a session than that in a window, on all instances together: by default more than 60 an hour. They are
- * counted in the session's row, so there can be one rule of this kind.
+ * More refreshes of a session than allowed in one period, counted across all instances: by default more than 60 an hour.
+ * Only one rule of this kind is allowed, because a session has one counter.
  */
 export class TooFrequent extends SimpleRule {
   readonly reason = 'too_frequent';
@@ -49,8 +49,8 @@ export class TooFrequent extends SimpleRule {
     const defaults = { verdict: 'alert' as Verdict, moreThan: 60, per: '1h' };
     const { verdict, moreThan, per } = complete('TooFrequent', defaults, given);
     super({ verdict });
-    this.moreThan = integer('TooFrequent: moreThan', moreThan, 1, 1_000_000);
-    this.per = durationOption('TooFrequent: per', per, '1s', '30d');
+    this.moreThan = integer(1, 1_000_000)('TooFrequent: moreThan', moreThan);
+    this.per = duration('1s', '30d')('TooFrequent: per', per);
   }
 
   protected applies({ occasion, refreshesInPeriod }: RiskSignals): boolean {

@@ -91,7 +91,7 @@ class Area {
   constructor(name: string, given: readonly string[]) {
     const where = `Geofence: ${name}`;
     const ranges: string[] = [];
-    for (const entry of texts(where, given, 'DE')) {
+    for (const entry of texts('DE')(where, given)) {
       const asn = ASN.exec(entry);
       if (asn) this.asns.add(asnOf(where, asn));
       else if (COUNTRY_OR_REGION.test(entry)) this.codes.add(codeOf(where, entry));

@@ -43,7 +43,7 @@ online.each(hosts)('in an application of $host', { timeout: PATIENCE }, ({ nest,
   beforeAll(async () => {
     folder = await mkdtemp(join(parent, 'host-'));
     await writeFile(join(folder, 'package.json'), '{"type":"module","private":true}');
-    await copyFile(join(root, 'test/compatibility/smoke.program.mjs'), join(folder, 'smoke.mjs'));
+    await copyFile(join(root, 'test/long/peer-ranges.program.mjs'), join(folder, 'smoke.mjs'));
     const packages = ['common', 'core', 'platform-express', 'jwt', 'passport', 'swagger', 'typeorm'];
     const wanted = [
       ...packages.map((name) => `@nestjs/${name}@${nest}`),

@@ -1,0 +1,16 @@
+import { integer } from '../common/options/checks.js';
+import { configOf } from '../common/options/config.js';
+import { duration } from '../common/options/duration.js';
+
+/** When to raise alerts. The extra `alertSinks` says where they go. */
+export class AlertOptions {
+  /** So many reuses within `massReuseWithin`, seen by one instance, are an alert of their own: `mass_reuse`. 2 to 1,000,000. */
+  massReuse = 10;
+  /** `'1s'` to `'1d'`. */
+  massReuseWithin = '1m';
+}
+
+export class AlertConfig extends configOf('alerts.', AlertOptions, {
+  massReuse: integer(2, 1_000_000),
+  massReuseWithin: duration('1s', '1d'),
+}) {}

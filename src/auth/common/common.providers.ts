@@ -1,0 +1,19 @@
+import type { ConceptProviders } from './concept-providers.js';
+import { KeyRing } from './crypto/key-ring.js';
+import type { SecretOption } from './crypto/secret-option.js';
+import { AuthDatabase } from './database/auth-database.js';
+import { AUTH_OPTIONS } from './options/config.js';
+import { MODULE_NAME } from './options/module-name.js';
+import { Clock } from './time/clock.js';
+
+export const commonProviders: ConceptProviders = {
+  exported: [Clock],
+  internal: [
+    AuthDatabase,
+    {
+      provide: KeyRing,
+      useFactory: ({ secret }: { secret?: SecretOption }, name?: string) => new KeyRing(secret, name),
+      inject: [AUTH_OPTIONS, MODULE_NAME],
+    },
+  ],
+};

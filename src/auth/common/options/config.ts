@@ -1,0 +1,67 @@
+import type { Provider } from '@nestjs/common';
+import { complete } from './checks.js';
+
+/** One check for each option. It also gets all options of its class, where one depends on another. */
+export type Checks<Options> = {
+  readonly [Name in keyof Options]-?: (name: string, given: Options[Name], all: Options) => unknown;
+};
+
+/** What the checks yield. */
+export type Checked<C> = {
+  readonly [Name in keyof C]: C[Name] extends (...given: never[]) => infer Value ? Value : never;
+};
+
+/** What {@link configOf} makes. */
+export interface ConfigClass<Options, Config> {
+  new (given?: Partial<Options>): Config;
+  /** The group of the options in what the host writes; '' for those that stand there directly. */
+  readonly group: string;
+  readonly names: readonly string[];
+  /** What the host writes, as it is where the host writes nothing. */
+  readonly Defaults: new () => Options;
+}
+
+/**
+ * The class of a concept's options as the library uses them: complete, checked, durations in milliseconds. It is also the
+ * token by which the concept injects them. The options class holds defaults and documentation; the checks hold the bounds.
+ *
+ * @param prefix what stands before an option's name in messages: `'accessToken.'`, `''`, `'webhookAlerts: '`
+ * @example
+ * export class PurgeConfig extends configOf('purge.', PurgeOptions, { interval: duration('0s', '24d'), … }) {}
+ */
+export function configOf<Options extends object, C extends Checks<Options>>(
+  prefix: string,
+  Defaults: new () => Options,
+  checks: C,
+): ConfigClass<Options, Checked<C>> {
+  const names = Object.keys(checks) as (keyof Options & string)[];
+  const group = prefix.replace(/[.: ]+$/, '');
+  class Config {
+    static readonly group = group;
+    static readonly names = names;
+    static readonly Defaults = Defaults;
+
+    constructor(given?: Partial<Options>) {
+      const all = complete(group, new Defaults(), given, names);
+      for (const name of names) Object.assign(this, { [name]: checks[name](prefix + name, all[name], all) });
+    }
+  }
+  return Config as unknown as ConfigClass<Options, Checked<C>>;
+}
+
+/** Injects what the host wrote. Only {@link configProvider} reads it. */
+export const AUTH_OPTIONS = Symbol('AUTH_OPTIONS');
+
+/** Provides the config of one concept, from what the host wrote. */
+export function configProvider(Config: ConfigClass<object, object>): Provider {
+  return {
+    provide: Config,
+    useFactory: (options: Record<string, object | undefined>) => new Config(given(Config, options)),
+    inject: [AUTH_OPTIONS],
+  };
+}
+
+function given({ group, names }: ConfigClass<object, object>, options: Record<string, object | undefined>) {
+  if (group !== '') return options[group];
+  return Object.fromEntries(names.map((name) => [name, options[name]]));
+}

@@ -1,0 +1,37 @@
+import { AuthConfigurationError } from '../common/errors/auth-error.js';
+import { texts } from '../common/options/checks.js';
+import { configOf } from '../common/options/config.js';
+import { checkedOrigins } from '../common/options/origins.js';
+
+/** The cookie that carries the refresh token. It is always HttpOnly, Secure, `SameSite=Strict`, `Path=/` and host-only. */
+export class CookieOptions {
+  /** Must begin with `__Host-`, so that no other host, and no plain HTTP, can set it (RFC 6265bis). */
+  name = '__Host-refresh_token';
+  /**
+   * The cookie of the client nonce, where the session is bound to one; begins likewise. `undefined`:
+   * `'__Host-client_nonce'`, or the `name` with `_client_nonce` behind it where that has been changed.
+   */
+  clientNonceName?: string = undefined;
+  /** Origins other than the server's own whose pages may use the cookie, exactly as browsers send them: `'https://app.example'`. */
+  allowedOrigins: string[] = [];
+}
+
+export class CookieConfig extends configOf('cookie.', CookieOptions, {
+  name: cookieName,
+  clientNonceName: clientNonceNameOf,
+  allowedOrigins: (name, origins) => checkedOrigins(name, texts('https://app.example')(name, origins)),
+}) {}
+
+function cookieName(name: string, given: string): string {
+  if (/^__Host-[\w.-]+$/.test(given)) return given;
+  throw new AuthConfigurationError(`${name} must begin with '__Host-', such as '__Host-refresh_token'.`);
+}
+
+function clientNonceNameOf(name: string, given: string | undefined, cookie: CookieOptions): string {
+  const isUsual = cookie.name === new CookieOptions().name;
+  const nonceName = cookieName(name, given ?? (isUsual ? '__Host-client_nonce' : `${cookie.name}_client_nonce`));
+  if (nonceName !== cookie.name) return nonceName;
+  throw new AuthConfigurationError(
+    'cookie.name and cookie.clientNonceName are the same. Two secrets take two cookies.',
+  );
+}

@@ -1,0 +1,66 @@
+import { Injectable } from '@nestjs/common';
+import { SessionBindings } from '../binding/session-bindings.js';
+import { DeviceRecognition } from '../device/device-recognition.js';
+import { SessionRevocation } from '../revocation/session-revocation.js';
+import { type RiskRemark, RiskStage } from '../risk/risk-stage.js';
+import type { Finding } from '../risk/verdict.js';
+import { BoundedUserProvider } from '../user/bounded-user-provider.js';
+import type { AuthUser } from '../user/user-provider.js';
+import type { RefreshAttempt } from './refresh-attempt.js';
+import { RefreshRefusal } from './refresh-refusal.js';
+
+/** A refresh that may go on. */
+export interface Admitted {
+  readonly user: AuthUser;
+  readonly remark: RiskRemark;
+}
+
+/** Asks the risk rules and the host whether a refresh may go on, before anything is written. */
+@Injectable()
+export class RefreshAdmission {
+  constructor(
+    private readonly risk: RiskStage,
+    private readonly devices: DeviceRecognition,
+    private readonly users: BoundedUserProvider,
+    private readonly bindings: SessionBindings,
+    private readonly revocation: SessionRevocation,
+    private readonly refusal: RefreshRefusal,
+  ) {}
+
+  /** @throws AuthError where a rule objects, or the user may have no session any more */
+  async admit(occasion: 'refresh' | 'repeat', attempt: RefreshAttempt): Promise<Admitted> {
+    const { session, located, device, keyBound, reauthenticate } = attempt;
+    const deviceChanged = device === 'changed';
+    const remark = await this.risk.pass(reauthenticate ? 'step_up' : occasion, session, located, {
+      deviceChanged,
+      // A binding that does not hold has been refused before.
+      keyProven: keyBound,
+      finding: deviceChanged ? this.deviceFinding() : undefined,
+    });
+    return { user: await this.authenticate(attempt), remark };
+  }
+
+  /**
+   * Uses up the proof that came with the token, where one did.
+   *
+   * @throws AuthError `invalid_dpop_proof` where it has been used before
+   */
+  useProof({ session, evidence, located: { client } }: RefreshAttempt): Promise<void> {
+    const { id: sessionId, userId, clientId, generation } = session;
+    return this.bindings.assertFirstUse(session, evidence, { sessionId, userId, clientId, generation, ...client });
+  }
+
+  private deviceFinding(): Finding | undefined {
+    const { onMismatch } = this.devices;
+    const isFinding = onMismatch === 'step_up' || onMismatch === 'revoke';
+    return isFinding ? { reason: 'device_changed', verdict: onMismatch } : undefined;
+  }
+
+  private async authenticate({ session, located: { client }, reauthenticate }: RefreshAttempt): Promise<AuthUser> {
+    if (reauthenticate) return reauthenticate(session, client);
+    const user = await this.users.loadUser(session.userId);
+    if (user) return user;
+    await this.revocation.end(session, 'user_unavailable', client);
+    throw this.refusal.denied(session, 'user_unavailable', client);
+  }
+}

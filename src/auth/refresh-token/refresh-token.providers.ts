@@ -1,0 +1,32 @@
+import type { ConceptProviders } from '../common/concept-providers.js';
+import { RefreshAdmission } from './refresh-admission.js';
+import { RefreshAttempts } from './refresh-attempt.js';
+import { RefreshEvents } from './refresh-events.js';
+import { RefreshRefusal } from './refresh-refusal.js';
+import { RefreshTokenCodec } from './refresh-token.codec.js';
+import { RefreshTokenService } from './refresh-token.service.js';
+import { SessionIssuer } from './session-issuer.js';
+import { SessionPurge } from './session-purge.js';
+import { SessionRows } from './session-rows.js';
+import { StrictSettling } from './strict-settling.js';
+import { TokenHasher } from './token-hasher.js';
+import { TokenIssuer } from './token-issuer.js';
+import { TokenRotation } from './token-rotation.js';
+
+export const refreshTokenProviders: ConceptProviders = {
+  exported: [RefreshTokenService],
+  internal: [
+    RefreshAdmission,
+    RefreshAttempts,
+    RefreshEvents,
+    RefreshRefusal,
+    RefreshTokenCodec,
+    SessionIssuer,
+    SessionPurge,
+    SessionRows,
+    StrictSettling,
+    TokenHasher,
+    TokenIssuer,
+    TokenRotation,
+  ],
+};

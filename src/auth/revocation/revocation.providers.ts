@@ -1,0 +1,9 @@
+import type { ConceptProviders } from '../common/concept-providers.js';
+import { RevocationFeed } from './revocation-feed.js';
+import { RevocationList } from './revocation-list.js';
+import { SessionRevocation } from './session-revocation.js';
+
+export const revocationProviders: ConceptProviders = {
+  exported: [RevocationFeed],
+  internal: [RevocationList, SessionRevocation],
+};

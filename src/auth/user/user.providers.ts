@@ -1,0 +1,7 @@
+import type { ConceptProviders } from '../common/concept-providers.js';
+import { BoundedUserProvider } from './bounded-user-provider.js';
+
+export const userProviders: ConceptProviders = {
+  exported: [],
+  internal: [BoundedUserProvider],
+};
