@@ -1,9 +1,6 @@
 import prettier from 'eslint-config-prettier';
 import tseslint from 'typescript-eslint';
 
-const noDemo = { group: ['**/demo/**'], message: 'The library never imports the demo.' };
-const noHttp = { group: ['**/http/**'], message: 'Dependencies point one way: http → services → store.' };
-
 export default tseslint.config(
   { ignores: ['dist/', 'coverage/', '.demo/'] },
   ...tseslint.configs.recommended,
@@ -26,15 +23,7 @@ export default tseslint.config(
       '@typescript-eslint/no-unused-vars': ['error', { argsIgnorePattern: '^_' }],
     },
   },
-  {
-    files: ['src/auth/**/*.ts'],
-    rules: { 'no-restricted-imports': ['error', { patterns: [noDemo] }] },
-  },
-  {
-    files: ['src/auth/**/*.ts'],
-    ignores: ['src/auth/http/**', 'src/auth/index.ts', 'src/auth/auth.module*.ts'],
-    rules: { 'no-restricted-imports': ['error', { patterns: [noDemo, noHttp] }] },
-  },
+  // `test/layout/layers.spec.ts` holds the layers. Here stands what concerns packages.
   {
     files: ['src/client/**/*.ts'],
     rules: {

@@ -28,7 +28,7 @@ export default defineConfig({
     pool: 'forks',
     // One process imports Nest and TypeORM once, for all of its files.
     isolate: false,
-    // One more than the cores of a small machine: some tests wait, for a process to start or for time to pass.
+    // One more than a small machine has cores: some tests wait, for a process to start or for time to pass.
     maxWorkers: 3,
     // What runs side by side in one file waits for time to pass.
     maxConcurrency: 10,

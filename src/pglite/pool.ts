@@ -1,5 +1,5 @@
 import { EventEmitter } from 'node:events';
-import { PgliteClient } from './client.js';
+import { PgliteClient } from './pool-client.js';
 import { openDatabase, type PgliteDatabase, type PgliteSettings } from './database.js';
 import { PgliteError } from './errors.js';
 import { Turnstile } from './turnstile.js';

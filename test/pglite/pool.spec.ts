@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { QueryResult } from '../../src/pglite/client.js';
+import type { QueryResult } from '../../src/pglite/pool-client.js';
 import { PglitePool } from '../../src/pglite/pool.js';
 import { sharedFolder } from '../support/folders.js';
 

@@ -83,7 +83,7 @@ const tables: { rule: RiskRule; reason: string; rows: Row[] }[] = [
         undefined,
       ],
       [
-        'places without coordinates',
+        'records without coordinates',
         { geoIp: { ...SYDNEY, location: null }, last: { geoIp: BERLIN, ago: 1 } },
         undefined,
       ],
@@ -185,7 +185,7 @@ describe('the rule region_not_allowed', () => {
     [{ allow: ['DE'], deny: ['192.0.2.0/24'] }, '192.0.2.77', bavaria, 'deny'],
     [{ allow: [] }, null, bavaria, 'deny'],
     [{}, null, null, undefined],
-    // Not of ISO 3166-1, and yet what databases of places call Kosovo.
+    // Not of ISO 3166-1, and yet what GeoIP databases call Kosovo.
     [{ deny: ['XK'] }, null, { ...inCountry('XK'), regions: [] }, 'deny'],
     [{ deny: ['GB-ENG'] }, null, { ...inCountry('GB'), regions: ['GB-ENG'] }, 'deny'],
     [{ deny: ['AS4294967295'] }, null, { ...inCountry('GB', 4294967295), regions: [] }, 'deny'],

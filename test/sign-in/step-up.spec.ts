@@ -177,7 +177,7 @@ describe('a host without a way to authenticate again', () => {
   });
 
   it.each<[string, AuthSetup['options']]>([
-    ['the places', { risk: { onGeoIpFailure: 'step_up' } }],
+    ['GeoIP', { risk: { onGeoIpFailure: 'step_up' } }],
     ['a rule that fails', { risk: { onRuleFailure: 'step_up' } }],
     ['a device', { binding: { fingerprint: { signals: { a: () => '' }, onMismatch: 'step_up' } } }],
   ])('is told at boot, where %s could ask for it', async (_, options) => {

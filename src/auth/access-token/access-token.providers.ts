@@ -1,4 +1,4 @@
-import type { ConceptProviders } from '../common/options/concept-providers.js';
+import type { ConceptProviders } from '../common/concept-providers.js';
 import { ACCESS_TOKEN_LIFETIME } from '../session/access-floor.js';
 import { AccessTokenConfig } from './access-token-options.js';
 import { AccessTokenPossession } from './access-token-possession.js';

@@ -1,6 +1,6 @@
 import { type BeforeApplicationShutdown, Inject, Injectable, Logger, type OnModuleInit } from '@nestjs/common';
 import { AuthConfigurationError } from '../common/errors/auth-error.js';
-import { escapeControls } from '../common/errors/escape-controls.js';
+import { escapeControls } from '../common/logging/escape-controls.js';
 import { AuthEventBus } from '../events/auth-event-bus.js';
 import type { AuthEvent } from '../events/auth-event.js';
 import { AlertConfig } from './alert-options.js';

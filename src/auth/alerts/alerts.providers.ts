@@ -1,4 +1,4 @@
-import type { ConceptProviders } from '../common/options/concept-providers.js';
+import type { ConceptProviders } from '../common/concept-providers.js';
 import { AlertDispatch } from './alert-dispatch.js';
 
 export const alertProviders: ConceptProviders = {

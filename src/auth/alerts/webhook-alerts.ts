@@ -1,7 +1,7 @@
 import { createHmac, randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Logger } from '@nestjs/common';
-import { escapeControls } from '../common/errors/escape-controls.js';
+import { escapeControls } from '../common/logging/escape-controls.js';
 import type { AuthEvent } from '../events/auth-event.js';
 import type { AlertSink } from './alert-sink.js';
 import { type WebhookAlertsOptions, WebhookConfig } from './webhook-options.js';

@@ -1,4 +1,4 @@
-import type { ConceptProviders } from '../common/options/concept-providers.js';
+import type { ConceptProviders } from '../common/concept-providers.js';
 import { AuthEventLog } from './auth-event-log.js';
 import { AuthEventWriter } from './auth-event-writer.js';
 import { AuthEventStore } from './auth-event.store.js';

@@ -1,4 +1,4 @@
-import type { ConceptProviders } from '../common/options/concept-providers.js';
+import type { ConceptProviders } from '../common/concept-providers.js';
 import { DeviceRecognition } from '../device/device-recognition.js';
 import { BindingConfig } from './binding-options.js';
 import { DpopNonces } from './dpop/dpop-nonces.js';

@@ -1,7 +1,7 @@
+import type { ConceptProviders } from './concept-providers.js';
 import { KeyRing } from './crypto/key-ring.js';
 import type { SecretOption } from './crypto/secret-option.js';
 import { AuthDatabase } from './database/auth-database.js';
-import type { ConceptProviders } from './options/concept-providers.js';
 import { AUTH_OPTIONS } from './options/config.js';
 import { MODULE_NAME } from './options/module-name.js';
 import { Clock } from './time/clock.js';

@@ -1,4 +1,4 @@
-import type { ConceptProviders } from '../common/options/concept-providers.js';
+import type { ConceptProviders } from '../common/concept-providers.js';
 import { RefreshCookie } from './refresh-cookie.js';
 
 export const cookieProviders: ConceptProviders = {

@@ -1,6 +1,6 @@
 import { Injectable, Logger } from '@nestjs/common';
 import type { Keys } from '../common/crypto/key-ring.js';
-import { escapeControls } from '../common/errors/escape-controls.js';
+import { escapeControls } from '../common/logging/escape-controls.js';
 import type { HttpRequest } from '../common/request/http-request.js';
 import type { RefreshToken } from '../session/refresh-token.entity.js';
 import { compareDevice, type DeviceComparison, fingerprintOf } from './device-fingerprint.js';

@@ -1,5 +1,5 @@
 import { Injectable, Logger } from '@nestjs/common';
-import { escapeControls } from '../common/errors/escape-controls.js';
+import { escapeControls } from '../common/logging/escape-controls.js';
 import { Clock } from '../common/time/clock.js';
 import type { AuthEvent } from './auth-event.js';
 

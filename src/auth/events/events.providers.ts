@@ -1,4 +1,4 @@
-import type { ConceptProviders } from '../common/options/concept-providers.js';
+import type { ConceptProviders } from '../common/concept-providers.js';
 import { AuthEventBus } from './auth-event-bus.js';
 import { EventEmitterBridge } from './event-emitter-bridge.js';
 

@@ -1,4 +1,4 @@
-import type { ConceptProviders } from '../common/options/concept-providers.js';
+import type { ConceptProviders } from '../common/concept-providers.js';
 import { JwtAuthGuard } from './jwt-auth.guard.js';
 import { JwtStrategy } from './jwt.strategy.js';
 import { PresentedRefreshToken } from './presented-refresh-token.js';

@@ -1,4 +1,4 @@
-import type { ConceptProviders } from '../common/options/concept-providers.js';
+import type { ConceptProviders } from '../common/concept-providers.js';
 import { RefreshAdmission } from './refresh-admission.js';
 import { RefreshAttempts } from './refresh-attempt.js';
 import { RefreshEvents } from './refresh-events.js';

@@ -1,4 +1,4 @@
-import type { ConceptProviders } from '../common/options/concept-providers.js';
+import type { ConceptProviders } from '../common/concept-providers.js';
 import { RevocationFeed } from './revocation-feed.js';
 import { RevocationList } from './revocation-list.js';
 import { SessionRevocation } from './session-revocation.js';

@@ -1,5 +1,5 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
-import { escapeControls } from '../common/errors/escape-controls.js';
+import { escapeControls } from '../common/logging/escape-controls.js';
 import { unmapped } from '../common/request/address.js';
 import type { ClientContext } from '../common/request/client-context.js';
 import { withTimeout } from '../common/time/with-timeout.js';

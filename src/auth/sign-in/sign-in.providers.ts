@@ -1,4 +1,4 @@
-import type { ConceptProviders } from '../common/options/concept-providers.js';
+import type { ConceptProviders } from '../common/concept-providers.js';
 import { SignInService } from './sign-in.service.js';
 import { StepUpService } from './step-up.service.js';
 

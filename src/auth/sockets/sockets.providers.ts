@@ -1,4 +1,4 @@
-import type { ConceptProviders } from '../common/options/concept-providers.js';
+import type { ConceptProviders } from '../common/concept-providers.js';
 import { SocketSessions } from './socket-sessions.js';
 
 export const socketProviders: ConceptProviders = {

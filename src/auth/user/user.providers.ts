@@ -1,4 +1,4 @@
-import type { ConceptProviders } from '../common/options/concept-providers.js';
+import type { ConceptProviders } from '../common/concept-providers.js';
 import { BoundedUserProvider } from './bounded-user-provider.js';
 
 export const userProviders: ConceptProviders = {
