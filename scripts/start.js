@@ -1,26 +1,33 @@
 // `npm start`: compiles the sources that have changed, and runs the demo in this process. It neither checks types nor writes
 // declarations, which takes most of the time of a build.
-import { readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 
 const CONFIGURATION = 'tsconfig.build.json';
-/** Written at the end of a build, and at the end of what is compiled here. */
-const STAMPS = ['dist/.tsbuildinfo', 'dist/.compiled'];
+/** Without it a build is complete: it would take what is compiled here for its own. */
+const BUILD_INFO = 'dist/.tsbuildinfo';
+/** What was compiled, as it was when it was read: an edit that comes meanwhile is seen by the next start. */
+const COMPILED = 'dist/.compiled.json';
 
-const writtenAt = (path) => statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0;
+function stamp(path) {
+  const { mtimeMs, size } = statSync(path);
+  return `${mtimeMs} ${size}`;
+}
 
-/** All of them if the compiler's options have changed. */
-function changedSources() {
-  const compiledAt = Math.max(...STAMPS.map(writtenAt));
-  const sources = readdirSync('src', { recursive: true }).map((path) => `src/${path}`);
-  const isNew = (path) => writtenAt(path) >= compiledAt;
-  const hasNewOptions = [CONFIGURATION, 'tsconfig.json'].some(isNew);
-  return sources.filter((path) => path.endsWith('.ts') && (hasNewOptions || isNew(path)));
+function stampsOf(paths) {
+  return Object.fromEntries(paths.map((path) => [path, stamp(path)]));
+}
+
+function readCompiled() {
+  return existsSync(COMPILED) ? JSON.parse(readFileSync(COMPILED, 'utf8')) : { configuration: {}, sources: {} };
+}
+
+function outputOf(source) {
+  return source.replace(/^src/, 'dist').replace(/\.ts$/, '.js');
 }
 
 async function compile(sources) {
   const { default: ts } = await import('typescript');
-  // A build would take what is written here for its own.
-  rmSync(STAMPS[0], { force: true });
+  rmSync(BUILD_INFO, { force: true });
   const { config } = ts.readConfigFile(CONFIGURATION, ts.sys.readFile);
   const { options } = ts.parseJsonConfigFileContent({ ...config, include: [], files: sources }, ts.sys, '.');
   // Each file by itself, as `isolatedModules` allows: nothing that it imports is read.
@@ -34,10 +41,22 @@ async function compile(sources) {
     process.exit(1);
   }
   program.emit();
-  writeFileSync(STAMPS[1], '');
 }
 
-const sources = changedSources();
-if (sources.length > 0) await compile(sources);
+const configuration = stampsOf([CONFIGURATION, 'tsconfig.json']);
+const sources = stampsOf(
+  readdirSync('src', { recursive: true })
+    .map((path) => `src/${path}`)
+    .filter((path) => path.endsWith('.ts') && !path.endsWith('.d.ts')),
+);
+const known = readCompiled();
+const hasOtherOptions = JSON.stringify(known.configuration) !== JSON.stringify(configuration);
+const changed = Object.keys(sources).filter(
+  (path) => hasOtherOptions || known.sources[path] !== sources[path] || !existsSync(outputOf(path)),
+);
+if (changed.length > 0) {
+  await compile(changed);
+  writeFileSync(COMPILED, JSON.stringify({ configuration, sources }));
+}
 await import('./copy-page.js');
 await import('../dist/demo/main.js');

@@ -1,6 +1,8 @@
 import { readdirSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { refreshTokenEntities, refreshTokenMigrations } from 'nestjs-refresh-token/typeorm';
+import { DataSource } from 'typeorm';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { databaseNamed, type TestDatabase } from '../support/databases.js';
 import { AUTH_SECRET, emptyFolder, refusedStart, saidLast } from '../support/demos.js';
 
@@ -43,6 +45,19 @@ describe('the demo does not start', { timeout: 120_000 }, () => {
     ['on a database it does not know', { DATABASE_URL: 'mongodb://127.0.0.1:9/demo' }, /DATABASE_URL.*postgres/],
     ['on a URL with a typing error', { DATABASE_URL: 'postgress://127.0.0.1:9/demo' }, /DATABASE_URL.*postgres/],
   ];
+
+  test('on tables of another version', async () => {
+    const older = await databaseNamed('postgres').create();
+    onTestFinished(() => older.drop());
+    const env = { DATABASE_URL: older.url!, AUTH_SECRET };
+    const dataSource = await new DataSource(older.options(refreshTokenEntities, refreshTokenMigrations)).initialize();
+    await dataSource.runMigrations();
+    await dataSource.query('ALTER TABLE refresh_tokens RENAME COLUMN asn TO network');
+    await dataSource.destroy();
+    const { code, output } = await refusedStart(env, dirname(emptyFolder()));
+    expect(saidLast(output)).toMatch(/refresh_tokens was made by another version of the demo: name another database/);
+    expect(code).toBe(1);
+  });
 
   test.each(refusals)('%s', async (_, env, message) => {
     const cwd = dirname(emptyFolder());

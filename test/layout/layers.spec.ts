@@ -40,33 +40,43 @@ const LAYERS = [
   'index',
 ];
 
-/** What each part of `src` may import of the others. */
+/** What each part of `src` may import of the others by path. */
 const PARTS: Record<string, readonly string[]> = {
   auth: [],
   client: [],
   pglite: [],
   schematics: [],
   integrations: ['auth'],
-  // It imports the library by its package name, through its doors.
   demo: [],
 };
 /** Browsers know no package names. */
 const BY_PATH = 'demo/page/client.ts';
 
+const PACKAGE = 'nestjs-refresh-token';
+/** Only the demo imports the library by its package name, through its doors. */
+const THROUGH_THE_DOORS = 'demo';
+
 interface Import {
   readonly file: string;
+  /** A path below `src`, or the name of a package. */
   readonly target: string;
+  readonly byPath: boolean;
 }
 
-const imports: Import[] = readdirSync(join(root, 'src'), { recursive: true, encoding: 'utf8' })
-  .filter((file) => file.endsWith('.ts'))
-  .flatMap((file) => {
-    const { importedFiles } = ts.preProcessFile(readFileSync(join(root, 'src', file), 'utf8'), true, true);
-    return importedFiles
-      .map(({ fileName }) => fileName)
-      .filter((name) => name.startsWith('.'))
-      .map((name) => ({ file: posix(file), target: posix(normalize(join(dirname(file), name))) }));
+const files = readdirSync(join(root, 'src'), { recursive: true, encoding: 'utf8' })
+  .map(posix)
+  .filter((file) => file.endsWith('.ts'));
+
+const imports: Import[] = files.flatMap((file) => {
+  const { importedFiles } = ts.preProcessFile(readFileSync(join(root, 'src', file), 'utf8'), true, true);
+  return importedFiles.map(({ fileName }) => {
+    const byPath = fileName.startsWith('.');
+    const target = byPath ? posix(normalize(join(dirname(file), fileName))).replace(/\.js$/, '.ts') : fileName;
+    return { file, target, byPath };
   });
+});
+const byPath = imports.filter((one) => one.byPath);
+const byName = imports.filter((one) => !one.byPath);
 
 function posix(path: string): string {
   return path.split(sep).join('/');
@@ -80,34 +90,70 @@ function partOf(path: string): string {
 function layerOf(path: string): string {
   const [first, second, ...rest] = path
     .replace(/^auth\//, '')
-    .replace(/\.[jt]s$/, '')
+    .replace(/\.ts$/, '')
     .split('/');
   return first === 'common' && rest.length > 0 ? `common/${second}` : first;
 }
 
-const within = imports.filter(({ file, target }) => partOf(file) === 'auth' && partOf(target) === 'auth');
+function told({ file, target }: Import): string {
+  return `${file} imports ${target}`;
+}
 
 describe('the layers of src/auth', () => {
+  const inAuth = (path: string) => partOf(path) === 'auth';
+
   it('have a place for every file', () => {
-    const layers = new Set(within.flatMap(({ file, target }) => [layerOf(file), layerOf(target)]));
-    expect([...layers].filter((layer) => !LAYERS.includes(layer))).toEqual([]);
-    expect(layers.size).toBeGreaterThan(20);
+    const homeless = files.filter((file) => inAuth(file) && !LAYERS.includes(layerOf(file)));
+    expect(homeless).toEqual([]);
+  });
+
+  it('all have files', () => {
+    const layers = new Set(files.filter(inAuth).map(layerOf));
+    expect(LAYERS.filter((layer) => !layers.has(layer))).toEqual([]);
   });
 
   it('import nothing that lies above them', () => {
-    const uphill = within
+    const uphill = byPath
+      .filter(({ file, target }) => inAuth(file) && inAuth(target))
       .filter(({ file, target }) => LAYERS.indexOf(layerOf(file)) < LAYERS.indexOf(layerOf(target)))
-      .map(({ file, target }) => `${file} (${layerOf(file)}) imports ${target} (${layerOf(target)}), a higher layer`);
+      .map((one) => `${told(one)}: the layer ${layerOf(one.target)} lies above ${layerOf(one.file)}`);
     expect(uphill).toEqual([]);
   });
 });
 
+describe('the files of src', () => {
+  it('import nothing in a circle', () => {
+    const targets = new Map(files.map((file) => [file, byPath.filter((one) => one.file === file)]));
+    const finished = new Set<string>();
+    const circles: string[] = [];
+    const visit = (file: string, way: string[]): void => {
+      if (way.includes(file)) circles.push([...way.slice(way.indexOf(file)), file].join(' > '));
+      else if (!finished.has(file)) {
+        for (const { target } of targets.get(file) ?? []) visit(target, [...way, file]);
+        finished.add(file);
+      }
+    };
+    for (const file of files) visit(file, []);
+    expect(circles).toEqual([]);
+  });
+});
+
 describe('the parts of src', () => {
-  it('import only what they may of each other', () => {
-    const strange = imports
+  it('import by path only what they may of each other', () => {
+    const strange = byPath
       .filter(({ file, target }) => partOf(file) !== partOf(target) && file !== BY_PATH)
-      .filter(({ file, target }) => !PARTS[partOf(file)].includes(partOf(target)))
-      .map(({ file, target }) => `${file} imports ${target}`);
-    expect(strange).toEqual([]);
+      .filter(({ file, target }) => !PARTS[partOf(file)].includes(partOf(target)));
+    expect(strange.map(told)).toEqual([]);
+  });
+
+  it('leave the name of the package to the demo', () => {
+    const own = byName.filter(
+      ({ file, target }) => partOf(file) !== THROUGH_THE_DOORS && target.split('/')[0] === PACKAGE,
+    );
+    expect(own.map(told)).toEqual([]);
+  });
+
+  it('need no package in the client, nor anything of Node.js', () => {
+    expect(byName.filter(({ file }) => partOf(file) === 'client').map(told)).toEqual([]);
   });
 });

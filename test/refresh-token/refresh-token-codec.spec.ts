@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { REFRESH_TOKEN_PREFIX } from '../../src/auth/refresh-token/refresh-token.codec.js';
+import { REFRESH_TOKEN_PREFIX, RefreshTokenCodec } from '../../src/auth/refresh-token/refresh-token.codec.js';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type AuthContext, createAuthContext, SECRET } from '../support/auth-app.js';
 import { databaseNamed } from '../support/databases.js';
@@ -46,10 +46,12 @@ describe('the refresh token as a string', () => {
   });
 
   it('says what it was issued with', () => {
-    const { sessionId, generation, secret } = context.service.assertIssued(token);
+    const { sessionId, generation } = context.service.assertIssued(token);
     expect(sessionId).toMatch(/^[0-9a-f-]{36}$/);
     expect(generation).toBe(0);
-    expect(secret).toHaveLength(32);
+    const codec = context.module.get(RefreshTokenCodec, { strict: false });
+    expect(codec.decode(token)).toMatchObject({ sessionId, generation, secret: expect.any(Buffer) });
+    expect(codec.decode(token)!.secret).toHaveLength(32);
   });
 
   it('is forged if any of its bits differ', async () => {

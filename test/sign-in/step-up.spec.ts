@@ -24,6 +24,23 @@ class AccountController {
   }
 }
 
+@Controller('routes')
+class RoutesController {
+  @Get('right')
+  @StepUp('5m')
+  @UseGuards(JwtAuthGuard)
+  right() {
+    return { ok: true };
+  }
+
+  @Get('wrong')
+  @UseGuards(JwtAuthGuard)
+  @StepUp('5m')
+  wrong() {
+    return { ok: true };
+  }
+}
+
 const GERMANY = { 'x-forwarded-for': '192.0.2.1' };
 const AUSTRALIA = { 'x-forwarded-for': '192.0.2.4' };
 const geoIp: GeoIpProvider = {
@@ -33,7 +50,7 @@ const ALICE = { username: 'alice', password: 'alice-password', transport: 'body'
 const MINUTE = 60_000;
 
 const setup: AuthSetup = {
-  controllers: [AccountController],
+  controllers: [AccountController, RoutesController],
   options: { risk: { geoIp, rules: [new ImpossibleTravel(), new TooFrequent({ moreThan: 3, verdict: 'step_up' })] } },
 };
 
@@ -137,6 +154,19 @@ describe.each(adapters)('stepping up, on %s', (adapter) => {
     expect(await refresh(host.url, token, GERMANY)).toMatchObject({ status: 401, body: { error: 'step_up_required' } });
     const stepped = await stepUp({ password: 'alice-password', refresh_token: token }, GERMANY);
     expect((await refresh(host.url, stepped.body.refresh_token, GERMANY)).status).toBe(200);
+  });
+
+  it('is asked for by @StepUp above the guard of the route; below it everybody is refused, and the log says why', async () => {
+    const warn = vi.spyOn(Logger.prototype, 'warn').mockImplementation(() => undefined);
+    onTestFinished(() => warn.mockRestore());
+    const { body } = await travelled();
+    const headers = bearer(body.access_token);
+    expect((await send('GET', `${host.url}/routes/right`, { headers })).status).toBe(200);
+    for (let time = 0; time < 2; time++) {
+      expect((await send('GET', `${host.url}/routes/wrong`, { headers })).status).toBe(401);
+    }
+    const lines = warn.mock.calls.map(([line]) => String(line)).filter((line) => line.includes('StepUpGuard'));
+    expect(lines).toEqual([expect.stringContaining('write @StepUp() above @UseGuards(JwtAuthGuard)')]);
   });
 
   it('makes auth_time new, which a refresh keeps, and which @StepUp asks for', async () => {

@@ -29,7 +29,8 @@ function cookieName(name: string, given: string): string {
 
 function clientNonceNameOf(name: string, given: string | undefined, cookie: CookieOptions): string {
   const isUsual = cookie.name === new CookieOptions().name;
-  const nonceName = cookieName(name, given ?? (isUsual ? '__Host-client_nonce' : `${cookie.name}_client_nonce`));
+  const usual = isUsual ? '__Host-client_nonce' : `${cookie.name}_client_nonce`;
+  const nonceName = cookieName(name, given === undefined ? usual : given);
   if (nonceName !== cookie.name) return nonceName;
   throw new AuthConfigurationError(
     'cookie.name and cookie.clientNonceName are the same. Two secrets take two cookies.',

@@ -5,7 +5,7 @@ import type { HttpRequest } from '../common/request/http-request.js';
 import { assertTls, TlsConfig } from '../common/request/tls.js';
 import { RefreshCookie } from '../cookie/refresh-cookie.js';
 import { RefreshRefusal } from '../refresh-token/refresh-refusal.js';
-import { type DecodedRefreshToken, RefreshTokenCodec } from '../refresh-token/refresh-token.codec.js';
+import { type IssuedRefreshToken, RefreshTokenCodec } from '../refresh-token/refresh-token.codec.js';
 
 /** Far more than a refresh token has, and enough for an access token sent by mistake to be told from nonsense. */
 const LONGEST_TOKEN = 4096;
@@ -13,13 +13,8 @@ const LONGEST_TOKEN = 4096;
 /** A refresh token as the request brought it. */
 export interface FoundRefreshToken {
   readonly text: string;
-  /** What it says; `undefined` where this server has not issued it. */
-  readonly decoded: DecodedRefreshToken | undefined;
-}
-
-/** One that this server has issued. */
-export interface IssuedRefreshToken extends FoundRefreshToken {
-  readonly decoded: DecodedRefreshToken;
+  /** What it says, where this server has issued it. */
+  readonly decoded?: IssuedRefreshToken;
 }
 
 /** Finds the refresh token of a request: in its body or in its cookie, and nowhere else. Each request's is decoded once. */
@@ -39,7 +34,7 @@ export class PresentedRefreshToken {
    *
    * @throws AuthError `invalid_grant` for any other; `invalid_request` also where there is none; `https_required`
    */
-  require(request: HttpRequest): IssuedRefreshToken {
+  require(request: HttpRequest): Required<FoundRefreshToken> {
     assertTls(request, this.tls);
     const found = this.find(request);
     if (found === undefined) throw new AuthError('invalid_request', 'A refresh token is required.');

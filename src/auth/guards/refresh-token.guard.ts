@@ -2,11 +2,11 @@ import { type CanActivate, createParamDecorator, type ExecutionContext, Injectab
 import { AuthError } from '../common/errors/auth-error.js';
 import type { HttpRequest } from '../common/request/http-request.js';
 import { requestOf } from '../common/request/request-of.js';
-import { type IssuedRefreshToken, PresentedRefreshToken } from './presented-refresh-token.js';
+import { type FoundRefreshToken, PresentedRefreshToken } from './presented-refresh-token.js';
 
 const REFRESH_TOKEN = Symbol('REFRESH_TOKEN');
 
-type RequestWithRefreshToken = HttpRequest & { [REFRESH_TOKEN]?: IssuedRefreshToken };
+type RequestWithRefreshToken = HttpRequest & { [REFRESH_TOKEN]?: Required<FoundRefreshToken> };
 
 /**
  * For a refresh endpoint of the host's own: lets a request pass that brings exactly one refresh token of this server, in
@@ -41,6 +41,6 @@ export const PresentedToken = createParamDecorator((_: unknown, context: Executi
 /** The same token, decoded: `RefreshTokenService.refresh` then need not decode it again. */
 export const DecodedToken = createParamDecorator((_: unknown, context: ExecutionContext) => issuedIn(context)?.decoded);
 
-function issuedIn(context: ExecutionContext): IssuedRefreshToken | undefined {
+function issuedIn(context: ExecutionContext): Required<FoundRefreshToken> | undefined {
   return (requestOf(context) as RequestWithRefreshToken | undefined)?.[REFRESH_TOKEN];
 }

@@ -1,8 +1,7 @@
-import { type CanActivate, type ExecutionContext, Injectable, Logger } from '@nestjs/common';
+import { type CanActivate, type ExecutionContext, Injectable } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
-import type { AuthenticatedUser } from '../access-token/authenticated-user.js';
 import { AuthError } from '../common/errors/auth-error.js';
-import { requestOf } from '../common/request/request-of.js';
+import { FoundUser } from './found-user.js';
 import { ROLES } from './roles.decorator.js';
 
 /**
@@ -13,29 +12,18 @@ import { ROLES } from './roles.decorator.js';
  */
 @Injectable()
 export class RolesGuard implements CanActivate {
-  private readonly reported = new WeakSet<object>();
+  private readonly foundUser = new FoundUser(
+    RolesGuard.name,
+    "Name RolesGuard after that guard: @UseGuards(JwtAuthGuard, RolesGuard), or GuardOf(JwtAuthGuard, 'staff').",
+  );
 
   constructor(private readonly reflector: Reflector) {}
 
   canActivate(context: ExecutionContext): boolean {
     const roles = this.reflector.getAllAndOverride<string[]>(ROLES, [context.getHandler(), context.getClass()]);
     if (!roles) return true;
-    const user = requestOf(context)?.user as AuthenticatedUser | undefined;
-    if (!user) {
-      this.report(context);
-      throw new AuthError('unauthorized');
-    }
+    const user = this.foundUser.require(context);
     if (!roles.some((role) => user.roles.includes(role))) throw new AuthError('forbidden');
     return true;
-  }
-
-  private report(context: ExecutionContext): void {
-    const handler = context.getHandler();
-    if (this.reported.has(handler)) return;
-    this.reported.add(handler);
-    new Logger(RolesGuard.name).warn(
-      `${context.getClass().name}.${handler.name} asks for a role, but no guard before RolesGuard has found a user. ` +
-        "Name RolesGuard behind that guard: @UseGuards(JwtAuthGuard, RolesGuard), or GuardOf(JwtAuthGuard, 'staff').",
-    );
   }
 }

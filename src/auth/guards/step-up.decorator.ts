@@ -8,8 +8,8 @@ import { STEP_UP, StepUpGuard } from './step-up.guard.js';
  * @param maxAge `'1s'` to `'400d'`
  * @throws AuthError `insufficient_user_authentication`, with the challenge of RFC 9470 §3: `max_age` in seconds
  * @example
+ * @StepUp('5m') // above the guard that finds the user: decorators apply from the bottom up
  * @UseGuards(JwtAuthGuard)
- * @StepUp('5m')
  * @Delete('account')
  * deleteAccount() {}
  */

@@ -1,16 +1,20 @@
 import { type CanActivate, type ExecutionContext, Injectable } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
-import type { AuthenticatedUser } from '../access-token/authenticated-user.js';
 import { AuthError } from '../common/errors/auth-error.js';
 import type { HttpResponse } from '../common/request/http-request.js';
-import { requestOf } from '../common/request/request-of.js';
 import { Clock } from '../common/time/clock.js';
+import { FoundUser } from './found-user.js';
 
 export const STEP_UP = 'nestjs-refresh-token:step-up';
 
 /** What `@StepUp()` puts before a route. */
 @Injectable()
 export class StepUpGuard implements CanActivate {
+  private readonly foundUser = new FoundUser(
+    StepUpGuard.name,
+    'Decorators apply from the bottom up: write @StepUp() above @UseGuards(JwtAuthGuard).',
+  );
+
   constructor(
     private readonly reflector: Reflector,
     private readonly clock: Clock,
@@ -22,8 +26,7 @@ export class StepUpGuard implements CanActivate {
       context.getClass(),
     ]);
     if (maxAge === undefined) return true;
-    const user = requestOf(context)?.user as AuthenticatedUser | undefined;
-    if (!user) throw new AuthError('unauthorized');
+    const user = this.foundUser.require(context);
     if (this.clock.now() - user.authTime * 1000 <= maxAge) return true;
     const scheme = user.confirmation?.jkt === undefined ? 'Bearer' : 'DPoP';
     const error = new AuthError('insufficient_user_authentication', undefined, { maxAge: maxAge / 1000, scheme });

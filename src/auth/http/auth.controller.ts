@@ -14,7 +14,7 @@ import { JwtAuthGuard } from '../guards/jwt-auth.guard.js';
 import { PresentedRefreshToken } from '../guards/presented-refresh-token.js';
 import { Public } from '../guards/public.decorator.js';
 import { DecodedToken, RefreshTokenGuard } from '../guards/refresh-token.guard.js';
-import type { DecodedRefreshToken } from '../refresh-token/refresh-token.codec.js';
+import type { IssuedRefreshToken } from '../refresh-token/refresh-token.codec.js';
 import { RefreshTokenService } from '../refresh-token/refresh-token.service.js';
 import type { IssuedTokens } from '../session/issued-tokens.js';
 import { RefreshTokenConfig } from '../session/session-options.js';
@@ -76,7 +76,7 @@ export class AuthController {
   @Public()
   @UseGuards(RefreshTokenGuard)
   async refresh(
-    @DecodedToken() token: DecodedRefreshToken,
+    @DecodedToken() token: IssuedRefreshToken,
     @Req() request: HttpRequest,
     @Res({ passthrough: true }) response: HttpResponse,
   ): Promise<TokenResponse> {
@@ -93,7 +93,7 @@ export class AuthController {
   @Public()
   @UseGuards(RefreshTokenGuard)
   async stepUp(
-    @DecodedToken() token: DecodedRefreshToken,
+    @DecodedToken() token: IssuedRefreshToken,
     @Body(new RequestValidationPipe()) { password }: AuthStepUpDto,
     @Req() request: HttpRequest,
     @Res({ passthrough: true }) response: HttpResponse,

@@ -15,7 +15,7 @@ import { RefreshTokenConfig } from '../session/session-options.js';
 import type { AuthUser } from '../user/user-provider.js';
 import { RefreshRefusal } from './refresh-refusal.js';
 import { decideRefresh, type RefreshDecision } from './refresh-rule.js';
-import { type DecodedRefreshToken, RefreshTokenCodec } from './refresh-token.codec.js';
+import { type DecodedRefreshToken, type IssuedRefreshToken, RefreshTokenCodec } from './refresh-token.codec.js';
 import { deriveSuccessor, hashedMessage } from './successor.js';
 import { TokenHasher } from './token-hasher.js';
 
@@ -60,8 +60,8 @@ export class RefreshAttempts {
    * @param refreshToken a string, or what a guard has already decoded
    * @throws AuthError `invalid_grant` for anything that this server has not issued
    */
-  decode(refreshToken: string | DecodedRefreshToken, client: ClientContext): DecodedRefreshToken {
-    const decoded = typeof refreshToken === 'string' ? this.codec.decode(refreshToken) : refreshToken;
+  decode(refreshToken: string | IssuedRefreshToken, client: ClientContext): DecodedRefreshToken {
+    const decoded = this.codec.decode(refreshToken);
     if (!decoded) throw this.refusal.notIssuedHere(client);
     return decoded;
   }

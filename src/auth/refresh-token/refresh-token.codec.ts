@@ -2,14 +2,18 @@ import { createHmac, timingSafeEqual } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import { KEY_ID_BYTES, KeyRing, type Keys } from '../common/crypto/key-ring.js';
 
-/** What a refresh token says to the server that issued it. */
-export interface DecodedRefreshToken {
-  /** The keys under which it was issued. */
-  readonly keys: Keys;
+/** A refresh token that this server has issued. */
+export interface IssuedRefreshToken {
   /** A UUID. */
   readonly sessionId: string;
   /** How often its session had been refreshed when it was issued. */
   readonly generation: number;
+}
+
+/** What a refresh token says to the server that issued it. */
+export interface DecodedRefreshToken extends IssuedRefreshToken {
+  /** The keys under which it was issued. */
+  readonly keys: Keys;
   readonly secret: Buffer;
 }
 
@@ -36,6 +40,9 @@ const FORM = new RegExp(`^${REFRESH_TOKEN_PREFIX}[A-Za-z0-9_-]{${(TOKEN_BYTES / 
  */
 @Injectable()
 export class RefreshTokenCodec {
+  /** Nothing else counts as decoded: an object that came with a request has no tag that was checked. */
+  private readonly decoded = new WeakSet<object>();
+
   constructor(private readonly keyRing: KeyRing) {}
 
   encode({ keys, sessionId, generation, secret }: DecodedRefreshToken): string {
@@ -49,19 +56,30 @@ export class RefreshTokenCodec {
     return REFRESH_TOKEN_PREFIX + bytes.toString('base64url');
   }
 
-  /** `undefined` for everything that this server never issued. Asks no database. */
-  decode(token: string): DecodedRefreshToken | undefined {
+  /**
+   * `undefined` for everything that this server never issued. Asks no database.
+   *
+   * @param token a string, or what this method has returned before
+   */
+  decode(token: string | IssuedRefreshToken): DecodedRefreshToken | undefined {
+    if (typeof token !== 'string') return this.isDecoded(token) ? token : undefined;
     if (!FORM.test(token)) return undefined;
     const bytes = Buffer.from(token.slice(REFRESH_TOKEN_PREFIX.length), 'base64url');
     if (bytes.readUInt8(0) !== VERSION) return undefined;
     const keys = this.keyRing.find(bytes.toString('base64url', KEY_ID_AT, SESSION_ID_AT));
     if (!keys || !timingSafeEqual(tagOf(keys, bytes), bytes.subarray(TAG_AT))) return undefined;
-    return {
+    const decoded = {
       keys,
       sessionId: bytesToUuid(bytes.subarray(SESSION_ID_AT, GENERATION_AT)),
       generation: bytes.readUInt32BE(GENERATION_AT),
       secret: bytes.subarray(SECRET_AT, TAG_AT),
     };
+    this.decoded.add(decoded);
+    return decoded;
+  }
+
+  private isDecoded(token: IssuedRefreshToken): token is DecodedRefreshToken {
+    return this.decoded.has(token);
   }
 }
 

@@ -10,7 +10,7 @@ import { RefreshTokenConfig } from '../session/session-options.js';
 import type { AuthUser } from '../user/user-provider.js';
 import { RefreshAttempts } from './refresh-attempt.js';
 import { sessionEndReason } from './refresh-rule.js';
-import { type DecodedRefreshToken, RefreshTokenCodec } from './refresh-token.codec.js';
+import { type IssuedRefreshToken, RefreshTokenCodec } from './refresh-token.codec.js';
 import { SessionIssuer } from './session-issuer.js';
 import { SessionPurge } from './session-purge.js';
 import type { SignInRequest } from './sign-in-request.js';
@@ -64,7 +64,7 @@ export class RefreshTokenService {
    * the user provider fails, the token being as good as before
    */
   refresh(
-    refreshToken: string | DecodedRefreshToken,
+    refreshToken: string | IssuedRefreshToken,
     client: ClientContext = {},
     evidence: BindingEvidence = {},
   ): Promise<IssuedTokens> {
@@ -76,13 +76,8 @@ export class RefreshTokenService {
    *
    * @throws AuthError `invalid_grant` for every other string
    */
-  assertIssued(refreshToken: string, client: ClientContext = {}): DecodedRefreshToken {
+  assertIssued(refreshToken: string, client: ClientContext = {}): IssuedRefreshToken {
     return this.attempts.decode(refreshToken, client);
-  }
-
-  /** The session of a refresh token that this server has issued, dead or alive; `undefined` for every other string. */
-  sessionIdOf(refreshToken: string): string | undefined {
-    return this.codec.decode(refreshToken)?.sessionId;
   }
 
   /**
@@ -103,11 +98,11 @@ export class RefreshTokenService {
 
   /** Ends the session of a refresh token, also of one that has been succeeded: it can only ever lose by that. */
   async revokeByToken(
-    refreshToken: string | DecodedRefreshToken,
+    refreshToken: string | IssuedRefreshToken,
     reason: RevocationReason,
     client: ClientContext = {},
   ): Promise<boolean> {
-    const presented = typeof refreshToken === 'string' ? this.codec.decode(refreshToken) : refreshToken;
+    const presented = this.codec.decode(refreshToken);
     return presented !== undefined && (await this.revoke(presented.sessionId, reason, client));
   }
 

@@ -16,7 +16,7 @@ import {
 import { RefreshEvents } from './refresh-events.js';
 import { RefreshRefusal } from './refresh-refusal.js';
 import type { RefreshDecision } from './refresh-rule.js';
-import type { DecodedRefreshToken } from './refresh-token.codec.js';
+import type { IssuedRefreshToken } from './refresh-token.codec.js';
 import { SessionRows } from './session-rows.js';
 import { StrictSettling } from './strict-settling.js';
 import { TokenIssuer } from './token-issuer.js';
@@ -44,7 +44,7 @@ export class TokenRotation {
 
   /** @param reauthenticate instead of loading the user, where they step up */
   async refresh(
-    refreshToken: string | DecodedRefreshToken,
+    refreshToken: string | IssuedRefreshToken,
     from: ClientContext,
     evidence: BindingEvidence,
     reauthenticate?: Reauthenticate,

@@ -5,7 +5,7 @@ import { AuthConfigurationError, AuthError } from '../common/errors/auth-error.j
 import type { ClientContext } from '../common/request/client-context.js';
 import { AuthEventBus } from '../events/auth-event-bus.js';
 import type { Reauthenticate } from '../refresh-token/refresh-attempt.js';
-import type { DecodedRefreshToken } from '../refresh-token/refresh-token.codec.js';
+import type { IssuedRefreshToken } from '../refresh-token/refresh-token.codec.js';
 import { TokenRotation } from '../refresh-token/token-rotation.js';
 import { RiskAssessor } from '../risk/risk-assessor.js';
 import { RiskConfig } from '../risk/risk-options.js';
@@ -57,7 +57,7 @@ export class StepUpService implements OnModuleInit {
    * `forbidden` where the host's `UserProvider` has no `reauthenticate`; `temporarily_unavailable`
    */
   stepUp(
-    refreshToken: string | DecodedRefreshToken,
+    refreshToken: string | IssuedRefreshToken,
     password: string,
     client: ClientContext = {},
     evidence: BindingEvidence = {},

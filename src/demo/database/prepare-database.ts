@@ -13,6 +13,7 @@ export async function prepareDatabase(database: string): Promise<DataSource> {
   try {
     await alone(patient, shared, async () => {
       await patient.runMigrations();
+      await assertTablesFit(patient, database);
       await seedUsers(patient);
     });
   } catch (error) {
@@ -22,6 +23,18 @@ export async function prepareDatabase(database: string): Promise<DataSource> {
   if (!shared) return patient;
   await patient.destroy();
   return createServingDataSource(database).initialize();
+}
+
+/** Before the first release the tables change without a migration: those of an older demo have other columns. */
+async function assertTablesFit(dataSource: DataSource, database: string): Promise<void> {
+  for (const { target, tableName } of dataSource.entityMetadatas) {
+    try {
+      await dataSource.createQueryBuilder(target, tableName).limit(1).getOne();
+    } catch (error) {
+      const where = isServerUrl(database) ? 'name another database in DATABASE_URL' : `remove the folder ${database}`;
+      throw new Error(`The table ${tableName} was made by another version of the demo: ${where}. (${String(error)})`);
+    }
+  }
 }
 
 async function alone(dataSource: DataSource, shared: boolean, work: () => Promise<void>): Promise<void> {

@@ -22,7 +22,7 @@ export function redisOptions<T extends { url: string }>(
   defaults: Omit<T, 'url'>,
   given: T,
 ): Required<T> {
-  const options = complete<T>(where, { ...defaults } as T, given, ['url']);
+  const options = complete<T>(where, { ...defaults } as T, given, ['url', ...Object.keys(defaults)]);
   if (typeof options.url === 'string' && /^rediss?:\/\//.test(options.url) && URL.canParse(options.url)) {
     return options as Required<T>;
   }

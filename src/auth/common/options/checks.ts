@@ -6,15 +6,15 @@ export type Check<Value> = (name: string, given: unknown) => Value;
 /**
  * The defaults, overlaid with what the host gave. An unknown name is a typing error, and refused.
  *
- * @param required options that have no default
+ * @param known the names of all options, where some have no default
  */
 export function complete<T extends object>(
   where: string,
   defaults: T,
   given: Partial<T> | undefined,
-  required: readonly (keyof T & string)[] = [],
+  known: readonly string[] = Object.keys(defaults),
 ): T {
-  assertKnown(where, given, [...Object.keys(defaults), ...required]);
+  assertKnown(where, given, known);
   const set = Object.entries(given ?? {}).filter(([, value]) => value !== undefined);
   return Object.assign(defaults, Object.fromEntries(set));
 }
