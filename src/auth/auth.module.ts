@@ -30,7 +30,7 @@ import { signInProviders } from './sign-in/sign-in.providers.js';
 import { socketProviders } from './sockets/sockets.providers.js';
 import { userProviders } from './user/user.providers.js';
 
-/** From the bottom up: each uses those above it in this list, and none below. */
+/** From the bottom up, in the order of the layers. */
 const CONCEPTS = [
   commonProviders,
   sessionProviders,

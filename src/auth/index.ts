@@ -17,6 +17,7 @@ export { Clock } from './common/time/clock.js';
 // The users
 export type { AuthUser, UserProvider } from './user/user-provider.js';
 export type { AuthenticatedUser } from './access-token/authenticated-user.js';
+export type { PossessionHeaders } from './access-token/access-token-possession.js';
 
 // Guards and decorators
 export { type GuardedCall, JwtAuthGuard } from './guards/jwt-auth.guard.js';

@@ -40,7 +40,7 @@ const ALGORITHM = 'HS256';
  * Mints and verifies access tokens: JWTs after RFC 9068, `typ: at+jwt`.
  *
  * The header of every token that we mint is known beforehand, so a token is verified only if its header is one of these,
- * to the letter: that pins algorithm, type and key, and leaves no room for `crit`, `jku` or `jwk` (RFC 8725 §3).
+ * exactly: that pins algorithm, type and key, and leaves no room for `crit`, `jku` or `jwk` (RFC 8725 §3).
  */
 @Injectable()
 export class AccessTokenService {
@@ -51,7 +51,7 @@ export class AccessTokenService {
   constructor(
     private readonly jwt: JwtService,
     private readonly clock: Clock,
-    private readonly floors: RevocationList,
+    private readonly list: RevocationList,
     private readonly feed: RevocationFeed,
     private readonly config: AccessTokenConfig,
     keyRing: KeyRing,
@@ -138,7 +138,7 @@ export class AccessTokenService {
 
   private assertNotRevoked({ sessionId, generation }: AuthenticatedUser): void {
     this.feed.assertFresh();
-    this.floors.check(sessionId, generation);
+    this.list.check(sessionId, generation);
   }
 
   private verifySignature(token: string): AuthenticatedUser {

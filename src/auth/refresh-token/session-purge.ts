@@ -22,7 +22,7 @@ export class SessionPurge implements OnApplicationBootstrap, OnModuleDestroy {
   constructor(
     private readonly store: RefreshTokenStore,
     private readonly usedProofs: UsedDpopProofStore,
-    private readonly floors: RevocationList,
+    private readonly list: RevocationList,
     private readonly events: AuthEventBus,
     private readonly clock: Clock,
     private readonly config: PurgeConfig,
@@ -45,7 +45,7 @@ export class SessionPurge implements OnApplicationBootstrap, OnModuleDestroy {
   private async walk(stopping: AbortSignal): Promise<number> {
     const { retention, batchSize } = this.config;
     // An instance that starts learns from the table which access tokens are revoked.
-    const end = this.clock.now() - Math.max(retention, this.floors.lifetime);
+    const end = this.clock.now() - Math.max(retention, this.list.lifetime);
     const deadBefore = { expiresAt: end, lastUsedAt: end - this.refreshTokenConfig.idleTtl, revokedAt: end };
     let count = 0;
     let after: string | undefined;

@@ -47,7 +47,7 @@ export class RevocationFeed implements OnModuleInit, OnModuleDestroy {
 
   constructor(
     private readonly store: RefreshTokenStore,
-    private readonly floors: RevocationList,
+    private readonly list: RevocationList,
     private readonly events: AuthEventBus,
     private readonly config: RevocationConfig,
   ) {}
@@ -71,7 +71,7 @@ export class RevocationFeed implements OnModuleInit, OnModuleDestroy {
     return {
       age: Math.round(age),
       stale: age > this.config.delay,
-      floors: this.floors.size,
+      floors: this.list.size,
       channel: this.channelState,
     };
   }
@@ -87,7 +87,7 @@ export class RevocationFeed implements OnModuleInit, OnModuleDestroy {
   /** Tells of changes that are already in the table: here at once, elsewhere by the channel, or by the next reading. */
   announce(changes: AccessFloor[]): void {
     if (changes.length === 0) return;
-    for (const change of changes) this.floors.raise(change);
+    for (const change of changes) this.list.raise(change);
     this.config.channel?.publish(changes).catch(() => {
       // The others read it from the table. That the channel is away has been said when it went.
     });
@@ -98,7 +98,7 @@ export class RevocationFeed implements OnModuleInit, OnModuleDestroy {
     if (!channel) return;
     this.channelState = 'disconnected';
     channel.open({
-      changed: (changes) => changes.forEach((change) => this.floors.raise(change)),
+      changed: (changes) => changes.forEach((change) => this.list.raise(change)),
       connected: () => {
         this.channelState = 'connected';
         this.logger.log('The revocation channel is connected.');
@@ -156,10 +156,10 @@ export class RevocationFeed implements OnModuleInit, OnModuleDestroy {
     const startedAt = performance.now();
     const everything = this.readings % READINGS_PER_CATCH_UP === 0;
     const sinceLast = startedAt - this.readAt + LATEST_COMMIT;
-    const youngerThan = Math.ceil(everything ? this.floors.lifetime : Math.min(sinceLast, this.floors.lifetime));
+    const youngerThan = Math.ceil(everything ? this.list.lifetime : Math.min(sinceLast, this.list.lifetime));
     const raised = await withTimeout(LONGEST_READING, 'Reading the floors', this.store.floorsRaised(youngerThan));
-    for (const { age, ...change } of raised) this.floors.raise(change, age);
-    this.floors.sweep();
+    for (const { age, ...change } of raised) this.list.raise(change, age);
+    this.list.sweep();
     this.readings++;
     this.readAt = startedAt;
   }

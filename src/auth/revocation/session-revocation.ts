@@ -17,7 +17,7 @@ export class SessionRevocation {
   constructor(
     private readonly store: RefreshTokenStore,
     private readonly feed: RevocationFeed,
-    private readonly floors: RevocationList,
+    private readonly list: RevocationList,
     private readonly events: AuthEventBus,
     private readonly clock: Clock,
   ) {}
@@ -67,7 +67,7 @@ export class SessionRevocation {
   /** The change is in the table: where it cannot be announced, it is read from there. */
   private async announceOfUser(userId: string): Promise<void> {
     try {
-      this.feed.announce(await this.store.floorsOfUser(userId, this.floors.lifetime));
+      this.feed.announce(await this.store.floorsOfUser(userId, this.list.lifetime));
     } catch (error) {
       this.logger.warn(`A revocation could not be announced, and takes effect by polling: ${String(error)}`);
     }

@@ -1,6 +1,6 @@
 // `nestjs-refresh-token/risk`: the rules that judge sign-ins and refreshes, and what a rule of the host's own needs.
 export { RiskOptions } from './risk-options.js';
-export { RISK_RULES, type RiskRule, type RuleOptions } from './risk-rule.js';
+export type { RiskRule, RuleOptions } from './risk-rule.js';
 export type { LastSeen, RiskOccasion, RiskSignals } from './risk-signals.js';
 export { UserAgent } from './user-agent.js';
 export { type Assessment, type Finding, strictest, type Verdict } from './verdict.js';

@@ -9,5 +9,8 @@ export interface AccessFloor {
   readonly floor: number;
 }
 
-/** Injects for how many milliseconds after its minting an access token is accepted. */
+/**
+ * Injects for how many milliseconds after its minting an access token is accepted. The revocation list must remember a floor
+ * for that long. The concept `access-token` provides it, so that nothing here imports that concept.
+ */
 export const ACCESS_TOKEN_LIFETIME = Symbol('ACCESS_TOKEN_LIFETIME');

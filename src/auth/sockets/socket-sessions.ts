@@ -48,9 +48,9 @@ export class SocketSessions implements OnModuleDestroy {
     private readonly possession: AccessTokenPossession,
     private readonly clock: Clock,
     private readonly config: AccessTokenConfig,
-    private readonly floors: RevocationList,
+    private readonly list: RevocationList,
   ) {
-    this.unsubscribe = floors.subscribe(({ sessionId }) => this.recheck(sessionId));
+    this.unsubscribe = list.subscribe(({ sessionId }) => this.recheck(sessionId));
   }
 
   onModuleDestroy(): void {
@@ -116,7 +116,7 @@ export class SocketSessions implements OnModuleDestroy {
   private recheck(sessionId: string): void {
     for (const socket of this.bySession.get(sessionId) ?? []) {
       try {
-        this.floors.check(sessionId, this.admitted.get(socket)!.user.generation);
+        this.list.check(sessionId, this.admitted.get(socket)!.user.generation);
       } catch (error) {
         this.close(socket, error as AuthError);
       }

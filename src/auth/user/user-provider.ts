@@ -39,7 +39,7 @@ export interface UserProvider {
   /**
    * Those of these users, at most 16, who are neither unknown nor disabled, in any order. Optional: where it is there, it is
    * asked instead of `loadUser`, once for all refreshes that happen at the same moment: not for a provider that depends on the
-   * request, such as on its tenant. Their ids must be those that were asked for, to the letter.
+   * request, such as on its tenant. Their ids must be exactly those that were asked for.
    */
   loadUsers?(ids: readonly string[]): Promise<AuthUser[]>;
   /**

@@ -14,7 +14,7 @@ const CONNECT_TIMEOUT = 5_000;
  */
 const QUERY_LIMITS = { statement_timeout: 4_000, query_timeout: 30_000 };
 
-/** The demo's data source on a server, or on the embedded database in a folder. With all patience, as migrations need it. */
+/** The demo's data source on a server, or on the embedded database in a folder. Without time limits, because migrations need time. */
 export function createDataSource(database: string, more: Partial<DataSourceOptions> = {}): DataSource {
   return new DataSource({
     ...connectionOptions(database),

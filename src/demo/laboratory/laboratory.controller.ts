@@ -67,7 +67,7 @@ const TRIP = 600;
 
 type Request = Parameters<typeof clientContextOf>[0];
 
-/** Misfortunes for the visitor's own session, and for no other. */
+/** Causes faults and thefts for the visitor's own session, and for no other. */
 @Controller('laboratory')
 export class LaboratoryController {
   constructor(

@@ -22,7 +22,7 @@ const parallel: Experiment = {
       `POST /auth/refresh, ${MANY} times at once`,
       `${good} times 200`,
       good === MANY
-        ? 'One of them took the token’s place; all others were given the very same successor. No twin, and nobody is logged out.'
+        ? 'One of them took the token’s place; all others were given the very same successor. There is no second line of tokens, and nobody is logged out.'
         : `The other ${MANY - good} were refused: ${[...new Set(answers.filter(({ ok }) => !ok).map(({ status }) => status))].join(', ')}.`,
       good === MANY,
     );

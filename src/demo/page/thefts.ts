@@ -52,7 +52,7 @@ const inTime: Experiment = {
     }
     const same = loot.fingerprint === (await token(client));
     const why = same
-      ? 'The same successor that you have, and no twin of it: whoever refreshes next after the window, without the other, gives the theft away.'
+      ? 'The same successor that you have, and no second line of tokens. The next refresh after the window, by you or the thief, reveals the theft.'
       : 'Another token than yours.';
     tell(sent, told(loot), why, same);
   },

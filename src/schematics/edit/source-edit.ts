@@ -4,7 +4,7 @@ import { callsOf, decoratedBy, importsFrom, isNamed, isTaken, objectGivenTo, pro
 /** As the scaffold of Nest has its files laid out. */
 const WIDTH = 80;
 
-/** A source file that is being added to; everything else in it stays as it is, to the letter. */
+/** A source file that is being added to; everything else in it stays exactly as it is. */
 export class SourceEdit {
   constructor(private text: string) {
     if (typeof ts.createSourceFile !== 'function') {
