@@ -9,7 +9,7 @@ import { TcpProxy } from '../support/statement-proxy.js';
 const OUTAGE = { status: 503, error: 'temporarily_unavailable' };
 const ALICE = { username: 'alice', password: 'alice-password', transport: 'body' as const };
 /** Far more than a statement takes. One that writes is given six times as long. */
-const PATIENCE = '1500ms';
+const TIMEOUT = '1500ms';
 /** Each test waits for seconds, so all of them wait together. */
 const WAITING = { concurrent: true, timeout: 90_000 };
 
@@ -35,7 +35,7 @@ for (const { name, select, update, connectTimeout } of servers) {
       const url = proxy.urlOf(database.url!);
       // On a pool of one connection, one that is still taken would be missed. Each statement's text is sent as it is.
       const dataSource = { url, poolSize: 1, [connectTimeout]: 1_500 };
-      const options = { databaseTimeout: PATIENCE, preparedStatements: false, revocation: { delay: '10m' } };
+      const options = { databaseTimeout: TIMEOUT, preparedStatements: false, revocation: { delay: '10m' } };
       const app = await createAuthApp('express', database, { dataSource: dataSource as object, options });
       // Before the proxy: its connections hang.
       onTestFinished(() => app.close());

@@ -58,7 +58,7 @@ describe('the laboratory', SIDE_BY_SIDE, () => {
       await give('bob', ['user']);
     });
 
-    test.sequential('gives the role back when the session ends', async () => {
+    test.sequential('gives the role back when the session ends', async ({ expect }) => {
       const bob = await signIn(demo.url, 'bob');
       expect((await role(bob, 'DELETE')).status).toBe(204);
       await send('POST', `${demo.url}/auth/logout`, { body: { refresh_token: bob.refreshToken } });

@@ -18,8 +18,10 @@ for (const adapter of adapters) {
       onTestFinished(() => decode.mockRestore());
       const recording = recordStatements([app.dataSource]);
       await work();
+      // What has been decoded may be handed on to it again, at no cost.
+      const decodes = decode.mock.calls.filter(([token]) => typeof token === 'string');
       const reads = recording.stop().filter(({ sql }) => /^SELECT.*token_hash/.test(sql));
-      return { decodes: decode.mock.calls.length, reads: reads.length };
+      return { decodes: decodes.length, reads: reads.length };
     };
 
     test('in the body is decoded once, and its session read once', async () => {

@@ -17,7 +17,7 @@ const execute = promisify(execFile);
 const online = describe.skipIf(!(await registryAnswers()));
 
 /** Milliseconds; packages are fetched. */
-const PATIENCE = 600_000;
+const TIMEOUT = 600_000;
 const scaffolder = join(root, 'node_modules/@angular-devkit/schematics-cli/bin/schematics.js');
 
 let parent: string;
@@ -25,7 +25,7 @@ let tarball: string;
 beforeAll(async () => {
   parent = await mkdtemp(join(tmpdir(), 'nest-add-'));
   tarball = (await pack(parent)).path;
-}, PATIENCE);
+}, TIMEOUT);
 afterAll(() => rm(parent, { recursive: true, force: true }));
 
 /** How each variant of the scaffold runs its tests. Jest needs a newer Node.js than 20 to load Nest 12 from CommonJS. */
@@ -34,7 +34,7 @@ const variants = [
   { type: 'cjs', testing: ['npx', '-y', 'node@24', '--experimental-vm-modules', 'node_modules/jest/bin/jest.js'] },
 ];
 
-online.each(variants)('in a fresh application ($type)', { timeout: PATIENCE }, ({ type, testing }) => {
+online.each(variants)('in a fresh application ($type)', { timeout: TIMEOUT }, ({ type, testing }) => {
   let folder: string;
   let app: DemoProcess | undefined;
   const run = async (command: string, ...args: string[]) => {
@@ -66,7 +66,7 @@ online.each(variants)('in a fresh application ($type)', { timeout: PATIENCE }, (
     );
     folder = join(parent, type);
     await run('npm', 'install', tarball);
-  }, PATIENCE);
+  }, TIMEOUT);
 
   afterAll(async () => {
     app?.kill('SIGKILL');

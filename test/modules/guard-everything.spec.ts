@@ -122,7 +122,7 @@ describe.each(adapters)('one guard for everything, and a second AuthModule (%s)'
     expect(await statuses(path)).toEqual(expected);
   });
 
-  test('a global guard of roles refuses a route with a guard of its own, and says in the log how to mend it', async () => {
+  test('a global guard of roles refuses a route with a guard of its own, and says in the log how to fix it', async () => {
     const warn = vi.spyOn(Logger.prototype, 'warn').mockImplementation(() => undefined);
     onTestFinished(() => warn.mockRestore());
     const { statuses } = await start(JwtAuthGuard, RolesGuard);
@@ -130,7 +130,9 @@ describe.each(adapters)('one guard for everything, and a second AuthModule (%s)'
     expect(await statuses('/stock')).toEqual([401, 401, 401]);
     expect(await statuses('/back-office')).toEqual([401, 200, 401]);
     const said = warn.mock.calls.map(([line]) => String(line)).filter((line) => line.includes('RolesGuard'));
-    expect(said).toEqual([expect.stringMatching(/^ShopController\.stock asks for a role, .*@UseGuards\(/)]);
+    expect(said).toEqual([
+      expect.stringMatching(/^ShopController\.stock: no guard before RolesGuard has found a user\. .*@UseGuards\(/),
+    ]);
   });
 
   test('it may be that of the one with a name', async () => {

@@ -89,7 +89,7 @@ for (const setup of setups) {
       it.sequential(
         'and where another server takes its place without a goodbye, that costs seconds',
         LIMIT,
-        async () => {
+        async ({ expect }) => {
           const { refreshToken } = await signIn(cutOff, 'alice');
           proxy.strand();
           const answered = async () => {
