@@ -5,7 +5,7 @@ import { databaseNamed, type TestDatabase } from '../support/databases.js';
 import { bearer, cookieHeader, cookiesSet, login, refresh, send } from '../support/http.js';
 import { claimsOf, signIn } from '../support/listening.js';
 import { expectRefusal } from '../support/refused.js';
-import { TcpProxy } from '../support/statement-proxy.js';
+import { StatementProxy } from '../support/statement-proxy.js';
 
 const OUTAGE = { status: 503, error: 'temporarily_unavailable' };
 const ALICE = { username: 'alice', password: 'alice-password', transport: 'body' as const };
@@ -132,13 +132,13 @@ for (const adapter of adapters) {
 function behindProxy(adapter: Adapter) {
   const app = {} as AuthApp;
   let database: TestDatabase;
-  let proxy: TcpProxy;
+  let proxy: StatementProxy;
   let direct: pg.Client;
   beforeAll(async () => {
     database = await databaseNamed('postgres').create();
     direct = new pg.Client({ connectionString: database.url });
     await direct.connect();
-    proxy = await TcpProxy.before(database.url!);
+    proxy = await StatementProxy.before(database.url!);
     const url = proxy.urlOf(database.url!);
     Object.assign(
       app,

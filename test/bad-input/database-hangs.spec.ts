@@ -4,7 +4,7 @@ import { databaseNamed, type TestDatabase } from '../support/databases.js';
 import { bearer, login, refresh, send } from '../support/http.js';
 import { claimsOf, signIn } from '../support/listening.js';
 import { expectRefusal } from '../support/refused.js';
-import { TcpProxy } from '../support/statement-proxy.js';
+import { StatementProxy } from '../support/statement-proxy.js';
 
 const OUTAGE = { status: 503, error: 'temporarily_unavailable' };
 const ALICE = { username: 'alice', password: 'alice-password', transport: 'body' as const };
@@ -29,8 +29,8 @@ for (const { name, select, update, connectTimeout } of servers) {
     afterAll(() => database?.drop());
 
     /** An application that has the database behind a proxy. */
-    async function start({ onTestFinished }: TestContext): Promise<{ app: AuthApp; proxy: TcpProxy }> {
-      const proxy = await TcpProxy.before(database.url!);
+    async function start({ onTestFinished }: TestContext): Promise<{ app: AuthApp; proxy: StatementProxy }> {
+      const proxy = await StatementProxy.before(database.url!);
       onTestFinished(() => proxy.close());
       const url = proxy.urlOf(database.url!);
       // On a pool of one connection, one that is still taken would be missed. Each statement's text is sent as it is.

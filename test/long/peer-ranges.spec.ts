@@ -18,7 +18,7 @@ const redisUrl = inject('redisUrl');
 const online = describe.skipIf(!(await registryAnswers()));
 
 /** Milliseconds; packages are fetched. */
-const PATIENCE = 600_000;
+const TIMEOUT = 600_000;
 
 /** What `peerDependencies` claims: each end of each range. */
 const hosts = [
@@ -35,10 +35,10 @@ let packed: Packed;
 beforeAll(async () => {
   parent = await mkdtemp(join(tmpdir(), 'compatibility-'));
   packed = await pack(parent);
-}, PATIENCE);
+}, TIMEOUT);
 afterAll(() => rm(parent, { recursive: true, force: true }));
 
-online.each(hosts)('in an application of $host', { timeout: PATIENCE }, ({ nest, typeorm, redis, validator }) => {
+online.each(hosts)('in an application of $host', { timeout: TIMEOUT }, ({ nest, typeorm, redis, validator }) => {
   let folder: string;
 
   beforeAll(async () => {
@@ -56,7 +56,7 @@ online.each(hosts)('in an application of $host', { timeout: PATIENCE }, ({ nest,
     const options = ['--prefer-offline', '--no-audit', '--no-fund', '--ignore-scripts', '--strict-peer-deps'];
     // npm itself refuses what the ranges of the packages do not allow.
     await run('npm', ['install', ...options, packed.path, ...wanted, ...others], { cwd: folder });
-  }, PATIENCE);
+  }, TIMEOUT);
 
   test('the versions are those', async () => {
     const version = async (name: string) =>

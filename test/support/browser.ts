@@ -5,7 +5,7 @@ import { afterAll, afterEach, beforeAll, inject } from 'vitest';
 export const browserAvailable = inject('chromium') !== undefined;
 
 /** Milliseconds for whatever a page does: far more than it takes. */
-const PATIENCE = 20_000;
+const TIMEOUT = 20_000;
 
 /**
  * Chromium, while the tests of this block run. Each context is another device; all are closed after the test.
@@ -30,7 +30,7 @@ export function chromiumContexts() {
 
   return async (options?: Parameters<Browser['newContext']>[0]): Promise<BrowserContext> => {
     const context = await browser.newContext(options);
-    context.setDefaultTimeout(PATIENCE);
+    context.setDefaultTimeout(TIMEOUT);
     contexts.push(context);
     return context;
   };

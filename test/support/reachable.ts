@@ -3,10 +3,10 @@ import { createConnection } from 'mysql2/promise';
 import pg from 'pg';
 
 /** A service that does not answer within this time, in milliseconds, counts as not there. */
-const PATIENCE = 3_000;
+const TIMEOUT = 3_000;
 
 export async function postgresAnswers(url: string): Promise<boolean> {
-  const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: PATIENCE });
+  const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: TIMEOUT });
   try {
     await client.connect();
     await client.query('SELECT 1');
@@ -20,7 +20,7 @@ export async function postgresAnswers(url: string): Promise<boolean> {
 
 export async function mariadbAnswers(url: string): Promise<boolean> {
   try {
-    const connection = await createConnection({ uri: url, connectTimeout: PATIENCE });
+    const connection = await createConnection({ uri: url, connectTimeout: TIMEOUT });
     await connection.query('SELECT 1');
     await connection.end();
     return true;
@@ -39,7 +39,7 @@ export async function redisAnswers(url: string): Promise<boolean> {
       socket.destroy();
       resolve(answered);
     };
-    socket.setTimeout(PATIENCE, () => settle(false));
+    socket.setTimeout(TIMEOUT, () => settle(false));
     socket.once('error', () => settle(false));
     socket.once('close', () => settle(false));
     socket.once('connect', () => socket.write('PING\r\n'));

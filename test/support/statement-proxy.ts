@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
 
 /** Stands between an application and its database, and can fail as networks do. */
-export class TcpProxy {
+export class StatementProxy {
   private readonly sockets = new Set<Socket>();
   private fault: { statement: string; when: 'before' | 'after'; met: () => void } | undefined;
   private hanging: { statement: string; when: 'before' | 'after' } | undefined;
@@ -14,11 +14,11 @@ export class TcpProxy {
     private readonly port: number,
   ) {}
 
-  static async before(databaseUrl: string): Promise<TcpProxy> {
+  static async before(databaseUrl: string): Promise<StatementProxy> {
     const { hostname, port } = new URL(databaseUrl);
     const server = createServer();
     await once(server.listen(0, '127.0.0.1'), 'listening');
-    const proxy = new TcpProxy(server, (server.address() as AddressInfo).port);
+    const proxy = new StatementProxy(server, (server.address() as AddressInfo).port);
     server.on('connection', (client) => proxy.join(client, connect(Number(port || 5432), hostname)));
     return proxy;
   }
