@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { once } from 'node:events';
-import { readdir, stat } from 'node:fs/promises';
+import { readdir, stat, utimes } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
@@ -48,7 +48,10 @@ async function buildIfStale(): Promise<void> {
     () => 0,
   );
   if (Math.max(...changed) < built) return;
+  const startedAt = new Date();
   await run('npm', ['run', 'build'], { cwd: root });
+  // A source that was changed during the build is newer than what was built.
+  await utimes(join(root, OUTCOME), startedAt, startedAt);
 }
 
 /** Of a file, or of a folder with all that is in it. The time of a folder itself tells of what was removed. */

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { bytesToUuid } from '../common/crypto/uuid-bytes.js';
 
 let last = { at: 0, sequence: 0 };
 
@@ -13,17 +14,12 @@ export function eventId(at: number): string {
   bytes.writeUIntBE(at, 0, 6);
   bytes.writeUInt16BE(0x7000 | sequence, 6);
   bytes[8] = (bytes[8] & 0x3f) | 0x80;
-  return uuidOf(bytes);
+  return bytesToUuid(bytes);
 }
 
 /** The least id of that time: every earlier event's id stands before it. */
 export function leastIdAt(at: number): string {
   const bytes = Buffer.alloc(16);
   bytes.writeUIntBE(Math.max(0, at), 0, 6);
-  return uuidOf(bytes);
-}
-
-function uuidOf(bytes: Buffer): string {
-  const hex = bytes.toString('hex');
-  return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join('-');
+  return bytesToUuid(bytes);
 }

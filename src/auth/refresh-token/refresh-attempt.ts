@@ -22,17 +22,17 @@ import { TokenHasher } from './token-hasher.js';
 /** Asks the user to prove again who they are; throws where they do not. */
 export type Reauthenticate = (session: RefreshToken, client: ClientContext) => Promise<AuthUser>;
 
-/** What comes with a refresh token. */
+/** A refresh token, and what came with it. */
 export interface RefreshRequest {
+  readonly presented: DecodedRefreshToken;
   readonly located: LocatedClient;
   readonly evidence: BindingEvidence;
   /** Instead of loading the user, where they step up. */
   readonly reauthenticate: Reauthenticate | undefined;
 }
 
-/** A refresh token that was presented, and its session as it has just been read. */
+/** A request, and its session as it has just been read. */
 export interface RefreshAttempt extends RefreshRequest {
-  readonly presented: DecodedRefreshToken;
   readonly session: RefreshToken;
   /** Those that the row names. */
   readonly keys: Keys;
@@ -66,17 +66,20 @@ export class RefreshAttempts {
     return decoded;
   }
 
-  async locate(
+  /** @throws AuthError as {@link decode} does */
+  async begin(
+    refreshToken: string | IssuedRefreshToken,
     from: ClientContext,
     evidence: BindingEvidence,
     reauthenticate: Reauthenticate | undefined,
   ): Promise<RefreshRequest> {
-    return { located: await this.risk.locate(from), evidence, reauthenticate };
+    const presented = this.decode(refreshToken, from);
+    return { presented, located: await this.risk.locate(from), evidence, reauthenticate };
   }
 
   /** @throws AuthError `invalid_grant` where there is no such session; `forbidden` where another site asks for a cookie */
-  async read(presented: DecodedRefreshToken, request: RefreshRequest): Promise<RefreshAttempt> {
-    const { located, evidence } = request;
+  async read(request: RefreshRequest): Promise<RefreshAttempt> {
+    const { presented, located, evidence } = request;
     const session = await this.store.findTogether(presented.sessionId);
     if (!session) throw this.refusal.denied(undefined, 'unknown_session', located.client, presented.generation);
     // A browser keeps the cookies of an answer also where another site made it ask, with a token of its own in the body.
@@ -85,7 +88,6 @@ export class RefreshAttempts {
     if (!keys) throw this.refusal.denied(session, 'secret_removed', located.client, presented.generation);
     return {
       ...request,
-      presented,
       session,
       keys,
       keyBound: this.bindings.provesKey(session),

@@ -1,6 +1,7 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import { KEY_ID_BYTES, KeyRing, type Keys } from '../common/crypto/key-ring.js';
+import { bytesToUuid, uuidToBytes } from '../common/crypto/uuid-bytes.js';
 
 /** A refresh token that this server has issued. */
 export interface IssuedRefreshToken {
@@ -85,13 +86,4 @@ export class RefreshTokenCodec {
 
 function tagOf(keys: Keys, bytes: Buffer): Buffer {
   return createHmac('sha256', keys.tag).update(bytes.subarray(0, TAG_AT)).digest().subarray(0, TAG_BYTES);
-}
-
-export function uuidToBytes(uuid: string): Buffer {
-  return Buffer.from(uuid.replaceAll('-', ''), 'hex');
-}
-
-function bytesToUuid(bytes: Buffer): string {
-  const hex = bytes.toString('hex');
-  return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join('-');
 }

@@ -1,6 +1,7 @@
 import { createHmac, randomBytes } from 'node:crypto';
 import type { Keys } from '../common/crypto/key-ring.js';
-import { type DecodedRefreshToken, SECRET_BYTES, uuidToBytes } from './refresh-token.codec.js';
+import { uuidToBytes } from '../common/crypto/uuid-bytes.js';
+import { type DecodedRefreshToken, SECRET_BYTES } from './refresh-token.codec.js';
 
 /** A first token's secret, or a rotation's nonce: 256 random bits. */
 export function randomSecret(): Buffer {

@@ -50,14 +50,13 @@ export class TokenRotation {
     reauthenticate?: Reauthenticate,
   ): Promise<IssuedTokens> {
     const arrivedAt = this.clock.now();
-    const presented = this.attempts.decode(refreshToken, from);
-    const request = await this.attempts.locate(from, evidence, reauthenticate);
+    const request = await this.attempts.begin(refreshToken, from, evidence, reauthenticate);
 
     // Once, however many attempts it takes.
     let proofUsed: Promise<void> | undefined;
     let wasLive = false;
     for (let count = 1; count <= MOST_ATTEMPTS; count++) {
-      const attempt = await this.attempts.read(presented, request);
+      const attempt = await this.attempts.read(request);
       const useProof = () => (proofUsed ??= this.admission.useProof(attempt));
       const decision = await this.attempts.decide(attempt, arrivedAt, wasLive);
       const issued = await this.carryOut(decision, attempt, useProof);
