@@ -23,11 +23,11 @@ async function renewed(page) {
 
 const phone = await signedIn('Phone', { viewport: { width: 390, height: 820 }, isMobile: true });
 await renewed(phone);
-await phone.screenshot({ path: 'docs/page-phone.png' });
+await phone.screenshot({ path: 'docs/images/page-phone.png' });
 
 const light = await signedIn('Laptop', { viewport: { width: 1100, height: 820 }, colorScheme: 'light' });
 await renewed(light);
-await light.screenshot({ path: 'docs/page-light.png' });
+await light.screenshot({ path: 'docs/images/page-light.png' });
 
 const dark = await signedIn('Laptop', { viewport: { width: 1100, height: 820 }, colorScheme: 'dark' });
 await dark.locator('#run-steal-too-late').click();
@@ -35,6 +35,6 @@ await dark.locator('.experiment[data-state=done]').waitFor();
 // The notice would stand in the picture.
 await dark.locator('#notice').evaluate((notice) => notice.replaceChildren());
 await dark.locator('.experiment.run').evaluate((card) => card.scrollIntoView());
-await dark.screenshot({ path: 'docs/page-dark.png' });
+await dark.screenshot({ path: 'docs/images/page-dark.png' });
 
 await browser.close();
