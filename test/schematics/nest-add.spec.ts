@@ -3,6 +3,7 @@ import { SchematicTestRunner } from '@angular-devkit/schematics/testing/index.js
 import { Tree } from '@angular-devkit/schematics';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
+import '../support/built.js';
 
 const collection = fileURLToPath(new URL('../../src/schematics/collection.json', import.meta.url));
 
