@@ -69,3 +69,8 @@ export async function signIn(): Promise<void> {
   const client = { ip: '127.0.0.1', userAgent: 'Mozilla/5.0' };
   ({ sessionId, accessToken, refreshToken } = await refreshTokens.issue(user, { transport: 'body' }, client));
 }
+
+export async function stop(): Promise<void> {
+  response.end();
+  await app.close();
+}

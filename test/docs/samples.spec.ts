@@ -2,9 +2,9 @@ import { execFile } from 'node:child_process';
 import { mkdtemp, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { describe, expect, inject, it } from 'vitest';
+import { afterAll, describe, expect, inject, it } from 'vitest';
 import { compilePages } from '../support/doc-program.js';
-import { runPage } from '../support/doc-runs.js';
+import { SampleRunner } from '../support/doc-runs.js';
 import {
   isTypeScript,
   type Page,
@@ -74,19 +74,21 @@ async function compiledPage(path: string) {
   return (await compiled()).pages.find((page) => page.path === path)!;
 }
 
-/** What went wrong in each sample of the page that runs. */
-const outcomesOf = byPath(async (path) => {
+const runner = once(async () => {
   const { runner, located } = await compiled();
-  const folder = await mkdtemp(join(inject('scratch'), 'page-'));
-  return runPage(await compiledPage(path), { runner, folder, located, redisUrl: inject('redisUrl') });
+  return new SampleRunner({ runner, located, scratch: inject('scratch'), redisUrl: inject('redisUrl') });
 });
+afterAll(async () => (await runner()).stop());
 
-describe.for(pages.filter(isTested))('$path', (page) => {
+/** What went wrong in each sample of the page that runs. */
+const outcomesOf = byPath(async (path) => (await runner()).run(await compiledPage(path)));
+
+describe.concurrent.for(pages.filter(isTested))('$path', (page) => {
   const samples = samplesOf(page);
   const code = samples.filter(isTypeScript);
   const runs = code.filter((sample) => reasonNotToRun(sample) === undefined);
 
-  it.runIf(code.length > 0)('compiles', { timeout: 120_000 }, async () => {
+  it.runIf(code.length > 0)('compiles', { timeout: 120_000 }, async ({ expect }) => {
     expect((await compiledPage(page.path)).errors).toEqual([]);
   });
 
@@ -99,7 +101,7 @@ describe.for(pages.filter(isTested))('$path', (page) => {
     },
   );
 
-  it.runIf(samples.length > code.length)('has commands and files that are right', async () => {
+  it.runIf(samples.length > code.length)('has commands and files that are right', async ({ expect }) => {
     expect((await Promise.all(samples.map(faultsOf))).flat()).toEqual([]);
   });
 });
@@ -112,14 +114,14 @@ describe('samples that are not run', () => {
   });
 });
 
-describe('a page with mistakes', () => {
-  it('fails by the place of what does not compile', { timeout: 120_000 }, async () => {
+describe.concurrent('a page with mistakes', () => {
+  it('fails by the place of what does not compile', { timeout: 120_000 }, async ({ expect }) => {
     expect((await compiledPage(BROKEN.path)).errors).toEqual([
       expect.stringMatching(/^broken\.md:6 \("Does not compile"\): Type 'number' is not assignable/),
     ]);
   });
 
-  it('fails by the place of what does not run', { timeout: 120_000 }, async () => {
+  it('fails by the place of what does not run', { timeout: 120_000 }, async ({ expect }) => {
     const [, thrown, notBooted, runs] = await outcomesOf(BROKEN.path);
     expect(thrown).toMatch(/^broken\.md:10 \("Throws"\) does not run: Error: as it should\n.*broken\.md:11/);
     expect(notBooted).toMatch(
@@ -128,7 +130,7 @@ describe('a page with mistakes', () => {
     expect(runs).toBeUndefined();
   });
 
-  it('fails by what gives no reason, and by commands that are wrong', async () => {
+  it('fails by what gives no reason, and by commands that are wrong', async ({ expect }) => {
     expect(skippedOf(BROKEN)).toEqual([{ place: 'broken.md:26 ("Has no reason")', reason: '' }]);
     const place = 'broken.md:31 ("Names what does not exist")';
     expect((await Promise.all(samplesOf(BROKEN).map(faultsOf))).flat()).toEqual([

@@ -8,13 +8,16 @@ import { AuthModule } from 'nestjs-refresh-token';
 import { refreshTokenEntities, refreshTokenMigrations } from 'nestjs-refresh-token/typeorm';
 import * as reader from '../docs/reader.js';
 
-// Runs the compiled samples of one page, in a process of its own.
+// Runs the compiled samples of pages, one page after the other.
 
-/** What the spec sends. */
+/** What the spec sends: a page. */
 export interface PageJob {
   /** The files of these classes. */
   application: Record<keyof reader.Application, string>;
   runs: { file: string; isFile: boolean }[];
+  /** In which the samples find their files. */
+  folder: string;
+  env: Record<string, string>;
 }
 
 /** What it gets for each sample: the index, and what went wrong. */
@@ -22,6 +25,8 @@ export interface Outcome {
   index: number;
   error?: string;
 }
+
+export type Answer = Outcome | 'done';
 
 /** What the running fragment wants to have registered, by `imports`, `providers` and so on. */
 let registered: Record<string, unknown[]> = {};
@@ -32,34 +37,45 @@ export function use<T>(list: string, value: T): T {
   return value;
 }
 
-let application: reader.Application;
-/** Where the classes of the page's files are registered. */
-const pageModules: Type[] = [];
+let application: reader.Application | undefined;
+let started: Promise<void> | undefined;
+const start = () => (started ??= reader.start(application!));
 
-process.once('message', (job: PageJob) => void runPage(job));
+/** Modules in the files of the page that its `AppModule` does not import. */
+let otherModules: Type[] = [];
 
-async function runPage({ application: files, runs }: PageJob): Promise<void> {
-  let failure: unknown;
-  process.on('unhandledRejection', (error) => (failure = error));
-  answerByTheApplication();
-  listenOnFreePorts();
+let unhandled: unknown;
+process.on('unhandledRejection', (error) => (unhandled = error));
+process.on('message', (job: PageJob) => void runPage(job));
+answerByTheApplication();
+listenOnFreePorts();
+const environment = { ...process.env };
+
+async function runPage({ application: files, runs, folder, env }: PageJob): Promise<void> {
+  process.chdir(folder);
+  process.env = { ...environment, ...env };
   for (const [index, { file, isFile }] of runs.entries()) {
-    failure = undefined;
+    unhandled = undefined;
     try {
       application ??= await loadApplication(files);
       await (isFile ? runFile(file) : runFragment(file));
-      if (failure !== undefined) throw failure;
-      await report({ index });
+      if (unhandled !== undefined) throw unhandled;
+      await answer({ index });
     } catch (error) {
-      await report({ index, error: inspect(error) });
+      await answer({ index, error: inspect(error) });
     }
   }
-  process.exit();
+  // What does not close ends with the database.
+  if (started) await started.then(() => reader.stop()).catch(() => undefined);
+  await Promise.all(servers.map((server) => server.close().catch(() => undefined)));
+  servers = [];
+  otherModules = [];
+  application = started = undefined;
+  await answer('done');
 }
 
-/** Over when the message has been sent, so that the process can end. */
-async function report(outcome: Outcome): Promise<void> {
-  await new Promise((resolve) => process.send!(outcome, resolve));
+async function answer(message: Answer): Promise<void> {
+  await new Promise((resolve) => process.send!(message, resolve));
 }
 
 async function loadApplication(files: PageJob['application']): Promise<reader.Application> {
@@ -73,17 +89,14 @@ async function loadApplication(files: PageJob['application']): Promise<reader.Ap
   return loaded;
 }
 
-let started: Promise<void> | undefined;
-const start = () => (started ??= reader.start(application));
-
 /** A file of the application: it runs in the application, or, if that does not use it, in one made for it. */
 async function runFile(file: string): Promise<void> {
-  const before = servers;
+  const before = servers.length;
   const exports = (await import(file)) as Record<string, unknown>;
-  if (servers > before) return; // it has started an application by itself
+  if (servers.length > before) return; // it has started an application by itself
   await start();
-  const unused = classesIn(Object.values(exports)).filter((type) => !isIn(reader.app, type) && !isInPageModule(type));
-  pageModules.push(...unused.filter(isModule));
+  const unused = classesIn(Object.values(exports)).filter((type) => !isIn(reader.app, type) && !isInOtherModule(type));
+  otherModules.push(...unused.filter(isModule));
   await mount(unused, [], {});
 }
 
@@ -123,7 +136,7 @@ async function mount(classes: Type[], imports: DynamicModule[], lists: Record<st
           migrationsRun: true,
           synchronize: true,
         }),
-        application.UsersModule,
+        application!.UsersModule,
         auth,
         ...others,
         ...rest.filter(isModule),
@@ -162,8 +175,8 @@ const isProvider = (type: Type) =>
     'graphql:resolver_type',
   ].some((key) => Reflect.hasOwnMetadata(key, type));
 
-function isInPageModule(type: Type): boolean {
-  return pageModules.some((module) =>
+function isInOtherModule(type: Type): boolean {
+  return otherModules.some((module) =>
     ['providers', 'controllers'].some((key) =>
       (Reflect.getMetadata(key, module) as unknown[] | undefined)?.includes(type),
     ),
@@ -191,13 +204,14 @@ function answerByTheApplication(): void {
   };
 }
 
-let servers = 0;
+/** What samples have started. */
+let servers: INestApplication[] = [];
 
 /** A sample that starts a server must not need a certain port. */
 function listenOnFreePorts(): void {
   const { listen } = NestApplication.prototype;
   NestApplication.prototype.listen = async function (this: NestApplication) {
-    servers++;
+    servers.push(this);
     return listen.call(this, 0, '127.0.0.1') as unknown;
   } as typeof listen;
 }
