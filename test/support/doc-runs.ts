@@ -73,20 +73,19 @@ export class SampleRunner {
         ...(redisUrl && { REDIS_URL: redisUrl }),
       },
     };
-    const { outcomes, output } = await this.#send(job);
+    const outcomes = await this.#send(job);
     await database.drop();
     return runs.map(({ sample }, index) => {
-      const outcome = outcomes.find((one) => one.index === index) ?? {
-        error: 'the process ended before this was done.',
-      };
+      const outcome = outcomes.find((one) => one.index === index);
+      if (!outcome) return `${placeOf(sample)} did not end within ${LIMIT} ms, or ended its process.`;
       if (outcome.error === undefined) return undefined;
-      return `${placeOf(sample)} does not run: ${located(outcome.error)}\n${located(output)}`;
+      return `${placeOf(sample)} does not run: ${located(`${outcome.error}\n${outcome.output}`)}`;
     });
   }
 
-  async #send(job: PageJob): Promise<{ outcomes: Outcome[]; output: string }> {
+  async #send(job: PageJob): Promise<(Outcome & { output: string })[]> {
     const child = this.#idle.pop() ?? this.#start();
-    const outcomes: Outcome[] = [];
+    const outcomes: (Outcome & { output: string })[] = [];
     let output = '';
     const collect = (text: string) => {
       output += text;
@@ -97,7 +96,11 @@ export class SampleRunner {
     const limit = setTimeout(() => child.kill('SIGKILL'), LIMIT);
     await new Promise<void>((resolve) => {
       const receive = (answer: Answer) => {
-        if (answer !== 'done') return outcomes.push(answer);
+        if (answer !== 'done') {
+          outcomes.push({ ...answer, output });
+          output = '';
+          return;
+        }
         child.off('message', receive).off('close', resolve);
         this.#idle.push(child);
         resolve();
@@ -106,14 +109,14 @@ export class SampleRunner {
     });
     clearTimeout(limit);
     for (const stream of streams) stream.off('data', collect);
-    return { outcomes, output };
+    return outcomes;
   }
 
   #start(): ChildProcess {
     const child = fork(this.#setting.runner, {
       execArgv: ['--enable-source-maps'],
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
-      env: { PATH: process.env.PATH },
+      env: { PATH: process.env.PATH, NO_COLOR: '1' },
     });
     this.#all.add(child);
     child.once('exit', () => this.#all.delete(child));

@@ -41,24 +41,23 @@ let application: reader.Application | undefined;
 let started: Promise<void> | undefined;
 const start = () => (started ??= reader.start(application!));
 
-/** Modules in the files of the page that its `AppModule` does not import. */
-let otherModules: Type[] = [];
-
 let unhandled: unknown;
 process.on('unhandledRejection', (error) => (unhandled = error));
-process.on('message', (job: PageJob) => void runPage(job));
-answerByTheApplication();
-listenOnFreePorts();
 const environment = { ...process.env };
 
 async function runPage({ application: files, runs, folder, env }: PageJob): Promise<void> {
+  cookies.clear();
   process.chdir(folder);
   process.env = { ...environment, ...env };
+  // Not those that start a server.
+  const applicationFiles = runs
+    .filter(({ file, isFile }) => isFile && !file.endsWith('main.js'))
+    .map(({ file }) => file);
   for (const [index, { file, isFile }] of runs.entries()) {
     unhandled = undefined;
     try {
       application ??= await loadApplication(files);
-      await (isFile ? runFile(file) : runFragment(file));
+      await (isFile ? runFile(file, applicationFiles) : runFragment(file));
       if (unhandled !== undefined) throw unhandled;
       await answer({ index });
     } catch (error) {
@@ -69,7 +68,6 @@ async function runPage({ application: files, runs, folder, env }: PageJob): Prom
   if (started) await started.then(() => reader.stop()).catch(() => undefined);
   await Promise.all(servers.map((server) => server.close().catch(() => undefined)));
   servers = [];
-  otherModules = [];
   application = started = undefined;
   await answer('done');
 }
@@ -89,15 +87,26 @@ async function loadApplication(files: PageJob['application']): Promise<reader.Ap
   return loaded;
 }
 
-/** A file of the application: it runs in the application, or, if that does not use it, in one made for it. */
-async function runFile(file: string): Promise<void> {
+/** A file of the application: its classes run in the application, or, if that does not use them, in one made for them. */
+async function runFile(file: string, files: string[]): Promise<void> {
   const before = servers.length;
-  const exports = (await import(file)) as Record<string, unknown>;
+  await import(file);
   if (servers.length > before) return; // it has started an application by itself
   await start();
-  const unused = classesIn(Object.values(exports)).filter((type) => !isIn(reader.app, type) && !isInOtherModule(type));
-  otherModules.push(...unused.filter(isModule));
-  await mount(unused, [], {});
+  const unused = (await classesOf([file])).filter((type) => !isIn(reader.app, type));
+  const all = (await classesOf(files)).filter((type) => !isIn(reader.app, type));
+  const registered = all.flatMap((type) => METADATA.flatMap((key) => (Reflect.getMetadata(key, type) ?? []) as Type[]));
+  const alone = unused.filter((type) => !registered.includes(type));
+  if (alone.length === 0) return;
+  const dependencies = all.filter((type) => isProvider(type) && !registered.includes(type) && !alone.includes(type));
+  await mount([...alone, ...dependencies], [], {});
+}
+
+async function classesOf(files: string[]): Promise<Type[]> {
+  const modules = await Promise.all(files.map((file) => import(file) as Promise<Record<string, unknown>>));
+  return classesIn(modules.flatMap((exports) => Object.values(exports))).filter(
+    (type) => isModule(type) || isController(type) || isProvider(type),
+  );
 }
 
 async function runFragment(file: string): Promise<void> {
@@ -148,7 +157,7 @@ async function mount(classes: Type[], imports: DynamicModule[], lists: Record<st
 }
 
 async function boot(module: DynamicModule): Promise<void> {
-  const app = await NestFactory.create(module, { logger: ['error', 'fatal'], abortOnError: false });
+  const app = await NestFactory.create(module, { logger: false, abortOnError: false });
   await app.init();
   await app.close();
 }
@@ -163,8 +172,8 @@ function nameOf({ providers = [] }: DynamicModule): string | undefined {
 const classesIn = (values: unknown[]) =>
   values.filter((value): value is Type => typeof value === 'function' && /^class\b/.test(String(value)));
 const isController = (type: Type) => Reflect.hasOwnMetadata('__controller__', type);
-const isModule = (type: Type) =>
-  ['imports', 'providers', 'controllers', 'exports'].some((key) => Reflect.hasOwnMetadata(key, type));
+const METADATA = ['imports', 'providers', 'controllers', 'exports'];
+const isModule = (type: Type) => METADATA.some((key) => Reflect.hasOwnMetadata(key, type));
 const isProvider = (type: Type) =>
   !isController(type) &&
   [
@@ -175,34 +184,39 @@ const isProvider = (type: Type) =>
     'graphql:resolver_type',
   ].some((key) => Reflect.hasOwnMetadata(key, type));
 
-function isInOtherModule(type: Type): boolean {
-  return otherModules.some((module) =>
-    ['providers', 'controllers'].some((key) =>
-      (Reflect.getMetadata(key, module) as unknown[] | undefined)?.includes(type),
-    ),
-  );
-}
-
 function isIn(app: INestApplication, type: Type): boolean {
   try {
     app.get(type, { strict: false });
     return true;
   } catch (error) {
-    return (error as Error).name !== 'UnknownElementException' && !/does not exist/.test((error as Error).message);
+    return !(error as Error).message.includes('does not exist in the current context'); // else it has another scope
   }
 }
 
-/** Requests to the addresses of the examples go to the application of the page. */
+/**
+ * The samples of the client are in a page of https://app.example, with its cookies. Requests to the addresses of the examples go
+ * to the application of the page of the documentation.
+ */
 function answerByTheApplication(): void {
+  Object.assign(globalThis, { location: { href: 'https://app.example/' } });
   const platform = globalThis.fetch;
   globalThis.fetch = async (input, init) => {
-    const url = new URL(input instanceof Request ? input.url : input);
-    if (!url.hostname.endsWith('.example') && url.host !== 'localhost:3000') return platform(input, init);
+    const request = new Request(input, init);
+    const url = new URL(request.url);
+    if (!url.hostname.endsWith('.example') && url.host !== 'localhost:3000') return platform(request);
     await start();
+    const { headers } = request;
+    if (cookies.size > 0) headers.set('cookie', [...cookies.values()].join('; '));
+    const body = request.body ? await request.arrayBuffer() : undefined;
+    const { method, signal } = request;
     const target = (await reader.app.getUrl()) + url.pathname + url.search;
-    return platform(input instanceof Request ? new Request(target, input) : target, init);
+    const response = await platform(target, { method, headers, body, signal });
+    for (const cookie of response.headers.getSetCookie()) cookies.set(cookie.split('=', 1)[0], cookie.split(';', 1)[0]);
+    return response;
   };
 }
+
+const cookies = new Map<string, string>();
 
 /** What samples have started. */
 let servers: INestApplication[] = [];
@@ -215,3 +229,7 @@ function listenOnFreePorts(): void {
     return listen.call(this, 0, '127.0.0.1') as unknown;
   } as typeof listen;
 }
+
+answerByTheApplication();
+listenOnFreePorts();
+process.on('message', (job: PageJob) => void runPage(job));
