@@ -1,11 +1,14 @@
 import 'reflect-metadata';
 import { readFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
 import { inspect } from 'node:util';
 import type { DynamicModule, INestApplication, Provider, Type } from '@nestjs/common';
+import type { hash, Options } from 'argon2';
 import { NestApplication, NestFactory } from '@nestjs/core';
 import { TypeOrmModule } from '@nestjs/typeorm';
 import { AuthModule } from 'nestjs-refresh-token';
 import { refreshTokenEntities, refreshTokenMigrations } from 'nestjs-refresh-token/typeorm';
+import { getMetadataArgsStorage } from 'typeorm';
 import * as reader from '../docs/reader.js';
 
 // Runs the compiled samples of pages, one page after the other.
@@ -41,12 +44,16 @@ let application: reader.Application | undefined;
 let started: Promise<void> | undefined;
 const start = () => (started ??= reader.start(application!));
 
+/** How many classes were entities when the tables of the page were created. */
+let tables = 0;
+
 let unhandled: unknown;
 process.on('unhandledRejection', (error) => (unhandled = error));
 const environment = { ...process.env };
 
 async function runPage({ application: files, runs, folder, env }: PageJob): Promise<void> {
   cookies.clear();
+  tables = 0;
   process.chdir(folder);
   process.env = { ...environment, ...env };
   // Not those that start a server.
@@ -61,6 +68,7 @@ async function runPage({ application: files, runs, folder, env }: PageJob): Prom
       if (unhandled !== undefined) throw unhandled;
       await answer({ index });
     } catch (error) {
+      tables = 0; // the failed start may not have created them
       await answer({ index, error: inspect(error) });
     }
   }
@@ -133,6 +141,7 @@ async function mount(classes: Type[], imports: DynamicModule[], lists: Record<st
   const others = imports.filter((dynamic) => !main.includes(dynamic));
   if (main.length === 0) main.push(AuthModule.forRoot(reader.authOptions));
   for (const auth of main) {
+    const changed = hasNewTables() || lists.migrations !== undefined;
     await boot({
       module: class Sample {},
       imports: [
@@ -142,8 +151,8 @@ async function mount(classes: Type[], imports: DynamicModule[], lists: Record<st
           autoLoadEntities: true,
           entities: [...refreshTokenEntities, ...((lists.entities ?? []) as Type[])],
           migrations: [...refreshTokenMigrations, ...((lists.migrations ?? []) as Type[])],
-          migrationsRun: true,
-          synchronize: true,
+          migrationsRun: changed,
+          synchronize: changed,
         }),
         application!.UsersModule,
         auth,
@@ -154,6 +163,13 @@ async function mount(classes: Type[], imports: DynamicModule[], lists: Record<st
       providers: [...rest.filter(isProvider), ...((lists.providers ?? []) as Provider[])],
     });
   }
+}
+
+/** Creating tables takes most of the time of a start. */
+function hasNewTables(): boolean {
+  const known = tables;
+  tables = getMetadataArgsStorage().tables.length;
+  return tables !== known;
 }
 
 async function boot(module: DynamicModule): Promise<void> {
@@ -218,6 +234,14 @@ function answerByTheApplication(): void {
 
 const cookies = new Map<string, string>();
 
+/** Hashes for tests do not have to be strong. The samples name no parameters, and get the defaults. */
+function hashFast(): void {
+  const argon2 = createRequire(import.meta.url)('argon2') as { hash: typeof hash };
+  const { hash: slow } = argon2;
+  argon2.hash = ((password: string, options?: Options) =>
+    slow(password, { timeCost: 2, memoryCost: 1024, parallelism: 1, ...options })) as typeof hash;
+}
+
 /** What samples have started. */
 let servers: INestApplication[] = [];
 
@@ -232,4 +256,5 @@ function listenOnFreePorts(): void {
 
 answerByTheApplication();
 listenOnFreePorts();
+hashFast();
 process.on('message', (job: PageJob) => void runPage(job));
