@@ -133,7 +133,8 @@ async function runFragment(file: string): Promise<void> {
 /** Starts an application with these, for each of the modules that could be its `AuthModule`. */
 async function mount(classes: Type[], imports: DynamicModule[], lists: Record<string, unknown[]>): Promise<void> {
   const root = classes.find((type) => type.name === 'AppModule');
-  if (root) await boot({ module: root });
+  // A fragment may leave out the database.
+  if (root) await boot(hasDatabase(root) ? { module: root } : { module: class Sample {}, imports: [database(), root] });
   const rest = classes.filter((type) => type !== root);
   if (rest.length === 0 && imports.length === 0 && Object.keys(lists).length === 0) return;
 
@@ -141,28 +142,31 @@ async function mount(classes: Type[], imports: DynamicModule[], lists: Record<st
   const others = imports.filter((dynamic) => !main.includes(dynamic));
   if (main.length === 0) main.push(AuthModule.forRoot(reader.authOptions));
   for (const auth of main) {
-    const changed = hasNewTables() || lists.migrations !== undefined;
     await boot({
       module: class Sample {},
-      imports: [
-        TypeOrmModule.forRoot({
-          type: 'postgres',
-          url: process.env.DATABASE_URL,
-          autoLoadEntities: true,
-          entities: [...refreshTokenEntities, ...((lists.entities ?? []) as Type[])],
-          migrations: [...refreshTokenMigrations, ...((lists.migrations ?? []) as Type[])],
-          migrationsRun: changed,
-          synchronize: changed,
-        }),
-        application!.UsersModule,
-        auth,
-        ...others,
-        ...rest.filter(isModule),
-      ],
+      imports: [database(lists), application!.UsersModule, auth, ...others, ...rest.filter(isModule)],
       controllers: [...rest.filter(isController), ...((lists.controllers ?? []) as Type[])],
       providers: [...rest.filter(isProvider), ...((lists.providers ?? []) as Provider[])],
     });
   }
+}
+
+function database({ entities = [], migrations = [] }: Record<string, unknown[]> = {}): DynamicModule {
+  const changed = hasNewTables() || migrations.length > 0;
+  return TypeOrmModule.forRoot({
+    type: 'postgres',
+    url: process.env.DATABASE_URL,
+    autoLoadEntities: true,
+    entities: [...refreshTokenEntities, ...(entities as Type[])],
+    migrations: [...refreshTokenMigrations, ...(migrations as Type[])],
+    migrationsRun: changed,
+    synchronize: changed,
+  });
+}
+
+function hasDatabase(root: Type): boolean {
+  const imports = (Reflect.getMetadata('imports', root) ?? []) as DynamicModule[];
+  return imports.some(({ module, imports }) => module === TypeOrmModule && imports !== undefined);
 }
 
 /** Creating tables takes most of the time of a start. */
