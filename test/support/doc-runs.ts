@@ -54,7 +54,7 @@ export class SampleRunner {
     for (const child of this.#all) child.kill('SIGKILL');
   }
 
-  async #runNow({ application, runs, secrets, geoIpFiles }: CompiledPage): Promise<(string | undefined)[]> {
+  async #runNow({ application, runs, secrets, geoIpFiles, usesPglite }: CompiledPage): Promise<(string | undefined)[]> {
     const { scratch, redisUrl, located } = this.#setting;
     const folder = await mkdtemp(join(scratch, 'page-'));
     for (const file of geoIpFiles) {
@@ -66,6 +66,7 @@ export class SampleRunner {
       application,
       runs: runs.map(({ file, isFile }) => ({ file, isFile })),
       folder,
+      usesPglite,
       env: {
         ...Object.fromEntries(secrets.map((name) => [name, `${name} of the samples `.padEnd(48, '-')])),
         AUTH_SECRET: 'AUTH_SECRET of the samples '.padEnd(48, '-'),

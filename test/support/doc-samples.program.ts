@@ -2,6 +2,7 @@ import 'reflect-metadata';
 import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { inspect } from 'node:util';
+import type { PGlite, PGliteOptions } from '@electric-sql/pglite';
 import type { DynamicModule, INestApplication, Provider, Type } from '@nestjs/common';
 import type { hash, Options } from 'argon2';
 import { NestApplication, NestFactory } from '@nestjs/core';
@@ -21,6 +22,7 @@ export interface PageJob {
   /** In which the samples find their files. */
   folder: string;
   env: Record<string, string>;
+  usesPglite: boolean;
 }
 
 /** What it gets for each sample: the index, and what went wrong. */
@@ -51,9 +53,10 @@ let unhandled: unknown;
 process.on('unhandledRejection', (error) => (unhandled = error));
 const environment = { ...process.env };
 
-async function runPage({ application: files, runs, folder, env }: PageJob): Promise<void> {
+async function runPage({ application: files, runs, folder, env, usesPglite }: PageJob): Promise<void> {
   cookies.clear();
   tables = 0;
+  if (usesPglite) await (pgliteIsFast ??= startPgliteFast());
   process.chdir(folder);
   process.env = { ...environment, ...env };
   // Not those that start a server.
@@ -237,6 +240,19 @@ function answerByTheApplication(): void {
 }
 
 const cookies = new Map<string, string>();
+
+let pgliteIsFast: Promise<void> | undefined;
+
+/** The first start of an embedded database takes seconds. Those in memory start from a copy of one. */
+async function startPgliteFast(): Promise<void> {
+  const { PGlite } = await import('@electric-sql/pglite');
+  const create = PGlite.create.bind(PGlite) as (options: PGliteOptions) => Promise<PGlite>;
+  const first = await create({});
+  const loadDataDir = await first.dumpDataDir('none');
+  await first.close();
+  const fast = (options: PGliteOptions) => create(options.dataDir ? options : { loadDataDir, ...options });
+  Object.assign(PGlite, { create: fast });
+}
 
 /** Hashes for tests do not have to be strong. The samples name no parameters, and get the defaults. */
 function hashFast(): void {
