@@ -12,11 +12,11 @@ import type { DpopReplayStore } from './dpop/dpop-replay-store.js';
 export class DpopOptions {
   /** The signature algorithms that a proof may have. All are asymmetric (RFC 9449 §4.2). */
   algorithms: string[] = ['ES256', 'ES384', 'ES512', 'EdDSA', 'Ed25519', 'PS256', 'RS256'];
-  /** How far the time in a proof may differ from that of the server. A used proof is remembered for this time. From `'5s'` to `'10m'`. */
+  /** How far the time in a proof may differ from that of the server. A used proof is remembered for this time. */
   proofLifetime = '60s';
   /** Whether each proof must carry a nonce of this server, so that nobody can make proofs in advance (RFC 9449 §8). */
   requireNonce = false;
-  /** How often the nonce of the server changes. The one before it is still accepted. From `'10s'` to `'1d'`. */
+  /** How often the nonce of the server changes. The one before it is still accepted. */
   nonceLifetime = '5m';
   /**
    * The URL under which clients know this server: for example `'https://app.example/api'`. By default scheme and host are those of

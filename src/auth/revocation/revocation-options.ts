@@ -6,7 +6,7 @@ import type { RevocationChannel } from './revocation-channel.js';
 
 /** How soon a revocation or a change of permissions takes effect on access tokens that have been issued. */
 export class RevocationOptions {
-  /** The longest time until it takes effect on every instance. Each instance reads the table twice in this time. From `'100ms'` to `'10m'`. */
+  /** The longest time until it takes effect on every instance. Each instance reads the table twice in this time. */
   delay = '1s';
   /** What guarded routes answer while this instance cannot keep the delay. `'serve'` goes on as before; `'refuse'` answers 503. */
   onStale: 'serve' | 'refuse' = 'serve';

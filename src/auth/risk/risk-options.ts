@@ -13,11 +13,11 @@ export class RiskOptions {
   rules: RiskRule[] = [];
   /** Finds the place of an address: for example `mmdbGeoIp({ path })`. Without it, rules that need a place never apply. */
   geoIp?: GeoIpProvider = undefined;
-  /** How long a GeoIP lookup may take. From `'1ms'` to `'10s'`. */
+  /** How long a GeoIP lookup may take. */
   geoIpTimeout = '100ms';
   /** The verdict when the lookup fails or takes longer: `'allow'`, `'alert'`, `'step_up'` or `'deny'`. It applies only if there are rules. */
   onGeoIpFailure: Exclude<Verdict, 'revoke'> = 'allow';
-  /** How long a rule may take. From `'1ms'` to `'10s'`. */
+  /** How long a rule may take. */
   ruleTimeout = '1s';
   /** The verdict when a rule throws or takes longer: `'allow'`, `'alert'`, `'step_up'` or `'deny'`. */
   onRuleFailure: Exclude<Verdict, 'revoke'> = 'alert';
