@@ -59,7 +59,9 @@ export function checkedGeoIpRecord(geoIp: GeoIpRecord | null | undefined): GeoIp
     (asn === null || (Number.isInteger(asn) && asn >= 0 && asn < 2 ** 32)) &&
     (location === null || isLocation(location));
   if (!sound)
-    throw new TypeError('a GeoIP record needs: country (two capital letters or null), regions (an array), asn (a number or null), location (or null)');
+    throw new TypeError(
+      'a GeoIP record needs: country (two capital letters or null), regions (an array), asn (a number or null), location (or null)',
+    );
   return geoIp;
 }
 

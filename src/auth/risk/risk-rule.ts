@@ -37,6 +37,7 @@ export const RISK_RULES = Symbol('RISK_RULES');
  * new NewCountry({ verdict: 'step_up' });
  */
 export interface RuleOptions {
+  /** The verdict if the rule applies. */
   verdict?: Verdict;
 }
 
