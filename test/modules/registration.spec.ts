@@ -166,7 +166,7 @@ describe('what is missing is said at boot', () => {
 
   test('what a factory returns that stands beside it', async () => {
     const auth = AuthModule.forRootAsync({ ...HOST, useFactory: () => ({ ...OPTIONS, controllers: false }) });
-    await expect(host('express', auth)).rejects.toThrow('controllers decides the shape of the module. Write it beside');
+    await expect(host('express', auth)).rejects.toThrow('controllers decides the shape of the module. Write it next');
   });
 
   test('the module that exports the user provider', async () => {
