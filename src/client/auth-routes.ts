@@ -113,7 +113,7 @@ export function answered(answer: Promise<Response>): Promise<Response> {
   return answer.catch((error: unknown) => {
     throw error instanceof AuthClientError
       ? error
-      : new AuthClientError(UNAVAILABLE, 'The server did not answer.', undefined, undefined, error);
+      : new AuthClientError(UNAVAILABLE, 'No answer.', undefined, undefined, error);
   });
 }
 
