@@ -44,7 +44,7 @@ describe.skipIf(!browserAvailable)('the laboratory', { timeout: 120_000 }, () =>
     expect(marks).toMatch(/succeeded by a new one[^]*given the same successor/);
   });
 
-  test('a token that is stolen and used in time has no twin', async () => {
+  test('a token that is stolen and used in time gets the same successor', async () => {
     const { cells } = await experiment(await signedIn(), 'steal-in-time');
     expect(cells[2]).toBe(cells[1]);
   });

@@ -263,6 +263,6 @@ describe('a host without a way to authenticate again', () => {
   });
 });
 
-it('@StepUp refuses a time that is none', () => {
+it('@StepUp refuses an invalid duration', () => {
   expect(() => StepUp('soon')).toThrow('@StepUp() is "soon"');
 });
