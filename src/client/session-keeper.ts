@@ -164,7 +164,7 @@ export class SessionKeeper {
     const { state } = this;
     const kept = this.#kept;
     const left = this.#notBefore - Date.now();
-    if (left > 0) throw new AuthClientError(UNAVAILABLE, 'Try again later.', undefined, left);
+    if (left > 0) throw new AuthClientError(UNAVAILABLE, 'Try later.', undefined, left);
     const before = state.token;
     const session = await kept.load();
     if (this.#options.store && !session) return this.#nobody();
@@ -191,7 +191,7 @@ export class SessionKeeper {
     if (retryAfter) this.#notBefore = Date.now() + retryAfter;
     // A different process has refreshed with the same store. The next attempt presents its new token.
     const superseded = code === 'invalid_grant' && (await this.#kept.load())?.refreshToken !== sent;
-    if (superseded) throw new AuthClientError(UNAVAILABLE, 'Try again later.');
+    if (superseded) throw new AuthClientError(UNAVAILABLE, 'Try later.');
     // `invalid_request` in a browser means that there is no cookie, and so no session.
     if (code === 'invalid_grant' || (code === 'invalid_request' && !this.#options.store)) return this.#nobody();
     if (code === 'step_up_required') this.state.announce(code);

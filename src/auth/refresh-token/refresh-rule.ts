@@ -76,7 +76,7 @@ export function decideRefresh(
   }
 
   if (!presented.bound) return { action: 'reuse' };
-  // Without the key nobody can use the predecessor. So its window lasts until the successor is used.
+  // The predecessor is useless without the key. So its window lasts until the successor is used.
   if (session.keyBound) return { action: 'repeat' };
   if (limits.grace === 0 && raced) return { action: 'refuse', reason: 'concurrent' };
   if (raced || now - session.rotatedAt < limits.grace) return { action: 'repeat' };

@@ -46,7 +46,7 @@ export class SignInService {
     from: ClientContext = {},
     evidence: BindingEvidence = {},
   ): Promise<IssuedTokens> {
-    // This comes before the credentials are checked: outside the fence nobody learns whether they are right.
+    // This comes before the credentials are checked: a client outside the fence must not learn whether they are right.
     const located = await this.risk.locate(from);
     const { client } = located;
     await this.risk.passSignIn(located, undefined, request.clientId);
