@@ -150,7 +150,7 @@ describe.skipIf(!browserAvailable)('the page of the demo', { timeout: 120_000 },
     const phone = await signedIn('bob');
     const change = async (current: string, next: string) => {
       await laptop.getByText('Change my password').click();
-      await laptop.getByLabel('Password now').fill(current);
+      await laptop.getByLabel('Current password').fill(current);
       await laptop.getByLabel('New password').fill(next);
       const answer = laptop.waitForResponse('**/profile/password');
       await laptop.getByRole('button', { name: 'Change it' }).click();
