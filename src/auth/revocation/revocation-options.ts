@@ -10,7 +10,15 @@ export class RevocationOptions {
   delay = '1s';
   /** What guarded routes answer while this instance cannot keep the delay. `'serve'` goes on as before; `'refuse'` answers 503. */
   onStale: 'serve' | 'refuse' = 'serve';
-  /** Carries changes to the other instances faster than the table does: for example `redisRevocationChannel({ url })`. */
+  /**
+   * Carries changes to the other instances faster than the table does: for example `redisRevocationChannel({ url })`.
+   *
+   * @example
+   * AuthModule.forRoot({
+   *   ...authOptions,
+   *   revocation: { delay: '30s', channel: redisRevocationChannel({ url: 'redis://localhost:6379' }) },
+   * });
+   */
   channel?: RevocationChannel = undefined;
 }
 

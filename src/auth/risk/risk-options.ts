@@ -9,9 +9,22 @@ import type { Verdict } from './verdict.js';
 
 /** The rules that judge sign-ins and refreshes. */
 export class RiskOptions {
-  /** The rules. The strictest verdict wins. For rules of your own that inject services, use the extra `riskRules`. */
+  /**
+   * The rules. The strictest verdict wins. For rules of your own that inject services, use the extra `riskRules`.
+   *
+   * @example
+   * AuthModule.forRoot({ ...authOptions, risk: { rules: [new ChangedUserAgent(), new TooFrequent({ verdict: 'deny' })] } });
+   */
   rules: RiskRule[] = [];
-  /** Finds the place of an address: for example `mmdbGeoIp({ path })`. Without it, rules that need a place never apply. */
+  /**
+   * Finds the place of an address: for example `mmdbGeoIp({ path })`. Without it, rules that need a place never apply.
+   *
+   * @example
+   * AuthModule.forRoot({
+   *   ...authOptions,
+   *   risk: { geoIp: mmdbGeoIp({ path: './GeoLite2-City.mmdb' }), rules: [new NewCountry()] },
+   * });
+   */
   geoIp?: GeoIpProvider = undefined;
   /** How long a GeoIP lookup may take. */
   geoIpTimeout = '100ms';

@@ -19,7 +19,12 @@ export class AuthThrottlingOptions {
   stepUpFailures = 5;
   /** The time in which failures are counted, and for which further attempts are then refused. */
   per = '1m';
-  /** Where failures are counted. By default in memory; for several instances use `redisThrottlerStorage({ url })` or another storage of `@nestjs/throttler`. */
+  /**
+   * Where failures are counted. By default in memory; for several instances use `redisThrottlerStorage({ url })` or another storage of `@nestjs/throttler`.
+   *
+   * @example
+   * AuthThrottlingModule.forRoot({ storage: redisThrottlerStorage({ url: 'redis://localhost:6379' }) });
+   */
   storage?: ThrottlerStorage = undefined;
 }
 

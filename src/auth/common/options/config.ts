@@ -1,5 +1,5 @@
 import type { Provider } from '@nestjs/common';
-import { type Accepted, type Check, complete } from './checks.js';
+import { type Accepted, complete } from './checks.js';
 
 /** One check for each option. It also gets all options of its class, because one may depend on another. */
 export type Checks<Options> = {
@@ -42,7 +42,9 @@ export function configOf<Options extends object, C extends Checks<Options>>(
     static readonly group = group;
     static readonly names = names;
     static readonly Defaults = Defaults;
-    static readonly accepts = Object.fromEntries(names.map((name) => [name, (checks[name] as Check<unknown>).accepts]));
+    static readonly accepts = Object.fromEntries(
+      names.map((name) => [name, (checks[name] as { accepts?: Accepted }).accepts]),
+    );
 
     constructor(given?: Partial<Options>) {
       const all = complete(group, new Defaults(), given, names);
