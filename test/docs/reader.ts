@@ -42,6 +42,8 @@ export interface Application {
 }
 
 export function useOptions({ UsersModule, UsersService }: Application): void {
+  // Step-up needs it. A page about step-up has it in its own `UsersService`.
+  UsersService.prototype.reauthenticate ??= reauthenticate;
   authOptions = {
     imports: [UsersModule],
     userProvider: UsersService,
@@ -51,7 +53,7 @@ export function useOptions({ UsersModule, UsersService }: Application): void {
 
 /** Starts the application of a page. */
 export async function start({ AppModule, UsersService }: Application): Promise<void> {
-  app = await NestFactory.create(AppModule, { logger: ['error', 'fatal'], abortOnError: false });
+  app = await NestFactory.create(AppModule, { logger: false, abortOnError: false });
   const received = new Promise<[Request, Response]>((resolve) => {
     app.use('/reader', (request: Request, response: Response) => resolve([request, response]));
   });
@@ -73,4 +75,8 @@ export async function signIn(): Promise<void> {
 export async function stop(): Promise<void> {
   response.end();
   await app.close();
+}
+
+async function reauthenticate(this: UserProvider, _id: string, password: string): Promise<AuthUser | null> {
+  return this.validateCredentials('alice', password);
 }

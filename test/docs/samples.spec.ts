@@ -74,37 +74,42 @@ async function compiledPage(path: string) {
   return (await compiled()).pages.find((page) => page.path === path)!;
 }
 
+let stop = () => {};
+afterAll(() => stop());
 const runner = once(async () => {
   const { runner, located } = await compiled();
-  return new SampleRunner({ runner, located, scratch: inject('scratch'), redisUrl: inject('redisUrl') });
+  const runs = new SampleRunner({ runner, located, scratch: inject('scratch'), redisUrl: inject('redisUrl') });
+  stop = () => runs.stop();
+  return runs;
 });
-afterAll(async () => (await runner()).stop());
 
 /** What went wrong in each sample of the page that runs. */
 const outcomesOf = byPath(async (path) => (await runner()).run(await compiledPage(path)));
 
-describe.concurrent.for(pages.filter(isTested))('$path', (page) => {
+for (const page of pages.filter(isTested)) {
   const samples = samplesOf(page);
+  if (samples.length === 0) continue;
   const code = samples.filter(isTypeScript);
   const runs = code.filter((sample) => reasonNotToRun(sample) === undefined);
 
-  it.runIf(code.length > 0)('compiles', { timeout: 120_000 }, async ({ expect }) => {
-    expect((await compiledPage(page.path)).errors).toEqual([]);
-  });
+  describe.concurrent(page.path, () => {
+    it.runIf(code.length > 0)('compiles', { timeout: 120_000 }, async ({ expect }) => {
+      expect((await compiledPage(page.path)).errors).toEqual([]);
+    });
 
-  it.for(runs.map((sample, index) => ({ ...sample, index })))(
-    'runs line $line, $heading',
-    { timeout: 120_000 },
-    async ({ index }) => {
-      const error = (await outcomesOf(page.path))[index];
-      if (error !== undefined) throw new Error(error);
-    },
-  );
+    for (const [index, { heading, line }] of runs.entries()) {
+      it(`runs line ${line}, "${heading}"`, { timeout: 120_000 }, async () => {
+        const error = (await outcomesOf(page.path))[index];
+        // The stack is that of the sample, and part of the message.
+        if (error !== undefined) throw Object.assign(new Error(error), { stack: '' });
+      });
+    }
 
-  it.runIf(samples.length > code.length)('has commands and files that are right', async ({ expect }) => {
-    expect((await Promise.all(samples.map(faultsOf))).flat()).toEqual([]);
+    it.runIf(samples.length > code.length)('has right commands and files', async ({ expect }) => {
+      expect((await Promise.all(samples.map(faultsOf))).flat()).toEqual([]);
+    });
   });
-});
+}
 
 describe('samples that are not run', () => {
   it('say why', () => {

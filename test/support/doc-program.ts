@@ -30,6 +30,8 @@ export interface CompiledPage {
   secrets: string[];
   /** Names of GeoIP databases. */
   geoIpFiles: string[];
+  /** Whether it starts embedded databases. */
+  usesPglite: boolean;
 }
 
 export interface Run {
@@ -164,6 +166,7 @@ async function writePage(page: Page, { inherited, names, folder, written }: Sett
       UsersService: join(home, service),
     },
     secrets: [...new Set(page.text.match(/\b[A-Z][A-Z0-9_]*SECRET[A-Z0-9_]*\b/g))],
+    usesPglite: page.text.includes('pgliteDataSourceOptions('),
     geoIpFiles: [...new Set(page.text.match(/(?<![\w./-])[\w./-]+\.mmdb\b/g))],
   };
   for (const sample of samplesOf(page).filter(isTypeScript)) {

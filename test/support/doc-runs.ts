@@ -54,7 +54,7 @@ export class SampleRunner {
     for (const child of this.#all) child.kill('SIGKILL');
   }
 
-  async #runNow({ application, runs, secrets, geoIpFiles }: CompiledPage): Promise<(string | undefined)[]> {
+  async #runNow({ application, runs, secrets, geoIpFiles, usesPglite }: CompiledPage): Promise<(string | undefined)[]> {
     const { scratch, redisUrl, located } = this.#setting;
     const folder = await mkdtemp(join(scratch, 'page-'));
     for (const file of geoIpFiles) {
@@ -66,6 +66,7 @@ export class SampleRunner {
       application,
       runs: runs.map(({ file, isFile }) => ({ file, isFile })),
       folder,
+      usesPglite,
       env: {
         ...Object.fromEntries(secrets.map((name) => [name, `${name} of the samples `.padEnd(48, '-')])),
         AUTH_SECRET: 'AUTH_SECRET of the samples '.padEnd(48, '-'),
@@ -73,20 +74,19 @@ export class SampleRunner {
         ...(redisUrl && { REDIS_URL: redisUrl }),
       },
     };
-    const { outcomes, output } = await this.#send(job);
+    const outcomes = await this.#send(job);
     await database.drop();
     return runs.map(({ sample }, index) => {
-      const outcome = outcomes.find((one) => one.index === index) ?? {
-        error: 'the process ended before this was done.',
-      };
+      const outcome = outcomes.find((one) => one.index === index);
+      if (!outcome) return `${placeOf(sample)} did not end within ${LIMIT} ms, or ended its process.`;
       if (outcome.error === undefined) return undefined;
-      return `${placeOf(sample)} does not run: ${located(outcome.error)}\n${located(output)}`;
+      return `${placeOf(sample)} does not run: ${located(`${outcome.error}\n${outcome.output}`)}`;
     });
   }
 
-  async #send(job: PageJob): Promise<{ outcomes: Outcome[]; output: string }> {
+  async #send(job: PageJob): Promise<(Outcome & { output: string })[]> {
     const child = this.#idle.pop() ?? this.#start();
-    const outcomes: Outcome[] = [];
+    const outcomes: (Outcome & { output: string })[] = [];
     let output = '';
     const collect = (text: string) => {
       output += text;
@@ -97,7 +97,11 @@ export class SampleRunner {
     const limit = setTimeout(() => child.kill('SIGKILL'), LIMIT);
     await new Promise<void>((resolve) => {
       const receive = (answer: Answer) => {
-        if (answer !== 'done') return outcomes.push(answer);
+        if (answer !== 'done') {
+          outcomes.push({ ...answer, output });
+          output = '';
+          return;
+        }
         child.off('message', receive).off('close', resolve);
         this.#idle.push(child);
         resolve();
@@ -106,14 +110,14 @@ export class SampleRunner {
     });
     clearTimeout(limit);
     for (const stream of streams) stream.off('data', collect);
-    return { outcomes, output };
+    return outcomes;
   }
 
   #start(): ChildProcess {
     const child = fork(this.#setting.runner, {
       execArgv: ['--enable-source-maps'],
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
-      env: { PATH: process.env.PATH },
+      env: { PATH: process.env.PATH, NO_COLOR: '1' },
     });
     this.#all.add(child);
     child.once('exit', () => this.#all.delete(child));
