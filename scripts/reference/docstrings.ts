@@ -34,7 +34,9 @@ export function sourceFile(path: string): ts.SourceFile {
  */
 export function declaration(path: string, name: string): ts.Node {
   const found = sourceFile(path)
-    .statements.flatMap((one) => (ts.isVariableStatement(one) ? [...one.declarationList.declarations] : [one]))
+    .statements.flatMap((one): readonly ts.Node[] =>
+      ts.isVariableStatement(one) ? one.declarationList.declarations : [one],
+    )
     .find((one) => (one as ts.DeclarationStatement).name?.getText() === name);
   if (!found) throw new Error(`${path} declares no ${name}.`);
   return found;
@@ -72,10 +74,9 @@ export function documented(node: ts.Node): Documented {
 
 /** The last docstring before the node. The compiler attaches none to the members of a union, so it is parsed here. */
 function docstring(node: ts.Node): Pick<Documented, 'text' | 'tags'> {
-  const file = node.getSourceFile();
-  const holder = ts.isVariableDeclaration(node) ? node.parent.parent : node;
-  const comments = ts.getLeadingCommentRanges(file.text, holder.getFullStart()) ?? [];
-  const written = comments.map(({ pos, end }) => file.text.slice(pos, end)).filter((one) => one.startsWith('/**'));
+  const { text: source } = node.getSourceFile();
+  const comments = ts.getLeadingCommentRanges(source, startOf(node, source)) ?? [];
+  const written = comments.map(({ pos, end }) => source.slice(pos, end)).filter((one) => one.startsWith('/**'));
   const lines = (written.at(-1) ?? '')
     .replace(/^\/\*\*|\*\/$/g, '')
     .split('\n')
@@ -86,6 +87,15 @@ function docstring(node: ts.Node): Pick<Documented, 'text' | 'tags'> {
     return { tag, text: rest.trim() };
   });
   return { text: linked(text.trim()), tags };
+}
+
+/** Where the comments before a node begin. The `|` before a member of a union comes after them. */
+function startOf(node: ts.Node, source: string): number {
+  if (ts.isVariableDeclaration(node)) return node.parent.parent.getFullStart();
+  if (!ts.isUnionTypeNode(node.parent)) return node.getFullStart();
+  const { types } = node.parent;
+  const before = types[types.indexOf(node as ts.TypeNode) - 1];
+  return before?.end ?? source.lastIndexOf('=', node.pos) + 1;
 }
 
 const linked = (text: string) => text.replace(/\{@link (\S+?)\}/g, '`$1`');

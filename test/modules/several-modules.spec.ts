@@ -259,7 +259,7 @@ describe('two modules that would get into each other’s way are refused at boot
       'name',
       {},
       { name: undefined },
-      /the same name\. Give all but one of them another: AuthModule\.forRoot\(\{ name:/,
+      /the same name\. Give one of them a different name: AuthModule\.forRoot\(\{ name:/,
     ],
     ['table', {}, { entity: RefreshToken }, /the same table of sessions.*entity: StaffRefreshToken/],
     ['routes', {}, { routePrefix: 'auth' }, /the same routes.*routePrefix: 'staff\/auth'/],
@@ -285,7 +285,7 @@ describe('two modules that would get into each other’s way are refused at boot
   });
 
   test('an invalid name, and an entity that is not a table of sessions', () => {
-    expect(() => AuthModule.forRoot({ ...STAFF, name: 'the staff' })).toThrow(/name must be a word/);
+    expect(() => AuthModule.forRoot({ ...STAFF, name: 'the staff' })).toThrow(/name must consist of letters/);
     class NoTable extends RefreshTokenColumns {}
     expect(() => AuthModule.forRoot({ ...STAFF, entity: NoTable })).toThrow(/Write @RefreshTokenTable\(/);
     expect(() => AuthModule.forRoot({ ...STAFF, entity: HostUsers as never })).toThrow(/Write @RefreshTokenTable\(/);

@@ -2,7 +2,7 @@
 export type AuthEventType =
   /** A login succeeded, and a session began. */
   | 'signed_in'
-  /** A login failed because of wrong credentials. */
+  /** A login failed: the credentials were wrong, or a risk rule refused it. */
   | 'sign_in_failed'
   /** A refresh token was replaced by its successor. */
   | 'refreshed'
@@ -97,13 +97,17 @@ export type RevocationReason =
 
 /** Something that happened. It contains no secret. */
 export interface AuthEvent {
+  /** What happened. */
   readonly type: AuthEventType;
   /** Milliseconds since the Unix epoch. */
   readonly at: number;
-  /** Whether somebody should look at it. */
+  /** `true` if somebody should look at it. */
   readonly alert?: true;
+  /** The id of the session. */
   readonly sessionId?: string;
+  /** The id of the user. */
   readonly userId?: string;
+  /** The `client_id` of the session. */
   readonly clientId?: string;
   /** Why: see the event. The client never learns it. */
   readonly reason?: string;
@@ -113,7 +117,9 @@ export interface AuthEvent {
   readonly generation?: number;
   /** How many sessions or events, if there can be several. */
   readonly count?: number;
+  /** The address of the client. */
   readonly ip?: string | null;
+  /** The header `User-Agent` of the client. */
   readonly userAgent?: string | null;
   /** The country of the address: ISO 3166-1, two letters. */
   readonly country?: string | null;
