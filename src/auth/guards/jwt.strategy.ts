@@ -13,9 +13,9 @@ import { assertTls, TlsConfig } from '../common/request/tls.js';
 import { AuthRegistration } from '../modules/auth-registration.js';
 
 /**
- * The Passport strategy `jwt`. It checks the same as `JwtAuthGuard`, for applications that combine Passport strategies.
- * passport-jwt checks the signature; then `AccessTokenService.verify` decides, as in the guard. Passport gives a
- * strategy no response, so on Fastify `AuthExceptionFilter` sets the headers of a refusal.
+ * The Passport strategy `jwt`, which checks the same as `JwtAuthGuard`. It is for applications that combine Passport
+ * strategies. passport-jwt checks the signature; then `AccessTokenService.verify` decides, as in the guard. Passport
+ * gives a strategy no response, so on Fastify `AuthExceptionFilter` sets the headers of a refusal.
  *
  * @throws AuthError the same errors as `JwtAuthGuard`
  * @example

@@ -9,9 +9,9 @@ const REFRESH_TOKEN = Symbol('REFRESH_TOKEN');
 type RequestWithRefreshToken = HttpRequest & { [REFRESH_TOKEN]?: Required<FoundRefreshToken> };
 
 /**
- * For your own refresh endpoint. Lets a request pass if it has exactly one refresh token of this server, in its body or
- * its cookie. The route gets it by `@PresentedToken()`. The guard makes no database query, so the session may already
- * be dead. Do not protect anything else with it.
+ * Guards your own refresh endpoint: lets a request pass if it has exactly one refresh token of this server. The token
+ * is in the body or in the cookie. The route gets it by `@PresentedToken()`. The guard makes no database query, so the
+ * session may already be dead. Do not protect anything else with it.
  *
  * @throws AuthError `invalid_grant` if this server did not issue the token
  * @throws AuthError `invalid_request` if there is no token, or more than one

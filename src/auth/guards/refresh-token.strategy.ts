@@ -19,8 +19,8 @@ class RequestStrategy extends passport.Strategy {
 }
 
 /**
- * The Passport strategy `refresh-token`. It does the same as `RefreshTokenGuard`, for applications that combine
- * Passport strategies. It sets `request.user` to `{ refreshToken }`.
+ * The Passport strategy `refresh-token`, which does the same as `RefreshTokenGuard`. It is for applications that
+ * combine Passport strategies. It sets `request.user` to `{ refreshToken }`.
  *
  * @throws AuthError the same errors as `RefreshTokenGuard`
  * @example

@@ -7,9 +7,9 @@ import { AuthModuleRegistry } from '../modules/auth-module-registry.js';
 import { AuthRouteFilter } from './auth-route.filter.js';
 
 /**
- * Registered for the whole application, this filter answers every error of the auth routes as `{ error,
- * error_description }`. That includes two errors that no controller sees: a body that cannot be parsed, and an unknown
- * path below the prefix. It also adds the headers of every `AuthError`. Nest answers all other errors as usual.
+ * Answers every error of the auth routes as `{ error, error_description }`. Register it for the whole application. Then
+ * it also answers two errors that no controller sees: a body that cannot be parsed, and an unknown path below the
+ * prefix. It adds the headers of every `AuthError`. Nest answers all other errors as usual.
  *
  * In a microservice, the caller of a handler gets an `AuthError` as `{ error, error_description }`. In GraphQL, its
  * code is `extensions.code` of the error.
