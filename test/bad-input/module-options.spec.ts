@@ -44,8 +44,8 @@ const badOptions: [string, Options, RegExp][] = [
   ['accessToken.ttl', { accessToken: { ttl: null } }, /a number and a unit/],
   ['accessToken.ttl', { accessToken: { ttl: Infinity } }, /a number and a unit/],
   ['accessToken.clockTolerance', { accessToken: { clockTolerance: '61s' } }, /between '0s' and '60s'/],
-  ['accessToken.issuer', { accessToken: { issuer: '' } }, /not empty/],
-  ['accessToken.audience', { accessToken: { audience: ['a'] } }, /a string/],
+  ['accessToken.issuer', { accessToken: { issuer: '' } }, /non-empty string/],
+  ['accessToken.audience', { accessToken: { audience: ['a'] } }, /non-empty string/],
   ['accessToken.cacheSize', { accessToken: { cacheSize: -1 } }, /between 0 and/],
   ['accessToken.cacheSize', { accessToken: { cacheSize: 1e9 } }, /between 0 and/],
   ['refreshToken.ttl', { refreshToken: { ttl: '0d' } }, /between '1s' and '400d'/],
@@ -60,7 +60,7 @@ const badOptions: [string, Options, RegExp][] = [
   ['refreshToken.hasher', { refreshToken: { hasher: { memoryCost: 8 } } }, /at least 1024/],
   ['refreshToken.hasher', { refreshToken: { hasher: null } }, /'hmac-sha256', 'argon2id'/],
   ['refreshToken.defaultTransport', { refreshToken: { defaultTransport: 'header' } }, /cookie, body/],
-  ['refreshToken.defaultClientId', { refreshToken: { defaultClientId: '' } }, /not empty/],
+  ['refreshToken.defaultClientId', { refreshToken: { defaultClientId: '' } }, /non-empty string/],
   ['refreshToken.defaultClientId', { refreshToken: { defaultClientId: 'x'.repeat(256) } }, /255/],
   ['refreshToken.scopes', { refreshToken: { scopes: 'read write' } }, /array|list/],
   ['refreshToken.scopes', { refreshToken: { scopes: [5] } }, /array|list/],
@@ -80,7 +80,7 @@ const badOptions: [string, Options, RegExp][] = [
   ['refreshToken.maxSessionsPerUser', { refreshToken: { maxSessionsPerUser: '5' } }, /a whole number/],
   ['refreshToken.onTooManySessions', { refreshToken: { onTooManySessions: 'end_all' } }, /refuse, end_oldest/],
   ['cookie.clientNonceName', { cookie: { clientNonceName: 'client_nonce' } }, /'__Host-/],
-  ['cookie.clientNonceName', { cookie: { clientNonceName: '__Host-refresh_token' } }, /two cookies/i],
+  ['cookie.clientNonceName', { cookie: { clientNonceName: '__Host-refresh_token' } }, /its own name/],
   ['binding.allowed', { binding: { allowed: ['fingerprint'] } }, /dpop, tls, nonce/],
   ['binding.allowed', { binding: { allowed: 'dpop' } }, /list/],
   ['binding.required', { binding: { allowed: ['nonce'], required: ['dpop'] } }, /binding.allowed/],
@@ -97,7 +97,7 @@ const badOptions: [string, Options, RegExp][] = [
   ['binding.dpop.replayStore', { binding: { dpop: { replayStore: 'redis://localhost' } } }, /redisReplayStore/],
   ['binding.tls.trustedProxies', { binding: { tls: { trustedProxies: ['proxy.internal'] } } }, /'10\.0\.0\.0\/8'/],
   ['binding.tls.trustedProxies', { binding: { tls: { trustedProxies: ['10.0.0.0/33'] } } }, /10\.0\.0\.0\/33/],
-  ['binding.tls.header', { binding: { tls: { header: '' } } }, /not empty/],
+  ['binding.tls.header', { binding: { tls: { header: '' } } }, /non-empty string/],
   ['binding.fingerprint', { binding: { fingerprint: { signal: {} } } }, /there is no option "signal"/],
   ['binding.fingerprint.signals', { binding: { fingerprint: { signals: {} } } }, /browserFamily/],
   ['binding.fingerprint.signals', { binding: { fingerprint: { signals: { device: 'x-device-id' } } } }, /functions/],
@@ -146,7 +146,7 @@ describe.each(redisUsers)('%s', (name, make) => {
     (url) => {
       const made = () => make({ url } as never);
       expect(made).toThrow(AuthConfigurationError);
-      expect(made).toThrow(`${name}: url must be a URL of Redis, such as 'redis://localhost:6379'.`);
+      expect(made).toThrow(`${name}: url must be a URL of Redis, for example 'redis://localhost:6379'.`);
     },
   );
 
@@ -183,7 +183,7 @@ describe('at boot', () => {
     const error: unknown = await boot(options).catch((reason: unknown) => reason);
     expect(error).toBeInstanceOf(AuthConfigurationError);
     expect(String(error)).toContain(`"${name}"`);
-    const names = /There are: ([\w, ]+)\./.exec(String(error))![1].split(', ');
+    const names = /The options are: ([\w, ]+)\./.exec(String(error))![1].split(', ');
     expect(names.length).toBeGreaterThan(1);
     expect(names).toEqual([...new Set(names)]);
   });
