@@ -236,10 +236,7 @@ describe('what is wrong with a rule is said when it is made', () => {
     [() => new Geofence({ allow: ['Germany'] }), "Geofence: allow: 'Germany'"],
     [() => new Geofence({ allow: 'DE' as never }), "Geofence: allow must be a list of strings, for example ['DE']"],
     [() => new Geofence({ allow: null as never }), 'Geofence: allow must be a list'],
-    [
-      () => new Geofence({ allow: ['UK'] }),
-      "Geofence: allow: 'UK': there is no country UK. Write an ISO 3166-1 code",
-    ],
+    [() => new Geofence({ allow: ['UK'] }), "Geofence: allow: 'UK': there is no country UK. Write an ISO 3166-1 code"],
     [() => new Geofence({ deny: ['XX'] }), "Geofence: deny: 'XX'"],
     [() => new Geofence({ deny: ['UK-LND'] }), "Geofence: deny: 'UK-LND': there is no country UK"],
     [() => new Geofence({ deny: ['de'] }), "Geofence: deny: 'de'"],
