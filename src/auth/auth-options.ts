@@ -26,7 +26,7 @@ import { UserProviderConfig, type UserProviderOptions } from './user/user-option
  */
 export interface AuthModuleOptions extends Partial<UserProviderOptions>, Partial<DatabaseOptions>, Partial<TlsOptions> {
   /**
-   * At least 32 random bytes. Every key is derived from them (HKDF, RFC 5869). With a list, the first secret makes new tokens and
+   * At least 32 random bytes: a string, a `Uint8Array`, or a list of them. Every key is derived from them (HKDF, RFC 5869). With a list, the first secret makes new tokens and
    * the others verify older ones. A string counts as its UTF-8 bytes. Make one with `openssl rand -base64 48`.
    */
   secret: SecretOption;

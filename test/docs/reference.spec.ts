@@ -212,6 +212,16 @@ describe('the reference', () => {
     for (const name of REQUIRED) expect(options.get(name), name).toContain('it is required');
   });
 
+  test.each([
+    ['redisRevocationChannel', 'name', 'src/integrations/redis/redis-revocation-channel.ts'],
+    ['redisReplayStore', 'prefix', 'src/integrations/redis/redis-replay-store.ts'],
+    ['redisThrottlerStorage', 'prefix', 'src/integrations/throttling/redis-throttler-storage.ts'],
+  ])('has the default of %s: %s', async (made, name, file) => {
+    const source = await readFile(join(root, file), 'utf8');
+    const [, value] = new RegExp(`redisOptions\\('${made}', \\{ ${name}: '([^']+)' \\}`).exec(source)!;
+    expect(options.get(`${made}: ${name}`)!.replace(/\s+/g, ' ')).toContain(`Default: \`'${value}'\``);
+  });
+
   test('states the bounds that are checked', () => {
     const bounded = DEFAULTS.filter(([name, value]) => {
       // The number of signals bounds it.
