@@ -188,6 +188,7 @@ const TYPES: Record<AuthEventType, true> = {
 function routesOf(controller: { prototype: object }): string[] {
   const base = Reflect.getMetadata('path', controller) as string;
   return Object.getOwnPropertyNames(controller.prototype).flatMap((name) => {
+    if (name === 'constructor') return [];
     const handler = (controller.prototype as Record<string, object>)[name];
     const path = Reflect.getMetadata('path', handler) as string | undefined;
     if (path === undefined) return [];

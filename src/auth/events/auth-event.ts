@@ -67,7 +67,7 @@ export type AuthEventType =
    * An old refresh token was presented: two parties hold tokens of the session. It has been ended.
    *
    * @alert always.
-   * @reason repeat_from_elsewhere: the rule `RepeatFromElsewhere` ended the session. Otherwise there is none.
+   * @reason repeat_from_elsewhere: the rule `RepeatFromElsewhere` ended the session. Otherwise there is no reason.
    */
   | 'reuse_detected'
   /**

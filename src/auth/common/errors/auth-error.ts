@@ -78,7 +78,7 @@ const ERRORS = {
    * The access token is malformed, forged, or from another server. Or it is bound, and came in the wrong scheme, without its
    * client certificate, or without its cookie.
    *
-   * @session Nothing changed: a refresh token is as good as before.
+   * @session Nothing changed. If the session lives, its refresh token is still good.
    * @client Refresh once. If the new token is refused too, let the user sign in.
    * @source RFC 6750 §3.1
    */
@@ -86,7 +86,7 @@ const ERRORS = {
   /**
    * The access token has expired.
    *
-   * @session Nothing changed: a refresh token is as good as before.
+   * @session Nothing changed. If the session lives, its refresh token is still good.
    * @client Refresh, and send the request again.
    * @source RFC 6750 §3.1
    */
