@@ -19,15 +19,17 @@ import {
 import { UserProviderConfig, type UserProviderOptions } from './user/user-options.js';
 
 /**
- * The options of `AuthModule.forRoot`. Only `secret` is required. A duration is a number and a unit, for example `'15m'`.
+ * The options of `AuthModule.forRoot`. Only `secret` is required. A duration is a number and a unit, for example
+ * `'15m'`.
  *
  * @example
  * AuthModule.forRoot({ …, secret: process.env.AUTH_SECRET!, accessToken: { ttl: '10m' } })
  */
 export interface AuthModuleOptions extends Partial<UserProviderOptions>, Partial<DatabaseOptions>, Partial<TlsOptions> {
   /**
-   * At least 32 random bytes: a string, a `Uint8Array`, or a list of them. Every key is derived from them (HKDF, RFC 5869). With a list, the first secret makes new tokens and
-   * the others verify older ones. A string counts as its UTF-8 bytes. Make one with `openssl rand -base64 48`.
+   * At least 32 random bytes: a string, a `Uint8Array`, or a list of them. Every key is derived from them (HKDF, RFC
+   * 5869). With a list, the first secret makes new tokens and the others verify older ones. A string counts as its
+   * UTF-8 bytes. Make one with `openssl rand -base64 48`.
    */
   secret: SecretOption;
   /** The options of access tokens. */

@@ -21,15 +21,18 @@ import { RefreshToken, type RefreshTokenColumns } from './session/refresh-token.
 import { SESSION_ENTITY } from './session/refresh-token.store.js';
 import { USER_PROVIDER, type UserProvider } from './user/user-provider.js';
 
-/** What decides the shape of the module. You give it to `forRoot` and `forRootAsync` directly, because a factory runs too late for it. */
+/**
+ * What decides the shape of the module. You give it to `forRoot` and `forRootAsync` directly, because a factory runs
+ * too late for it.
+ */
 export class AuthModuleExtras {
   /** The modules that export `userProvider`, `riskRules` and `alertSinks`. A global module need not be listed. */
   imports?: ModuleMetadata['imports'] = [];
   /** Your {@link UserProvider}: its class, or another injection token. */
   userProvider?: InjectionToken<UserProvider> = undefined;
   /**
-   * The name of a second `AuthModule` in the application. Inject its services with `@InjectAuth(RefreshTokenService, 'staff')`, and
-   * use its guards with `@UseGuards(GuardOf(JwtAuthGuard, 'staff'))`.
+   * The name of a second `AuthModule` in the application. Inject its services with `@InjectAuth(RefreshTokenService,
+   * 'staff')`, and use its guards with `@UseGuards(GuardOf(JwtAuthGuard, 'staff'))`.
    */
   name?: string = undefined;
   /** Whether all modules can use the guards and services without importing this module. */
@@ -38,15 +41,24 @@ export class AuthModuleExtras {
   controllers?: boolean = true;
   /** The path of the routes. A global prefix of the application comes before it. */
   routePrefix?: string = 'auth';
-  /** The version of the routes, in an application with `enableVersioning`: a string, a list, or `VERSION_NEUTRAL`. By default that of the application. */
+  /**
+   * The version of the routes, in an application with `enableVersioning`: a string, a list, or `VERSION_NEUTRAL`. By
+   * default that of the application.
+   */
   version?: ControllerOptions['version'] = undefined;
   /** The name of the TypeORM `DataSource` that holds the sessions. */
   dataSource?: string = 'default';
-  /** Risk rules of your own that inject services: their classes, or other injection tokens. They apply in addition to `risk.rules`. */
+  /**
+   * Risk rules of your own that inject services: their classes, or other injection tokens. They apply in addition to
+   * `risk.rules`.
+   */
   riskRules?: InjectionToken<RiskRule>[] = [];
   /** The sinks that get alerts: their classes, or other injection tokens. */
   alertSinks?: InjectionToken<AlertSink>[] = [];
-  /** The entity of the sessions, if the application has several tables of them. Its class has `@RefreshTokenTable('staff_refresh_tokens')`. */
+  /**
+   * The entity of the sessions, if the application has several tables of them. Its class has
+   * `@RefreshTokenTable('staff_refresh_tokens')`.
+   */
   entity?: Type<RefreshTokenColumns> = RefreshToken;
 }
 

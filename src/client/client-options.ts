@@ -9,7 +9,10 @@ export interface StoredSession {
   clientNonce?: string;
 }
 
-/** Where an application outside a browser keeps the session: for example a key chain, or a file that only its user can read. */
+/**
+ * Where an application outside a browser keeps the session: for example a key chain, or a file that only its user can
+ * read.
+ */
 export interface SessionStore {
   load(): StoredSession | undefined | null | Promise<StoredSession | undefined | null>;
   save(session: StoredSession): void | Promise<void>;
@@ -18,7 +21,9 @@ export interface SessionStore {
 
 /** The options of {@link createAuthClient}. Times are milliseconds. */
 export interface AuthClientOptions {
-  /** The URL of the server: for example `'https://api.example'`. In a browser it is by default the origin of the page. */
+  /**
+   * The URL of the server: for example `'https://api.example'`. In a browser it is by default the origin of the page.
+   */
   baseUrl?: string;
   /**
    * The path of the auth routes, below `baseUrl`.
@@ -32,10 +37,14 @@ export interface AuthClientOptions {
    * @default []
    */
   allowedOrigins?: string[];
-  /** Keeps the refresh token. It is required outside browsers. In a browser the cookie keeps the token, and scripts never see it. */
+  /**
+   * Keeps the refresh token. It is required outside browsers. In a browser the cookie keeps the token, and scripts
+   * never see it.
+   */
   store?: SessionStore;
   /**
-   * Binds the session to a key that never leaves this device (RFC 9449). `true` keeps the key in IndexedDB, if the platform has it.
+   * Binds the session to a key that never leaves this device (RFC 9449). `true` keeps the key in IndexedDB, if the
+   * platform has it.
    *
    * @default false
    */
@@ -47,15 +56,15 @@ export interface AuthClientOptions {
    */
   name?: string;
   /**
-   * How long an attempt at a refresh may take, in milliseconds, before the next one starts. From 1 to 30,000. Keep it below half of
-   * the server's `refreshToken.grace`.
+   * How long an attempt at a refresh may take, in milliseconds, before the next one starts. From 1 to 30,000. Keep it
+   * below half of the server's `refreshToken.grace`.
    *
    * @default 4000
    */
   timeout?: number;
   /**
-   * Whether the client asks the server for a session at its start. Set it to `false` if you know that nobody is signed in, for example
-   * from a page that your server rendered.
+   * Whether the client asks the server for a session at its start. Set it to `false` if you know that nobody is signed
+   * in, for example from a page that your server rendered.
    *
    * @default true
    */

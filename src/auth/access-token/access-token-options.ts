@@ -12,7 +12,10 @@ export class AccessTokenOptions {
   audience?: string = undefined;
   /** How far the clocks of two servers may differ when `exp` is checked. */
   clockTolerance = '0s';
-  /** How many verified access tokens each instance remembers, so that it need not verify their signatures again. With 0 it remembers none. */
+  /**
+   * How many verified access tokens each instance remembers, so that it need not verify their signatures again. With 0
+   * it remembers none.
+   */
   cacheSize = 5000;
 }
 

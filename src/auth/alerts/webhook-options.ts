@@ -7,7 +7,10 @@ import { duration } from '../common/options/duration.js';
 export class WebhookOptions {
   /** The URL that gets the alerts: `https://…`, or `http://…` within your own network. It holds no password. */
   url: string;
-  /** The key that signs the alerts. The receiver knows it too. At least 24 bytes: `whsec_` and base64 (Standard Webhooks), or any other text. */
+  /**
+   * The key that signs the alerts. The receiver knows it too. At least 24 bytes: `whsec_` and base64 (Standard
+   * Webhooks), or any other text.
+   */
   secret: string;
   /** How long the receiver may take to answer. */
   timeout = '5s';

@@ -5,8 +5,8 @@ import { duration } from '../common/options/duration.js';
 /** The table of events. */
 export class AuditOptions {
   /**
-   * Whether every event is stored in the table `auth_events`. Users then read their own events at `GET /auth/events`. The table is part
-   * of `refreshTokenEntities` and `refreshTokenMigrations`.
+   * Whether every event is stored in the table `auth_events`. Users then read their own events at `GET /auth/events`.
+   * The table is part of `refreshTokenEntities` and `refreshTokenMigrations`.
    */
   store = false;
   /** How long an event is kept. It is purged with `purge.interval` and `purge.batchSize`. */

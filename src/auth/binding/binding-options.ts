@@ -19,13 +19,14 @@ export class DpopOptions {
   /** How often the nonce of the server changes. The one before it is still accepted. */
   nonceLifetime = '5m';
   /**
-   * The URL under which clients know this server: for example `'https://app.example/api'`. By default scheme and host are those of
-   * the request. Set it in production: otherwise a server that got a proof for itself could use it here.
+   * The URL under which clients know this server: for example `'https://app.example/api'`. By default scheme and host
+   * are those of the request. Set it in production: otherwise a server that got a proof for itself could use it here.
    */
   publicUrl?: string = undefined;
   /**
-   * Remembers used proofs for all instances, for example `redisReplayStore({ url })`. By default the database does. While this store
-   * is unavailable the database remembers, and a proof that may have been used before is answered with 503.
+   * Remembers used proofs for all instances, for example `redisReplayStore({ url })`. By default the database does.
+   * While this store is unavailable the database remembers, and a proof that may have been used before is answered with
+   * 503.
    *
    * @example
    * AuthModule.forRoot({
@@ -58,8 +59,9 @@ export class ClientCertificateOptions {
    */
   trustedProxies: string[] = [];
   /**
-   * The header in which they name it. Its value is that of Envoy's `X-Forwarded-Client-Cert`, of nginx's `$ssl_client_escaped_cert`
-   * (PEM, URL-encoded), or of `Client-Cert` (RFC 9440). The proxy must remove this header from the requests of clients.
+   * The header in which they name it. Its value is that of Envoy's `X-Forwarded-Client-Cert`, of nginx's
+   * `$ssl_client_escaped_cert` (PEM, URL-encoded), or of `Client-Cert` (RFC 9440). The proxy must remove this header
+   * from the requests of clients.
    */
   header = 'x-forwarded-client-cert';
 }
@@ -86,8 +88,8 @@ export class BindingOptions {
    */
   requiredFor?: (user: AuthUser) => BindingKind[] | Promise<BindingKind[]> = undefined;
   /**
-   * Whether guarded routes ask for the cookie of the client nonce, if the session has one. A stolen access token is then worth nothing
-   * without the cookie (OWASP JSON Web Token Cheat Sheet, token sidejacking).
+   * Whether guarded routes ask for the cookie of the client nonce, if the session has one. A stolen access token is
+   * then worth nothing without the cookie (OWASP JSON Web Token Cheat Sheet, token sidejacking).
    */
   nonceAtResources = false;
   /** The options of DPoP proofs. */

@@ -3,13 +3,18 @@ import { texts } from '../common/options/checks.js';
 import { configOf } from '../common/options/config.js';
 import { checkedOrigins } from '../common/options/origins.js';
 
-/** The cookie that carries the refresh token. It is always `HttpOnly`, `Secure`, `SameSite=Strict`, `Path=/` and without `Domain`. */
+/**
+ * The cookie that carries the refresh token. It is always `HttpOnly`, `Secure`, `SameSite=Strict`, `Path=/` and without
+ * `Domain`.
+ */
 export class CookieOptions {
-  /** The name of the cookie. It begins with `__Host-`, so that no other host and no plain HTTP can set it (RFC 6265bis). */
+  /**
+   * The name of the cookie. It begins with `__Host-`, so that no other host and no plain HTTP can set it (RFC 6265bis).
+   */
   name = '__Host-refresh_token';
   /**
-   * The name of the cookie for the client nonce. It begins with `__Host-` too. By default it is `'__Host-client_nonce'`; if you
-   * changed `name`, it is that name followed by `_client_nonce`.
+   * The name of the cookie for the client nonce. It begins with `__Host-` too. By default it is
+   * `'__Host-client_nonce'`; if you changed `name`, it is that name followed by `_client_nonce`.
    */
   clientNonceName?: string = undefined;
   /**

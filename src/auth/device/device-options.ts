@@ -24,11 +24,14 @@ export class FingerprintOptions {
    * });
    */
   signals: Record<string, FingerprintSignal>;
-  /** How many of the signals may differ at a refresh. The new values are then stored. A whole number from 0, less than the number of signals. */
+  /**
+   * How many of the signals may differ at a refresh. The new values are then stored. A whole number from 0, less than
+   * the number of signals.
+   */
   tolerance = 0;
   /**
-   * What happens when more signals differ. `'allow'` only publishes the event `device_changed`; `'alert'` makes it an alert.
-   * `'step_up'` answers 401 `step_up_required`, and the token stays good. `'revoke'` ends the session.
+   * What happens when more signals differ. `'allow'` only publishes the event `device_changed`; `'alert'` makes it an
+   * alert. `'step_up'` answers 401 `step_up_required`, and the token stays good. `'revoke'` ends the session.
    */
   onMismatch: FingerprintPolicy = 'alert';
 }

@@ -89,7 +89,8 @@ export type AuthEventType =
    */
   | 'binding_failed'
   /**
-   * A device refreshed that no longer looks like the device that signed in. With `'step_up'` the event comes after the step-up.
+   * A device refreshed that no longer looks like the device that signed in. With `'step_up'` the event comes after the
+   * step-up.
    *
    * @alert with `binding.fingerprint.onMismatch: 'alert'`.
    */
@@ -113,7 +114,10 @@ export type AuthEventType =
   /** `count` dead sessions were removed from the table. */
   | 'purged';
 
-/** Why a session ended. A risk rule that ends sessions gives its own reason. You may use reasons of your own, of at most 64 characters. */
+/**
+ * Why a session ended. A risk rule that ends sessions gives its own reason. You may use reasons of your own, of at most
+ * 64 characters.
+ */
 export type RevocationReason =
   /** The user signed out. */
   | 'logout'

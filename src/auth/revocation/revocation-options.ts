@@ -8,7 +8,10 @@ import type { RevocationChannel } from './revocation-channel.js';
 export class RevocationOptions {
   /** The longest time until it takes effect on every instance. Each instance reads the table twice in this time. */
   delay = '1s';
-  /** What guarded routes answer while this instance cannot keep the delay. `'serve'` goes on as before; `'refuse'` answers 503. */
+  /**
+   * What guarded routes answer while this instance cannot keep the delay. `'serve'` goes on as before; `'refuse'`
+   * answers 503.
+   */
   onStale: 'serve' | 'refuse' = 'serve';
   /**
    * Carries changes to the other instances faster than the table does: for example `redisRevocationChannel({ url })`.

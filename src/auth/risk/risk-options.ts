@@ -13,7 +13,8 @@ export class RiskOptions {
    * The rules. The strictest verdict wins. For rules of your own that inject services, use the extra `riskRules`.
    *
    * @example
-   * AuthModule.forRoot({ ...authOptions, risk: { rules: [new ChangedUserAgent(), new TooFrequent({ verdict: 'deny' })] } });
+   * AuthModule.forRoot({ ...authOptions, risk: { rules: [new ChangedUserAgent(), new TooFrequent({ verdict: 'deny' })]
+   * } });
    */
   rules: RiskRule[] = [];
   /**
@@ -28,7 +29,10 @@ export class RiskOptions {
   geoIp?: GeoIpProvider = undefined;
   /** How long a GeoIP lookup may take. */
   geoIpTimeout = '100ms';
-  /** The verdict when the lookup fails or takes longer: `'allow'`, `'alert'`, `'step_up'` or `'deny'`. It applies only if there are rules. */
+  /**
+   * The verdict when the lookup fails or takes longer: `'allow'`, `'alert'`, `'step_up'` or `'deny'`. It applies only
+   * if there are rules.
+   */
   onGeoIpFailure: Exclude<Verdict, 'revoke'> = 'allow';
   /** How long a rule may take. */
   ruleTimeout = '1s';

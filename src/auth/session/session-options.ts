@@ -4,7 +4,9 @@ import { configOf } from '../common/options/config.js';
 import { duration, LONGEST } from '../common/options/duration.js';
 import { type Argon2idOptions, argon2idParameters } from './argon2id-options.js';
 
-/** How the refresh token travels: in an HttpOnly cookie, or in JSON bodies. The login chooses it for the whole session. */
+/**
+ * How the refresh token travels: in an HttpOnly cookie, or in JSON bodies. The login chooses it for the whole session.
+ */
 export type Transport = 'cookie' | 'body';
 
 /** What a login does when its user has the most sessions allowed. */
@@ -18,14 +20,16 @@ export class RefreshTokenOptions {
   idleTtl = '7d';
   /**
    * The grace window: how long the predecessor of a refresh token still gets the same successor. With
-   * `'0s'` (strict mode) a predecessor is never answered, a lost answer costs the session, and a refresh takes half a second.
+   * `'0s'` (strict mode) a predecessor is never answered, a lost answer costs the session, and a refresh takes half a
+   * second.
    */
   grace = '10s';
   /**
-   * How the token is hashed in the database. `'hmac-sha256'` is keyed and takes microseconds. `'argon2id'` is keyed and slow, for
-   * policies that demand it. It needs the package `argon2`, and takes some 50 ms twice per refresh. Give
-   * `{ memoryCost, timeCost, parallelism }` (KiB, passes, lanes) for other parameters than 19,456 KiB, 2 passes and 1 lane. A token of
-   * 256 random bits gains nothing by Argon2id. Rows of both kinds are always verified, so you can change the option at any time.
+   * How the token is hashed in the database. `'hmac-sha256'` is keyed and takes microseconds. `'argon2id'` is keyed and
+   * slow, for policies that demand it. It needs the package `argon2`, and takes some 50 ms twice per refresh. Give `{
+   * memoryCost, timeCost, parallelism }` (KiB, passes, lanes) for other parameters than 19,456 KiB, 2 passes and 1
+   * lane. A token of 256 random bits gains nothing by Argon2id. Rows of both kinds are always verified, so you can
+   * change the option at any time.
    *
    * @example
    * AuthModule.forRoot({ ...authOptions, refreshToken: { hasher: { memoryCost: 46_080, timeCost: 1 } } });
@@ -53,8 +57,9 @@ export class RefreshTokenOptions {
    */
   maxSessionsPerUser?: number = undefined;
   /**
-   * What a login does at that limit. `'refuse'` answers 403 `session_limit`. `'end_oldest'` ends the session that began first.
-   * `'end_longest_idle'` ends the session that was refreshed least recently. The limit also holds when sign-ins race across instances.
+   * What a login does at that limit. `'refuse'` answers 403 `session_limit`. `'end_oldest'` ends the session that began
+   * first. `'end_longest_idle'` ends the session that was refreshed least recently. The limit also holds when sign-ins
+   * race across instances.
    */
   onTooManySessions: OnTooManySessions = 'end_oldest';
 }
@@ -75,7 +80,9 @@ export class RefreshTokenConfig extends configOf('refreshToken.', RefreshTokenOp
 export class PurgeOptions {
   /** How often this instance purges. With `'0s'` it purges only when you call `RefreshTokenService.purge()`. */
   interval = '1h';
-  /** How long a dead session stays in the table. Until then, the events for its tokens name the session and the reason. */
+  /**
+   * How long a dead session stays in the table. Until then, the events for its tokens name the session and the reason.
+   */
   retention = '7d';
   /** How many rows one statement reads and deletes at most. */
   batchSize = 500;

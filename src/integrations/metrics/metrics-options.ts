@@ -8,7 +8,10 @@ export class AuthMetricsOptions {
   registry?: Registry = undefined;
   /** The prefix of all metric names. */
   prefix = 'auth_';
-  /** The shortest time between two counts of the live sessions. A count reads the table. With `'0s'` they are counted at every scrape. */
+  /**
+   * The shortest time between two counts of the live sessions. A count reads the table. With `'0s'` they are counted at
+   * every scrape.
+   */
   sessionCountInterval = '1m';
 }
 

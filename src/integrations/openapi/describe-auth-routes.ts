@@ -10,8 +10,8 @@ import { addSchemas, removeReplaced } from './own-schemas.js';
 type PathItem = OpenAPIObject['paths'][string];
 
 /**
- * Completes the document of `SwaggerModule.createDocument` for the auth routes: bodies, answers, refusals, headers, cookies and
- * security. Each of several `AuthModule`s gets its own. It changes the document, and returns it.
+ * Completes the document of `SwaggerModule.createDocument` for the auth routes: bodies, answers, refusals, headers,
+ * cookies and security. Each of several `AuthModule`s gets its own. It changes the document, and returns it.
  *
  * On your own routes, `@ApiBearerAuth()` refers to the security scheme of the `AuthModule` without a name.
  *

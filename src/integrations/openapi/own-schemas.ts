@@ -7,7 +7,8 @@ const PREFIX = '#/components/schemas/';
 const REPLACED = ['AuthLoginDto', 'AuthLogoutAllDto', 'AuthStepUpDto'];
 
 /**
- * Adds the schemas of the auth routes to a document. If the host has another schema with the same name, ours gets another name.
+ * Adds the schemas of the auth routes to a document. If the host has another schema with the same name, ours gets
+ * another name.
  *
  * @returns a function that changes the references of a description to these names
  */

@@ -5,8 +5,8 @@ import { configOf } from '../../auth/common/options/config.js';
 import { duration } from '../../auth/common/options/duration.js';
 
 /**
- * How many attempts may fail within a time. Attempts that succeed are not counted, so tabs that wake up together are never refused.
- * Failures are counted by the address that fails, so that nobody can lock another user out.
+ * How many attempts may fail within a time. Attempts that succeed are not counted, so tabs that wake up together are
+ * never refused. Failures are counted by the address that fails, so that nobody can lock another user out.
  */
 export class AuthThrottlingOptions {
   /** How many logins with one username may fail from one address. */
@@ -20,7 +20,8 @@ export class AuthThrottlingOptions {
   /** The time in which failures are counted, and for which further attempts are then refused. */
   per = '1m';
   /**
-   * Where failures are counted. By default in memory; for several instances use `redisThrottlerStorage({ url })` or another storage of `@nestjs/throttler`.
+   * Where failures are counted. By default in memory; for several instances use `redisThrottlerStorage({ url })` or
+   * another storage of `@nestjs/throttler`.
    *
    * @example
    * AuthThrottlingModule.forRoot({ storage: redisThrottlerStorage({ url: 'redis://localhost:6379' }) });

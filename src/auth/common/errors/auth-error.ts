@@ -1,8 +1,9 @@
 import { HttpException } from '@nestjs/common';
 
 /**
- * Each code with its HTTP status and the sentence in the answer. The reference of the errors is made from these docstrings:
- * `@session` says what became of token and session, `@client` what a client does, `@header` and `@source` what else there is.
+ * Each code with its HTTP status and the sentence in the answer. The reference of the errors is made from these
+ * docstrings: `@session` says what became of token and session, `@client` what a client does, `@header` and `@source`
+ * what else there is.
  */
 const ERRORS = {
   /**
@@ -50,8 +51,8 @@ const ERRORS = {
    */
   invalid_credentials: [401, 'The username or password is wrong.'],
   /**
-   * The server does not accept the refresh token. The answer does not tell why; the events `refresh_denied`, `reuse_detected` and
-   * `binding_failed` do. The causes:
+   * The server does not accept the refresh token. The answer does not tell why; the events `refresh_denied`,
+   * `reuse_detected` and `binding_failed` do. The causes:
    *
    * - The token is forged, or another server issued it.
    * - The session has ended, expired or been idle for too long, or the user no longer exists.
@@ -60,8 +61,9 @@ const ERRORS = {
    * - Another request refreshed the session at the same time, with `refreshToken.grace: '0s'`.
    * - A risk rule ended the session, or asks for a step-up that your user provider does not offer.
    *
-   * @session Usually the session is over, and the answer clears the cookie. It lives if the binding was missing, if another
-   * request came first, or if a step-up is not possible. Then the cookie stays, and `AuthError.sessionLives` is true.
+   * @session Usually the session is over, and the answer clears the cookie. It lives if the binding was missing, if
+   * another request came first, or if a step-up is not possible. Then the cookie stays, and `AuthError.sessionLives` is
+   * true.
    * @client Forget the refresh token, and let the user sign in.
    * @source RFC 6749 §5.2
    */
@@ -75,8 +77,8 @@ const ERRORS = {
    */
   unauthorized: [401, 'An access token is required.'],
   /**
-   * The access token is malformed, forged, or from another server. Or it is bound, and came in the wrong scheme, without its
-   * client certificate, or without its cookie.
+   * The access token is malformed, forged, or from another server. Or it is bound, and came in the wrong scheme,
+   * without its client certificate, or without its cookie.
    *
    * @session Nothing changed. If the session lives, its refresh token is still good.
    * @client Refresh once. If the new token is refused too, let the user sign in.
@@ -116,11 +118,12 @@ const ERRORS = {
    */
   step_up_required: [401, 'Authenticate again with POST /auth/step-up. The refresh token is still good.'],
   /**
-   * The route has `@StepUp`, and the last authentication of the user is too old. `max_age` in the header `WWW-Authenticate` is the
-   * limit in seconds.
+   * The route has `@StepUp`, and the last authentication of the user is too old. `max_age` in the header
+   * `WWW-Authenticate` is the limit in seconds.
    *
    * @session The refresh token is still good.
-   * @client Ask the user for the password, call `POST /auth/step-up`, and send the request again with the new access token.
+   * @client Ask the user for the password, call `POST /auth/step-up`, and send the request again with the new access
+   * token.
    * @source RFC 9470 §3
    */
   insufficient_user_authentication: [401, 'This needs a more recent authentication: POST /auth/step-up.'],
@@ -159,8 +162,8 @@ const ERRORS = {
    */
   https_required: [403, 'Call this server over HTTPS.'],
   /**
-   * The session does not exist, has ended, or belongs to another user. Or events are not stored (`audit.store`), or the path is
-   * unknown.
+   * The session does not exist, has ended, or belongs to another user. Or events are not stored (`audit.store`), or the
+   * path is unknown.
    *
    * @session Nothing changed.
    * @client Do not repeat the request.
@@ -228,8 +231,8 @@ const RETRY_AFTER_SECONDS = 1;
 /**
  * A refusal of the library. On the wire it is `{"error": code, "error_description": text}` (RFC 6749 §5.2).
  *
- * It is an `HttpException`, so your own controllers answer with its status if they do not catch it. It never contains what
- * the client sent.
+ * It is an `HttpException`, so your own controllers answer with its status if they do not catch it. It never contains
+ * what the client sent.
  *
  * @example
  * try {
@@ -239,7 +242,10 @@ const RETRY_AFTER_SECONDS = 1;
  * }
  */
 export class AuthError extends HttpException {
-  /** The token is refused, but its session lives: the binding was missing, another request came first, or a step-up is not possible. */
+  /**
+   * The token is refused, but its session lives: the binding was missing, another request came first, or a step-up is
+   * not possible.
+   */
   readonly sessionLives: boolean;
   /** Seconds within which the user must have authenticated (RFC 9470 §3). */
   readonly maxAge: number | undefined;
@@ -306,7 +312,10 @@ export class AuthError extends HttpException {
     return this.retryAfterSeconds ?? (this.code === 'temporarily_unavailable' ? RETRY_AFTER_SECONDS : undefined);
   }
 
-  /** The challenge for the header `WWW-Authenticate`, if an access token was missing or refused (RFC 6750 §3, RFC 9449 §7.1). */
+  /**
+   * The challenge for the header `WWW-Authenticate`, if an access token was missing or refused (RFC 6750 §3, RFC 9449
+   * §7.1).
+   */
   get challenge(): string | undefined {
     if (this.getStatus() !== 401) return undefined;
     switch (this.code) {

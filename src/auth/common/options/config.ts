@@ -24,8 +24,9 @@ export interface ConfigClass<Options, Config> {
 }
 
 /**
- * Makes the class of a concept's options as the library uses them: complete, checked, durations in milliseconds. The class is also
- * the injection token of these options. The options class has the defaults and the documentation; the checks have the bounds.
+ * Makes the class of a concept's options as the library uses them: complete, checked, durations in milliseconds. The
+ * class is also the injection token of these options. The options class has the defaults and the documentation; the
+ * checks have the bounds.
  *
  * @param prefix comes before an option's name in messages: `'accessToken.'`, `''`, `'webhookAlerts: '`
  * @example
