@@ -74,7 +74,7 @@ function create(path: string, lock: Lock): boolean {
   }
 }
 
-/** Undefined when there is none. */
+/** `undefined` if the file does not exist. */
 function read(path: string): Lock | undefined {
   let text: string;
   try {

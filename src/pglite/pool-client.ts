@@ -109,7 +109,7 @@ function resultOf({ command, rowCount, rows, fields }: Results): QueryResult {
   return { command: command ?? null, rowCount: rowCount ?? null, rows, fields };
 }
 
-/** PGlite writes the query and its parameters on the error, and whoever logs the error would log secrets. `pg` does not. */
+/** PGlite puts the query and its parameters on the error, so that logging the error would log secrets. `pg` does not. */
 function withoutParameters(error: unknown): unknown {
   if (error instanceof Error) {
     for (const added of ['query', 'params', 'queryOptions']) Reflect.deleteProperty(error, added);

@@ -70,7 +70,7 @@ export class PglitePool extends EventEmitter {
       await client.reset();
       this.#turnstile.pass();
     } catch (error) {
-      // Whoever came next would find itself in the transaction of someone else. So no one comes next.
+      // The next caller would be in the transaction of this one. So there is no next caller.
       this.#closed = true;
       this.#turnstile.refuseWaiting(new PgliteError('pglite_closed', '(A rollback failed.)', { cause: error }));
       this.#turnstile.pass();

@@ -14,7 +14,7 @@ export function presentedAccessToken(request: HttpRequest): PresentedAccessToken
   return match ? { scheme: schemeOf(match[1]), token: match[2] } : undefined;
 }
 
-/** @throws AuthError `unauthorized` where there is none, `invalid_token` where it is malformed */
+/** @throws AuthError `unauthorized` if the request has no token, `invalid_token` if the token is malformed */
 export function requirePresented(request: HttpRequest): PresentedAccessToken {
   const presented = presentedAccessToken(request);
   if (presented) return presented;

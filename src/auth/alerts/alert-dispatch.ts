@@ -20,7 +20,7 @@ export class AlertDispatch implements OnModuleInit, BeforeApplicationShutdown {
   ) {
     if (!sinks.every((sink) => typeof sink?.alert === 'function')) {
       throw new AuthConfigurationError(
-        'alertSinks must name providers with a method alert, such as webhookAlerts({ … }).',
+        'alertSinks must name providers with a method alert, for example webhookAlerts({ … }).',
       );
     }
   }

@@ -45,10 +45,10 @@ export class AuthEventLog implements OnApplicationBootstrap, OnModuleDestroy {
   }
 
   /**
-   * The events of a user, the latest first. What this instance has still to write is written first; what has happened on
-   * others within `audit.flushInterval` may not be there yet.
+   * The events of a user, the latest first. Events that wait on this instance are written first. Events of other instances from the last
+   * `audit.flushInterval` may be missing.
    *
-   * @throws AuthError `not_found` where events are not stored; `temporarily_unavailable`
+   * @throws AuthError `not_found` if events are not stored; `temporarily_unavailable`
    */
   async ofUser(userId: string, { limit = 50, ...query }: AuthEventQuery = {}): Promise<AuthEventRecord[]> {
     await this.writer.flush(performance.now() + LONGEST_WAIT);

@@ -18,8 +18,8 @@ const FIRST_RETRY = 100;
 const LONGEST_RETRY = 5_000;
 
 /**
- * Writes events to the table, behind everybody's back: whoever publishes one neither waits for it nor fails with it. What is
- * queued at an orderly stop is still written.
+ * Writes events to the table in the background. Publishing an event never waits for the table, and never fails with it. A graceful
+ * stop still writes the queue.
  */
 @Injectable()
 export class AuthEventWriter implements OnModuleInit, BeforeApplicationShutdown, OnApplicationShutdown {

@@ -41,9 +41,9 @@ export class SessionBindings {
   ) {}
 
   /**
-   * Binds a new session by what is required of it, by what its client asks for, and by a proof that came unasked.
+   * Binds a new session as the options require and as its client asks. A DPoP proof in the request binds it too.
    *
-   * @throws AuthError `invalid_request` where something that it takes is missing or not allowed; `invalid_dpop_proof`
+   * @throws AuthError `invalid_request` if something is missing or not allowed; `invalid_dpop_proof`
    */
   async bind(
     sessionId: string,

@@ -2,10 +2,10 @@ import { AuthError } from '../common/errors/auth-error.js';
 import { headerOf, type HttpRequest } from '../common/request/http-request.js';
 
 /**
- * Whether a page of the server's own, or of an allowed origin, has sent the request, or no page at all: by
- * `Sec-Fetch-Site` (Fetch Metadata), else by `Origin`.
+ * Whether the request comes from a page of this server, from a page of an allowed origin, or from no page. It reads `Sec-Fetch-Site`
+ * (Fetch Metadata), or `Origin` if that is missing.
  *
- * @param allowedOrigins origins whose pages may, beside the server's own
+ * @param allowedOrigins other origins whose pages may send such requests
  */
 export function isSameSite(request: HttpRequest, allowedOrigins: readonly string[]): boolean {
   const origin = headerOf(request, 'origin');

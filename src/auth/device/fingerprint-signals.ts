@@ -28,7 +28,7 @@ export const clientHints: FingerprintSignal = (request) => {
   return hints.every((hint) => hint === undefined) ? undefined : JSON.stringify(hints);
 };
 
-/** A header as it is, such as an id that the client has made for its device: `headerSignal('x-device-id')`. */
+/** A header without changes: for example an id that the client made for its device, `headerSignal('x-device-id')`. */
 export function headerSignal(name: string): FingerprintSignal {
   const lower = name.toLowerCase();
   return (request) => boundedHeader(request, lower);

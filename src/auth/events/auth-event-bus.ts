@@ -30,7 +30,7 @@ export class AuthEventBus {
     return () => this.listeners.delete(listener);
   }
 
-  /** As `subscribe`, of alerts alone: what is none then costs nothing. */
+  /** Like `subscribe`, for alerts only. Other events then cost nothing. */
   subscribeToAlerts(listener: AuthEventListener): () => void {
     this.alertListeners.add(listener);
     return () => this.alertListeners.delete(listener);

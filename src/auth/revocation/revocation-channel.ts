@@ -10,8 +10,8 @@ export interface RevocationChannelListener {
 }
 
 /**
- * Brings the changes of one instance to the others at once, beside the table, which every instance polls all the same: a
- * message that is lost costs no more than the stated delay. `redisRevocationChannel` is one.
+ * Carries the changes of one instance to the others at once. Every instance also polls the table, so a lost message costs at most the
+ * stated delay. For example `redisRevocationChannel`.
  */
 export interface RevocationChannel {
   /** Begins to connect, and goes on trying by itself. Does not wait for it, and does not fail. */

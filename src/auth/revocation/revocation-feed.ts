@@ -15,7 +15,7 @@ export interface RevocationFeedStatus {
   readonly stale: boolean;
   /** Sessions whose floor is held in memory. */
   readonly floors: number;
-  /** Of the channel, where there is one. */
+  /** The state of the channel, if one is configured. */
   readonly channel: 'connected' | 'disconnected' | undefined;
 }
 
@@ -25,12 +25,12 @@ const READINGS_PER_DELAY = 2;
 const LATEST_COMMIT = 10_000;
 /** Milliseconds after which a reading is given up, because its connection may have died in silence. */
 const LONGEST_READING = 3_000;
-/** After so many readings of what is new, one of everything: for the stamps of an instance that died in between. */
+/** After this number of readings of new changes, everything is read once. This finds changes of an instance that died meanwhile. */
 const READINGS_PER_CATCH_UP = 30;
 
 /**
- * Keeps the floors in memory up to date: by reading from the table what has changed, and sooner by the channel where there
- * is one. The database stamps the changes by its own clock and says how old they are, so no two clocks are compared.
+ * Keeps the revocation list in memory up to date. It reads the changes from the table, and gets them sooner through a channel if one is
+ * configured. The database stamps the changes with its own clock and tells their age, so no two clocks are compared.
  */
 @Injectable()
 export class RevocationFeed implements OnModuleInit, OnModuleDestroy {

@@ -25,8 +25,8 @@ export class RevocationList {
   ) {}
 
   /**
-   * Milliseconds for which a floor matters after it has been raised. An access token that it refuses may be minted after that,
-   * by a request that was waiting for the user or for the database meanwhile, and then expires so much later.
+   * Milliseconds for which a floor matters after it has been raised. A request that waited for the user or the database may issue an access
+   * token after that. This token expires later, by the time of the wait.
    */
   get lifetime(): number {
     const { accessTokenLifetime, config, userConfig } = this;

@@ -19,7 +19,7 @@ const REAUTHENTICATED = [
 
 export type Reauthentication = Pick<RefreshToken, (typeof REAUTHENTICATED)[number]>;
 
-/** What a rotation writes, beside the generation. */
+/** The columns that a rotation writes in addition to the generation. */
 const ROTATED = [
   'tokenHash',
   'keyId',

@@ -104,7 +104,7 @@ export class RefreshTokenStore {
     await this.execute('postponeRotation', { id, generation, rotatedAt });
   }
 
-  /** `false` where there is no such session, or it had been revoked before. */
+  /** `false` if the session does not exist, or was revoked before. */
   async revoke(id: string, revokedAt: number, revokedReason: string): Promise<boolean> {
     const { affected } = await this.raise('revoke', revocation(id, revokedAt, revokedReason));
     return affected === 1;
@@ -126,13 +126,13 @@ export class RefreshTokenStore {
     return (await this.raise('raiseFloorsOfUser', { userId })).affected;
   }
 
-  /** The floors of a user's sessions that were raised less than so many milliseconds ago. */
+  /** The floors of a user's sessions that were raised within this number of milliseconds. */
   async floorsOfUser(userId: string, youngerThan: number): Promise<AccessFloor[]> {
     const { records } = await this.execute('floorsOfUser', { userId, youngerThan });
     return records.map(toAccessFloor);
   }
 
-  /** The floors that were raised less than so many milliseconds ago, by the clock of the database, and their age. */
+  /** The floors that were raised within this number of milliseconds, by the clock of the database, and their age. */
   async floorsRaised(youngerThan: number): Promise<(AccessFloor & { age: number })[]> {
     const { records } = await this.execute('floorsRaised', { youngerThan });
     return records.map((record) => ({ ...toAccessFloor(record), age: Number(record.age) }));

@@ -11,7 +11,7 @@ import type { FailureKey } from './failure-keys.js';
 import { FailureLimit } from './failure-limit.js';
 import { ThrottledRequests } from './throttled-request.js';
 
-/** Wrong guesses. What fails for another reason, such as a database that is down, is nobody's fault. */
+/** The refusals that count as wrong guesses. Other failures do not count, for example of the database. */
 const GUESSES: ReadonlySet<AuthErrorCode> = new Set(['invalid_credentials', 'invalid_grant']);
 /** No guesses; but anybody can have a login refused so, and each leaves an event: a table is not to be filled by them. */
 const REFUSED_LOGINS: ReadonlySet<AuthErrorCode> = new Set(['invalid_dpop_proof', 'region_not_allowed', 'forbidden']);

@@ -48,6 +48,6 @@ function addTo(source: SourceEdit): boolean {
   const migrated = made.filter((maker) => source.addToList(maker, 'migrations', '...refreshTokenMigrations'));
   if (migrated.length > 0) names.push('refreshTokenMigrations');
   if (names.length > 0) source.import(names, 'nestjs-refresh-token/typeorm');
-  // A factory beside the options may well construct what they say.
+  // A factory next to the options may construct a data source from them.
   return migrated.length > 0 && present.every((maker) => maker === 'DataSource' || migrated.includes(maker));
 }

@@ -20,7 +20,7 @@ export function neededPackages(project: Project): Record<string, string> {
     'class-validator': rangesOf('class-validator').at(nest === '^11.0.0' ? 0 : -1)!,
     typeorm: rangesOf('typeorm').at(-1)!,
     ...Object.fromEntries(NEEDED.map((name) => [name, peerDependencies[name]])),
-    // What the data source asks for that is written where there is none.
+    // The data source that `nest add` writes needs these.
     ...(isEmbedded && { pg: '^8.0.0', '@electric-sql/pglite': peerDependencies['@electric-sql/pglite'] }),
   };
 }

@@ -101,7 +101,7 @@ export class Project {
     return isThere ?? true;
   }
 
-  /** Gives a variable of a file such as .env a value, unless it has one. */
+  /** Gives a variable in a file a value, for example in .env, unless it has one. */
   setVariable(path: string, name: string, value: string): void {
     const text = this.tree.exists(path) ? this.tree.readText(path) : '';
     const empty = new RegExp(`^([ \\t]*(?:export[ \\t]+)?${name}[ \\t]*=)[ \\t]*(?:""|'')?[ \\t]*(?=\\r?$)`, 'm');

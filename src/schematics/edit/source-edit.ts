@@ -46,8 +46,8 @@ export class SourceEdit {
    * calls it is the first whose object has no `name`; of several modules the `AppModule`.
    *
    * @param callee `Module`, `DataSource`, `TypeOrmModule.forRoot`, `TypeOrmModule.forRootAsync`
-   * @param element left out where the list has it already
-   * @returns `false` where there is no such call with an object written out
+   * @param element not added if the list has it already
+   * @returns `false` if there is no such call with an object literal
    */
   addToList(callee: string, property: string, element: string): boolean {
     const call = this.unnamedCalls(callee).find((each) => objectGivenTo(each, callee));

@@ -16,10 +16,10 @@ export class ClientCertificates {
   constructor(private readonly config: BindingConfig) {}
 
   /**
-   * Who shows a certificate has proven to the other end of the connection that they have its key; who has issued it does
-   * not matter here (RFC 8705 §2.2).
+   * A client that shows a certificate has proven in the TLS handshake that it has the key. The issuer of the certificate does not matter
+   * (RFC 8705 §2.2).
    *
-   * @returns the `x5t#S256`; `undefined` where there is none
+   * @returns the `x5t#S256`; `undefined` without a certificate
    */
   thumbprintOf(request: HttpRequest): string | undefined {
     return this.ofProxy(request) ?? this.ofConnection(request);

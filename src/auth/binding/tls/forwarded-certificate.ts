@@ -1,20 +1,19 @@
 import { X509Certificate } from 'node:crypto';
 import { sha256 } from '../../common/crypto/sha256.js';
 
-/** Nothing before it and nothing after: a proxy that adds to what a client has sent does not write this. */
+/** The whole value: if a proxy adds to a value of the client, the result does not match. */
 const ONE_CERTIFICATE = /^-----BEGIN CERTIFICATE-----([\w+/=\s]+)-----END CERTIFICATE-----$/;
 
 /**
- * The thumbprint of the client certificate that a proxy names in a header, in whichever of the common forms:
+ * The thumbprint of the client certificate that a proxy names in a header. The header has one of three forms:
  *
- * - Envoy's `X-Forwarded-Client-Cert`: the last element, which the nearest proxy has added, its `Cert` or its `Hash`;
- * - nginx's `$ssl_client_escaped_cert`: PEM, URL-encoded;
+ * - Envoy's `X-Forwarded-Client-Cert`: the `Cert` or the `Hash` of the last element, which the nearest proxy has added.
+ * - nginx's `$ssl_client_escaped_cert`: PEM, URL-encoded.
  * - `Client-Cert` (RFC 9440): DER in base64 between colons.
  *
- * Which of them it is, the form tells. Whatever a client has sent before what an adding proxy adds, it is of no form but the
- * first.
+ * The value itself tells its form. If a proxy adds to a value that the client sent, the result always has the first form.
  *
- * @returns base64url of SHA-256; `undefined` for anything that is no certificate
+ * @returns base64url of SHA-256; `undefined` if the header names no certificate
  */
 export function forwardedThumbprint(header: string): string | undefined {
   const text = header.trim();

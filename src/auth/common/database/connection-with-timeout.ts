@@ -9,11 +9,10 @@ interface Connection {
 }
 
 /**
- * What the work yields, done on a connection of its own.
+ * Does the work on a connection of its own, and returns its result.
  *
- * A server that has died in silence, or the network before it, would be waited for without end, and so would the
- * connection by whoever comes next. So the connection is closed with the work that is given up. Work that is still waiting
- * for a connection is not begun late.
+ * If the server or the network dies without a sign, the work would wait for ever, and so would the next user of the connection. So a
+ * time-out closes the connection. Work that still waits for a connection at that time never begins.
  *
  * @param timeout milliseconds
  */

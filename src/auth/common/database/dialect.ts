@@ -12,8 +12,8 @@ export function databaseTime(dataSource: DataSource): string {
 }
 
 /**
- * An SQL condition for MySQL, whose usual collations take 'a' and 'A' for the same, and whose columns may have any character
- * set. No index serves it: it goes beside a plain comparison, which one does.
+ * An SQL condition that compares text exactly on MySQL. Its usual collations treat 'a' and 'A' as equal, and its columns may have any
+ * character set. No index supports this condition, so use it in addition to a plain comparison.
  */
 export function equalAsBytes(column: string, parameter: string): string {
   const bytes = (text: string) => `CAST(CONVERT(${text} USING utf8mb4) AS BINARY)`;

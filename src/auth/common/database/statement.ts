@@ -37,8 +37,8 @@ const LIST = /:\.\.\.(\w+)/;
  * On PostgreSQL it is a named prepared statement: parsed and planned once per connection. On PostgreSQL and MySQL its
  * values travel with it in one object that shows only its text, so that no query log tells the values.
  *
- * One parameter may be a list, of 1 to 16,384 values, written `:...name` in one place. It is filled up, by repeating its last value, to the
- * next power of four, so that lists of different lengths share a few prepared statements.
+ * One parameter may be a list of 1 to 16,384 values, written `:...name` in one place. Its last value is repeated up to the next power of
+ * four, so that lists of different lengths share a few prepared statements.
  *
  * @example
  * const userById = new Statement(dataSource, 'SELECT id, roles FROM users WHERE id = :id');

@@ -8,11 +8,11 @@ const NAMED: Record<string, readonly string[]> = {
   uniquelocal: ['10.0.0.0/8', '172.16.0.0/12', '192.168.0.0/16', 'fc00::/7'],
 };
 
-/** Addresses and ranges of addresses, such as `['10.0.0.0/8', '2001:db8::1', 'loopback']`. */
+/** Addresses and ranges of addresses, for example `['10.0.0.0/8', '2001:db8::1', 'loopback']`. */
 export class AddressRanges {
   private readonly list = new BlockList();
 
-  /** @throws RangeError that names the range which is none */
+  /** @throws RangeError that names the invalid range */
   constructor(ranges: readonly string[]) {
     for (const range of ranges.flatMap((name) => NAMED[name] ?? [name])) this.add(range);
   }

@@ -3,7 +3,7 @@ import { LRUCache } from 'lru-cache';
 
 /** What a `User-Agent` tells. */
 export interface ParsedUserAgent {
-  /** `Chrome`; of what is no known browser the first word, such as `curl`. */
+  /** For example `Chrome`. For an unknown browser it is the first word, for example `curl`. */
   readonly browser: string;
   /** `Windows`, or an empty text. */
   readonly os: string;

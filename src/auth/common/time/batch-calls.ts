@@ -4,10 +4,10 @@ import DataLoader from 'dataloader';
 const MOST = 16;
 
 /**
- * Answers one question at a time by asking all those that come at the same moment together, as a round trip costs more than
- * one more answer. Nothing is remembered.
+ * Collects the calls of the same moment and makes them together, because a round trip costs more than one more answer. It caches
+ * nothing.
  *
- * @param askAll answers as many as it is asked, in their order; what it rejects with, it does for all of them
+ * @param askAll returns one answer for each question, in their order; if it rejects, all calls reject
  */
 export function batchCalls<Key, Value>(
   askAll: (keys: readonly Key[]) => Promise<Value[]>,

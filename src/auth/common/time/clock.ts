@@ -12,7 +12,7 @@ export class Clock {
     return Date.now();
   }
 
-  /** Resolves after so many milliseconds. */
+  /** Resolves after this number of milliseconds. */
   async sleep(milliseconds: number): Promise<void> {
     await delay(milliseconds);
   }

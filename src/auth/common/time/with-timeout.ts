@@ -1,4 +1,4 @@
-/** What `work` resolves to, or an error where it has not settled within so many milliseconds. It is not stopped. */
+/** Resolves as `work` does. Rejects if `work` has not settled within this number of milliseconds; it does not stop the work. */
 export async function withTimeout<T>(milliseconds: number, name: string, work: Promise<T>): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const timeout = new Promise<never>((_, reject) => {
