@@ -19,7 +19,7 @@ export interface BenchSettings {
   onProgress(what: string): void;
 }
 
-/** Starts everything, measures all workloads in turn, and leaves nothing behind. */
+/** Starts everything, measures all workloads in turn, and removes what it made. */
 export async function runBench({ rounds, signal, onProgress }: BenchSettings): Promise<BenchResult> {
   const leaving: Leaving = [];
   try {

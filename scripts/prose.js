@@ -1,158 +1,219 @@
-// `npm run lint` runs it: it warns about prose that is hard to read, by the rules and the word list of CONTRIBUTING.md.
-// `node scripts/prose.js FILE…` checks these files only; `--strict` exits with 1 if there is a finding.
+// Warns about prose that is hard to read: `node scripts/prose.js [--strict] [FILE…]`. The words to avoid are in CONTRIBUTING.md.
 import { execFileSync } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
-import { htmlBlocks, markdownBlocks, typeScriptBlocks } from './prose-blocks.js';
+import { readFileSync } from 'node:fs';
+import { join, relative } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import ts from 'typescript';
 
-const MAX_WORDS = 25;
-const MAX_CELL = 80;
-const MAX_README_LINES = 200;
+const root = fileURLToPath(new URL('..', import.meta.url));
 
-const PAGES = ['README.md', 'CONTRIBUTING.md', 'SECURITY.md', 'CHANGELOG.md', 'docs/*.md', ':!docs/api'];
-const SOURCES = ['src/*.ts', 'src/*.js', 'src/*.html'];
+export const LIMITS = { sentence: 25, cell: 80, readme: 200 };
 
-function allFiles() {
-  const arguments_ = ['ls-files', '--cached', '--others', '--exclude-standard', '--', ...PAGES, ...SOURCES];
-  const files = execFileSync('git', arguments_, { encoding: 'utf8' }).split('\n');
-  return [...new Set(files)].filter((file) => file !== '' && existsSync(file)).sort();
+/** The files of the repository whose prose people read. */
+export function filesWithProse() {
+  const tracked = execFileSync('git', ['ls-files', '-co', '--exclude-standard'], { cwd: root, encoding: 'utf8' });
+  return tracked.split('\n').filter((file) => /^([A-Z]+\.md|docs\/(?!api\/).*\.md|src\/.*\.(ts|html))$/.test(file));
 }
 
-function escape(phrase) {
-  return phrase.replace(/[.*+?^${}()|[\]\\]/g, '\\$&').replace(/ /g, '\\s+');
+/**
+ * What is hard to read in a file.
+ *
+ * @param {string} file its name decides how it is read
+ * @param {string} text
+ * @returns {{ line: number, message: string }[]}
+ */
+export function findings(file, text) {
+  const passages = passagesOf(file, text);
+  const found = passages.flatMap(({ line, prose }) => [
+    ...sentences(prose)
+      .map((sentence) => ({ sentence, words: words(sentence) }))
+      .filter(({ words }) => words > LIMITS.sentence)
+      .map(({ sentence, words }) => ({ line, message: `a sentence of ${words} words: ${start(sentence)}` })),
+    ...avoided(prose).map(({ phrase, instead }) => ({ line, message: `"${phrase}": write ${instead}` })),
+  ]);
+  if (file.endsWith('.md')) found.push(...wideCells(text));
+  const lines = text.trimEnd().split('\n').length;
+  if (file === 'README.md' && lines > LIMITS.readme)
+    found.push({ line: lines, message: `more than ${LIMITS.readme} lines` });
+  return found;
 }
 
-function codeSpans(cell) {
-  return [...cell.matchAll(/`([^`]+)`/g)].map(([, phrase]) => phrase);
+/** The longest sentence, in words, and the widest cell, in characters. */
+export function figures(file, text) {
+  const counts = passagesOf(file, text).flatMap(({ prose }) => sentences(prose).map(words));
+  return { sentence: Math.max(0, ...counts), cell: Math.max(0, ...cells(text).map(({ cell }) => cell.length)) };
 }
 
-/** The rows below "Plain English": phrases to avoid, what to write instead, and phrases in which the words are fine. */
-function readWordList() {
-  const contributing = readFileSync(new URL('../CONTRIBUTING.md', import.meta.url), 'utf8');
-  const section = contributing.split(/^## /m).find((part) => part.startsWith('Plain English')) ?? '';
-  const rows = section.split('\n').filter((line) => /^\|.*`/.test(line));
-  return rows.flatMap((row) => {
-    const [avoid, instead, fine] = row.split('|').slice(1);
-    const exceptions = codeSpans(fine).map((phrase) => new RegExp(`\\b${escape(phrase)}\\b`, 'gi'));
-    return codeSpans(avoid).map((phrase) => ({ phrase, instead: instead.trim(), exceptions, ...patternOf(phrase) }));
-  });
+function passagesOf(file, text) {
+  if (file.endsWith('.md')) return ofMarkdown(text);
+  if (file.endsWith('.html')) return ofHtml(text);
+  return ofTypeScript(file, text);
 }
 
-/** A phrase that ends with "…" counts at the start of a sentence, if the sentence is no question. */
-function patternOf(phrase) {
-  const starts = phrase.endsWith('…');
-  const words = escape(phrase.replace(/\s*…$/, ''));
-  return { starts, pattern: starts ? new RegExp(`^${words}\\b`) : new RegExp(`\\b${words}\\b`, 'gi') };
-}
-
-/** As the reader meets it: a clause after a colon or a semicolon counts as a sentence of its own. */
-function sentencesOf(text) {
-  const sentences = [];
-  let start = 0;
-  for (const { 0: gap, index } of text.matchAll(/(?<=[.:;?!])\s+/g)) {
-    const before = text.slice(start, index);
-    if (/\b(e\.g|i\.e|cf|vs|No|Fig|Sec)\.$/.test(before)) continue;
-    if (/\betc\.$/.test(before) && !/^[A-Z`]/.test(text.slice(index + gap.length))) continue;
-    sentences.push({ text: before, at: start });
-    start = index + gap.length;
-  }
-  sentences.push({ text: text.slice(start), at: start });
-  return sentences.filter(({ text: sentence }) => sentence.trim() !== '');
-}
-
-function wordsOf(sentence) {
-  return sentence.split(/\s+/).filter((word) => word !== '');
-}
-
-function quote(sentence) {
-  const words = wordsOf(sentence);
-  return `"${words.slice(0, 8).join(' ')}${words.length > 8 ? ' …' : ''}"`;
-}
-
-class Report {
-  findings = [];
-  longest = { size: 0, where: '' };
-  widest = { size: 0, where: '' };
-  readmeLines = undefined;
-  wordList = readWordList();
-
-  check(file) {
-    const text = readFileSync(file, 'utf8');
-    if (file.endsWith('.md')) this.checkPage(file, text);
-    else if (file.endsWith('.html')) this.checkBlocks(file, htmlBlocks(text));
-    else this.checkBlocks(file, typeScriptBlocks(file, text));
-  }
-
-  checkPage(file, text) {
-    const lines = text.split('\n').length;
-    if (/(^|\/)README\.md$/.test(file)) {
-      this.readmeLines = lines;
-      if (lines > MAX_README_LINES) this.add(file, lines, `${lines} lines; at most ${MAX_README_LINES}`);
+/** Paragraphs, items of lists, headings and cells, each by itself. */
+function ofMarkdown(text) {
+  const passages = [];
+  let passage;
+  let fence;
+  const end = () => (passage = undefined);
+  for (const [index, raw] of text.split('\n').entries()) {
+    const marker = /^\s*(```+|~~~+)/.exec(raw)?.[1];
+    if (marker && (fence === undefined || raw.trim() === fence)) {
+      fence = fence === undefined ? marker : undefined;
+      end();
+      continue;
     }
-    this.checkBlocks(file, markdownBlocks(text));
+    if (fence !== undefined) continue;
+    const line = raw.replace(/<!--.*?-->/g, '').trim();
+    if (line === '') end();
+    else if (line.startsWith('|')) {
+      end();
+      for (const cell of line.split('|').slice(1, -1)) passages.push({ line: index + 1, prose: plain(cell) });
+    } else if (/^(#{1,6}|[-*+]|\d+\.)\s/.test(line)) {
+      passage = { line: index + 1, prose: line.replace(/^(#{1,6}|[-*+]|\d+\.)\s+/, '') };
+      passages.push(passage);
+      if (line.startsWith('#')) end();
+    } else if (passage) passage.prose += ` ${line}`;
+    else passages.push((passage = { line: index + 1, prose: line }));
   }
-
-  checkBlocks(file, blocks) {
-    for (const block of blocks) {
-      if (block.kind === 'cell') this.checkCell(file, block);
-      const sentences = sentencesOf(block.text);
-      if (block.kind === 'text') for (const sentence of sentences) this.checkSentence(file, block, sentence);
-      this.checkWords(file, block, sentences);
-    }
-  }
-
-  checkCell(file, block) {
-    if (block.width > this.widest.size) this.widest = { size: block.width, where: `${file}:${block.lineAt(0)}` };
-    if (block.width > MAX_CELL)
-      this.add(file, block.lineAt(0), `a cell of ${block.width} characters; at most ${MAX_CELL}`);
-  }
-
-  checkSentence(file, block, { text, at }) {
-    const size = wordsOf(text).length;
-    const line = block.lineAt(at);
-    if (size > this.longest.size) this.longest = { size, where: `${file}:${line}` };
-    if (size > MAX_WORDS) this.add(file, line, `a sentence of ${size} words; at most ${MAX_WORDS}: ${quote(text)}`);
-  }
-
-  checkWords(file, block, sentences) {
-    for (const { phrase, instead, pattern, starts, exceptions } of this.wordList) {
-      const advice = `"${phrase}": write ${instead}`;
-      if (starts) {
-        if (block.kind !== 'text') continue;
-        for (const { text, at } of sentences)
-          if (pattern.test(text) && !/\?$/.test(text.trim())) this.add(file, block.lineAt(at), advice);
-        continue;
-      }
-      const fine = exceptions.flatMap((exception) => [...block.text.matchAll(exception)]);
-      for (const { index } of block.text.matchAll(pattern)) {
-        const isFine = fine.some((match) => match.index <= index && index < match.index + match[0].length);
-        if (!isFine) this.add(file, block.lineAt(index), advice);
-      }
-    }
-  }
-
-  add(file, line, message) {
-    this.findings.push({ file, line, message });
-  }
-
-  summary() {
-    const parts = [`longest sentence ${this.longest.size} words${at(this.longest)}`];
-    parts.push(`widest table cell ${this.widest.size} characters${at(this.widest)}`);
-    if (this.readmeLines !== undefined) parts.push(`README.md ${this.readmeLines} lines`);
-    return `prose: ${this.findings.length} findings; ${parts.join('; ')}`;
-  }
+  return passages.map(({ line, prose }) => ({ line, prose: plain(prose) }));
 }
 
-function at({ where }) {
-  return where === '' ? '' : ` (${where})`;
+function ofHtml(text) {
+  const bare = text.replace(/<(script|style)[\s\S]*?<\/\1>/g, (block) => block.replace(/[^\n]/g, ' '));
+  return bare
+    .split('\n')
+    .map((line, index) => ({ line: index + 1, prose: plain(line.replace(/<[^>]*>/g, ' ')) }))
+    .filter(({ prose }) => prose !== '');
 }
 
-const options = process.argv.slice(2);
-const files = options.filter((option) => !option.startsWith('--'));
-const report = new Report();
-for (const file of files.length > 0 ? files : allFiles()) report.check(file);
-report.findings.sort((one, other) =>
-  one.file === other.file ? one.line - other.line : one.file < other.file ? -1 : 1,
-);
-for (const { file, line, message } of report.findings) console.log(`${file}:${line}: ${message}`);
-console.log(report.summary());
-if (options.includes('--strict') && report.findings.length > 0) process.exitCode = 1;
+/** Comments, docstrings without their examples, and messages. */
+function ofTypeScript(file, text) {
+  const source = ts.createSourceFile(file, text, ts.ScriptTarget.Latest, true);
+  const lineAt = (position) => source.getLineAndCharacterOfPosition(position).line + 1;
+  const passages = [];
+  let comment;
+  for (const { pos, end } of commentsOf(source)) {
+    const written = text.slice(pos, end);
+    const line = lineAt(pos);
+    if (written.startsWith('//')) {
+      const prose = written.replace(/^\/\/+\s?/, '');
+      // Lines that follow each other are one comment.
+      if (comment?.last === line - 1) Object.assign(comment, { prose: `${comment.prose} ${prose}`, last: line });
+      else passages.push((comment = { line, last: line, prose }));
+    } else passages.push(...ofDocstring(written, line));
+  }
+  const visit = (node) => {
+    const message = messageOf(node);
+    if (message !== undefined) passages.push({ line: lineAt(node.getStart()), prose: message });
+    ts.forEachChild(node, visit);
+  };
+  visit(source);
+  return passages.map(({ line, prose }) => ({ line, prose: plain(prose) }));
+}
+
+function commentsOf(source) {
+  const found = new Map();
+  const add = (ranges) => ranges?.forEach((range) => found.set(range.pos, range));
+  const visit = (node) => {
+    add(ts.getLeadingCommentRanges(source.text, node.getFullStart()));
+    add(ts.getTrailingCommentRanges(source.text, node.getEnd()));
+    node.getChildren(source).forEach(visit);
+  };
+  visit(source);
+  return [...found.values()].sort((one, other) => one.pos - other.pos);
+}
+
+function ofDocstring(written, line) {
+  const lines = written.replace(/^\/\*+|\*+\/$/g, '').split('\n');
+  const bare = lines.map((one) => one.replace(/^\s*\* ?/, '')).join('\n');
+  const [text, ...tags] = bare.split(/^\s*@(?=\w)/m);
+  const said = tags.filter((tag) => !/^(example|default)\b/.test(tag)).map((tag) => tag.replace(/^\w+/, ''));
+  return [text, ...said].flatMap((one) => ofMarkdown(one)).map(({ prose }) => ({ line, prose }));
+}
+
+/** A string or template that a person may read: at least five words. */
+function messageOf(node) {
+  let text;
+  if (ts.isStringLiteral(node) || ts.isNoSubstitutionTemplateLiteral(node)) text = node.text;
+  else if (ts.isTemplateExpression(node)) {
+    text = node.head.text + node.templateSpans.map(({ literal }) => `x${literal.text}`).join('');
+  }
+  const isProse =
+    text !== undefined &&
+    words(text) >= 5 &&
+    /[a-z] [a-z]/.test(text) &&
+    !/^\s*(SELECT|UPDATE|INSERT|DELETE|CREATE|ALTER|DROP|local )/i.test(text);
+  return isProse ? text : undefined;
+}
+
+/** Without code, links and marks; code counts as one word. */
+function plain(text) {
+  return text
+    .replace(/`[^`]*`/g, 'x')
+    .replace(/\{@link (\S+?)\}/g, 'x')
+    .replace(/!?\[([^\]]*)\]\([^)]*\)/g, '$1')
+    .replace(/https?:\/\/\S+/g, 'x')
+    .replace(/\*\*|__|<[^>]+>/g, '')
+    .replace(/\s+/g, ' ')
+    .trim();
+}
+
+const sentences = (prose) => prose.split(/(?<=[.:;?!…])["')]*\s+/);
+const words = (sentence) => sentence.split(/\s+/).filter((word) => /[\p{L}\p{N}]/u.test(word)).length;
+const start = (sentence) => `${sentence.split(' ').slice(0, 8).join(' ')} …`;
+
+function cells(text) {
+  const lines = text.split('\n');
+  return lines.flatMap((line, index) =>
+    line.startsWith('|') ? line.split('|').map((cell) => ({ line: index + 1, cell: cell.trim() })) : [],
+  );
+}
+
+function wideCells(text) {
+  return cells(text)
+    .filter(({ cell }) => cell.length > LIMITS.cell && !/^-+$/.test(cell))
+    .map(({ line, cell }) => ({ line, message: `a cell of ${cell.length} characters: ${start(cell)}` }));
+}
+
+/** The rows of the table in CONTRIBUTING.md: "avoid | write instead". */
+function wordList() {
+  const page = readFileSync(join(root, 'CONTRIBUTING.md'), 'utf8');
+  const [, table = ''] = /\| avoid [^\n]*\n\|[-| ]+\n((?:\|.*\n)+)/.exec(page) ?? [];
+  const rows = table
+    .trim()
+    .split('\n')
+    .map((row) => row.split('|').map((cell) => cell.trim().replaceAll('`', '')));
+  return rows.map(([, phrase, instead]) => ({ phrase, instead, pattern: new RegExp(`\\b${phrase}\\b`, 'i') }));
+}
+
+const LIST = wordList();
+
+function avoided(prose) {
+  // A quotation may name what it advises against.
+  return LIST.filter(({ pattern }) => pattern.test(prose.replace(/"[^"]*"/g, 'x')));
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const [given, strict] = [
+    process.argv.slice(2).filter((one) => !one.startsWith('--')),
+    process.argv.includes('--strict'),
+  ];
+  const files = given.length > 0 ? given.map((file) => relative(root, join(process.cwd(), file))) : filesWithProse();
+  let count = 0;
+  const longest = { sentence: 0, cell: 0 };
+  for (const file of files) {
+    const text = readFileSync(join(root, file), 'utf8');
+    for (const { line, message } of findings(file, text)) {
+      console.warn(`${file}:${line}: ${message}`);
+      count++;
+    }
+    const { sentence, cell } = figures(file, text);
+    if (sentence > longest.sentence) longest.sentence = sentence;
+    if (file.endsWith('.md') && cell > longest.cell) longest.cell = cell;
+  }
+  console.log(
+    `Prose: ${count} warnings in ${files.length} files. Longest sentence: ${longest.sentence} words. Widest cell: ${longest.cell} characters.`,
+  );
+  if (strict && count > 0) process.exitCode = 1;
+}

@@ -21,7 +21,7 @@ export interface Measurement {
  */
 const LEAD_IN = 1_000;
 
-/** Runs all callers at once, and counts the calls that end within so many milliseconds. */
+/** Runs all callers at once, and counts the calls that end within this number of milliseconds. */
 export async function measure(workload: Workload, duration: number): Promise<Measurement> {
   const { steps, close } = await workload.open();
   try {

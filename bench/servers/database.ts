@@ -6,7 +6,7 @@ const server = process.env.TEST_POSTGRES_URL || 'postgres://postgres@127.0.0.1:5
 export interface Database {
   url: string;
   server: DatabaseServer;
-  /** Whoever is still connected to it. */
+  /** Removes the database, and closes the connections to it. */
   drop(): Promise<unknown>;
 }
 

@@ -20,7 +20,7 @@ const BROWSER =
   'User-Agent: Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36\r\n' +
   'Sec-CH-UA: "Chromium";v="140", "Not=A?Brand";v="24"\r\nSec-CH-UA-Platform: "Linux"\r\nSec-CH-UA-Mobile: ?0\r\n';
 
-/** Signs so many sessions in, each bound in this way. */
+/** Signs this number of sessions in, each bound in this way. */
 export function signInBound(port: number, kind: BindingKind | undefined, count: number): Promise<BoundSession[]> {
   return Promise.all(
     Array.from({ length: count }, async () => {

@@ -5,7 +5,7 @@ export interface Session {
   refreshToken: string;
 }
 
-/** Signs so many devices of one user in. */
+/** Signs this number of devices of one user in. */
 export function signIn(port: number, count: number): Promise<Session[]> {
   return Promise.all(
     Array.from({ length: count }, async () => {

@@ -19,17 +19,15 @@ import {
 import { UserProviderConfig, type UserProviderOptions } from './user/user-options.js';
 
 /**
- * What the host writes: the secret, and whatever it wants different from the defaults. Every duration is written as `'15m'`.
+ * The options of `AuthModule.forRoot`. Only `secret` is required. A duration is a number and a unit, for example `'15m'`.
  *
  * @example
  * AuthModule.forRoot({ …, secret: process.env.AUTH_SECRET!, accessToken: { ttl: '10m' } })
  */
 export interface AuthModuleOptions extends Partial<UserProviderOptions>, Partial<DatabaseOptions>, Partial<TlsOptions> {
   /**
-   * At least 32 random bytes, from which every key is derived. With several, the first makes new tokens and the
-   * others verify older ones. A string counts as its UTF-8 bytes.
-   *
-   * @example `openssl rand -base64 48`
+   * At least 32 random bytes. Every key is derived from them (HKDF, RFC 5869). With a list, the first secret makes new tokens and
+   * the others verify older ones. A string counts as its UTF-8 bytes. Make one with `openssl rand -base64 48`.
    */
   secret: SecretOption;
   accessToken?: Partial<AccessTokenOptions>;
@@ -43,7 +41,7 @@ export interface AuthModuleOptions extends Partial<UserProviderOptions>, Partial
   alerts?: Partial<AlertOptions>;
 }
 
-/** Implemented by the class given to `AuthModule.forRootAsync({ useClass })` or `({ useExisting })`. */
+/** Implement it in the class that you give to `AuthModule.forRootAsync({ useClass })` or `({ useExisting })`. */
 export interface AuthOptionsFactory {
   createAuthOptions(): AuthModuleOptions | Promise<AuthModuleOptions>;
 }
@@ -67,7 +65,7 @@ export const CONFIGS = [
 /** Each concept injects its own config. */
 export const configProviders = CONFIGS.map(configProvider);
 
-/** @throws AuthConfigurationError for a name that no option has */
+/** @throws AuthConfigurationError for an unknown option */
 export function checkedOptions(options: AuthModuleOptions): AuthModuleOptions {
   const names = CONFIGS.flatMap(({ group, names }) => (group === '' ? names : [group]));
   assertKnown('the options', options, ['secret', ...names]);

@@ -21,32 +21,32 @@ import { RefreshToken, type RefreshTokenColumns } from './session/refresh-token.
 import { SESSION_ENTITY } from './session/refresh-token.store.js';
 import { USER_PROVIDER, type UserProvider } from './user/user-provider.js';
 
-/** What decides the shape of the module, and so is given beside the options and not by a factory. */
+/** What decides the shape of the module. You give it to `forRoot` and `forRootAsync` directly, because a factory runs too late for it. */
 export class AuthModuleExtras {
-  /** The module that exports `userProvider`; not needed for a global one. */
+  /** The modules that export `userProvider`, `riskRules` and `alertSinks`. A global module need not be listed. */
   imports?: ModuleMetadata['imports'] = [];
-  /** Required. The class, or other injection token, of the host's {@link UserProvider}. */
+  /** Your {@link UserProvider}: its class, or another injection token. */
   userProvider?: InjectionToken<UserProvider> = undefined;
   /**
-   * Needed for a second `AuthModule` in the application: its services are then injected by
-   * `@InjectAuth(RefreshTokenService, 'staff')`, its guards used by `@UseGuards(GuardOf(JwtAuthGuard, 'staff'))`.
+   * The name of a second `AuthModule` in the application. Inject its services with `@InjectAuth(RefreshTokenService, 'staff')`, and
+   * use its guards with `@UseGuards(GuardOf(JwtAuthGuard, 'staff'))`.
    */
   name?: string = undefined;
-  /** Whether guards and services can be used everywhere without importing the module again. */
+  /** Whether all modules can use the guards and services without importing this module. */
   isGlobal?: boolean = true;
-  /** Whether the routes under `/auth` are there. */
+  /** Whether the module has its routes (`/auth`). */
   controllers?: boolean = true;
-  /** The path of the routes, below the global prefix of the application if it has one. */
+  /** The path of the routes. A global prefix of the application comes before it. */
   routePrefix?: string = 'auth';
-  /** The version of the routes, in an application with versions (`enableVersioning`); `VERSION_NEUTRAL`: all of them. */
+  /** The version of the routes, in an application with `enableVersioning`: a string, a list, or `VERSION_NEUTRAL`. By default that of the application. */
   version?: ControllerOptions['version'] = undefined;
   /** The name of the TypeORM `DataSource` that holds the sessions. */
   dataSource?: string = 'default';
-  /** Rules of the host's own, beside those in `risk.rules`: classes, or other injection tokens, that `imports` export. */
+  /** Risk rules of your own that inject services: their classes, or other injection tokens. They apply in addition to `risk.rules`. */
   riskRules?: InjectionToken<RiskRule>[] = [];
-  /** Who is told of alerts: classes, or other injection tokens, that `imports` export. */
+  /** The sinks that get alerts: their classes, or other injection tokens. */
   alertSinks?: InjectionToken<AlertSink>[] = [];
-  /** The table of the sessions, where the application has several; made by `@RefreshTokenTable('staff_refresh_tokens')`. */
+  /** The entity of the sessions, if the application has several tables of them. Its class has `@RefreshTokenTable('staff_refresh_tokens')`. */
   entity?: Type<RefreshTokenColumns> = RefreshToken;
 }
 

@@ -30,7 +30,7 @@ import { signInProviders } from './sign-in/sign-in.providers.js';
 import { socketProviders } from './sockets/sockets.providers.js';
 import { userProviders } from './user/user.providers.js';
 
-/** From the bottom up, in the order of the layers. */
+/** The providers, ordered from the lowest layer to the highest. */
 const CONCEPTS = [
   commonProviders,
   sessionProviders,
@@ -51,12 +51,13 @@ const CONCEPTS = [
   httpProviders,
 ];
 
-/** What the guards and the host use. A module that uses a guard needs the guard's dependencies, too. */
+/** The services that guards and the application use. A module that uses a guard also needs the guard's dependencies. */
 const EXPORTED: Type[] = [...CONCEPTS.flatMap(({ exported }) => exported), AuthRegistration, TlsConfig];
 
 /**
- * Sessions with short access tokens and rotating refresh tokens.
+ * Adds sessions with short-lived access tokens and rotating refresh tokens. It also adds the auth routes.
  *
+ * @throws AuthConfigurationError at boot, for every option that is not valid
  * @example
  * AuthModule.forRoot({
  *   imports: [UsersModule],
@@ -79,11 +80,21 @@ const EXPORTED: Type[] = [...CONCEPTS.flatMap(({ exported }) => exported), AuthR
   providers: [...configProviders, ...CONCEPTS.flatMap(({ exported, internal }) => [...exported, ...internal])],
 })
 export class AuthModule extends ConfigurableModuleClass {
+  /**
+   * Registers the module with these options.
+   *
+   * @throws AuthConfigurationError if the argument is missing
+   */
   static override forRoot(options: typeof OPTIONS_TYPE): DynamicModule {
     checkGiven('forRoot', options);
     return exported(super.forRoot(options), options);
   }
 
+  /**
+   * Registers the module with options from a factory.
+   *
+   * @throws AuthConfigurationError if the argument or its factory is missing, or if a property is unknown
+   */
   static override forRootAsync(options: typeof ASYNC_OPTIONS_TYPE): DynamicModule {
     checkGivenAsync(options, EXTRAS);
     return exported(super.forRootAsync(options), options);
@@ -91,8 +102,8 @@ export class AuthModule extends ConfigurableModuleClass {
 }
 
 /**
- * A module with a name offers its services under that name. Under their classes it offers them only to the modules that
- * import it: elsewhere nobody could tell whose they are.
+ * A module with a name exports its services under that name. It exports them under their classes only to modules that
+ * import it: a global class token would be ambiguous.
  */
 function exported(definition: DynamicModule, { name }: Pick<AuthModuleExtras, 'name'>): DynamicModule {
   if (name === undefined) return { ...definition, exports: EXPORTED };

@@ -3,10 +3,15 @@ import { UsedDpopProof } from './binding/dpop/used-dpop-proof.entity.js';
 import type { EntityClass } from './common/database/entity-class.js';
 import { RefreshToken, type RefreshTokenColumns } from './session/refresh-token.entity.js';
 
-/** Every entity of the library, for the `entities` of the host's `DataSource`. */
+/**
+ * All entities of the library, for the `entities` of your `DataSource`.
+ *
+ * @example
+ * TypeOrmModule.forRoot({ type: 'postgres', entities: [...refreshTokenEntities, User] });
+ */
 export const refreshTokenEntities = [RefreshToken, UsedDpopProof, AuthEventRecord];
 
-/** Those that one `AuthModule` uses, whose sessions may have a table of their own. */
+/** The entities of one `AuthModule`, whose sessions may have their own table. */
 export function entitiesWith(sessions: EntityClass<RefreshTokenColumns>): EntityClass<object>[] {
   return refreshTokenEntities.map((entity) => (entity === RefreshToken ? sessions : entity));
 }

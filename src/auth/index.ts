@@ -1,5 +1,6 @@
-// The main door: what an application that signs users in needs. The other doors are `risk/index.ts`, `binding/index.ts`,
-// `sockets/index.ts` and `typeorm.ts`. A name leaves by one door only; `npm run api` renews the report of all of them.
+// The main entry point: what an application needs to sign users in. The other entry points here are `risk/index.ts`,
+// `binding/index.ts`, `sockets/index.ts` and `typeorm.ts`. Each name is exported by one entry point only. `npm run api`
+// updates the report of all exports.
 
 // The module and its options
 export { AuthModule } from './auth.module.js';

@@ -1,4 +1,4 @@
-// `nestjs-refresh-token/typeorm`: the tables, for the data source of the application.
+// `nestjs-refresh-token/typeorm`: entities and migrations for the application's `DataSource`.
 export { refreshTokenEntities } from './entities.js';
 export { RefreshToken, RefreshTokenColumns, RefreshTokenTable } from './session/refresh-token.entity.js';
 export { UsedDpopProof } from './binding/dpop/used-dpop-proof.entity.js';

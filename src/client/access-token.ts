@@ -1,31 +1,31 @@
-/** An access token, as the tabs hand it to one another. Times are milliseconds. */
+/** An access token, as tabs send it to each other. Times are in milliseconds. */
 export interface AccessToken {
   readonly value: string;
   readonly type: string;
   readonly sessionId: string;
   readonly lifetime: number;
-  /** By the clock of this machine, when the request for it left. */
+  /** When the request for it was sent, by this machine's clock. */
   readonly obtainedAt: number;
 }
 
-/** How much of its life has passed when it is due: somewhere in between, so that tabs do not wake at the same time. */
+/** The share of its lifetime after which a token is renewed. A random part keeps tabs from waking at the same time. */
 const DUE_FROM = 0.75;
 const DUE_WITHIN = 0.1;
-/** Not used in the last moments of its life, as the request takes its time. */
+/** A token is not used in the last 5 % of its lifetime, because a request takes time. */
 const MARGIN = 0.95;
 
-/** How the token ages, in this tab. */
+/** The age of a token in this tab. */
 export interface Ageing {
-  /** Milliseconds until it is due to be renewed; negative once it is. */
+  /** Milliseconds until the token should be renewed; negative if that is past. */
   untilDue(): number;
-  /** Milliseconds that it still lives. */
+  /** The remaining lifetime in milliseconds. */
   left(): number;
   expired(): boolean;
 }
 
 /**
- * By two clocks, of which the one that shows more is believed: the monotonic one may stand still while the machine sleeps,
- * the other may be set. To believe a token older than it is costs a refresh; to believe it younger, a refused request.
+ * Uses two clocks and believes the one that shows more time. The monotonic clock may stop while the machine sleeps; the
+ * other may be adjusted. Overestimating the age costs a refresh; underestimating it costs a refused request.
  */
 export function ageing({ lifetime, obtainedAt }: AccessToken): Ageing {
   const age = Math.max(0, Date.now() - obtainedAt);

@@ -1,8 +1,10 @@
 /**
- * What the client cannot do. `code` is stable: one of the server's (`invalid_credentials`, `step_up_required`, …), or
+ * An error of the client. `code` is stable. It is a code of the server (`invalid_credentials`, `step_up_required`, …)
+ * or one of these:
  *
- * - `temporarily_unavailable`: no answer, or none that decides anything (429, 5xx, offline). The session lives; try later.
- * - `invalid_configuration`: an option that makes no sense. The message says what to write.
+ * - `temporarily_unavailable`: the server did not answer, or the answer decides nothing (429, 5xx, offline). The
+ *   session stays alive; try again later.
+ * - `invalid_configuration`: an option is not valid. The message says what to write.
  *
  * @example
  * try {
@@ -15,9 +17,9 @@ export class AuthClientError extends Error {
   constructor(
     readonly code: string,
     message: string,
-    /** The HTTP status, where there was an answer. */
+    /** The HTTP status, if there was a response. */
     readonly status?: number,
-    /** Milliseconds after which trying again can help, where the server has said so. */
+    /** Milliseconds to wait before the next attempt, if the server has said so. */
     readonly retryAfter?: number,
     cause?: unknown,
   ) {

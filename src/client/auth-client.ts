@@ -6,7 +6,12 @@ import { SessionKeeper } from './session-keeper.js';
 import type { AuthChangeListener } from './session-state.js';
 import { stayFresh } from './wake.js';
 
-/** Who is signed in, as the access token has it. */
+/**
+ * The signed-in user, as the access token describes them.
+ *
+ * @example
+ * const user: AuthClientUser | null = await client.user();
+ */
 export interface AuthClientUser {
   readonly id: string;
   readonly roles: readonly string[];
@@ -14,10 +19,15 @@ export interface AuthClientUser {
   readonly sessionId: string;
 }
 
-/** Where the user is signed in. Times are ISO 8601 in UTC. */
+/**
+ * A session of the signed-in user. Times are ISO 8601 in UTC.
+ *
+ * @example
+ * const [latest]: AuthClientSession[] = await client.sessions.list();
+ */
 export interface AuthClientSession {
   readonly id: string;
-  /** Whether it is this one. */
+  /** Whether it is the session of this client. */
   readonly current: boolean;
   readonly clientId: string;
   readonly deviceName: string | null;
@@ -29,69 +39,121 @@ export interface AuthClientSession {
   readonly expiresAt: string;
 }
 
-/** What a login sends; fields beside these go to the server as they are. */
+/**
+ * The body of a login request. Further fields go to the server unchanged.
+ *
+ * @example
+ * const credentials: Credentials = { username: 'ada', password, device_name: 'Laptop' };
+ */
 export interface Credentials {
   username: string;
   password: string;
   client_id?: string;
   device_name?: string;
   scope?: string;
-  /** Binds the session to a second secret beside the refresh token, or to the TLS client certificate. */
+  /** Binds the session to a second secret (`nonce`) or to the TLS client certificate (`tls`). */
   bind?: 'nonce' | 'tls';
   [field: string]: unknown;
 }
 
-/** A session that keeps itself alive. Nothing here shows a token. */
+/**
+ * A session that renews itself. The client never exposes a token.
+ *
+ * @example
+ * const client: AuthClient = createAuthClient();
+ * await client.login({ username, password });
+ * const response = await client.fetch('/orders');
+ */
 export interface AuthClient {
-  /** @throws AuthClientError `invalid_credentials`, `session_limit`, `temporarily_unavailable` and others of the server */
+  /**
+   * Signs the user in, in all tabs.
+   *
+   * @throws AuthClientError `invalid_credentials`, `session_limit`, `temporarily_unavailable` or a different code of
+   *   the server
+   * @example
+   * await client.login({ username, password });
+   */
   login(credentials: Credentials): Promise<void>;
   /**
-   * Authenticates again, where the server wants that before it goes on (`step_up_required`).
+   * Authenticates the user again, if the server requires it (`step_up_required`).
    *
-   * @throws AuthClientError `invalid_credentials` and others of the server
+   * @throws AuthClientError `invalid_credentials` or a different code of the server
+   * @example
+   * await client.stepUp({ password });
    */
   stepUp(credentials: { password: string; [field: string]: unknown }): Promise<void>;
   /**
-   * Takes effect at once, in all tabs.
+   * Signs the user out. It takes effect at once in all tabs.
    *
-   * @param options.everywhere ends the sessions on all devices, before it signs out here
-   * @throws AuthClientError `temporarily_unavailable` where the server could not be told. In a browser it will be, later.
+   * @param options.everywhere first ends the sessions on all devices
+   * @throws AuthClientError `temporarily_unavailable` if the server could not be reached. In a browser, the client
+   *   tries again later.
+   * @example
+   * await client.logout({ everywhere: true });
    */
   logout(options?: { everywhere?: boolean }): Promise<void>;
   /**
-   * The platform's `fetch`, with the access token for `baseUrl` and the allowed origins. Relative URLs are resolved against
-   * `baseUrl`. A request that is refused because its token has expired, or its permissions have changed, is repeated once
-   * with a new one; where its body is a stream it cannot be, and the 401 is what you get.
+   * The platform's `fetch`, with the access token for `baseUrl` and the allowed origins. Relative URLs are resolved
+   * against `baseUrl`. If a request is refused because its token has expired or permissions have changed, it is
+   * repeated once with a new token. A request with a stream as its body cannot be repeated: you get the 401.
    *
-   * @throws AuthClientError `temporarily_unavailable` where a new token is needed and cannot be had; `step_up_required`
+   * @throws AuthClientError `temporarily_unavailable` if a new token is needed and cannot be fetched;
+   *   `step_up_required`
+   * @example
+   * const response = await client.fetch('/orders');
    */
   fetch: typeof fetch;
   /**
-   * `null` where nobody is signed in. Asked from the server after each refresh, as permissions may have changed.
+   * Returns the signed-in user; `null` if nobody is signed in. The client asks the server again after each refresh,
+   * because permissions may have changed.
    *
-   * @throws AuthClientError `temporarily_unavailable`, `step_up_required`
+   * @throws AuthClientError `temporarily_unavailable` or `step_up_required`
+   * @example
+   * const user = await client.user();
    */
   user(): Promise<AuthClientUser | null>;
-  /** Returns the function that ends the subscription. Not called for what has been before. */
+  /**
+   * Subscribes to changes of the session. Past changes are not reported.
+   *
+   * @returns a function that ends the subscription
+   * @example
+   * const unsubscribe = client.onChange(({ signedIn }) => render(signedIn));
+   */
   onChange(listener: AuthChangeListener): () => void;
-  /** Renews the access token now; nothing happens where nobody is signed in. */
+  /**
+   * Renews the access token now. Does nothing if nobody is signed in.
+   *
+   * @throws AuthClientError `temporarily_unavailable` or `step_up_required`
+   * @example
+   * await client.refresh();
+   */
   refresh(): Promise<void>;
+  /**
+   * The sessions of the signed-in user on all devices. Each method can throw an AuthClientError with the server's code.
+   */
   readonly sessions: {
+    /** Lists the live sessions, the last used first. */
     list(): Promise<AuthClientSession[]>;
-    /** @throws AuthClientError `not_found` */
+    /**
+     * Ends one session. If it is this client's own, the user is signed out.
+     *
+     * @throws AuthClientError `not_found` if the user has no such session
+     */
     end(id: string): Promise<void>;
+    /** Ends all sessions except this one. */
     endOthers(): Promise<void>;
   };
-  /** Ends timers and listeners; the session lives on. */
+  /** Stops timers and listeners. The session stays alive. */
   close(): void;
 }
 
-/** What the axios interceptor needs of a client, and nobody else gets. */
+/** The internals of a client, for the axios interceptor only. */
 export const innerOf = new WeakMap<AuthClient, [SessionKeeper, ResolvedClientOptions]>();
 
 /**
- * A client of `nestjs-refresh-token`, in a browser or anywhere else.
+ * Creates a client of `nestjs-refresh-token`, for a browser or any other JavaScript runtime.
  *
+ * @throws AuthClientError `invalid_configuration` for an option that is not valid; the message says what to write
  * @example
  * const client = createAuthClient();
  * await client.login({ username, password });
@@ -141,7 +203,7 @@ export function createAuthClient(options: AuthClientOptions = {}): AuthClient {
         known = undefined;
         throw error;
       });
-      // Somebody may have signed in or out meanwhile, or the token was renewed.
+      // The session or its token may have changed since the request.
       return user && state.token === token ? user : client.user();
     },
     onChange(listener) {
@@ -172,7 +234,7 @@ export function createAuthClient(options: AuthClientOptions = {}): AuthClient {
   return client;
 }
 
-/** The names of the wire in the spelling of the language. */
+/** Turns the server's snake_case names into camelCase. */
 function camelCased<T>(body: unknown): T {
   if (Array.isArray(body)) return body.map(camelCased) as T;
   const fields = Object.entries(body as object).map(([name, value]) => [

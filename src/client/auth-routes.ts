@@ -4,7 +4,7 @@ import { delay } from './platform.js';
 import { jsonIn, type ProvenFetch } from './proven-fetch.js';
 import type { AuthChangeListener } from './session-state.js';
 
-/** The body of an answer, as far as the client reads it. */
+/** The part of a response body that the client reads. */
 export interface AuthAnswer {
   access_token: string;
   token_type: string;
@@ -16,32 +16,32 @@ export interface AuthAnswer {
 
 export const UNAVAILABLE = 'temporarily_unavailable';
 
-/** Milliseconds for which an answer is waited for. Checking a password is meant to take a while. */
+/** The longest wait for a response in milliseconds. Checking a password is slow on purpose. */
 export const LONG = 30_000;
 
 const MOST_ATTEMPTS = 5;
 const FIRST_PAUSE = 250;
 /**
- * Milliseconds for which a refresh token is sent again after the first time, as long as an answer is outstanding. Less than the
- * `grace` of the server, which takes what comes later for reuse.
+ * For this many milliseconds after the first attempt, a refresh token is sent again while there is no response. It must
+ * be less than the server's `grace`, after which a repeat counts as reuse.
  */
 export const SAFE = 8_000;
 
-/** The routes of the server that end, begin and renew sessions. */
+/** The server's routes that begin, renew and end sessions. */
 export interface AuthRoutes {
   /**
-   * One attempt.
+   * Makes one attempt.
    *
-   * @throws AuthClientError with the code of the server, or `temporarily_unavailable`
+   * @throws AuthClientError with the server's code, or `temporarily_unavailable`
    */
   post(path: string, body: object, signal?: AbortSignal): Promise<AuthAnswer>;
   /**
-   * The first answer to several attempts. One that is slow is not aborted, as the cookie of its answer would be lost: another
-   * starts beside it, until `SAFE` milliseconds after `since`. The session's next change aborts them all: the cookie may belong
-   * to another session by then, and a late answer would replace it.
+   * Makes several attempts and returns the first response. A slow attempt is not aborted, because the cookie of its
+   * response would be lost. Instead, a further attempt starts, until `SAFE` milliseconds after `since`. The session's
+   * next change aborts all attempts: a late response could replace the cookie of a newer session.
    */
   refresh(body: object, since: number, listeners: Set<AuthChangeListener>): Promise<AuthAnswer>;
-  /** Again and again for `SAFE` milliseconds, while the server cannot be reached or is not able to answer. */
+  /** Repeats the attempt for up to `SAFE` milliseconds, while the server cannot be reached or cannot answer. */
   insist<T>(attempt: () => Promise<T>): Promise<T>;
 }
 
@@ -59,9 +59,9 @@ export function authRoutes({ authUrl, store, timeout }: ResolvedClientOptions, r
       };
       const response = await answered(requests.fetch(`${authUrl}/${path}`, init));
       if (path === 'logout' && response.status === 204) return undefined as never;
-      // An answer whose end is lost is lost, and what is no JSON has been said by somebody else.
+      // A truncated response does not count. A response that is not JSON is not from this server.
       const answer = await jsonIn<AuthAnswer & ErrorAnswer>(response);
-      // A token that is born expired would be renewed without end.
+      // A token that is already expired would be renewed endlessly.
       if (response.ok && answer?.access_token && answer.token_type && answer.expires_in > 0) return answer;
       throw refusal(response, answer);
     },
@@ -86,7 +86,7 @@ export function authRoutes({ authUrl, store, timeout }: ResolvedClientOptions, r
         throw (error as AggregateError).errors?.at(-1) ?? error;
       } finally {
         listeners.delete(abort);
-        // A cookie that comes later than the next one would replace it.
+        // A late response would replace a newer cookie.
         abort();
       }
     },
@@ -108,7 +108,7 @@ export function authRoutes({ authUrl, store, timeout }: ResolvedClientOptions, r
   return routes;
 }
 
-/** The answer, or what the application is told where there is none. */
+/** Turns a failed request into an AuthClientError. */
 export function answered(answer: Promise<Response>): Promise<Response> {
   return answer.catch((error: unknown) => {
     throw error instanceof AuthClientError
@@ -117,14 +117,14 @@ export function answered(answer: Promise<Response>): Promise<Response> {
   });
 }
 
-/** A delay that a process need not stay for. */
+/** A delay that does not keep a process alive. */
 function lapse(milliseconds: number): Promise<void> {
   return new Promise((resolve) => {
     AbortSignal.timeout(milliseconds).addEventListener('abort', () => resolve());
   });
 }
 
-/** One attempt that fails leaves it to the others; a refusal holds for all. */
+/** A failed attempt leaves the decision to the others. A refusal by the server is final. */
 function decisive(error: AuthClientError): AuthClientError {
   if (error.code === UNAVAILABLE) throw error;
   return error;
@@ -135,12 +135,12 @@ interface ErrorAnswer {
   error_description?: unknown;
 }
 
-/** Why the server has not done what it was asked for. */
+/** The error for a response that is not a success. */
 export function refusal(response: Response, body: ErrorAnswer | null | undefined): AuthClientError {
   const { status } = response;
   const seconds = parseFloat(String(response.headers.get('retry-after')));
   const retryAfter = seconds >= 0 ? seconds * 1000 : undefined;
-  // Also what a proxy answers in the server's stead: only the server's own word decides anything.
+  // A proxy may have sent this response. Only the server's own error codes are final.
   if (status === 429 || status >= 500 || typeof body?.error !== 'string') {
     return new AuthClientError(UNAVAILABLE, `The server cannot answer (${status}).`, status, retryAfter);
   }

@@ -2,7 +2,7 @@ import type { ResolvedClientOptions } from './client-options.js';
 import { errorCodeOf, isRepeatable } from './proven-fetch.js';
 import type { SessionKeeper } from './session-keeper.js';
 
-/** The platform's fetch, with the access token for the origins that may have it. */
+/** The platform's `fetch`, with the access token for the allowed origins. */
 export function authorizedFetch(keeper: SessionKeeper, options: ResolvedClientOptions): typeof fetch {
   return async (input, init = {}) => {
     const request = typeof input === 'object' && 'url' in input ? input : undefined;
@@ -28,7 +28,7 @@ export function authorizedFetch(keeper: SessionKeeper, options: ResolvedClientOp
   };
 }
 
-/** Whoever aborts a request does not wait for the refresh, which goes on for the others. */
+/** An aborted request does not wait for the refresh. The refresh continues for the other requests. */
 async function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal | null | undefined): Promise<T> {
   if (!signal) return promise;
   signal.throwIfAborted();

@@ -12,11 +12,11 @@ interface AxiosConfigLike {
   method?: string;
   data?: unknown;
   headers: AxiosHeadersLike;
-  /** Set by the interceptor on a request that it repeats. */
+  /** Set by the interceptor when it repeats a request. */
   authRepeated?: true;
 }
 
-/** The body of a refusal, where it has been parsed. */
+/** The body of an error response, if it was parsed. */
 interface RefusalLike {
   error?: string;
 }
@@ -31,7 +31,12 @@ interface AxiosInterceptorsLike {
   eject(id: number): void;
 }
 
-/** What an instance of axios has, as far as it is used here: axios itself is not needed. */
+/**
+ * The parts of an axios instance that {@link interceptAxios} uses. The client does not depend on axios.
+ *
+ * @example
+ * const api: AxiosLike = axios.create();
+ */
 export interface AxiosLike {
   interceptors: { request: AxiosInterceptorsLike; response: AxiosInterceptorsLike };
   getUri(config: never): string;
@@ -39,9 +44,11 @@ export interface AxiosLike {
 }
 
 /**
- * Lets the requests of an axios instance carry the access token of the client, on the same terms as `client.fetch`.
+ * Adds the client's access token to the requests of an axios instance, with the same rules as `client.fetch`.
  *
- * @returns the function that ends it
+ * @returns a function that removes the interceptors
+ * @throws AuthClientError from requests: `temporarily_unavailable` if a new token is needed and cannot be fetched;
+ *   `step_up_required`
  * @example
  * const api = axios.create({ baseURL: 'https://api.example' });
  * interceptAxios(api, client);
@@ -49,7 +56,7 @@ export interface AxiosLike {
 export function interceptAxios(axios: AxiosLike, client: AuthClient): () => void {
   const [keeper, { origins, baseUrl }] = innerOf.get(client)!;
   const { request, response } = axios.interceptors;
-  /** What each request was sent with. */
+  /** The token that each request was sent with. */
   const tokens = new WeakMap<object, AccessToken>();
   const urlOf = (config: AxiosConfigLike) => new URL(axios.getUri(config as never), baseUrl).href;
 
@@ -85,9 +92,12 @@ export function interceptAxios(axios: AxiosLike, client: AuthClient): () => void
   };
 }
 
-/** Of another `responseType` than `json` the refusal is text or bytes. A stream is the application's, and not read here. */
+/**
+ * With a `responseType` other than `json`, the error body is text or bytes. A stream belongs to the application and is
+ * not read.
+ */
 async function codeOf(refusal: RefusalLike | undefined, challenge: string | null): Promise<string | undefined> {
   if (isRepeatable(refusal)) return refusal?.error ?? errorIn(new Response(refusal as never));
-  // The token is no good, for whatever reason: the next request has another.
+  // The token is not valid, and the reason is unknown: the next request gets a new one.
   return challenge?.includes('"invalid_token"') ? 'token_revoked' : undefined;
 }

@@ -2,14 +2,14 @@ import { AuthClientError } from './auth-client-error.js';
 import type { KeyStore } from './dpop/key-store.js';
 import { inBrowser, platform } from './platform.js';
 
-/** What is kept of a session where there is no cookie. It can be written as JSON. It is a secret. */
+/** What a store keeps of a session, if there is no cookie. It can be written as JSON. It is a secret. */
 export interface StoredSession {
   refreshToken: string;
-  /** Of a session that was begun with `bind: 'nonce'`. */
+  /** Only for a session that began with `bind: 'nonce'`. */
   clientNonce?: string;
 }
 
-/** Where an application outside of a browser keeps the session: a key chain, a file that only its user can read. */
+/** Where an application outside a browser keeps the session: for example a key chain, or a file that only its user can read. */
 export interface SessionStore {
   load(): StoredSession | undefined | null | Promise<StoredSession | undefined | null>;
   save(session: StoredSession): void | Promise<void>;
@@ -18,26 +18,49 @@ export interface SessionStore {
 
 /** The options of {@link createAuthClient}. Times are milliseconds. */
 export interface AuthClientOptions {
-  /** Where the server is: `'https://api.example'`. In a browser by default the origin of the page. */
+  /** The URL of the server: for example `'https://api.example'`. In a browser it is by default the origin of the page. */
   baseUrl?: string;
-  /** Where the routes of the module are, below `baseUrl`. `'auth'` */
+  /**
+   * The path of the auth routes, below `baseUrl`.
+   *
+   * @default 'auth'
+   */
   authPath?: string;
-  /** Origins that get access tokens, beside that of `baseUrl`, exactly as browsers send them. None. */
+  /**
+   * Other origins that get access tokens, in addition to that of `baseUrl`. Write them as browsers send them.
+   *
+   * @default []
+   */
   allowedOrigins?: string[];
-  /** Keeps the refresh token. Required outside of browsers; in a browser the cookie does it, and script never sees the token. */
+  /** Keeps the refresh token. It is required outside browsers. In a browser the cookie keeps the token, and scripts never see it. */
   store?: SessionStore;
-  /** Binds the session to a key that never leaves this device (RFC 9449). `true` keeps it in IndexedDB, where there is one. */
+  /**
+   * Binds the session to a key that never leaves this device (RFC 9449). `true` keeps the key in IndexedDB, if the platform has it.
+   *
+   * @default false
+   */
   dpop?: boolean | KeyStore;
-  /** Clients of one name and `baseUrl` share a session, and so one refresh, across tabs. `''` */
+  /**
+   * Clients with the same name and `baseUrl` share a session across tabs, and refresh it once.
+   *
+   * @default ''
+   */
   name?: string;
   /**
-   * How long one attempt at a refresh may take before another starts beside it; 1 to 30,000. Well below the `grace` of the
-   * server, so that it still falls into it. `4000`
+   * How long an attempt at a refresh may take, in milliseconds, before the next one starts. From 1 to 30,000. Keep it below half of
+   * the server's `refreshToken.grace`.
+   *
+   * @default 4000
    */
   timeout?: number;
-  /** `false` where it is known that nobody is signed in, as to a server that renders the page: no request then asks. `true` */
+  /**
+   * Whether the client asks the server for a session at its start. Set it to `false` if you know that nobody is signed in, for example
+   * from a page that your server rendered.
+   *
+   * @default true
+   */
   restore?: boolean;
-  /** Replaces the platform's. */
+  /** Sends the requests. By default it is `fetch` of the platform. */
   fetch?: typeof fetch;
 }
 
@@ -88,10 +111,10 @@ export function resolveClientOptions(options: AuthClientOptions): ResolvedClient
   };
 }
 
-/** With a slash at its end, so that what is resolved against it lies below it. */
+/** The URL with a slash at its end, so that paths are resolved below it. */
 function baseUrlOf(text = inBrowser ? '/' : ''): URL {
   const page = platform.location?.href;
-  // What is not of the web shares one origin, which says nothing: 'null'.
+  // URLs that are not of the web all share the origin 'null', which identifies nothing.
   if (!URL.canParse(text, page) || new URL(text, page).origin === 'null') {
     throw wrong("baseUrl must be a whole URL: 'https://api.example'.");
   }

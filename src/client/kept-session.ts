@@ -1,8 +1,11 @@
 import type { SessionStore, StoredSession } from './client-options.js';
 
-/** The refresh token where there is no cookie. One that could not be saved is kept in memory, and saved with the next. */
+/**
+ * The refresh token of a client without cookies. If it cannot be saved, it stays in memory and is saved with the next
+ * one.
+ */
 export interface KeptSession {
-  /** Read anew each time: another process may have refreshed. */
+  /** Read again each time, because a different process may have refreshed. */
   load(): Promise<StoredSession | undefined>;
   save(session: StoredSession): Promise<void>;
   clear(): Promise<void>;
@@ -18,7 +21,7 @@ export function keptSession(store: SessionStore | undefined): KeptSession {
         await store?.save(session);
         unsaved = undefined;
       } catch {
-        // The token that the store still has was honest a moment ago; losing the new one would be the end of the session.
+        // The store still has the previous token. Failing here would lose the new token, and with it the session.
       }
     },
     async clear() {

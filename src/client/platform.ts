@@ -1,4 +1,4 @@
-/** Web Locks, as far as the client uses them. */
+/** The part of the Web Locks API that the client uses. */
 export interface Locks {
   request(
     name: string,
@@ -7,7 +7,10 @@ export interface Locks {
   ): Promise<unknown>;
 }
 
-/** What a page has and other places may lack. Typed here, so that neither the types of the DOM nor those of Node are needed. */
+/**
+ * Browser APIs that other runtimes may lack. They are typed here, so that the client needs neither the DOM's nor Node's
+ * types.
+ */
 export const platform = globalThis as unknown as {
   addEventListener?(type: string, listener: () => void, options: { signal: AbortSignal }): void;
   location?: { href: string };
@@ -42,7 +45,7 @@ export interface ObjectStore {
 
 export type { DbRequest };
 
-/** Whether this is a page, or a worker of one: somewhere with cookies, and with other tabs. */
+/** Whether the client runs in a page or a worker, where there are cookies and other tabs. */
 export const inBrowser = platform.location !== undefined;
 
 export const delay = (milliseconds: number): Promise<void> =>

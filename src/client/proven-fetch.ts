@@ -4,12 +4,12 @@ import { type DpopKey, dpopKey } from './dpop/dpop-key.js';
 
 type Init = NonNullable<Parameters<typeof fetch>[1]>;
 
-/** By how many milliseconds this clock must be wrong before the server's is believed. */
+/** The client corrects its clock if it differs from the server's by more than this many milliseconds. */
 const CLOCK_TOLERANCE = 5_000;
-/** Once for the time, once for the nonce. */
+/** One repeat for the time and one for the nonce. */
 const MOST_REPEATS = 2;
 
-/** Requests that present the access token, and the proof of possession where there is a key. */
+/** Sends requests with the access token and, if there is a key, a DPoP proof. */
 export class ProvenFetch {
   readonly key: DpopKey | undefined;
   readonly #fetch: typeof fetch;
@@ -22,7 +22,10 @@ export class ProvenFetch {
     this.key = options.dpop ? dpopKey(options.dpop, options.name) : undefined;
   }
 
-  /** Repeats a request that the server refuses for want of its nonce or its time, where it can be sent twice. */
+  /**
+   * Sends a request. Repeats it if the server refuses it because its nonce or time is wrong, and if it can be sent
+   * again.
+   */
   async fetch(input: string | Request, init: Init, token?: AccessToken | null): Promise<Response> {
     const { url, method } = typeof input === 'string' ? { url: input, method: 'GET' } : input;
     const htm = (init.method ?? method).toUpperCase();
@@ -36,7 +39,7 @@ export class ProvenFetch {
     }
   }
 
-  /** What presents the token. Without one, as at a login, only the proof. */
+  /** The headers with the token and the proof. Without a token, for example at login, only the proof. */
   async headersFor(method: string, url: string, token?: AccessToken | null): Promise<[string, string][]> {
     const bound = token?.type.toLowerCase() === 'dpop';
     const headers: [string, string][] = token ? [['Authorization', `${bound ? 'DPoP' : 'Bearer'} ${token.value}`]] : [];
@@ -49,7 +52,7 @@ export class ProvenFetch {
     return headers;
   }
 
-  /** Takes the nonce and the time from an answer. Says whether a proof was refused for want of them. */
+  /** Reads the nonce and the time from a response. Returns whether the proof was refused because of them. */
   async learn(
     url: string,
     status: number,
@@ -71,8 +74,8 @@ export class ProvenFetch {
 }
 
 /**
- * Whether what has been sent once can be sent again: no stream, and no `Request` whose body is spent. Not every browser shows
- * the body of a `Request`, but all say whether it has been used.
+ * Whether a request can be sent again: its body is not a stream, and the `Request` is not used up. Some browsers hide
+ * the body of a `Request`, but all have `bodyUsed`.
  */
 export function isRepeatable(body: unknown, input?: unknown): boolean {
   const given = Object(body) as object;
@@ -80,7 +83,7 @@ export function isRepeatable(body: unknown, input?: unknown): boolean {
   return !isStream && !(input as Partial<Request> | undefined)?.bodyUsed;
 }
 
-/** The `error` of a JSON answer, which stays readable. */
+/** The `error` of a JSON response. The response stays readable. */
 export async function errorCodeOf(response: Response): Promise<string | undefined> {
   return /\bjson\b/.test(response.headers.get('content-type') ?? '') ? errorIn(response.clone()) : undefined;
 }
@@ -89,7 +92,7 @@ export async function errorIn(response: Response): Promise<string | undefined> {
   return (await jsonIn<{ error?: string }>(response))?.error;
 }
 
-/** Nothing where the answer is no JSON, or its end was lost. */
+/** Returns nothing if the response is not JSON, or if it is truncated. */
 export function jsonIn<T>(response: Response): Promise<T | null | undefined> {
   return response.json().catch(() => undefined) as Promise<T | undefined>;
 }

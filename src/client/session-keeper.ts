@@ -10,12 +10,12 @@ import { openTabChannel, type TabChannel, type TabMessage } from './tab-channel.
 import { type Alone, tabLock } from './tab-lock.js';
 import { type UnfinishedLogout, unfinishedLogout } from './unfinished-logout.js';
 
-/** Milliseconds for which a tab that had to wait for another listens for its result. */
+/** Milliseconds that a tab waits for the result of a different tab, if it had to wait for the lock. */
 const RESULT_TIMEOUT = 1_000;
-/** The same for one that did not have to, where there are other tabs: the result may be under way. */
+/** The same if it did not have to wait, but other tabs exist: a result may be on its way. */
 const ANSWER_TIMEOUT = 100;
 
-/** Begins, renews and ends the session; one thing at a time, in this tab and across tabs. */
+/** Begins, renews and ends the session, one operation at a time in this tab and across tabs. */
 export class SessionKeeper {
   readonly state = new SessionState();
   readonly requests: ProvenFetch;
@@ -27,7 +27,7 @@ export class SessionKeeper {
   readonly #logout: UnfinishedLogout;
   #renewal: Promise<AccessToken | null> | undefined;
   #notBefore = 0;
-  /** When the refresh that is under way sent its token, here or in another tab. */
+  /** When the current refresh sent its token, in this tab or a different one. 0 if there is none. */
   #sentAt = 0;
   #hasNeighbours = false;
 
@@ -43,13 +43,13 @@ export class SessionKeeper {
     this.#tabs.post({ type: 'ask', after: 0 });
   }
 
-  /** A token that can be used now; `null` where nobody is signed in. */
+  /** A token that is valid now; `null` if nobody is signed in. */
   async current(): Promise<AccessToken | null> {
     const { token, age } = this.state;
     return token === null || (token && !age!.expired()) ? token : this.renew(token);
   }
 
-  /** A token other than this one. All who ask meanwhile get the same. */
+  /** Fetches a token that replaces `used`. All callers during a refresh get the same token. */
   async renew(used: AccessToken | null | undefined): Promise<AccessToken | null> {
     const { token } = this.state;
     if (token !== undefined && token?.value !== used?.value) return token;
@@ -59,13 +59,13 @@ export class SessionKeeper {
     return this.#renewal;
   }
 
-  /** A new token, where a request that was refused is worth another try with it. */
+  /** Decides whether a refused request is worth repeating, and returns the new token for it. */
   afterRefusal(used: AccessToken, status: number, code: string | undefined): Promise<AccessToken | null> | undefined {
     const healed = code === 'token_expired' || code === 'token_stale';
-    // A refresh says for certain whether the session has ended.
+    // A refresh shows whether the session has ended.
     if (status !== 401 || (!healed && code !== 'token_revoked')) return undefined;
     const renewal = this.renew(used);
-    // Nobody may be waiting for it.
+    // The caller may not wait for the renewal.
     renewal.catch(() => undefined);
     return healed ? renewal : undefined;
   }
@@ -83,7 +83,7 @@ export class SessionKeeper {
     });
   }
 
-  /** The password again; the session goes on as after a refresh. */
+  /** Sends the password again. Then the session goes on as after a refresh. */
   async stepUp(body: object): Promise<void> {
     await this.#alone(async () => {
       const obtainedAt = Date.now();
@@ -95,24 +95,24 @@ export class SessionKeeper {
 
   /** Takes effect here at once, and at the server as soon as it can be reached. */
   async signOut(): Promise<void> {
-    // The page may be gone before its turn comes.
+    // The page may be closed before the request is sent.
     this.#logout.remember();
     this.leave('signed_out');
     await this.#catchUp();
   }
 
-  /** Ends what is left of a session that the server has ended. */
+  /** Forgets the session in all tabs. */
   leave(how: 'signed_out' | 'ended'): void {
     this.state.forget(how);
     this.#tabs.post({ type: 'signed_out', how });
   }
 
-  /** Signs out where that has failed before. */
+  /** Finishes a sign-out that failed before. */
   async catchUp(): Promise<void> {
     if (this.state.token === null && this.#logout.remembered()) await this.#catchUp();
   }
 
-  /** Unless somebody has signed in meanwhile, whose session that would end. */
+  /** Does nothing if a user has signed in since: the request would end their session. */
   #catchUp(): Promise<void> {
     return this.#alone(async () => {
       if (this.#logout.remembered()) await this.#finishSignOut();
@@ -145,7 +145,8 @@ export class SessionKeeper {
       await Promise.race([state.changed(), delay(waited ? RESULT_TIMEOUT : ANSWER_TIMEOUT)]);
     }
     const age = Date.now() - this.#sentAt;
-    // The server would take the same token for stolen, if it has it already.
+    // The server may already have this token. If it arrived again after the grace window, the server would treat it as
+    // reuse.
     if (age > SAFE && age < LONG && !isAnother()) await Promise.race([state.changed(), delay(LONG - age)]);
     if (isAnother()) return state.token!;
     if (this.#logout.remembered()) {
@@ -163,14 +164,14 @@ export class SessionKeeper {
     const { state } = this;
     const kept = this.#kept;
     const left = this.#notBefore - Date.now();
-    if (left > 0) throw new AuthClientError(UNAVAILABLE, 'Wait.', undefined, left);
+    if (left > 0) throw new AuthClientError(UNAVAILABLE, 'Try later.', undefined, left);
     const before = state.token;
     const session = await kept.load();
     if (this.#options.store && !session) return this.#nobody();
     const obtainedAt = Date.now();
     try {
       const answer = await this.#routes.refresh(wireOf(session), this.#sentAt, state.listeners);
-      // Whoever signed out meanwhile stays signed out.
+      // If the user signed out in the meantime, they stay signed out.
       if (state.token !== before) return state.token!;
       return this.#renewed(await this.#take(answer, obtainedAt, session?.clientNonce));
     } catch (error) {
@@ -188,16 +189,16 @@ export class SessionKeeper {
   async #refused(error: unknown, sent: string | undefined): Promise<null> {
     const { code, retryAfter } = error as AuthClientError;
     if (retryAfter) this.#notBefore = Date.now() + retryAfter;
-    // Somebody else has refreshed with the same store: the next attempt presents the new token.
+    // A different process has refreshed with the same store. The next attempt presents its new token.
     const superseded = code === 'invalid_grant' && (await this.#kept.load())?.refreshToken !== sent;
-    if (superseded) throw new AuthClientError(UNAVAILABLE, 'Wait.');
-    // Without a cookie there is nothing to refuse.
+    if (superseded) throw new AuthClientError(UNAVAILABLE, 'Try later.');
+    // `invalid_request` in a browser means that there is no cookie, and so no session.
     if (code === 'invalid_grant' || (code === 'invalid_request' && !this.#options.store)) return this.#nobody();
     if (code === 'step_up_required') this.state.announce(code);
     throw error;
   }
 
-  /** The server knows no session. */
+  /** The server has no session for this client. */
   async #nobody(): Promise<null> {
     await this.#clear();
     if (this.state.token) this.leave('ended');

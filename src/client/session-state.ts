@@ -1,30 +1,49 @@
 import { type AccessToken, type Ageing, ageing } from './access-token.js';
 
-/** What can happen to the session, as the application hears of it. */
+/**
+ * A change of the session, as `client.onChange` reports it.
+ *
+ * @example
+ * client.onChange(({ type, signedIn }: AuthChange) => {
+ *   if (!signedIn) showLogin(type === 'ended');
+ * });
+ */
 export interface AuthChange {
   /**
-   * `restored`: there was a session already; `refreshed`: the access token was renewed, perhaps with other permissions;
-   * `signed_out`: by this application, or there was no session; `ended`: by the server; `step_up_required`: the server wants
-   * to see the credentials again before it goes on.
+   * What happened:
+   *
+   * - `restored`: a session from an earlier visit goes on.
+   * - `signed_in`: the user signed in, in this tab or a different one.
+   * - `refreshed`: the access token was renewed; its permissions may have changed.
+   * - `signed_out`: the application signed out, or there was no session.
+   * - `ended`: the server ended the session.
+   * - `step_up_required`: the user must authenticate again before the session goes on.
    */
   readonly type: 'restored' | 'signed_in' | 'refreshed' | 'signed_out' | 'ended' | 'step_up_required';
+  /** Whether a user is signed in after the change. */
   readonly signedIn: boolean;
+  /** The session's id, if a user is signed in. */
   readonly sessionId?: string;
-  /** Milliseconds that the access token lives in all. */
+  /** The access token's full lifetime in milliseconds. */
   readonly lifetime?: number;
-  /** Milliseconds that it still lives. */
+  /** The access token's remaining lifetime in milliseconds. */
   readonly expiresIn?: number;
 }
 
-/** Receives every {@link AuthChange}. */
+/**
+ * A function that `client.onChange` calls with every {@link AuthChange}.
+ *
+ * @example
+ * const listener: AuthChangeListener = ({ type }) => console.log(type);
+ */
 export type AuthChangeListener = (change: AuthChange) => void;
 
-/** The access token of this tab: in memory, and nowhere else. */
+/** The access token of this tab. It is kept in memory only. */
 export class SessionState {
-  /** `null`: signed out; `undefined`: nobody has asked the server yet. */
+  /** `null`: signed out. `undefined`: the server has not been asked yet. */
   token: AccessToken | null | undefined;
   age: Ageing | undefined;
-  /** When the last session ended, by the clock of this machine. */
+  /** When the last session ended, by this machine's clock, in milliseconds. */
   endedAt = 0;
   readonly listeners = new Set<AuthChangeListener>();
 
@@ -42,17 +61,20 @@ export class SessionState {
     if (known) this.announce(type);
   }
 
-  /** Whether the token is younger than the one that is here, and than the end of the last session. */
+  /**
+   * Whether the state is older than this token: the token is newer than the current one, and newer than the end of the
+   * last session.
+   */
   isOlderThan(token: AccessToken): boolean {
     return token.obtainedAt > (this.token?.obtainedAt ?? this.endedAt) && !ageing(token).expired();
   }
 
-  /** A tab that was signed out hears of a new session by a token of it. */
+  /** A signed-out tab learns of a new session when it receives a token. */
   #typeOfRenewal(): AuthChange['type'] {
     return this.token ? 'refreshed' : this.token === null ? 'signed_in' : 'restored';
   }
 
-  /** Settles at the next change. */
+  /** Resolves at the next change. */
   changed(): Promise<void> {
     return new Promise((resolve) => {
       const once = () => {
@@ -71,7 +93,7 @@ export class SessionState {
       lifetime: this.token?.lifetime,
       expiresIn: this.age?.left(),
     };
-    // What a listener throws is reported, and disturbs nobody.
+    // If a listener throws, the error is reported globally and the other listeners still run.
     for (const listener of this.listeners) queueMicrotask(() => listener(change));
   }
 }

@@ -1,16 +1,16 @@
 import type { AccessToken } from './access-token.js';
 import { inBrowser } from './platform.js';
 
-/** What the tabs of one origin tell each other. */
+/** A message between the tabs of one origin. */
 export type TabMessage =
-  /** A sign-in: every tab goes over to it. */
+  /** A sign-in: every tab adopts the new session. */
   | { readonly type: 'signed_in'; readonly token: AccessToken }
-  /** A refresh, or the answer to a question. */
+  /** A refreshed token, or the answer to `ask`. */
   | { readonly type: 'token'; readonly token: AccessToken }
   | { readonly type: 'signed_out'; readonly how: 'signed_out' | 'ended' }
-  /** Who has a token that is younger? */
+  /** Asks for a token that is newer than `after`. */
   | { readonly type: 'ask'; readonly after: number }
-  /** A refresh is under way, and this is when it began. */
+  /** A refresh is in progress; `at` is when it began. */
   | { readonly type: 'sent'; readonly at: number };
 
 export interface TabChannel {
@@ -18,7 +18,7 @@ export interface TabChannel {
   close(): void;
 }
 
-/** The way to the other tabs; outside of browsers there are none. */
+/** The channel to the other tabs. Outside of browsers there are no other tabs. */
 export function openTabChannel(name: string, listener: (message: TabMessage) => void): TabChannel {
   let channel = inBrowser && typeof BroadcastChannel !== 'undefined' ? new BroadcastChannel(name) : undefined;
   channel?.addEventListener('message', (event) => listener((event as unknown as { data: TabMessage }).data));

@@ -1,12 +1,12 @@
 import { inBrowser, type Locks, platform } from './platform.js';
 
-/** Milliseconds after which the lock is taken from a tab that neither finishes nor dies: a frozen one. */
+/** Milliseconds after which the lock is taken from a tab that is frozen. */
 const LOCK_TIMEOUT = 6_000;
 
-/** Does the work while no other is done. It is told whether it had to wait, perhaps for another tab. */
+/** Runs the work while no other tab runs its own. `waited` says whether it had to wait. */
 export type Alone = <T>(work: (waited: boolean) => Promise<T>) => Promise<T>;
 
-/** One at a time among all tabs; where there are no locks, in this one. */
+/** One at a time across all tabs. Without Web Locks, one at a time in this tab. */
 export function tabLock(name: string): Alone {
   const locks = inBrowser ? platform.navigator?.locks : undefined;
   if (locks) return (work) => underLock(locks, name, work);
@@ -18,13 +18,16 @@ export function tabLock(name: string): Alone {
   };
 }
 
-/** Where the lock is taken from this tab, its work goes on all the same: the server gives the same token to both. */
+/**
+ * If the lock is taken from this tab, its work continues. That is safe, because the server gives both tabs the same
+ * token.
+ */
 function underLock<T>(locks: Locks, name: string, work: (waited: boolean) => Promise<T>): Promise<T> {
   return new Promise<T>((resolve, reject) => {
     let begun = false;
     const run = async (waited: boolean): Promise<unknown> => {
       begun = true;
-      // The lock only waits for the end of the work.
+      // The lock waits for the work to end; its result goes to the caller.
       return work(waited).then(resolve, reject);
     };
     const wait = () => {
@@ -34,9 +37,9 @@ function underLock<T>(locks: Locks, name: string, work: (waited: boolean) => Pro
     void locks
       .request(name, { ifAvailable: true }, (lock) => lock && run(false))
       .then(() => begun || wait())
-      // Waited in vain. Work that has begun, and from which the lock is stolen, is none of that: it answers for itself.
+      // The wait timed out, so take the lock. Work that has already begun reports its own errors.
       .catch(() => begun || locks.request(name, { steal: true }, () => run(true)))
-      // Where locks are forbidden, as in a sandboxed frame.
+      // Locks can be forbidden, for example in a sandboxed frame.
       .catch(() => begun || run(false));
   });
 }

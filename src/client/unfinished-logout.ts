@@ -1,8 +1,8 @@
 import { inBrowser } from './platform.js';
 
 /**
- * Remembers that the user has signed out while the server could not be told yet: script cannot remove the cookie, and the
- * next start must not bring the session back. Holds no secret.
+ * Remembers that the user has signed out before the server could be told. Scripts cannot remove the cookie, and the
+ * next page load must not restore the session. It stores no secret.
  */
 export interface UnfinishedLogout {
   remembered(): boolean;
@@ -15,7 +15,7 @@ export function unfinishedLogout(name: string): UnfinishedLogout {
   try {
     if (inBrowser) storage = (globalThis as unknown as { localStorage?: typeof storage }).localStorage ?? storage;
   } catch {
-    // It can be forbidden.
+    // Storage can be forbidden.
   }
   return {
     remembered: () => name in storage,
@@ -23,7 +23,7 @@ export function unfinishedLogout(name: string): UnfinishedLogout {
       try {
         storage[name] = '';
       } catch {
-        // It can be full.
+        // Storage can be full.
         storage = { [name]: '' };
       }
     },

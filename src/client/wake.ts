@@ -1,17 +1,17 @@
 import { platform } from './platform.js';
 import type { SessionKeeper } from './session-keeper.js';
 
-/** Milliseconds. Timers stand still while the machine sleeps: none is longer than this. */
+/** The longest timer in milliseconds. Timers stop while the machine sleeps, so a long one would fire late. */
 const LONGEST_TIMER = 30_000;
 const SHORTEST_TIMER = 100;
-/** Milliseconds after which a renewal that has failed is tried again. */
+/** Milliseconds between a failed renewal and the next attempt. */
 const RETRY = 10_000;
 
 /**
- * Renews the token before it expires: by timers, and when a page wakes up. A page that nobody looks at renews it only when
- * it is used, so that a forgotten tab does not keep a session alive.
+ * Renews the token before it expires: by timers, and when a page wakes up. A hidden page renews it only on use, so that
+ * a forgotten tab does not keep a session alive.
  *
- * @returns the function that ends it
+ * @returns a function that stops the renewals
  */
 export function stayFresh(keeper: SessionKeeper): () => void {
   const { state } = keeper;
@@ -19,7 +19,7 @@ export function stayFresh(keeper: SessionKeeper): () => void {
   const plan = (milliseconds: number) => {
     clearTimeout(timer);
     timer = setTimeout(check, Math.min(Math.max(milliseconds, SHORTEST_TIMER), LONGEST_TIMER));
-    // A process of Node.js need not stay for it.
+    // The timer must not keep a Node.js process alive.
     (timer as { unref?: () => void }).unref?.();
   };
   const check = () => {

@@ -31,15 +31,15 @@ import { StoryController } from './story/story.controller.js';
 import { UsersModule } from './users/users.module.js';
 import { UsersService } from './users/users.service.js';
 
-/** A minute. Generous, for all who try the demo come from one address. */
+/** Failures per minute. The limits are high, because all visitors of the demo come from one address. */
 const FAILURES = { loginFailures: 30, loginFailuresOfAddress: 300, refreshFailures: 300, stepUpFailures: 10 };
 
-/** The demo: every route is guarded but those marked `@Public()`. */
+/** The demo. Every route is guarded, except those with `@Public()`. */
 @Module({})
 export class AppModule implements NestModule {
   static forRoot(config: DemoConfig, dataSource: DataSource): DynamicModule {
     const redis = config.redisUrl === undefined ? undefined : { url: config.redisUrl };
-    // Where addresses are to be trusted, nobody chooses their own.
+    // If addresses matter, visitors cannot choose their own.
     const isSerious = config.trustProxy ?? config.geofenceAllow ?? config.geofenceDeny;
     const travel = isSerious ? [] : [{ provide: APP_GUARD, useClass: TravelGuard }];
     return {
@@ -103,7 +103,7 @@ export class AppModule implements NestModule {
   }
 }
 
-/** In the form of the auth routes: what is wrong, never what was sent. */
+/** Answers as the auth routes do: it names the invalid fields and never contains what was sent. */
 function invalid(errors: ValidationError[]): AuthError {
   return new AuthError('invalid_request', `Not valid: ${errors.map(({ property }) => property).join(', ')}.`);
 }

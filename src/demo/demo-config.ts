@@ -3,23 +3,23 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { dirname, resolve } from 'node:path';
 
-/** The demo is configured by environment variables alone; see the README for their meaning. */
+/** The demo's configuration, from environment variables. The documentation explains them. */
 export interface DemoConfig {
   port: number;
   httpAdapter: 'express' | 'fastify';
   /** A URL of PostgreSQL, MySQL or MariaDB, or the folder of the embedded database. */
   database: string;
   secret: string;
-  /** Whose `X-Forwarded-*` headers count: names or ranges of addresses, comma-separated. */
+  /** The proxies whose `X-Forwarded-*` headers count. */
   trustProxy: string[] | undefined;
-  /** In which such a proxy names the client's certificate. */
+  /** The header in which such a proxy sends the client's certificate. */
   clientCertificateHeader: string | undefined;
-  /** Whether DPoP proofs must carry a nonce of the server. */
+  /** Whether DPoP proofs must contain a nonce from the server. */
   dpopNonce: boolean;
-  /** Countries, and whatever else `Geofence` takes. */
+  /** Countries and any other entries of `Geofence`. */
   geofenceAllow: string[] | undefined;
   geofenceDeny: string[] | undefined;
-  /** Whether refreshes are judged by the demo's rules. */
+  /** Whether the demo's risk rules are on. */
   riskRules: boolean;
   /** GeoIP databases in the MaxMind DB format. */
   geoIpDatabase: string[] | undefined;
@@ -82,12 +82,12 @@ function listOf(text = ''): string[] | undefined {
 function proxiesOf(text: string | undefined): string[] | undefined {
   const list = text === 'none' ? undefined : listOf(text);
   if (list?.some((entry) => !isAddressOrRange(entry))) {
-    throw new Error(`TRUST_PROXY is '${text}'. Write none, loopback, or addresses and ranges such as 10.0.0.0/8.`);
+    throw new Error(`TRUST_PROXY is '${text}'. Write none, loopback, or addresses and ranges, for example 10.0.0.0/8.`);
   }
   return list;
 }
 
-/** As Express and Fastify both know them; of a number or a name of theirs they make different things. */
+/** Only what Express and Fastify both understand. They interpret numbers and some names differently. */
 function isAddressOrRange(entry: string): boolean {
   if (/^(loopback|linklocal|uniquelocal)$/.test(entry)) return true;
   const [address, prefix = '0', ...more] = entry.split('/');
@@ -95,7 +95,7 @@ function isAddressOrRange(entry: string): boolean {
   return /^\d{1,3}$/.test(prefix) && Number(prefix) <= longest && more.length === 0;
 }
 
-/** `de` is a country as well as `DE`; ranges and names of them stay as they are. */
+/** Accepts `de` for `DE`. Ranges and their names stay as they are. */
 function countryOrElse(entry: string): string {
   return /^[a-z]{2}(-[a-z0-9]{1,3})?$/i.test(entry) ? entry.toUpperCase() : entry;
 }
@@ -122,10 +122,12 @@ function nonceOf(text: string): boolean {
   throw new Error(`DPOP_NONCE is '${text}'. Write required or off.`);
 }
 
-/** The embedded database has its secret in a file beside it, made at the first start. */
+/** The secret of the embedded database is in a file next to it, created at the first start. */
 function secretBeside(database: string): string {
   if (isServerUrl(database)) {
-    throw new Error('AUTH_SECRET is missing. Several processes on one database share it: openssl rand -base64 48');
+    throw new Error(
+      'AUTH_SECRET is missing. All processes on one database need the same secret. Create one: openssl rand -base64 48',
+    );
   }
   const file = `${database}.secret`;
   mkdirSync(dirname(file), { recursive: true });

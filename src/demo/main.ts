@@ -38,7 +38,7 @@ async function main(): Promise<void> {
   }
 }
 
-/** The address that a browser grants `Secure` cookies without TLS. */
+/** Browsers accept `Secure` cookies without TLS only from `localhost`. */
 function withLocalhost(url: string): string {
   return url.replace(/\[::1?\]|127\.0\.0\.1|0\.0\.0\.0/, 'localhost');
 }

@@ -10,7 +10,7 @@ import {
 } from 'nestjs-refresh-token/risk';
 import type { DemoConfig } from './demo-config.js';
 
-/** By what the demo judges sign-ins and refreshes. A fence that somebody has put up stays up, the other rules on or off. */
+/** The demo's risk rules. A configured geofence stays active even if the other rules are off. */
 export function riskRulesOf({ riskRules, geofenceAllow: allow, geofenceDeny: deny }: DemoConfig): RiskRule[] {
   const fence = allow || deny ? [new Geofence({ allow, deny })] : [];
   if (!riskRules) return fence;

@@ -7,11 +7,11 @@ import { PglitePool } from './pool.js';
 
 export { PgliteError, type PgliteErrorCode } from './errors.js';
 
-/** Where the embedded database lies. All else is passed on to the constructor of PGlite, as `extensions`. */
+/** The folder of the embedded database. Other options go to the constructor of PGlite, for example `extensions`. */
 export interface PgliteOptions extends PgliteSettings {
   /**
-   * Path of a folder, which is made where it is missing. `undefined` or `'memory://'` for a database in memory, which is
-   * gone when the DataSource is destroyed.
+   * The path of a folder, which is created if it is missing. By default, or with `'memory://'`, the database is in memory, and is lost
+   * when the DataSource is destroyed.
    */
   dataDir?: string;
 }

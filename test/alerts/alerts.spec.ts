@@ -57,7 +57,7 @@ async function steal({ service, clock }: AuthContext): Promise<void> {
 }
 
 describe('an alert', () => {
-  it('of reuse reaches the sinks, though another of them fails; what is none does not', async () => {
+  it('of reuse reaches the sinks, although another sink fails; other events do not', async () => {
     const host = await hostWith();
     await steal(host);
     expect(host.sink.alerts).toMatchObject([{ type: 'reuse_detected', userId: ALICE.id, alert: true }]);

@@ -6,7 +6,7 @@ import { startReceiver } from '../support/webhook-receiver.js';
 
 const KEY = Buffer.from('a test key of more than 24 bytes');
 const secret = `whsec_${KEY.toString('base64')}`;
-const PATIENCE = { timeout: 20_000, interval: 20 };
+const POLL = { timeout: 20_000, interval: 20 };
 
 const event = (count: number): AuthEvent => ({
   type: 'reuse_detected',
@@ -37,7 +37,7 @@ describe('a webhook', () => {
   it('is posted the alert, signed and stamped as Standard Webhooks has it', async () => {
     const receiver = await startReceiver();
     void sinkTo(receiver.url).alert(event(0));
-    await vi.waitFor(() => expect(receiver.deliveries).toHaveLength(1), PATIENCE);
+    await vi.waitFor(() => expect(receiver.deliveries).toHaveLength(1), POLL);
     const [{ headers, body }] = receiver.deliveries;
     const [id, timestamp] = [headers['webhook-id'], headers['webhook-timestamp']];
     const expected = createHmac('sha256', KEY).update(`${id}.${timestamp}.${body}`).digest('base64');
@@ -55,7 +55,7 @@ describe('a webhook', () => {
     const receiver = await startReceiver((response, count) => response.writeHead(count <= 3 ? 503 : 200).end('busy'));
     const sink = sinkTo(receiver.url);
     for (let count = 0; count < 3; count++) void sink.alert(event(count));
-    await vi.waitFor(() => expect(receiver.deliveries).toHaveLength(6), PATIENCE);
+    await vi.waitFor(() => expect(receiver.deliveries).toHaveLength(6), POLL);
     const ids = receiver.deliveries.map(({ headers }) => headers['webhook-id']);
     expect(new Set(ids.slice(0, 4)).size).toBe(1);
     expect(new Set(ids).size).toBe(3);
@@ -67,7 +67,7 @@ describe('a webhook', () => {
     const receiver = await startReceiver(() => undefined);
     const sink = sinkTo(receiver.url, { timeout: '50ms', retries: 1 });
     expect(sink.alert(event(0))).toBeUndefined();
-    await vi.waitFor(() => expect(lines.join()).toContain('Alerts are lost (1 so far)'), PATIENCE);
+    await vi.waitFor(() => expect(lines.join()).toContain('Alerts are lost (1 so far)'), POLL);
     expect(receiver.deliveries).toHaveLength(2);
   });
 
@@ -80,13 +80,13 @@ describe('a webhook', () => {
     await vi.waitFor(() => {
       waiting.splice(0).forEach((answer) => answer());
       expect(receiver.deliveries).toHaveLength(3);
-    }, PATIENCE);
+    }, POLL);
   });
 
   it('is not there: nothing is thrown, and no line tells its address', async () => {
     const receiver = await startReceiver((response) => response.destroy());
     void sinkTo(receiver.url, { retries: 1 }).alert(event(0));
-    await vi.waitFor(() => expect(lines.join()).toContain('Alerts are lost'), PATIENCE);
+    await vi.waitFor(() => expect(lines.join()).toContain('Alerts are lost'), POLL);
     expect(lines.join()).not.toContain('secret-path');
     expect(lines.join()).not.toContain(secret);
   });
@@ -95,7 +95,7 @@ describe('a webhook', () => {
     const elsewhere = await startReceiver();
     const receiver = await startReceiver((response) => response.writeHead(307, { location: elsewhere.url }).end());
     void sinkTo(receiver.url, { retries: 0 }).alert(event(0));
-    await vi.waitFor(() => expect(lines.join()).toContain('the receiver answered 307'), PATIENCE);
+    await vi.waitFor(() => expect(lines.join()).toContain('the receiver answered 307'), POLL);
     expect(elsewhere.deliveries).toEqual([]);
   });
 

@@ -147,11 +147,14 @@ for (const { name, available, create } of databases) {
   });
 }
 
-it.each(adapters)('without audit.store there are none, and GET /auth/events is not there, on %s', async (adapter) => {
-  const host = await createAuthApp(adapter, await databaseNamed('sqljs').create());
-  const { body } = await login(host.url, { username: 'alice', password: 'alice-password' });
-  const answer = await send('GET', `${host.url}/auth/events`, { headers: bearer(body.access_token) });
-  expect(answer).toMatchObject({ status: 404, body: { error: 'not_found' } });
-  expect(await host.dataSource.getRepository(AuthEventRecord).count()).toBe(0);
-  await host.close();
-});
+it.each(adapters)(
+  'without audit.store no event is stored, and GET /auth/events answers 404, on %s',
+  async (adapter) => {
+    const host = await createAuthApp(adapter, await databaseNamed('sqljs').create());
+    const { body } = await login(host.url, { username: 'alice', password: 'alice-password' });
+    const answer = await send('GET', `${host.url}/auth/events`, { headers: bearer(body.access_token) });
+    expect(answer).toMatchObject({ status: 404, body: { error: 'not_found' } });
+    expect(await host.dataSource.getRepository(AuthEventRecord).count()).toBe(0);
+    await host.close();
+  },
+);

@@ -128,7 +128,7 @@ for (const adapter of adapters) {
   });
 }
 
-/** An app on PostgreSQL behind a proxy, and a look at the rows past it. */
+/** An app that reaches PostgreSQL through a proxy, and a view of the rows without the proxy. */
 function behindProxy(adapter: Adapter) {
   const app = {} as AuthApp;
   let database: TestDatabase;

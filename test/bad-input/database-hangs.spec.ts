@@ -28,7 +28,7 @@ for (const { name, select, update, connectTimeout } of servers) {
     });
     afterAll(() => database?.drop());
 
-    /** An application that has the database behind a proxy. */
+    /** An application that reaches the database through a proxy. */
     async function start({ onTestFinished }: TestContext): Promise<{ app: AuthApp; proxy: StatementProxy }> {
       const proxy = await StatementProxy.before(database.url!);
       onTestFinished(() => proxy.close());

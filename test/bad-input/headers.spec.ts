@@ -55,7 +55,7 @@ for (const adapter of adapters) {
       ['no address', '<script>'],
       ['an address with a zone', `fe80::1%${'z'.repeat(60)}`],
       ['an address and something more', '203.0.113.9:4711:1'],
-      ['an address with a port that is none', '203.0.113.9:http'],
+      ['an address with an invalid port', '203.0.113.9:http'],
       ['empty', ','],
     ])('a forwarded address that is %s is no hindrance, and is not kept', async (_, forwarded) => {
       const headers = { 'x-forwarded-for': forwarded };
@@ -66,7 +66,7 @@ for (const adapter of adapters) {
       expect(session.ip === null || isIP(session.ip) > 0, session.ip).toBe(true);
     });
 
-    // Some proxies write the client's port behind it (Azure Application Gateway), or brackets around it (RFC 7239 §6).
+    // Some proxies write the client's port after it (Azure Application Gateway), or brackets around it (RFC 7239 §6).
     test.each([
       ['203.0.113.9', '203.0.113.9'],
       ['203.0.113.9:4711', '203.0.113.9'],

@@ -50,7 +50,7 @@ const badBodies: [string, object][] = [
 const pollution: [string, string][] = [
   ['__proto__', `{"__proto__":{"username":"alice","password":"alice-password"}}`],
   ['constructor.prototype', `{"constructor":{"prototype":{"username":"alice","password":"alice-password"}}}`],
-  ['__proto__ beside a username', `{"username":"alice","__proto__":{"password":"alice-password"}}`],
+  ['__proto__ next to a username', `{"username":"alice","__proto__":{"password":"alice-password"}}`],
 ];
 
 /** Odd, but nothing is wrong with them. */
@@ -65,7 +65,7 @@ const oddNames: [string, string][] = [
 ];
 
 for (const adapter of adapters) {
-  describe(`a login that is no good (${adapter})`, () => {
+  describe(`an invalid login (${adapter})`, () => {
     // Where the column has a length, and a text no NUL.
     const app = listening(adapter, { database: 'postgres', quiet: true });
     const post = (body: unknown) => () => send('POST', `${app.url}/auth/login`, { body });
@@ -111,7 +111,7 @@ for (const adapter of adapters) {
     });
 
     test.each(['client_id', 'device_name', 'scope', 'transport', 'bind'])(
-      'but %s may be null: there is none',
+      'but %s may be null, which counts as missing',
       async (name) => {
         expect((await send('POST', `${app.url}/auth/login`, { body: { ...ALICE, [name]: null } })).status).toBe(200);
       },

@@ -31,7 +31,7 @@ const bodies: [string, string, string?][] = [
   ['plain text', `{"refresh_token":"${CANARY}"}`, 'text/plain'],
   ['XML', `<refresh_token>${CANARY}</refresh_token>`, 'application/xml'],
   ['an unknown type', `{"refresh_token":"${CANARY}"}`, `application/${CANARY}`],
-  ['a type that is none', `{"refresh_token":"${CANARY}"}`, `${CANARY};;;`],
+  ['an invalid type', `{"refresh_token":"${CANARY}"}`, `${CANARY};;;`],
   ['a multipart form', `--x\r\n\r\n${CANARY}\r\n--x--`, 'multipart/form-data; boundary=x'],
   ['a form of nested objects', `refresh_token[$gt]=${CANARY}&username[a]=b`, 'application/x-www-form-urlencoded'],
   ['a form with the field twice', `refresh_token=${CANARY}&refresh_token=b`, 'application/x-www-form-urlencoded'],
@@ -39,7 +39,7 @@ const bodies: [string, string, string?][] = [
 ];
 
 for (const adapter of adapters) {
-  describe(`a body that is no good (${adapter})`, () => {
+  describe(`an invalid body (${adapter})`, () => {
     // As the documentation of AuthExceptionFilter says; without it, see below.
     const app = listening(adapter, {
       providers: [{ provide: APP_FILTER, useClass: AuthExceptionFilter }],

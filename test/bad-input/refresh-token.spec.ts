@@ -87,7 +87,7 @@ function changed(token: string, at: number, mask = 1): Buffer {
 }
 
 for (const adapter of adapters) {
-  describe(`a refresh token that is no good (${adapter})`, () => {
+  describe(`an invalid refresh token (${adapter})`, () => {
     const app = listening(adapter);
     let token: string;
     beforeAll(async () => {

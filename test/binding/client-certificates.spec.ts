@@ -26,7 +26,7 @@ beforeAll(async () => {
   [server, alice, mallory] = await Promise.all(['localhost', 'alice', 'mallory'].map(generateIdentity));
 });
 
-/** What holds whoever ends TLS: the server itself, or a proxy before it. */
+/** The same holds if the server ends TLS, and if a proxy does. */
 function bindsToCertificates(url: () => string): void {
   const post = (path: string, body: object, identity?: Identity, headers?: Record<string, string>) =>
     sendOverTls<AuthBody>('POST', url() + path, { identity, body, headers });

@@ -85,7 +85,7 @@ describe.each(adapters)('a client nonce, on %s', (adapter) => {
       return { answer, token: cookieOf(answer, TOKEN)!.value!, nonce: cookieOf(answer, NONCE)!.value! };
     };
 
-    it('is given beside that of the refresh token, with the same attributes, and in no body', async () => {
+    it('is given in a second cookie with the same attributes, and in no body', async () => {
       const { answer, nonce } = await signIn();
       expect(JSON.stringify(answer.body)).not.toContain(nonce);
       const { name: tokenName, value: tokenValue, ...attributes } = cookieOf(answer, TOKEN)!;

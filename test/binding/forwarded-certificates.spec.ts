@@ -42,8 +42,8 @@ describe('X-Forwarded-Client-Cert of a trusted proxy', () => {
   it.each<[string, () => string]>([
     ['is empty', () => ''],
     ['says nothing of the client', () => 'By=spiffe://inside'],
-    ['has a hash that is none', () => 'Hash=abc'],
-    ['has a certificate that is none', () => 'Cert="-----BEGIN%20CERTIFICATE-----"'],
+    ['has an invalid hash', () => 'Hash=abc'],
+    ['has an invalid certificate', () => 'Cert="-----BEGIN%20CERTIFICATE-----"'],
     ['cannot be decoded', () => 'Cert="%E0%A4%A"'],
     ['is a PEM that cannot be decoded', () => '-----BEGIN%E0%A4%A'],
     ['has a quote that does not end', () => `Cert="${certOf(alice)}`],

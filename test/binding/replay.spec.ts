@@ -9,7 +9,7 @@ import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy.js';
 const ALICE = { username: 'alice', password: 'alice-password', transport: 'body' } as const;
 const redisUrl = inject('redisUrl');
 
-/** Two instances; behind a proxy they would have one URL, so proofs are made for that. */
+/** Two instances. Behind a proxy they would have one URL, so the proofs are made for that URL. */
 const PUBLIC_URL = 'https://service.example';
 
 interface Service {

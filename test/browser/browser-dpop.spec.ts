@@ -55,7 +55,7 @@ describe.skipIf(!browserAvailable)('a session that is bound to a key of the brow
     expect(await changesOf(page)).not.toContain('ended');
   });
 
-  test('is of no use to whoever has the cookie alone, and lives on', async () => {
+  test('is of no use to a thief who has only the cookie, and lives on', async () => {
     const { context, page } = await signedIn();
     const thief = await newContext();
     await thief.addCookies([await stolenCookie(context)]);

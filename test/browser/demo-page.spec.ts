@@ -53,7 +53,7 @@ describe.skipIf(!browserAvailable)('the page of the demo', { timeout: 120_000 },
     const refusal = { error: 'region_not_allowed', error_description: 'Not here.' };
     await page.context().route('**/auth/refresh', (route) => route.fulfill({ status: 403, json: refusal }));
     await page.reload();
-    await page.getByText('not to be used from where you are').waitFor();
+    await page.getByText('cannot use your session from this place').waitFor();
     await page.context().unroute('**/auth/refresh');
     await page.getByRole('button', { name: 'Try again' }).click();
     await page.getByRole('heading', { name: 'Who am I' }).waitFor();
@@ -150,7 +150,7 @@ describe.skipIf(!browserAvailable)('the page of the demo', { timeout: 120_000 },
     const phone = await signedIn('bob');
     const change = async (current: string, next: string) => {
       await laptop.getByText('Change my password').click();
-      await laptop.getByLabel('Password now').fill(current);
+      await laptop.getByLabel('Current password').fill(current);
       await laptop.getByLabel('New password').fill(next);
       const answer = laptop.waitForResponse('**/profile/password');
       await laptop.getByRole('button', { name: 'Change it' }).click();

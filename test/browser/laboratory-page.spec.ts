@@ -44,7 +44,7 @@ describe.skipIf(!browserAvailable)('the laboratory', { timeout: 120_000 }, () =>
     expect(marks).toMatch(/succeeded by a new one[^]*given the same successor/);
   });
 
-  test('a token that is stolen and used in time has no twin', async () => {
+  test('a token that is stolen and used in time gets the same successor', async () => {
     const { cells } = await experiment(await signedIn(), 'steal-in-time');
     expect(cells[2]).toBe(cells[1]);
   });
@@ -66,7 +66,7 @@ describe.skipIf(!browserAvailable)('the laboratory', { timeout: 120_000 }, () =>
   test('a token of a bound session is of no use elsewhere', async () => {
     const { cells, marks } = await experiment(await signedIn('alice', { bound: true }), 'steal-elsewhere');
     expect(cells.slice(1)).toEqual(['401: invalid_grant', expect.stringMatching(/^200: token/)]);
-    expect(marks).toContain('without what its session is bound to');
+    expect(marks).toContain('without the proof that its session is bound to');
   });
 
   test('a token of a bound session that is used in time gives the theft away at once', async () => {

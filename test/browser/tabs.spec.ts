@@ -13,7 +13,7 @@ describe.skipIf(!browserAvailable)('the tabs of one browser', () => {
     if (sleepy) await context.clock.install();
     const pages = await Promise.all(Array.from({ length: count }, () => open(context)));
     await signIn(pages[0]);
-    // Whoever was there hears of it; nobody has to ask the server.
+    // Tabs that are open hear of it, without a request to the server.
     for (const page of pages) {
       await expect.poll(() => page.evaluate(async () => (await client.user())?.id)).toBe('user-alice');
     }
@@ -90,7 +90,7 @@ describe.skipIf(!browserAvailable)('the tabs of one browser', () => {
     expect(network.refreshes).toBe(0);
   });
 
-  test('go over to whoever signs in', async () => {
+  test('go over to the user who signs in', async () => {
     const { pages } = await tabs(2);
     const [one, two] = pages;
     await two.evaluate(() => client.login({ username: 'bob', password: 'bob-password' }));
@@ -98,7 +98,7 @@ describe.skipIf(!browserAvailable)('the tabs of one browser', () => {
     expect(network.refreshes).toBe(0);
   });
 
-  test('stay with whoever signs in, though the answer to a refresh of the session before comes later', async () => {
+  test('stay with the user who signs in, although the refresh of an earlier session is answered later', async () => {
     const { pages } = await tabs(2);
     const [one, two] = pages;
     network.faults = ['hold', 'hold'];

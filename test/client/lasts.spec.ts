@@ -135,7 +135,7 @@ describe('a session', () => {
     expect(client.changes).toEqual(['signed_in']);
   });
 
-  test('is shared by processes that share a store, whoever has refreshed last', async () => {
+  test('is shared by processes that share a store, in whatever order they refresh', async () => {
     const store = new MemoryStore();
     const one = await signedIn(app.url, { store });
     const two = testClient(app.url, { store });

@@ -15,7 +15,7 @@ describe('with grace 0, the answer of a refresh waits for others who ask at the 
     expect(events.at(-1)).toMatchObject({ type: 'reuse_detected' });
   });
 
-  it('whoever goes on asking while it waits, and after that, is caught', async () => {
+  it('a client that goes on asking while it waits, and after that, is taken for a thief', async () => {
     const { service, events, clock } = await contextWith('0s');
     const { refreshToken } = await service.issue(ALICE);
     const askAgain = () => expect(service.refresh(refreshToken)).rejects.toMatchObject(INVALID_GRANT);

@@ -59,7 +59,7 @@ for (const { name, available, create } of serverDatabases) {
       for (let round = 0; round < ROUNDS; round++) {
         const dead = rowsOf(DEAD);
         const kept = rowsOf(KEPT);
-        // A statement takes so many parameters, and no more.
+        // A statement takes a limited number of parameters.
         await rows.save([...dead, ...kept], { chunk: 500, reload: false });
 
         const statements = recordStatements(instances.map(({ dataSource }) => dataSource));

@@ -46,7 +46,7 @@ interface Context {
   adapter: Adapter;
   setup: ListeningSetup;
   call: Call;
-  /** What stands beside the HTTP server. */
+  /** The servers next to the HTTP server. */
   start?: (app: INestApplication) => Promise<unknown>;
 }
 

@@ -69,7 +69,7 @@ describe('a guard for the whole application, where nothing like a request comes'
     ['text', 'text'],
     ['a number', 7],
     ['a list', [1, 2]],
-    ['a token that is no text', { access_token: 7 }],
+    ['a token that is not a string', { access_token: 7 }],
     ['a token without end', { access_token: 'x'.repeat(20_000) }],
   ])('refuses a message that is %s, and the server goes on', async (_, payload) => {
     const { client, url } = await start(setup);

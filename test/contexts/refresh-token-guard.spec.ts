@@ -45,7 +45,7 @@ describe.each(adapters)('a GraphQL mutation that refreshes (%s)', (adapter) => {
     expect(me).toMatchObject({ status: 200, body: { id: 'user-alice' } });
   });
 
-  test('refuses what is none, and what another site made the browser send', async () => {
+  test('refuses invalid tokens, and requests that another site made the browser send', async () => {
     const { refreshToken, accessToken } = await signIn(app, { transport: 'cookie' });
     for (const [headers, code] of [
       [{}, 'invalid_request'],

@@ -29,7 +29,7 @@ const pairs: [string, string][] = [
 
 describe('text', () => {
   onEveryDatabase({}, (host) => {
-    it.for(texts)('is kept to the letter: $kind', async ({ text }) => {
+    it.for(texts)('is stored unchanged: $kind', async ({ text }) => {
       const { service, users } = host();
       const user = { id: `${text.slice(0, 200)}#`, roles: [] };
       users.loadUser = async (id) => (id === user.id ? user : null);

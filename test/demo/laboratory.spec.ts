@@ -66,7 +66,7 @@ describe('the laboratory', SIDE_BY_SIDE, () => {
     });
   });
 
-  // Beside the others, which leave alice alone.
+  // At the same time as the others, which do not use alice.
   test('gives the role back by itself', { timeout: 90_000 }, async ({ expect }) => {
     const alice = await signIn(demo.url, 'alice');
     expect((await role(alice, 'DELETE')).status).toBe(204);

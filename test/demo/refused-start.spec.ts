@@ -22,11 +22,11 @@ describe('the demo does not start', { timeout: 120_000 }, () => {
     ],
     ['with a weak AUTH_SECRET', { AUTH_SECRET: 'secret' }, /secret is weak.*openssl rand -base64 48/],
     ['with an AUTH_SECRET of one character', { AUTH_SECRET: 'x'.repeat(64) }, /secret is weak/],
-    ['with a PORT that is none', { PORT: 'http' }, /PORT is 'http'/],
+    ['with an invalid PORT', { PORT: 'http' }, /PORT is 'http'/],
     ['with a PORT too high', { PORT: '65536' }, /PORT is '65536'/],
     ['with an unknown HTTP_ADAPTER', { HTTP_ADAPTER: 'koa' }, /HTTP_ADAPTER is 'koa'.*express or fastify/],
     ['with a DPOP_NONCE that is neither', { DPOP_NONCE: 'yes' }, /DPOP_NONCE is 'yes'.*required or off/],
-    ['with a TRUST_PROXY that is no address', { TRUST_PROXY: 'true' }, /TRUST_PROXY is 'true'.*10\.0\.0\.0\/8/],
+    ['with an invalid TRUST_PROXY', { TRUST_PROXY: 'true' }, /TRUST_PROXY is 'true'.*10\.0\.0\.0\/8/],
     ['with a range too long', { TRUST_PROXY: 'loopback, 10.0.0.0/33', HTTP_ADAPTER: 'fastify' }, /TRUST_PROXY is '/],
     ['with a fence of no country', { GEOFENCE_DENY: 'KP, uk' }, /'UK': there is no country UK.*'GB'/],
     ['with a duration without a unit', { ACCESS_TOKEN_TTL: '15' }, /"15".*'15m'/],
@@ -55,7 +55,7 @@ describe('the demo does not start', { timeout: 120_000 }, () => {
     await dataSource.query('ALTER TABLE refresh_tokens RENAME COLUMN asn TO network');
     await dataSource.destroy();
     const { code, output } = await refusedStart(env, dirname(emptyFolder()));
-    expect(saidLast(output)).toMatch(/refresh_tokens was made by another version of the demo: name another database/);
+    expect(saidLast(output)).toMatch(/refresh_tokens was created by a different version of the demo: name a different database/);
     expect(code).toBe(1);
   });
 

@@ -78,7 +78,7 @@ describe.each(['express', 'fastify'])(
       expect(body.find(({ id }) => id === session.session_id)).toMatchObject({ country: 'JP', ip: JAPAN });
     });
 
-    test('takes a twin elsewhere for theft', async () => {
+    test('takes a repeat from elsewhere for theft', async () => {
       const session = await signIn(demo, 'alice', USA);
       const { body } = await refresh(demo.url, session.refresh_token, from(USA_ELSEWHERE));
       expect((await refresh(demo.url, session.refresh_token, from(AUSTRALIA))).body.error).toBe('invalid_grant');

@@ -9,7 +9,7 @@ import { as, AUTH_SECRET, emptyFolder, refusedStart, saidLast, signIn } from '..
 const ALICE = { username: 'alice', password: 'alice-password' };
 
 describe('the demo on an embedded database', { timeout: 120_000 }, () => {
-  test('needs no setting, keeps its secret beside the database, and its sessions over a restart', async () => {
+  test('needs no setting, and keeps its secret and its sessions over a restart', async () => {
     const cwd = dirname(emptyFolder());
     const folder = join(cwd, '.demo', 'database');
     const first = await startDemo({}, { cwd });

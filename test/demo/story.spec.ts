@@ -48,7 +48,7 @@ describe('the story, on two processes', { concurrent: true, timeout: 90_000 }, (
     });
   });
 
-  // Beside the others, whose sessions are of other users.
+  // At the same time as the others, whose sessions belong to other users.
   test('ends when the access token expires', async ({ expect }) => {
     const { told } = await story(await signIn(elsewhere.url, 'admin'));
     expect(await told).toContain('event: begun');

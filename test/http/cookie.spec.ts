@@ -50,7 +50,7 @@ for (const adapter of adapters) {
       expect(field.length).toBeLessThan(4096);
     });
 
-    test('is found among others, and beside odd ones', async () => {
+    test('is found among other cookies, malformed ones too', async () => {
       const { refreshToken } = await signIn(app, { transport: 'cookie' });
       const cookie = `a=b; __Host-refresh_tokenX=1; refresh_token=2; ${cookieHeader(refreshToken).cookie}; =; ;c;%=%`;
       expect((await refresh(app.url, undefined, { cookie })).status).toBe(200);
@@ -62,7 +62,7 @@ for (const adapter of adapters) {
       expect(answer).toMatchObject({ status: 400, body: { error: 'invalid_request' } });
     });
 
-    test('that is empty is none', async () => {
+    test('that is empty counts as missing', async () => {
       const { refreshToken } = await signIn(app);
       expect((await refresh(app.url, refreshToken, cookieHeader(''))).status).toBe(200);
       expect((await refresh(app.url, undefined, cookieHeader(''))).status).toBe(400);

@@ -49,7 +49,7 @@ const wrongClaims: Record<string, object> = {
   'a time before which it is not valid': { nbf: 4_000_000_000 },
 };
 
-/** `AuthGuard('jwt')` of Passport, beside the guard of the library. */
+/** `AuthGuard('jwt')` of Passport, next to the guard of the library. */
 @Controller('passport')
 class PassportController {
   @Get()

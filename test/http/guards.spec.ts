@@ -92,37 +92,40 @@ for (const adapter of adapters) {
     });
   });
 
-  describe.each(['passport-refresh', 'renew'])(`an own route behind the refresh token: %s (${adapter})`, (route) => {
-    const app = listening(adapter, { controllers: [OwnController] });
-    const renew = (request: Parameters<typeof send>[2]) =>
-      send<{ successor: string }>('POST', `${app.url}/own/${route}`, request);
+  describe.each(['passport-refresh', 'renew'])(
+    `a route of the host that takes the refresh token: %s (${adapter})`,
+    (route) => {
+      const app = listening(adapter, { controllers: [OwnController] });
+      const renew = (request: Parameters<typeof send>[2]) =>
+        send<{ successor: string }>('POST', `${app.url}/own/${route}`, request);
 
-    test('gets the token from the body and from the cookie', async () => {
-      const { refreshToken } = await signIn(app);
-      const first = await renew({ body: { refresh_token: refreshToken } });
-      expect(first.status).toBe(200);
-      const second = await renew({ headers: cookieHeader(first.body.successor) });
-      expect(second.status).toBe(200);
-      expect((await refresh(app.url, second.body.successor)).status).toBe(200);
-    });
+      test('gets the token from the body and from the cookie', async () => {
+        const { refreshToken } = await signIn(app);
+        const first = await renew({ body: { refresh_token: refreshToken } });
+        expect(first.status).toBe(200);
+        const second = await renew({ headers: cookieHeader(first.body.successor) });
+        expect(second.status).toBe(200);
+        expect((await refresh(app.url, second.body.successor)).status).toBe(200);
+      });
 
-    test('refuses what the library’s own route refuses, in the same words', async () => {
-      const { refreshToken, accessToken } = await signIn(app);
-      for (const request of [
-        {},
-        { body: { refresh_token: 7 } },
-        { body: { refresh_token: accessToken } },
-        { body: { refresh_token: refreshToken }, headers: cookieHeader(refreshToken) },
-        { headers: { ...cookieHeader(refreshToken), 'sec-fetch-site': 'cross-site' } },
-      ]) {
-        const own = await renew(request);
-        const { status, body } = await send('POST', `${app.url}/auth/refresh`, request);
-        expect(own).toMatchObject({ status, body: body as object });
-        expect([400, 401, 403]).toContain(own.status);
-      }
-      expect((await renew({ body: { refresh_token: refreshToken } })).status).toBe(200);
-    });
-  });
+      test('refuses what the library’s own route refuses, in the same words', async () => {
+        const { refreshToken, accessToken } = await signIn(app);
+        for (const request of [
+          {},
+          { body: { refresh_token: 7 } },
+          { body: { refresh_token: accessToken } },
+          { body: { refresh_token: refreshToken }, headers: cookieHeader(refreshToken) },
+          { headers: { ...cookieHeader(refreshToken), 'sec-fetch-site': 'cross-site' } },
+        ]) {
+          const own = await renew(request);
+          const { status, body } = await send('POST', `${app.url}/auth/refresh`, request);
+          expect(own).toMatchObject({ status, body: body as object });
+          expect([400, 401, 403]).toContain(own.status);
+        }
+        expect((await renew({ body: { refresh_token: refreshToken } })).status).toBe(200);
+      });
+    },
+  );
 
   describe(`JwtAuthGuard for the whole application (${adapter})`, () => {
     const app = listening(adapter, {

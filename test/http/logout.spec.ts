@@ -69,7 +69,7 @@ for (const adapter of adapters) {
       expect(await isAlive(app, refreshToken)).toBe(true);
     });
 
-    test('by an access token that is no good is refused', async () => {
+    test('by an invalid access token is refused', async () => {
       const answer = await logout({ headers: bearer('a.b.c') });
       expect(answer).toMatchObject({ status: 401, body: { error: 'invalid_token' } });
       expect(answer.headers.get('www-authenticate')).toBe('Bearer error="invalid_token"');

@@ -155,9 +155,9 @@ describe('what is missing is said at boot', () => {
     [
       'a misspelled name',
       { ...HOST, useFactory, contollers: false },
-      /no "contollers" beside the factory.*controllers/,
+      /"contollers" is not known next to the factory.*controllers/,
     ],
-    ['an option', { ...HOST, useFactory, accessToken: {} }, /no "accessToken" beside the factory, which returns all/],
+    ['an option', { ...HOST, useFactory, accessToken: {} }, /"accessToken" is not known next to the factory/],
   ])('beside a factory: %s', (_, given, message) => {
     const register = () => AuthModule.forRootAsync(given as never);
     expect(register).toThrow(AuthConfigurationError);
@@ -166,7 +166,7 @@ describe('what is missing is said at boot', () => {
 
   test('what a factory returns that stands beside it', async () => {
     const auth = AuthModule.forRootAsync({ ...HOST, useFactory: () => ({ ...OPTIONS, controllers: false }) });
-    await expect(host('express', auth)).rejects.toThrow('controllers decides the shape of the module. Write it beside');
+    await expect(host('express', auth)).rejects.toThrow('controllers decides the shape of the module. Write it next');
   });
 
   test('the module that exports the user provider', async () => {

@@ -225,7 +225,7 @@ for (const adapter of adapters) {
 }
 
 describe('modules that are not global', () => {
-  test('are told apart by who imports them, also beside one that is', async () => {
+  test('are told apart by the module that imports them, also next to a named one', async () => {
     const staff = AuthModule.forRoot({ ...STAFF, isGlobal: false });
     @Injectable()
     class Services {
@@ -259,7 +259,7 @@ describe('two modules that would get into each other’s way are refused at boot
       'name',
       {},
       { name: undefined },
-      /the same name\. Give all but one of them another: AuthModule\.forRoot\(\{ name:/,
+      /the same name\. Give one of them a different name: AuthModule\.forRoot\(\{ name:/,
     ],
     ['table', {}, { entity: RefreshToken }, /the same table of sessions.*entity: StaffRefreshToken/],
     ['routes', {}, { routePrefix: 'auth' }, /the same routes.*routePrefix: 'staff\/auth'/],
@@ -284,8 +284,8 @@ describe('two modules that would get into each other’s way are refused at boot
     await signIn(url, 'auth');
   });
 
-  test('a name that is none, and an entity that is no table of sessions', () => {
-    expect(() => AuthModule.forRoot({ ...STAFF, name: 'the staff' })).toThrow(/name must be a word/);
+  test('an invalid name, and an entity that is not a table of sessions', () => {
+    expect(() => AuthModule.forRoot({ ...STAFF, name: 'the staff' })).toThrow(/name must consist of letters/);
     class NoTable extends RefreshTokenColumns {}
     expect(() => AuthModule.forRoot({ ...STAFF, entity: NoTable })).toThrow(/Write @RefreshTokenTable\(/);
     expect(() => AuthModule.forRoot({ ...STAFF, entity: HostUsers as never })).toThrow(/Write @RefreshTokenTable\(/);

@@ -17,7 +17,7 @@ import { HostUsers, SECRET } from '../support/auth-app.js';
 
 /** The compiler checks these, by `npm run typecheck`; what is wrongly accepted fails there. */
 describe('the types of the public surface', () => {
-  test('AuthModule takes options, and what decides its shape beside them', () => {
+  test('AuthModule takes options, and the extras that decide its shape', () => {
     expectTypeOf(AuthModule.forRoot).toBeCallableWith({ userProvider: HostUsers, secret: SECRET });
     expectTypeOf(AuthModule.forRootAsync).toBeCallableWith({
       userProvider: HostUsers,

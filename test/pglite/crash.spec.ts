@@ -31,7 +31,7 @@ test('what was committed survives kill -9, what was half written does not', { ti
     );
     await dataSource.destroy();
 
-    // One more can be there: committed, and killed before it could say so.
+    // There can be one more: committed, and killed before it could answer.
     expect([committed, committed + 1]).toContain(pairs.length);
     expect(pairs.map(({ number }) => number)).toEqual(pairs.map((_, index) => index + 1));
     expect(pairs.every(({ halves }) => halves.join() === 'left,right')).toBe(true);

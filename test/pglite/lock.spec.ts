@@ -83,7 +83,7 @@ describe('a stale lock', () => {
     expect(readdirSync(folder)).toEqual([]);
   });
 
-  test('is taken over although whoever took it over before died at it', () => {
+  test('is taken over although the process that took it over before was killed while doing so', () => {
     const folder = temporaryFolder();
     const stale = JSON.stringify({ pid: 2 ** 30, started: null, nonce });
     for (const suffix of ['', '.takeover', '.takeover.takeover']) writeFileSync(lockOf(folder) + suffix, stale);

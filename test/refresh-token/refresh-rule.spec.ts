@@ -56,7 +56,7 @@ describe('the rule', () => {
     ['a live token that the row does not vouch for', decide(5, { matches: false }), reuse],
     ['the predecessor within the window', decide(4, { now: 1_009 }), repeat],
     ['the predecessor as the window closes', decide(4, { now: 1_010 }), reuse],
-    ['the predecessor with a clock behind that of the rotation', decide(4, { now: 400 }), repeat],
+    ['the predecessor, by a clock that is late', decide(4, { now: 400 }), repeat],
     ['a predecessor that does not lead to the live token', decide(4, { matches: false }), reuse],
     ['the predecessor of a revoked session', decide(4, { revokedAt: 900 }), refuse('revoked')],
     ['strict: the predecessor that arrived with the answer', decide(4, { grace: 0 }), reuse],
@@ -121,7 +121,7 @@ describe('the rule', () => {
         if (action === 'rotate' || action === 'repeat') {
           expect(alive && token.matches && token.bound).toBe(true);
         }
-        // What is not bound changes nothing, but for a token that is no longer live.
+        // A request without the binding changes nothing, unless its token is no longer live.
         if (!token.bound && behind === 0 && token.matches) expect(action).toBe('refuse');
         // The live token alone is succeeded, its predecessor alone is answered again, and only within the window.
         if (action === 'rotate') expect(behind).toBe(0);

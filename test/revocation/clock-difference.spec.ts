@@ -4,7 +4,7 @@ import { caughtUp, MINUTE, newUser, onServers, verdict } from '../support/instan
 
 const HOUR = 60 * MINUTE;
 
-/** Behind, right, ahead: three servers whose clocks nobody has set. */
+/** Three servers whose clocks are late, right, and early. */
 const OFFSETS = [-HOUR, 0, HOUR];
 
 onServers('instances whose clocks are an hour apart', (instances) => {

@@ -74,7 +74,7 @@ for (const setup of setups) {
       redis = await startTcpProxy(inject('redisUrl')!);
       // The issuer has made the tables of the sessions; the demo makes the others.
       database = await startTcpProxy(service.database.url!);
-      // The audit trail is written behind the requests, and would be heard here.
+      // The audit trail is written in the background. Its statements would be recorded here too.
       demo = await service.launch({ DATABASE_URL: database.url, REDIS_URL: redis.url, AUDIT: 'off' });
       await vi.waitFor(() => expect(demo.output()).toContain('The revocation channel is connected'), ARRIVAL);
     }, 120_000);

@@ -19,7 +19,7 @@ import {
 } from '../support/raced-host.js';
 
 const ROUNDS = 3;
-/** In each round, so many accounts have their race at the same time. */
+/** The number of accounts that have their race at the same time, in each round. */
 const ACCOUNTS = 10;
 
 /** Sometimes not even a turn of the event loop, sometimes as long as a statement takes. */

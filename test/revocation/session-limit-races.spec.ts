@@ -19,7 +19,7 @@ onServers(`${SIGN_INS} sign-ins of one user at once, at two instances, with room
         for (let started = 0; started < 2; started++) {
           const app = await instances.listen({
             clock: new Clock(),
-            // With a single connection each, whoever waited for a second one while holding the first would wait for ever.
+            // With a single connection each, a request that holds one and waits for a second would wait for ever.
             dataSource: { poolSize: 1 },
             options: { refreshToken: { maxSessionsPerUser: LIMIT, onTooManySessions } },
           });

@@ -22,7 +22,7 @@ onServers(`a limit of ${LIMIT} sessions per user`, (instances) => {
     elsewhere = await instances.start();
   });
 
-  /** So many sessions, begun a minute after one another. */
+  /** This number of sessions, begun one minute apart. */
   async function begin({ service, clock }: AuthContext, count: number, whose = user) {
     const sessions = [];
     for (let begun = 0; begun < count; begun++) {

@@ -154,7 +154,7 @@ describe('a database that is missing or broken', () => {
     rejects: { locate: () => Promise.reject(new Error('broken')) },
     hangs: { locate: () => new Promise(() => undefined) },
     'tells nonsense': { locate: () => ({ country: 'Germany', regions: [], asn: null, location: null }) },
-    'tells a network that is none': {
+    'returns an invalid network': {
       locate: () => ({ country: 'DE', regions: [], asn: 'AS1' as never, location: null }),
     },
   };

@@ -92,7 +92,7 @@ describe('a refresh that the rules judge', () => {
     ]);
   });
 
-  it('takes a twin on another network for theft, and a retry on the same for a retry', async () => {
+  it('takes a repeat from another network for theft, and one from the same network for a retry', async () => {
     const { service, events } = await hostWith({ risk: { geoIp, rules: [new RepeatFromElsewhere()] } });
     const { refreshToken } = await service.issue(ALICE, {}, { ip: GERMANY });
     const { refreshToken: second } = await service.refresh(refreshToken, { ip: GERMANY });
@@ -113,7 +113,7 @@ describe('a refresh that the rules judge', () => {
     expect((await service.refresh(refreshToken, { ip: FRANCE }, evidence)).refreshToken).toBe(lost);
   });
 
-  it('takes a twin for theft that brings the client nonce, too: it proves no key', async () => {
+  it('takes a repeat from elsewhere for theft although it brings the client nonce: that proves no key', async () => {
     const { service } = await hostWith({ risk: { geoIp, rules: [new RepeatFromElsewhere()] } });
     const { refreshToken, clientNonce } = await service.issue(ALICE, { bind: 'nonce', transport: 'body' });
     const evidence = { clientNonce: { body: clientNonce } };

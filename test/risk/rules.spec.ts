@@ -238,7 +238,7 @@ describe('what is wrong with a rule is said when it is made', () => {
     [() => new Geofence({ allow: null as never }), 'Geofence: allow must be a list'],
     [
       () => new Geofence({ allow: ['UK'] }),
-      "Geofence: allow: 'UK': there is no country UK. Write a code of ISO 3166-1",
+      "Geofence: allow: 'UK': there is no country UK. Write an ISO 3166-1 code",
     ],
     [() => new Geofence({ deny: ['XX'] }), "Geofence: deny: 'XX'"],
     [() => new Geofence({ deny: ['UK-LND'] }), "Geofence: deny: 'UK-LND': there is no country UK"],

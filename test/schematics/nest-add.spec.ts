@@ -3,10 +3,11 @@ import { SchematicTestRunner } from '@angular-devkit/schematics/testing/index.js
 import { Tree } from '@angular-devkit/schematics';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
+import '../support/built.js';
 
 const collection = fileURLToPath(new URL('../../src/schematics/collection.json', import.meta.url));
 
-/** An application with these files beside a bare module. */
+/** An application with a bare module and these files. */
 async function added(files: Record<string, string> = {}, options: object = {}): Promise<UnitTestTree> {
   return (await heard(files, options)).tree;
 }
@@ -132,7 +133,7 @@ describe('nest add', () => {
       ['with its type', '@Module({ imports: [Cats] } satisfies ModuleMetadata)'],
       ['as a type', '@Module(<ModuleMetadata>({ imports: [Cats] } as ModuleMetadata))'],
       ['as a constant', 'const metadata: ModuleMetadata = { imports: [Cats] };\n@Module(metadata)'],
-      ['behind another one', '@Module({ imports: [Dogs] })\nexport class Zoo {}\n@Module({ imports: [Cats] })'],
+      ['after another one', '@Module({ imports: [Dogs] })\nexport class Zoo {}\n@Module({ imports: [Cats] })'],
     ])('adds to it: %s', async (_, decorator) => {
       const { tree, said } = await heard({ 'src/app.module.ts': `${decorator}\nexport class AppModule {}\n` });
       const text = flat(read(tree));
@@ -174,7 +175,7 @@ describe('nest add', () => {
     });
   });
 
-  describe('beside an AuthModule of the application', () => {
+  describe('next to an AuthModule of the application', () => {
     const OWN = "import { AuthModule } from './auth/auth.module.js';";
 
     test('imports its own by another name, once', async () => {
@@ -196,7 +197,7 @@ describe('nest add', () => {
       expect(read(await added(declared))).toContain('RefreshTokenModule.forRootAsync({');
     });
 
-    test('also beside a ConfigModule and a filter of its own', async () => {
+    test('also next to a ConfigModule and a filter of its own', async () => {
       const own =
         "import { ConfigModule } from './config.module.js';\nimport { AuthExceptionFilter } from './filter.js';";
       const text = flat(read(await added({ 'src/app.module.ts': moduleWith('imports: [ConfigModule]', own) })));
@@ -330,7 +331,7 @@ describe('nest add', () => {
       expect(said).toContain('No data source without a name was found in src, so there is one now');
     });
 
-    test('and says so where the data source is none of TypeOrmModule', async () => {
+    test('and says so if the data source is not from TypeOrmModule', async () => {
       const { tree, said } = await heard({ 'src/data-source.ts': 'new DataSource({ entities: [User] });' });
       expect(read(tree, 'src/data-source.ts')).toContain('[User, ...refreshTokenEntities]');
       expect(said).toContain('No TypeOrmModule.forRoot was found in src');

@@ -202,7 +202,7 @@ describe('a host without a way to authenticate again', () => {
   it('is told at boot, where a rule would ask for it', async () => {
     const asking = { options: setup.options, users: incapable };
     await expect(createAuthContext(await databaseNamed('sqljs').create(), asking)).rejects.toThrow(
-      'userProvider lacks reauthenticate',
+      'userProvider has no reauthenticate',
     );
   });
 
@@ -213,7 +213,7 @@ describe('a host without a way to authenticate again', () => {
   ])('is told at boot, where %s could ask for it', async (_, options) => {
     await expect(
       createAuthContext(await databaseNamed('sqljs').create(), { options, users: incapable }),
-    ).rejects.toThrow('userProvider lacks reauthenticate');
+    ).rejects.toThrow('userProvider has no reauthenticate');
   });
 
   it.each(adapters)(
@@ -243,7 +243,7 @@ describe('a host without a way to authenticate again', () => {
       expect(host.events.at(-1)).toMatchObject({ type: 'step_up_required', reason: 'mine', alert: true });
       const told = warn.mock.calls
         .map(([line]) => String(line))
-        .filter((line) => line.includes('lacks reauthenticate'));
+        .filter((line) => line.includes('has no reauthenticate'));
       expect(told).toEqual([expect.stringContaining('mine')]);
 
       asks = false;
@@ -263,6 +263,6 @@ describe('a host without a way to authenticate again', () => {
   });
 });
 
-it('@StepUp refuses a time that is none', () => {
+it('@StepUp refuses an invalid duration', () => {
   expect(() => StepUp('soon')).toThrow('@StepUp() is "soon"');
 });

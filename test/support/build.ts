@@ -17,8 +17,8 @@ const OUTCOME = 'dist/client/client.min.js';
 export const BUILD_URL = 'TEST_BUILD_URL';
 
 /**
- * Builds the package for whoever asks, where its sources have changed since. It lives in the main process of Vitest, so that
- * the workers do not build side by side.
+ * Builds the package on request, if its sources have changed since the last build. It lives in the main process of Vitest, so
+ * that the workers do not build at the same time.
  *
  * @returns the function that ends it
  */

@@ -1,8 +1,8 @@
 import { BUILD_URL } from './build.js';
 
 /**
- * Whoever imports this finds `dist/` as the sources are. Here and not in a hook: importing has no time limit, and a build
- * takes as long as it takes. The benchmarks are built before they start.
+ * Import this file to have `dist/` built from the present sources. It is not a hook, because hooks have a time limit and
+ * imports have none. The benchmarks are built before they start.
  */
 const url = process.env[BUILD_URL];
 if (url !== undefined) {

@@ -21,7 +21,7 @@ export interface TestDatabase {
     migrations: DataSourceOptions['migrations'],
     extra?: Partial<DataSourceOptions>,
   ): DataSourceOptions;
-  /** Removes the database, whoever is still connected to it. */
+  /** Removes the database, and closes the connections to it. */
   drop(): Promise<void>;
 }
 

@@ -37,7 +37,7 @@ const STOP_LIMIT = 10_000;
 const POLL_INTERVAL = 50;
 const POLL_LIMIT = 2_000;
 
-/** Vitest ends a worker by SIGTERM, whatever its tests have left behind; no demo may outlive it. */
+/** Vitest ends a worker by SIGTERM. No demo may outlive it. */
 const running = new Set<ChildProcess>();
 const killAll = () => running.forEach((child) => child.kill('SIGKILL'));
 process.once('exit', killAll);
@@ -122,7 +122,7 @@ async function ready(demo: DemoProcess, readyPath = '/health'): Promise<void> {
   const deadline = Date.now() + START_LIMIT;
   for (;;) {
     const healthy = await answersOk(demo.url + readyPath);
-    // Asked first: whoever else has the port may be healthy too.
+    // Asked first: another process on this port may be healthy too.
     if (exit) throw new Error(`The demo ended (${exit.signal ?? exit.code}) before it was ready:\n${demo.output()}`);
     if (healthy) return;
     if (Date.now() > deadline) {

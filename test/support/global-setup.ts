@@ -11,11 +11,11 @@ declare module 'vitest' {
   export interface ProvidedContext {
     /** A server on which tests may create databases. */
     postgresUrl: string;
-    /** A server on which tests may create databases; `undefined` where there is none. */
+    /** A server on which tests may create databases; `undefined` if it is not available. */
     mariadbUrl: string | undefined;
-    /** `undefined` where there is none. */
+    /** `undefined` if it is not available. */
     redisUrl: string | undefined;
-    /** The program; `undefined` where there is none. */
+    /** The program; `undefined` if it is not installed. */
     chromium: string | undefined;
     /** A folder that is removed after the run. */
     scratch: string;

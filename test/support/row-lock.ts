@@ -3,7 +3,7 @@ import { expect, vi } from 'vitest';
 import type { TestDatabase } from './databases.js';
 
 export interface RowLock {
-  /** Resolves once so many statements wait for it. */
+  /** Resolves once this number of statements waits for it. */
   awaited(statements?: number): Promise<void>;
   release(): Promise<void>;
 }

@@ -9,7 +9,7 @@ import { onTestFinished } from 'vitest';
 import { type Adapter, HostUsers, HostUsersModule } from './auth-app.js';
 import { databaseNamed } from './databases.js';
 
-/** What every registration needs, beside the secret. */
+/** What every registration needs in addition to the secret. */
 export const HOST = { imports: [HostUsersModule], userProvider: HostUsers };
 export const ALICE = { username: 'alice', password: 'alice-password', transport: 'body' } as const;
 

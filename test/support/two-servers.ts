@@ -9,7 +9,7 @@ const ADAPTERS = ['fastify', 'express'];
 export const ALICE = { username: 'alice', password: 'alice-password', transport: 'body' } as const;
 export const ADMIN = { username: 'admin', password: 'admin-password', transport: 'body' } as const;
 
-/** What every refresh token that is no good is answered. */
+/** The answer to every invalid refresh token. */
 export const INVALID_GRANT = { status: 401, body: { error: 'invalid_grant' } };
 
 /** The databases that several processes can share. */

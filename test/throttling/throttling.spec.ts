@@ -59,7 +59,7 @@ describe.each(adapters)('throttling, on %s', (adapter) => {
   });
 
   it.each([
-    ['a proof that is none', { dpop: 'not.a.jwt' }, 'invalid_dpop_proof'],
+    ['an invalid proof', { dpop: 'not.a.jwt' }, 'invalid_dpop_proof'],
     ['an address outside of the fence', from('203.0.113.1'), 'region_not_allowed'],
   ])('counts logins with %s by their address, for each leaves an event', async (_, headers, code) => {
     const { url, events } = await appWith(adapter, {}, [new Geofence({ deny: ['203.0.113.0/24'] })]);
@@ -86,7 +86,7 @@ describe.each(adapters)('throttling, on %s', (adapter) => {
     expect(throttled).toMatchObject([
       { reason: 'login', ip: ATTACKER['x-forwarded-for'] },
       { reason: 'refresh', ip: ATTACKER['x-forwarded-for'] },
-      // Whoever it is has a token of the session.
+      // The sender has a token of the session.
       { reason: 'step_up', ip: ATTACKER['x-forwarded-for'], sessionId, alert: true },
     ]);
     expect(throttled.filter(({ alert }) => alert)).toHaveLength(1);
@@ -101,7 +101,7 @@ describe.each(adapters)('throttling, on %s', (adapter) => {
     expect((await refresh(url, `nrt_${'A'.repeat(96)}`, ATTACKER)).status).toBe(429);
     expect((await login(url, right(), VICTIM)).status).toBe(200);
     expect((await refresh(url, body.refresh_token, VICTIM)).status).toBe(200);
-    // Who holds a token of this server may use it from behind the same address, too.
+    // The holder of a token can use it from the same address, too.
     const successor = (await refresh(url, body.refresh_token, ATTACKER)).body.refresh_token;
     expect((await refresh(url, successor, ATTACKER)).status).toBe(200);
   });

@@ -2,17 +2,17 @@ import { integer, text } from '../common/options/checks.js';
 import { configOf } from '../common/options/config.js';
 import { duration } from '../common/options/duration.js';
 
-/** Access tokens: JWTs of RFC 9068. */
+/** Access tokens. They are JWTs (RFC 9068). */
 export class AccessTokenOptions {
-  /** How long an access token lives, unless its session ends before. `'1s'` to `'24h'`; 15 to 30 minutes are advised. */
+  /** How long an access token lives. It never outlives its session. From `'1s'` to `'24h'`; we advise 15 to 30 minutes. */
   ttl = '15m';
-  /** The claim `iss`. */
+  /** The claim `iss` (RFC 7519 §4.1.1). */
   issuer = 'nestjs-refresh-token';
-  /** The claim `aud`; the issuer, where it is not set. */
+  /** The claim `aud` (RFC 7519 §4.1.3). By default it is the issuer. */
   audience?: string = undefined;
-  /** How far the clocks of two servers may differ when `exp` is checked. `'0s'` to `'60s'`. */
+  /** How far the clocks of two servers may differ when `exp` is checked. From `'0s'` to `'60s'`. */
   clockTolerance = '0s';
-  /** How many verified access tokens are remembered, so that their signatures are not computed again. 0: none. */
+  /** How many verified access tokens each instance remembers, so that it need not verify their signatures again. From 0 (none) to 1,000,000. */
   cacheSize = 5000;
 }
 

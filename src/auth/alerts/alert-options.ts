@@ -4,9 +4,9 @@ import { duration } from '../common/options/duration.js';
 
 /** When to raise alerts. The extra `alertSinks` says where they go. */
 export class AlertOptions {
-  /** So many reuses within `massReuseWithin`, seen by one instance, are an alert of their own: `mass_reuse`. 2 to 1,000,000. */
+  /** This number of reuses within `massReuseWithin`, on one instance, raises the alert `mass_reuse`. From 2 to 1,000,000. */
   massReuse = 10;
-  /** `'1s'` to `'1d'`. */
+  /** The time in which the reuses are counted. From `'1s'` to `'1d'`. */
   massReuseWithin = '1m';
 }
 

@@ -3,21 +3,21 @@ import { integer } from '../common/options/checks.js';
 import { configOf } from '../common/options/config.js';
 import { duration } from '../common/options/duration.js';
 
-/** Where alerts are posted, and how hard it is tried. */
+/** Where alerts are posted, and how often a failed delivery is tried again. */
 export class WebhookOptions {
-  /** `https://…`, or `http://…` within a network of your own. */
+  /** The URL that gets the alerts: `https://…`, or `http://…` within your own network. It holds no password. */
   url: string;
-  /** At least 24 bytes that the receiver knows too; as `whsec_` and base64 (Standard Webhooks), or any other text. */
+  /** The key that signs the alerts. The receiver knows it too. At least 24 bytes: `whsec_` and base64 (Standard Webhooks), or any other text. */
   secret: string;
-  /** How long the receiver may take to answer. `'10ms'` to `'60s'`. */
+  /** How long the receiver may take to answer. From `'10ms'` to `'60s'`. */
   timeout = '5s';
-  /** How often an alert is tried again after a failure. 0 to 20. */
+  /** How often a failed delivery is tried again. From 0 to 20. */
   retries = 5;
-  /** The wait before the first of them; it doubles from one to the next, up to a minute. `'1ms'` to `'60s'`. */
+  /** The wait before the first retry. It doubles from retry to retry, up to one minute. From `'1ms'` to `'60s'`. */
   backOff = '1s';
-  /** Alerts that wait to be posted, at most; of more, the newest are lost, and counted. 1 to 100,000. */
+  /** How many alerts may wait to be posted. If there are more, the newest are lost and counted. From 1 to 100,000. */
   queueSize = 1000;
-  /** How long an orderly stop waits for what is left. `'0s'` to `'60s'`. */
+  /** How long a graceful stop waits for the last deliveries. From `'0s'` to `'60s'`. */
   stopTimeout = '2s';
 }
 
@@ -41,7 +41,7 @@ function checkedUrl(name: string, url: unknown): string {
   if (parsed && /^https?:$/.test(parsed.protocol) && parsed.username === '' && parsed.password === '')
     return parsed.href;
   throw new AuthConfigurationError(
-    `${name} must be an absolute URL without a password, such as 'https://alerts.example/hook'.`,
+    `${name} must be an absolute URL without a password, for example 'https://alerts.example/hook'.`,
   );
 }
 

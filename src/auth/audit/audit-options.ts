@@ -2,20 +2,20 @@ import { boolean, integer } from '../common/options/checks.js';
 import { configOf } from '../common/options/config.js';
 import { duration } from '../common/options/duration.js';
 
-/** The record of what happens. */
+/** The table of events. */
 export class AuditOptions {
   /**
-   * Keeps every event in the table `auth_events`, of which users read their own at `GET /auth/events`. The table
-   * is among `refreshTokenEntities` and `refreshTokenMigrations`.
+   * Whether every event is stored in the table `auth_events`. Users then read their own events at `GET /auth/events`. The table is part
+   * of `refreshTokenEntities` and `refreshTokenMigrations`.
    */
   store = false;
-  /** How long an event is kept. `'1h'` to `'4000d'`. */
+  /** How long an event is kept. From `'1h'` to `'4000d'`. It is purged with `purge.interval` and `purge.batchSize`. */
   retention = '90d';
-  /** Events that wait to be written, at most; of more, the newest are lost, and counted. 100 to 1,000,000. */
+  /** How many events may wait to be written. If there are more, the newest are lost, counted and logged. From 100 to 1,000,000. */
   queueSize = 50_000;
-  /** How long an event waits for others to be written with it. `'10ms'` to `'60s'`. */
+  /** How long an event waits, so that others are written with it. From `'10ms'` to `'60s'`. */
   flushInterval = '500ms';
-  /** How long an orderly stop waits for the last events to be written. `'0s'` to `'60s'`. */
+  /** How long a graceful stop waits for the last events to be written. From `'0s'` to `'60s'`. */
   stopTimeout = '5s';
 }
 

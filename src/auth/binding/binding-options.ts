@@ -10,25 +10,25 @@ import type { DpopReplayStore } from './dpop/dpop-replay-store.js';
 
 /** Proofs of possession (RFC 9449). */
 export class DpopOptions {
-  /** The signatures that are accepted; all of them asymmetric. */
+  /** The signature algorithms that a proof may have. All are asymmetric (RFC 9449 §4.2). */
   algorithms: string[] = ['ES256', 'ES384', 'ES512', 'EdDSA', 'Ed25519', 'PS256', 'RS256'];
-  /** By how much the time in a proof may differ from the server's; for so long a proof is remembered. `'5s'` to `'10m'`. */
+  /** How far the time in a proof may differ from that of the server. A used proof is remembered for this time. From `'5s'` to `'10m'`. */
   proofLifetime = '60s';
-  /** Whether each proof must carry a nonce of this server, so that none can be made beforehand (RFC 9449 §8). */
+  /** Whether each proof must carry a nonce of this server, so that nobody can make proofs in advance (RFC 9449 §8). */
   requireNonce = false;
-  /** How often the server's nonce changes; the one before is still accepted. `'10s'` to `'1d'`. */
+  /** How often the nonce of the server changes. The one before it is still accepted. From `'10s'` to `'1d'`. */
   nonceLifetime = '5m';
   /**
-   * The URL under which clients know this server: `'https://app.example/api'`. Without it scheme and host are those of the
-   * request, as far as the host application trusts its proxies, and a proof made for another server could be used here by it.
+   * The URL under which clients know this server: for example `'https://app.example/api'`. By default scheme and host are those of
+   * the request. Set it in production: otherwise a server that got a proof for itself could use it here.
    */
   publicUrl?: string = undefined;
   /**
-   * Remembers which proofs have been used, for all instances: `redisReplayStore({ url })`; else the database does. While it is
-   * away the database remembers, and proofs that may have been used before are answered with 503.
+   * Remembers used proofs for all instances, for example `redisReplayStore({ url })`. By default the database does. While this store
+   * is unavailable the database remembers, and a proof that may have been used before is answered with 503.
    */
   replayStore?: DpopReplayStore = undefined;
-  /** Whether a proof is good for one request on guarded routes, too. It costs one write a request. */
+  /** Whether a proof is good for one request only on guarded routes too. It costs one write per request. */
   checkReplayAtResources = true;
 }
 
@@ -42,13 +42,13 @@ export class DpopConfig extends configOf('binding.dpop.', DpopOptions, {
   checkReplayAtResources: boolean,
 }) {}
 
-/** Client certificates (RFC 8705). That of the connection itself needs no option. */
+/** TLS client certificates (RFC 8705). The certificate of the connection itself needs no option. */
 export class ClientCertificateOptions {
-  /** The proxies that end TLS before this server and may name the certificate: addresses, ranges, `'loopback'`. */
+  /** The proxies that end TLS and may name the certificate of the client: addresses, ranges, or `'loopback'`. */
   trustedProxies: string[] = [];
   /**
-   * The header in which they do: Envoy's `X-Forwarded-Client-Cert`, nginx's `$ssl_client_escaped_cert` (PEM, URL-encoded), or
-   * the `Client-Cert` of RFC 9440. The proxy must remove it from what clients send.
+   * The header in which they name it. Its value is that of Envoy's `X-Forwarded-Client-Cert`, of nginx's `$ssl_client_escaped_cert`
+   * (PEM, URL-encoded), or of `Client-Cert` (RFC 9440). The proxy must remove this header from the requests of clients.
    */
   header = 'x-forwarded-client-cert';
 }
@@ -58,22 +58,22 @@ export class ClientCertificateConfig extends configOf('binding.tls.', ClientCert
   header: (name, given) => text()(name, given).toLowerCase(),
 }) {}
 
-/** Binding a session to its device, client or key. */
+/** Binding a session to a key, a certificate, a second secret of the client, or a device. */
 export class BindingOptions {
-  /** What a client may ask for at login. */
+  /** The bindings that a client may ask for at login: `'dpop'`, `'tls'`, `'nonce'`. */
   allowed: BindingKind[] = ['dpop', 'tls', 'nonce'];
-  /** What every session must be bound by; a nonce is then given unasked. */
+  /** The bindings that every session must have. With `'nonce'`, a login gets a client nonce without asking. */
   required: BindingKind[] = [];
-  /** What the sessions of a user must be bound by, beside that. */
+  /** The bindings that the sessions of a given user must have in addition. */
   requiredFor?: (user: AuthUser) => BindingKind[] | Promise<BindingKind[]> = undefined;
   /**
-   * Whether the access tokens of sessions whose client nonce is in a cookie need that cookie on guarded routes, too: one
-   * that is stolen is then worth nothing without it (OWASP JSON Web Token Cheat Sheet, token sidejacking).
+   * Whether guarded routes ask for the cookie of the client nonce, if the session has one. A stolen access token is then worth nothing
+   * without the cookie (OWASP JSON Web Token Cheat Sheet, token sidejacking).
    */
   nonceAtResources = false;
   dpop: Partial<DpopOptions> = {};
   tls: Partial<ClientCertificateOptions> = {};
-  /** `undefined`: devices are not recognised. */
+  /** How devices are recognised. By default they are not. */
   fingerprint?: Pick<FingerprintOptions, 'signals'> & Partial<FingerprintOptions> = undefined;
 }
 
@@ -96,7 +96,7 @@ function requiredKinds(name: string, given: BindingKind[], { allowed }: BindingO
   const required = bindingKinds(name, given);
   const excess = required.find((kind) => !allowed.includes(kind));
   if (excess === undefined) return required;
-  throw new AuthConfigurationError(`${name} has '${excess}', which binding.allowed has not. Add it there.`);
+  throw new AuthConfigurationError(`${name} has '${excess}', but binding.allowed does not. Add it to binding.allowed.`);
 }
 
 function checkedRequiredFor(
@@ -104,7 +104,7 @@ function checkedRequiredFor(
   requiredFor: BindingOptions['requiredFor'],
 ): NonNullable<BindingOptions['requiredFor']> | undefined {
   if (requiredFor === undefined || typeof requiredFor === 'function') return requiredFor;
-  throw new AuthConfigurationError(`${name} must be a function of the user that gives a list of kinds.`);
+  throw new AuthConfigurationError(`${name} must be a function that takes the user and returns a list of kinds.`);
 }
 
 const ASYMMETRIC = /^(ES256|ES384|ES512|EdDSA|Ed25519|[PR]S(256|384|512))$/;
@@ -113,20 +113,20 @@ function asymmetricAlgorithms(name: string, given: string[]): string[] {
   const algorithms = texts('ES256')(name, given);
   if (algorithms.length > 0 && algorithms.every((algorithm) => ASYMMETRIC.test(algorithm))) return algorithms;
   throw new AuthConfigurationError(
-    `${name} takes asymmetric signatures alone (RFC 9449 §4.2), such as ['ES256', 'EdDSA'].`,
+    `${name} takes only asymmetric algorithms (RFC 9449 §4.2), for example ['ES256', 'EdDSA'].`,
   );
 }
 
 function checkedUrl(name: string, url: string | undefined): string | undefined {
   if (url === undefined) return undefined;
   if (URL.canParse(url) && /^https?:$/.test(new URL(url).protocol) && !/[?#]/.test(url)) return url;
-  throw new AuthConfigurationError(`${name} must be a URL, such as 'https://app.example/api'.`);
+  throw new AuthConfigurationError(`${name} must be a URL, for example 'https://app.example/api'.`);
 }
 
 function checkedReplayStore(name: string, store: DpopReplayStore | undefined): DpopReplayStore | undefined {
   if (store === undefined || typeof store?.claim === 'function') return store;
   throw new AuthConfigurationError(
-    `${name} must be a DpopReplayStore, such as redisReplayStore({ url: 'redis://localhost:6379' }).`,
+    `${name} must be a DpopReplayStore, for example redisReplayStore({ url: 'redis://localhost:6379' }).`,
   );
 }
 
@@ -135,6 +135,6 @@ function addressRanges(name: string, given: string[]): AddressRanges {
     return new AddressRanges(texts('10.0.0.0/8')(name, given));
   } catch (error) {
     if (!(error instanceof RangeError)) throw error;
-    throw new AuthConfigurationError(`${name}: ${error.message}. Write such as '10.0.0.0/8' or 'loopback'.`);
+    throw new AuthConfigurationError(`${name}: ${error.message}. Write for example '10.0.0.0/8' or 'loopback'.`);
   }
 }

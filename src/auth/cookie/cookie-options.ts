@@ -3,16 +3,16 @@ import { texts } from '../common/options/checks.js';
 import { configOf } from '../common/options/config.js';
 import { checkedOrigins } from '../common/options/origins.js';
 
-/** The cookie that carries the refresh token. It is always HttpOnly, Secure, `SameSite=Strict`, `Path=/` and host-only. */
+/** The cookie that carries the refresh token. It is always `HttpOnly`, `Secure`, `SameSite=Strict`, `Path=/` and without `Domain`. */
 export class CookieOptions {
-  /** Must begin with `__Host-`, so that no other host, and no plain HTTP, can set it (RFC 6265bis). */
+  /** The name of the cookie. It begins with `__Host-`, so that no other host and no plain HTTP can set it (RFC 6265bis). */
   name = '__Host-refresh_token';
   /**
-   * The cookie of the client nonce, where the session is bound to one; begins likewise. `undefined`:
-   * `'__Host-client_nonce'`, or the `name` with `_client_nonce` behind it where that has been changed.
+   * The name of the cookie for the client nonce. It begins with `__Host-` too. By default it is `'__Host-client_nonce'`; if you
+   * changed `name`, it is that name followed by `_client_nonce`.
    */
   clientNonceName?: string = undefined;
-  /** Origins other than the server's own whose pages may use the cookie, exactly as browsers send them: `'https://app.example'`. */
+  /** Other origins whose pages may use the cookie, as browsers send them: for example `['https://app.example']`. */
   allowedOrigins: string[] = [];
 }
 
@@ -24,7 +24,7 @@ export class CookieConfig extends configOf('cookie.', CookieOptions, {
 
 function cookieName(name: string, given: string): string {
   if (/^__Host-[\w.-]+$/.test(given)) return given;
-  throw new AuthConfigurationError(`${name} must begin with '__Host-', such as '__Host-refresh_token'.`);
+  throw new AuthConfigurationError(`${name} must begin with '__Host-', for example '__Host-refresh_token'.`);
 }
 
 function clientNonceNameOf(name: string, given: string | undefined, cookie: CookieOptions): string {
@@ -33,6 +33,6 @@ function clientNonceNameOf(name: string, given: string | undefined, cookie: Cook
   const nonceName = cookieName(name, given === undefined ? usual : given);
   if (nonceName !== cookie.name) return nonceName;
   throw new AuthConfigurationError(
-    'cookie.name and cookie.clientNonceName are the same. Two secrets take two cookies.',
+    'cookie.name and cookie.clientNonceName are the same. Give each cookie its own name.',
   );
 }

@@ -3,25 +3,30 @@ import { integer, oneOf } from '../common/options/checks.js';
 import { configOf } from '../common/options/config.js';
 import type { HttpRequest } from '../common/request/http-request.js';
 
-/** What happens where a device no longer looks like the one that signed in. */
+/** What happens if a device no longer looks like the device that signed in. */
 export type FingerprintPolicy = 'allow' | 'alert' | 'step_up' | 'revoke';
 
-/** Reads one signal from a request; `undefined` where it is not there. */
+/** Reads one signal from a request; `undefined` if the request does not have it. */
 export type FingerprintSignal = (request: HttpRequest) => string | undefined;
 
 /** The signals of a device, by the names that the options give them. */
 export type DeviceSignals = Readonly<Record<string, string | undefined>>;
 
-/** How a device is recognised. No proof of anything: whoever knows the signals can send the same. */
+/** How a device is recognised. This proves nothing: anyone who knows the signals can send the same. */
 export class FingerprintOptions {
   /**
-   * What makes it up, by names of your own: `{ browser: browserFamily, platform, device: headerSignal('x-device-id') }`.
-   * Only keyed hashes are kept.
+   * The signals of a device, by names of your own. From 1 to 10. Only keyed hashes of them are stored.
+   *
+   * @example
+   * signals: { browser: browserFamily, platform, device: headerSignal('x-device-id') }
    */
   signals: Record<string, FingerprintSignal>;
-  /** How many of the signals may differ at a refresh; the new ones are then kept. */
+  /** How many of the signals may differ at a refresh. The new values are then stored. At least 0, less than the number of signals. */
   tolerance = 0;
-  /** What happens when more do: no more than the event `device_changed`, an alert, 401 `step_up_required` with the token as good as before, or the end. */
+  /**
+   * What happens when more signals differ. `'allow'` only publishes the event `device_changed`; `'alert'` makes it an alert.
+   * `'step_up'` answers 401 `step_up_required`, and the token stays good. `'revoke'` ends the session.
+   */
   onMismatch: FingerprintPolicy = 'alert';
 }
 
@@ -38,6 +43,6 @@ function checkedSignals(name: string, signals: FingerprintOptions['signals']): F
   const sound = entries.every(([name, read]) => /^\w{1,32}$/.test(name) && typeof read === 'function');
   if (sound && entries.length > 0 && entries.length <= MOST_SIGNALS) return signals;
   throw new AuthConfigurationError(
-    `${name} takes 1 to ${MOST_SIGNALS} functions of the request by name, such as { browser: browserFamily, platform }.`,
+    `${name} takes 1 to ${MOST_SIGNALS} functions of the request by name, for example { browser: browserFamily, platform }.`,
   );
 }

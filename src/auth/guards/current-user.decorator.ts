@@ -2,7 +2,8 @@ import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
 import { requestOf } from '../common/request/request-of.js';
 
 /**
- * The {@link AuthenticatedUser} whom `JwtAuthGuard` found in the access token.
+ * Parameter decorator: the {@link AuthenticatedUser} that `JwtAuthGuard` read from the access token. `undefined` if no
+ * guard has run.
  *
  * @example
  * @UseGuards(JwtAuthGuard)

@@ -18,29 +18,52 @@ import type { ClosableSocket } from '../sockets/closable-socket.js';
 import { SocketSessions } from '../sockets/socket-sessions.js';
 import { IS_PUBLIC } from './public.decorator.js';
 
-/** What a guard needs of a call, in whatever context. */
+/**
+ * What {@link JwtAuthGuard} needs to know about a call, in any context. Use it to override a step of the guard.
+ *
+ * @example
+ * class LoggingGuard extends JwtAuthGuard {
+ *   protected override admit(call: GuardedCall, user: AuthenticatedUser, headers: PossessionHeaders): true {
+ *     console.log(user.id, call.request.url);
+ *     return super.admit(call, user, headers);
+ *   }
+ * }
+ */
 export interface GuardedCall {
   readonly request: HttpRequest;
-  /** Of HTTP alone. */
+  /** HTTP only. */
   readonly response: HttpResponse | undefined;
-  /** Through which a message or a subscription came. */
+  /** The socket through which the message or subscription came. */
   readonly socket: ClosableSocket | undefined;
 }
 
 /**
- * Lets a request pass that brings a valid access token, and puts its {@link AuthenticatedUser} at `request.user`. Where the
- * token is bound to a key or a certificate, the request must show that it holds it.
+ * Lets a request pass if it has a valid access token, and sets `request.user` to its {@link AuthenticatedUser}. If the
+ * token is bound to a key or a certificate, the request must prove possession of it.
  *
- * In GraphQL the token comes with the request, or with a subscription's `connectionParams`; in a WebSocket gateway with
- * what has opened the socket, which is closed when the token is no longer good; in a microservice as `access_token` in the
- * payload. Any other context is refused, unless it is `@Public()`.
+ * Where the token is expected:
  *
- * For single routes by `@UseGuards(JwtAuthGuard)`, or for all by `{ provide: APP_GUARD, useExisting: JwtAuthGuard }`,
- * from which `@Public()` exempts; what `GuardOf(JwtAuthGuard, 'staff')` guards is left to that one. No database is asked, but for whether a DPoP proof has been used before. Every step can
- * be overridden.
+ * - HTTP: in the header `Authorization`.
+ * - GraphQL: in the HTTP request, or in the `connectionParams` of a subscription.
+ * - WebSocket gateways: in the request that opened the socket. The socket is closed when the token stops being valid.
+ * - Microservices: as `access_token` in the payload.
  *
- * @throws AuthError `unauthorized`, `invalid_token`, `token_expired`, `token_revoked`, `token_stale`, `invalid_dpop_proof`,
- * `use_dpop_nonce`, with the challenge of RFC 6750 §3 or RFC 9449 §7.1
+ * Any other context is refused, unless the handler is `@Public()`.
+ *
+ * Use `@UseGuards(JwtAuthGuard)` for single routes. For all routes, use `{ provide: APP_GUARD, useExisting:
+ * JwtAuthGuard }`, and exempt some with `@Public()`. A route with `GuardOf(JwtAuthGuard, 'staff')` is left to that
+ * guard. The guard makes no database query, except to record a DPoP proof. You can override every step.
+ *
+ * @throws AuthError `unauthorized`, `invalid_token`, `token_expired`, `token_revoked`, `token_stale`,
+ *   `invalid_dpop_proof` or `use_dpop_nonce`, with the challenge of RFC 6750 §3 or RFC 9449 §7.1
+ * @throws AuthError `https_required` if TLS is required and the request came without it
+ * @throws AuthError `temporarily_unavailable` if revocations or DPoP proofs cannot be checked
+ * @example
+ * @UseGuards(JwtAuthGuard)
+ * @Get('profile')
+ * profile(@CurrentUser() user: AuthenticatedUser) {
+ *   return user.id;
+ * }
  */
 @Injectable()
 export class JwtAuthGuard implements CanActivate {
@@ -58,7 +81,7 @@ export class JwtAuthGuard implements CanActivate {
     const call = this.callOf(context);
     try {
       const known = call.socket && this.sockets.userOf(call.socket);
-      // A socket proves possession once, when it is opened: no message could bring another proof.
+      // A socket proves possession once, when it is opened: a message cannot carry a new proof.
       if (known) return this.admit(call, known, {});
       assertTls(call.request, this.tls);
       const presented = this.presentedBy(call.request);
@@ -76,27 +99,31 @@ export class JwtAuthGuard implements CanActivate {
     }
   }
 
+  /** Whether `@Public()` exempts the handler from this guard. */
   protected isPublic(context: ExecutionContext): boolean {
     const [handler, controller] = [context.getHandler(), context.getClass()];
     const ofHandler = this.reflector.get<boolean | undefined>(IS_PUBLIC, handler);
     const isPublic = ofHandler ?? this.reflector.get<boolean | undefined>(IS_PUBLIC, controller);
     if (isPublic !== true) return false;
-    // It exempts from what stands above it, not from a guard that is named beside it.
+    // `@Public()` exempts from guards of the levels above, not from a guard that the same level names.
     const below = ofHandler === undefined ? [handler, controller] : [handler];
     const { name = UNNAMED } = this.registration;
     return !below.some((target) => guardedModules(this.reflector, target, JwtAuthGuard).includes(name));
   }
 
-  /** Another `AuthModule` says by its own guard who may pass. */
+  /** Whether a different `AuthModule` guards this route by its own guard. */
   protected isForAnother(context: ExecutionContext): boolean {
     return isForAnotherModule(this.reflector, context, JwtAuthGuard, this.registration.name);
   }
 
-  /** Resolved once, for every later step. */
+  /**
+   * Collects what the later steps need.
+   *
+   * @throws AuthError `unauthorized` in a context without a request
+   */
   protected callOf(context: ExecutionContext): GuardedCall {
     const request = requestOf(context);
-    if (!request)
-      throw new AuthError('unauthorized', 'Nothing that could bring an access token comes in this context.');
+    if (!request) throw new AuthError('unauthorized', 'An access token cannot be sent in this context.');
     return {
       request,
       response: context.getType() === 'http' ? context.switchToHttp().getResponse<HttpResponse>() : undefined,
@@ -104,10 +131,16 @@ export class JwtAuthGuard implements CanActivate {
     };
   }
 
+  /**
+   * Finds the access token in the request.
+   *
+   * @throws AuthError `unauthorized` if there is none
+   */
   protected presentedBy(request: HttpRequest): PresentedAccessToken {
     return requirePresented(request);
   }
 
+  /** Lets the request pass. */
   protected admit(
     { request, response, socket }: GuardedCall,
     user: AuthenticatedUser,
@@ -119,7 +152,7 @@ export class JwtAuthGuard implements CanActivate {
     return true;
   }
 
-  /** The headers are set here, because the filter that will answer may be the host's. */
+  /** Refuses the request. The headers are set here, because a filter of the application may answer. */
   protected refuse({ request, response }: GuardedCall, error: unknown): never {
     if (!(error instanceof AuthError)) throw error;
     const refusal = error.atResource(presentedScheme(request) ?? 'Bearer');

@@ -13,9 +13,15 @@ import { assertTls, TlsConfig } from '../common/request/tls.js';
 import { AuthRegistration } from '../modules/auth-registration.js';
 
 /**
- * What `JwtAuthGuard` does, for hosts that compose Passport strategies: `@UseGuards(AuthGuard(['jwt', 'api-key']))`.
- * passport-jwt checks the signature; the last word has `AccessTokenService.verify`, as in the guard. Passport gives a strategy no
- * response: on Fastify the headers of a refusal are set by `AuthExceptionFilter`.
+ * The Passport strategy `jwt`, which checks the same as `JwtAuthGuard`. It is for applications that combine Passport
+ * strategies. passport-jwt checks the signature; then `AccessTokenService.verify` decides, as in the guard. Passport
+ * gives a strategy no response, so on Fastify `AuthExceptionFilter` sets the headers of a refusal.
+ *
+ * @throws AuthError the same errors as `JwtAuthGuard`
+ * @example
+ * @UseGuards(AuthGuard(['jwt', 'api-key']))
+ * @Get('orders')
+ * orders() {}
  */
 @Injectable()
 export class JwtStrategy extends PassportStrategy(Strategy) {
@@ -41,11 +47,12 @@ export class JwtStrategy extends PassportStrategy(Strategy) {
     passport.use(registration.strategyName('jwt'), this);
   }
 
-  /** It is registered by the constructor, under a name that the mixin does not know. */
+  /** The constructor registers the strategy, under a name that the mixin does not know. */
   protected getPassportInstance() {
     return { use: () => undefined };
   }
 
+  /** Called by Passport after it has checked the signature. */
   async validate(request: HttpRequest): Promise<AuthenticatedUser> {
     assertTls(request, this.tls);
     const presented = presentedAccessToken(request)!;
@@ -62,7 +69,7 @@ export class JwtStrategy extends PassportStrategy(Strategy) {
   }
 }
 
-/** Express lets a request find its response. */
+/** On Express, a request has a reference to its response. */
 function answerWith(request: HttpRequest & { res?: HttpResponse }, headers: Readonly<Record<string, string>>): void {
   for (const name in headers) request.res?.header(name, headers[name]);
 }

@@ -7,17 +7,17 @@ import { RefreshCookie } from '../cookie/refresh-cookie.js';
 import { RefreshRefusal } from '../refresh-token/refresh-refusal.js';
 import { type IssuedRefreshToken, RefreshTokenCodec } from '../refresh-token/refresh-token.codec.js';
 
-/** Far more than a refresh token has, and enough for an access token sent by mistake to be told from nonsense. */
+/** Much longer than a refresh token, so that an access token sent by mistake is recognised as a wrong token. */
 const LONGEST_TOKEN = 4096;
 
-/** A refresh token as the request brought it. */
+/** A refresh token as found in the request. */
 export interface FoundRefreshToken {
   readonly text: string;
-  /** What it says, where this server has issued it. */
+  /** The decoded token, if this server has issued it. */
   readonly decoded?: IssuedRefreshToken;
 }
 
-/** Finds the refresh token of a request: in its body or in its cookie, and nowhere else. Each request's is decoded once. */
+/** Finds the refresh token of a request, only in its body or its cookie. Each token is decoded once per request. */
 @Injectable()
 export class PresentedRefreshToken {
   private readonly found = new WeakMap<HttpRequest, FoundRefreshToken>();
@@ -30,9 +30,10 @@ export class PresentedRefreshToken {
   ) {}
 
   /**
-   * The token, issued by this server; it may be dead all the same.
+   * The token, if this server has issued it. Its session may already be dead.
    *
-   * @throws AuthError `invalid_grant` for any other; `invalid_request` also where there is none; `https_required`
+   * @throws AuthError `invalid_grant` if this server did not issue the token; `invalid_request` if there is no token;
+   *   `https_required`
    */
   require(request: HttpRequest): Required<FoundRefreshToken> {
     assertTls(request, this.tls);
@@ -44,10 +45,10 @@ export class PresentedRefreshToken {
   }
 
   /**
-   * `undefined` where there is none.
+   * The token of the request; `undefined` if there is none.
    *
-   * @throws AuthError `invalid_request` for anything but one string of bearable length; `forbidden` for a cookie that
-   * another site made the browser send
+   * @throws AuthError `invalid_request` if it is not one string of at most 4,096 characters
+   * @throws AuthError `forbidden` for a cookie in a request that a different site caused
    */
   find(request: HttpRequest): FoundRefreshToken | undefined {
     const known = this.found.get(request);
@@ -65,7 +66,7 @@ export class PresentedRefreshToken {
 
     const inBody = this.inBody(request.body);
     if (inBody !== undefined && inCookie !== undefined) {
-      throw new AuthError('invalid_request', 'The refresh token came both in the body and in the cookie.');
+      throw new AuthError('invalid_request', 'The request has a refresh token both in the body and in the cookie.');
     }
     const token = inBody ?? inCookie;
     if (token !== undefined && token.length > LONGEST_TOKEN) {
@@ -78,7 +79,7 @@ export class PresentedRefreshToken {
     if (typeof body !== 'object' || body === null || !Object.hasOwn(body, 'refresh_token')) return undefined;
     const token = (body as { refresh_token: unknown }).refresh_token;
     if (typeof token !== 'string') throw new AuthError('invalid_request', 'The refresh token must be a string.');
-    // An empty parameter is one that was not sent (RFC 6749 §3.2).
+    // An empty parameter counts as omitted (RFC 6749 §3.2).
     return token === '' ? undefined : token;
   }
 }

@@ -9,17 +9,20 @@ const REFRESH_TOKEN = Symbol('REFRESH_TOKEN');
 type RequestWithRefreshToken = HttpRequest & { [REFRESH_TOKEN]?: Required<FoundRefreshToken> };
 
 /**
- * For a refresh endpoint of the host's own: lets a request pass that brings exactly one refresh token of this server, in
- * its body or its cookie, and hands it to the route by `@PresentedToken()`. It asks no database: whether the token still
- * lives is for `RefreshTokenService.refresh` to say, so guard nothing else by it.
+ * Guards your own refresh endpoint: lets a request pass if it has exactly one refresh token of this server. The token
+ * is in the body or in the cookie. The route gets it by `@PresentedToken()`. The guard makes no database query, so the
+ * session may already be dead. Do not protect anything else with it.
  *
- * @throws AuthError `invalid_grant`, `invalid_request`, `forbidden`, `https_required`
+ * @throws AuthError `invalid_grant` if this server did not issue the token
+ * @throws AuthError `invalid_request` if there is no token, or more than one
+ * @throws AuthError `forbidden` for a cookie in a request that a different site caused
+ * @throws AuthError `https_required` if TLS is required and the request came without it
  * @example
  * @Public()
  * @UseGuards(RefreshTokenGuard)
  * @Post('renew')
  * async renew(@PresentedToken() token: string, @Req() request: Request, @Res({ passthrough: true }) response: Response) {
- *   const evidence = await this.presentedBinding.of(request, response); // what the session may be bound to
+ *   const evidence = await this.presentedBinding.of(request, response);
  *   return this.refreshTokens.refresh(token, clientContextOf(request), evidence);
  * }
  */
@@ -29,16 +32,21 @@ export class RefreshTokenGuard implements CanActivate {
 
   canActivate(context: ExecutionContext): boolean {
     const request = requestOf(context) as RequestWithRefreshToken | undefined;
-    if (!request) throw new AuthError('invalid_request', 'No refresh token can come in this context.');
+    if (!request) throw new AuthError('invalid_request', 'A refresh token cannot be sent in this context.');
     request[REFRESH_TOKEN] = this.presented.require(request);
     return true;
   }
 }
 
-/** The refresh token that {@link RefreshTokenGuard} found. */
+/**
+ * Parameter decorator: the refresh token that {@link RefreshTokenGuard} found, as a string.
+ *
+ * @example
+ * renew(@PresentedToken() token: string) {}
+ */
 export const PresentedToken = createParamDecorator((_: unknown, context: ExecutionContext) => issuedIn(context)?.text);
 
-/** The same token, decoded: `RefreshTokenService.refresh` then need not decode it again. */
+/** Parameter decorator: the same token, decoded. `RefreshTokenService.refresh` then does not decode it again. */
 export const DecodedToken = createParamDecorator((_: unknown, context: ExecutionContext) => issuedIn(context)?.decoded);
 
 function issuedIn(context: ExecutionContext): Required<FoundRefreshToken> | undefined {

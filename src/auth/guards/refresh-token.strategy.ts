@@ -7,7 +7,7 @@ import { PresentedRefreshToken } from './presented-refresh-token.js';
 
 type Verify = (request: HttpRequest, done: (error: unknown, user?: object) => void) => void;
 
-/** The least that Passport takes for a strategy. */
+/** The smallest class that Passport accepts as a strategy. */
 class RequestStrategy extends passport.Strategy {
   constructor(private readonly verify: Verify) {
     super();
@@ -19,8 +19,14 @@ class RequestStrategy extends passport.Strategy {
 }
 
 /**
- * What `RefreshTokenGuard` does, for hosts that compose Passport strategies: `@UseGuards(AuthGuard('refresh-token'))`,
- * after which `request.user` is `{ refreshToken }`.
+ * The Passport strategy `refresh-token`, which does the same as `RefreshTokenGuard`. It is for applications that
+ * combine Passport strategies. It sets `request.user` to `{ refreshToken }`.
+ *
+ * @throws AuthError the same errors as `RefreshTokenGuard`
+ * @example
+ * @UseGuards(AuthGuard('refresh-token'))
+ * @Post('renew')
+ * renew(@CurrentUser() { refreshToken }: { refreshToken: string }) {}
  */
 @Injectable()
 export class RefreshTokenStrategy extends PassportStrategy(RequestStrategy) {
@@ -32,11 +38,12 @@ export class RefreshTokenStrategy extends PassportStrategy(RequestStrategy) {
     passport.use(registration.strategyName('refresh-token'), this);
   }
 
-  /** It is registered by the constructor, under a name that the mixin does not know. */
+  /** The constructor registers the strategy, under a name that the mixin does not know. */
   protected getPassportInstance() {
     return { use: () => undefined };
   }
 
+  /** Called by Passport for each request. */
   validate(request: HttpRequest): { refreshToken: string } {
     return { refreshToken: this.presented.require(request).text };
   }

@@ -3,8 +3,9 @@ import { SetMetadata } from '@nestjs/common';
 export const ROLES = 'nestjs-refresh-token:roles';
 
 /**
- * Any one of these roles is needed; checked by `RolesGuard`.
+ * Requires one of these roles. `RolesGuard` checks it, and throws `forbidden` if the user has none of them.
  *
+ * @param roles the user needs at least one of them
  * @example
  * @UseGuards(JwtAuthGuard, RolesGuard)
  * @Roles('admin')

@@ -5,10 +5,17 @@ import { FoundUser } from './found-user.js';
 import { ROLES } from './roles.decorator.js';
 
 /**
- * Lets a user pass who has one of the roles that `@Roles(…)` names. Comes after `JwtAuthGuard`; where it comes before, as a
- * global one does on a route with a guard of its own, it refuses everybody and says so in the log, once for each route.
+ * Lets a user pass who has one of the roles of `@Roles(…)`. It must run after `JwtAuthGuard`. If it runs first, it
+ * refuses every request and logs a warning once for each route. For example, a global RolesGuard runs before the guards
+ * of a route.
  *
- * @throws AuthError `forbidden`; `unauthorized` where no guard has found a user before
+ * @throws AuthError `forbidden` if the user has none of the roles
+ * @throws AuthError `unauthorized` if no earlier guard has found a user
+ * @example
+ * @UseGuards(JwtAuthGuard, RolesGuard)
+ * @Roles('admin')
+ * @Get('users')
+ * list() {}
  */
 @Injectable()
 export class RolesGuard implements CanActivate {

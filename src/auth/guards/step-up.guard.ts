@@ -7,7 +7,17 @@ import { FoundUser } from './found-user.js';
 
 export const STEP_UP = 'nestjs-refresh-token:step-up';
 
-/** What `@StepUp()` puts before a route. */
+/**
+ * The guard that `@StepUp()` adds to a route. Use the decorator instead of the guard.
+ *
+ * @throws AuthError `insufficient_user_authentication` if the last authentication is too long ago (RFC 9470 §3)
+ * @throws AuthError `unauthorized` if no earlier guard has found a user
+ * @example
+ * @StepUp('5m')
+ * @UseGuards(JwtAuthGuard)
+ * @Delete('account')
+ * deleteAccount() {}
+ */
 @Injectable()
 export class StepUpGuard implements CanActivate {
   private readonly foundUser = new FoundUser(
@@ -31,7 +41,7 @@ export class StepUpGuard implements CanActivate {
     const scheme = user.confirmation?.jkt === undefined ? 'Bearer' : 'DPoP';
     const error = new AuthError('insufficient_user_authentication', undefined, { maxAge: maxAge / 1000, scheme });
     if (context.getType() === 'http') {
-      // Set here, because the filter that will answer may be the host's.
+      // Set here, because a filter of the application may answer.
       context.switchToHttp().getResponse<HttpResponse>().header('WWW-Authenticate', error.challenge!);
     }
     throw error;

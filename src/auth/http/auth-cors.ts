@@ -1,6 +1,11 @@
 import { checkedOrigins } from '../common/options/origins.js';
 
-/** What `app.enableCors(…)` takes, on Express and on Fastify. */
+/**
+ * The argument of `app.enableCors(…)`, for Express and Fastify.
+ *
+ * @example
+ * const options: AuthCorsOptions = authCors(['https://app.example']);
+ */
 export interface AuthCorsOptions {
   origin: string[];
   credentials: true;
@@ -8,11 +13,12 @@ export interface AuthCorsOptions {
 }
 
 /**
- * CORS for pages of other origins that use the auth routes: exactly these origins, with cookies, and with the response
- * headers that a client needs. The option `cookie.allowedOrigins` takes the same list.
+ * CORS options for pages of other origins that use the auth routes. They allow exactly these origins, with cookies, and
+ * expose the response headers that a client reads. Give the same list to the option `cookie.allowedOrigins`.
  *
- * @param origins as browsers send them; a wildcard or `null` is refused (Fetch, §3.2: neither goes with credentials)
- * @throws AuthConfigurationError
+ * @param origins as browsers send them, for example `https://app.example`; neither `*` nor `null` (Fetch §3.2: they do
+ *   not work with credentials)
+ * @throws AuthConfigurationError for an entry that is not an origin
  * @example
  * app.enableCors(authCors(['https://app.example']));
  */

@@ -7,12 +7,16 @@ import { AuthModuleRegistry } from '../modules/auth-module-registry.js';
 import { AuthRouteFilter } from './auth-route.filter.js';
 
 /**
- * For the whole application, by `{ provide: APP_FILTER, useClass: AuthExceptionFilter }`: answers a body of an auth route
- * that cannot be parsed, and a path below theirs that is nobody's, in the same form as every other error there, although no
- * controller has seen them, and adds the headers of every `AuthError`. All other errors are answered as Nest does.
+ * Answers every error of the auth routes as `{ error, error_description }`. Register it for the whole application. Then
+ * it also answers two errors that no controller sees: a body that cannot be parsed, and an unknown path below the
+ * prefix. It adds the headers of every `AuthError`. Nest answers all other errors as usual.
  *
- * In a microservice an `AuthError` reaches the caller as `{ error, error_description }`, in GraphQL with its code as the
- * error's `extensions.code`.
+ * In a microservice, the caller of a handler gets an `AuthError` as `{ error, error_description }`. In GraphQL, its
+ * code is `extensions.code` of the error.
+ *
+ * @example
+ * @Module({ providers: [{ provide: APP_FILTER, useClass: AuthExceptionFilter }] })
+ * export class AppModule {}
  */
 @Injectable()
 @Catch()
@@ -27,7 +31,7 @@ export class AuthExceptionFilter extends BaseExceptionFilter {
     this.modules = new AuthModuleRegistry(modules);
   }
 
-  /** What is returned is for contexts other than HTTP; `undefined`: that Nest itself is to deal with it. */
+  /** Returns an observable for microservices. `undefined` leaves the error to Nest. */
   override catch(exception: unknown, host: ArgumentsHost): Observable<never> | void {
     switch (host.getType<string>()) {
       case 'http':
@@ -51,7 +55,10 @@ export class AuthExceptionFilter extends BaseExceptionFilter {
   }
 }
 
-/** The router's own refusal. What a middleware throws is the host's, though no route has been found by then either. */
+/**
+ * Whether the router itself found no route. An error from middleware belongs to the application, although no route is
+ * known then either.
+ */
 function isNobodys(exception: unknown, method: string, url: string): boolean {
   return exception instanceof NotFoundException && exception.message === `Cannot ${method} ${url}`;
 }

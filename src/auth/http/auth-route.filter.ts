@@ -6,7 +6,7 @@ import { RefreshCookie } from '../cookie/refresh-cookie.js';
 import { appendCookies } from './append-cookies.js';
 import { NO_STORE } from './no-store.decorator.js';
 
-/** Answers every error of an auth route as `{"error", "error_description"}`, with the headers that belong to it. */
+/** Answers every error of an auth route as `{"error", "error_description"}`, with the headers of the error. */
 @Catch()
 export class AuthRouteFilter implements ExceptionFilter {
   private readonly logger = new Logger('Auth');
@@ -34,26 +34,26 @@ export class AuthRouteFilter implements ExceptionFilter {
     if (exception instanceof AuthError) return exception;
     const status = exception instanceof HttpException ? exception.getStatus() : statusOf(exception);
     if (status === 404) return new AuthError('not_found');
-    // A body that cannot be read, is too large, or of another type.
+    // The body cannot be read, is too large or has an unsupported type.
     if (status >= 400 && status < 500) return new AuthError('invalid_request');
     return new AuthError('server_error', undefined, { cause: exception });
   }
 
-  /** The message of the cause, and no more: a driver's error holds the values of its statement. */
+  /** Logs the cause's stack or message and no other property: a driver's error holds the values of its statement. */
   private log(error: AuthError): void {
     if (error.getStatus() < 500) return;
     const cause = error.cause instanceof Error ? (error.cause.stack ?? error.cause.message) : String(error.cause);
     this.logger.error(`${error.code}: ${cause}`);
   }
 
-  /** The cookie of a dead session is taken back. */
+  /** The cookie to remove, because its session is dead. */
   private deadCookie(error: AuthError, request: HttpRequest): RefreshCookie | undefined {
     if (error.code !== 'invalid_grant' || error.sessionLives) return undefined;
     return this.cookie?.read(request) === undefined ? undefined : this.cookie;
   }
 }
 
-/** The status that the body parsers of Express and Fastify put on their errors. */
+/** The status that body parsers of Express and Fastify set on their errors. */
 function statusOf(exception: unknown): number {
   const { statusCode } = (exception ?? {}) as { statusCode?: unknown };
   return typeof statusCode === 'number' ? statusCode : 500;

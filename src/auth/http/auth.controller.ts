@@ -28,7 +28,7 @@ import { RequestValidationPipe } from './request-validation.pipe.js';
 import { TlsGuard } from './tls.guard.js';
 import { type TokenResponse, tokenResponse } from './token-response.js';
 
-/** Signing in, refreshing, signing out. */
+/** The routes that begin, refresh and end a session. */
 @Controller('auth')
 @UseFilters(AuthRouteFilter)
 export class AuthController {
@@ -56,7 +56,8 @@ export class AuthController {
     @Res({ passthrough: true }) response: HttpResponse,
   ): Promise<TokenResponse> {
     const transport = body.transport ?? this.config.defaultTransport;
-    // A form on another site could sign the visitor in as somebody else, for a browser keeps the cookie of the answer.
+    // A form on a different site could sign the visitor in to the attacker's account: the browser would store the
+    // cookie.
     if (transport === 'cookie') this.cookie.assertSameSite(request);
     const client = clientContextOf(request);
     const evidence = await this.binding.of(request, response);
@@ -85,7 +86,7 @@ export class AuthController {
     return this.answer(issued, request, response);
   }
 
-  /** The password again, for a session that the rules, or a route, want to be sure of. */
+  /** Asks for the password again, because a risk rule or a route requires it. */
   @Post('step-up')
   @AuthRoute('step-up')
   @HttpCode(200)
@@ -103,7 +104,10 @@ export class AuthController {
     return this.answer(issued, request, response);
   }
 
-  /** By the refresh token, else by the access token. It succeeds also where there is nothing left to end. */
+  /**
+   * Ends the session of the refresh token; without one, that of the access token. It succeeds even if the session is
+   * already dead.
+   */
   @Post('logout')
   @HttpCode(204)
   @NoStore()
@@ -136,7 +140,7 @@ export class AuthController {
     if (exceptSessionId === undefined) this.clearCookies(request, response);
   }
 
-  /** The user as the token has them. */
+  /** The user as the access token describes them. */
   @Get('me')
   @NoStore()
   @UseGuards(JwtAuthGuard)
@@ -159,7 +163,7 @@ export class AuthController {
     appendCookies(response, this.cookie.clearCookies(request));
   }
 
-  /** Which session an access token is of, though it may have been revoked. */
+  /** The session of an access token. The session may have been revoked. */
   private async sessionOfAccessToken(request: HttpRequest): Promise<string> {
     const presented = presentedAccessToken(request);
     if (!presented) throw new AuthError('invalid_token');

@@ -13,8 +13,8 @@ interface Fastify {
 }
 
 /**
- * Browsers' clients name `application/json` on every request, also where the cookie says it all and there is no body. Express
- * takes that for no body, Fastify for JSON that ends too soon: for the auth routes it is made to see it as Express does.
+ * Many HTTP clients send `Content-Type: application/json` even without a body. Express accepts that; Fastify fails to
+ * parse the missing JSON. For the auth routes, this hook removes the header on Fastify.
  */
 @Injectable()
 export class BodilessRequests implements OnModuleInit {
@@ -37,7 +37,7 @@ export class BodilessRequests implements OnModuleInit {
 function hasTypeOfNothing({ headers, raw }: FastifyRequest): boolean {
   if (headers['content-type'] === undefined || headers['transfer-encoding'] !== undefined) return false;
   const length = headers['content-length'];
-  // HTTP/2 frames a body whether or not its length is told.
+  // In HTTP/2 a body needs no `Content-Length`.
   if (length === undefined && raw.httpVersionMajor >= 2) return raw.stream?.endAfterHeaders === true;
   return length === undefined || length === '0';
 }

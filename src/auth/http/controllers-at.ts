@@ -5,14 +5,14 @@ import { AuthController } from './auth.controller.js';
 import { EventsController } from './events.controller.js';
 import { SessionsController } from './sessions.controller.js';
 
-/** Each controller, and where it stands below the route prefix. */
+/** Each controller and its path below the route prefix. */
 const CONTROLLERS: [controller: Type, path: string][] = [
   [AuthController, ''],
   [EventsController, '/events'],
   [SessionsController, '/sessions'],
 ];
 
-/** The controllers of one `AuthModule`, below a prefix of its own. */
+/** Copies of the controllers for one `AuthModule`, with its own prefix. */
 export function controllersAt({ name, routePrefix, version }: AuthRegistration): Type[] {
   return CONTROLLERS.map(([controller, path]) => {
     const at = class extends controller {};

@@ -9,7 +9,7 @@ import { JwtAuthGuard } from '../guards/jwt-auth.guard.js';
 import { AuthRouteFilter } from './auth-route.filter.js';
 import { NoStore } from './no-store.decorator.js';
 
-/** One event in the answer to `GET /auth/events`; the time as ISO 8601 in UTC. */
+/** One event in the response of `GET /auth/events`. The time is ISO 8601 in UTC. */
 export interface EventResponse {
   id: string;
   type: string;
@@ -24,14 +24,14 @@ export interface EventResponse {
 
 const LARGEST_LIMIT = 200;
 
-/** What has happened to the signed-in user's sessions, the latest first. */
+/** The events of the signed-in user's sessions, the latest first. */
 @Controller('auth/events')
 @UseFilters(AuthRouteFilter)
 @UseGuards(JwtAuthGuard)
 export class EventsController {
   constructor(private readonly log: AuthEventLog) {}
 
-  /** A session of somebody else has no events of one's own. */
+  /** The list is empty for a session of a different user. */
   @Get()
   @NoStore()
   async list(

@@ -1,10 +1,13 @@
 import { IsIn, IsOptional, IsString, Length, Matches, MaxLength } from 'class-validator';
 import type { Transport } from '../session/session-options.js';
 
-/** So many code points as a column holds, and nothing that a database or a log line would stumble over. */
+/**
+ * At most as many code points as the column holds, and no control characters, which databases and log lines cannot
+ * take.
+ */
 const TEXT = /^\P{Cc}{1,255}$/u;
 const TEXT_OR_NONE = /^\P{Cc}{0,255}$/u;
-/** scope-token of RFC 6749 §3.3, separated by spaces. */
+/** Scope tokens of RFC 6749 §3.3, separated by spaces. */
 const SCOPE = /^[\x21\x23-\x5b\x5d-\x7e]+( [\x21\x23-\x5b\x5d-\x7e]+)*$/;
 
 /** The body of `POST /auth/login`. */
@@ -37,7 +40,7 @@ export class AuthLoginDto {
   @IsIn(['cookie', 'body'])
   transport?: Transport;
 
-  /** A DPoP proof binds unasked. */
+  /** A DPoP proof binds the session even without this field. */
   @IsOptional()
   @IsIn(['nonce', 'tls'])
   bind?: 'nonce' | 'tls';
@@ -50,7 +53,7 @@ export class AuthLogoutAllDto {
   except_current?: boolean;
 }
 
-/** The body of `POST /auth/step-up`, beside the refresh token. */
+/** The body of `POST /auth/step-up`, in addition to the refresh token. */
 export class AuthStepUpDto {
   @IsString()
   @Length(1, 1024)

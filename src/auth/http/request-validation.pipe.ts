@@ -1,7 +1,7 @@
 import { type ArgumentMetadata, type ValidationError, ValidationPipe } from '@nestjs/common';
 import { AuthError } from '../common/errors/auth-error.js';
 
-/** Validates the bodies of the auth routes; names what is wrong, never what was sent. */
+/** Validates the bodies of the auth routes. Its errors name the invalid fields and never contain what was sent. */
 export class RequestValidationPipe extends ValidationPipe {
   constructor() {
     super({
@@ -17,7 +17,7 @@ export class RequestValidationPipe extends ValidationPipe {
   }
 }
 
-/** The bodies have no depth. What is nested is wrong wherever it stands, and walking into it could exhaust the stack. */
+/** Replaces nested objects. No valid body is nested, and validating deep input could exhaust the stack. */
 function flat(body: unknown): unknown {
   if (body === undefined || body === null) return body;
   if (typeof body !== 'object' || Array.isArray(body)) throw new AuthError('invalid_request');

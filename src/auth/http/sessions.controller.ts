@@ -11,7 +11,7 @@ import { AuthRouteFilter } from './auth-route.filter.js';
 import { NoStore } from './no-store.decorator.js';
 import { type SessionResponse, sessionResponse } from './token-response.js';
 
-/** The sessions of the signed-in user: where they are signed in, and an end to it. */
+/** Lists and ends the sessions of the signed-in user. */
 @Controller('auth/sessions')
 @UseFilters(AuthRouteFilter)
 @UseGuards(JwtAuthGuard)

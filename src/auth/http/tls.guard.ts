@@ -2,7 +2,7 @@ import { type CanActivate, type ExecutionContext, Injectable } from '@nestjs/com
 import type { HttpRequest } from '../common/request/http-request.js';
 import { assertTls, TlsConfig } from '../common/request/tls.js';
 
-/** Refuses plain HTTP on the auth routes where TLS is required. */
+/** Refuses plain HTTP on the auth routes if TLS is required. */
 @Injectable()
 export class TlsGuard implements CanActivate {
   constructor(private readonly config: TlsConfig) {}

@@ -1,7 +1,7 @@
 import type { AuthenticationScheme } from '../common/errors/auth-error.js';
 import type { SessionSummary, IssuedTokens } from '../session/issued-tokens.js';
 
-/** The answer to a login or refresh (RFC 6749 §5.1). */
+/** The response to a login or a refresh (RFC 6749 §5.1). */
 export interface TokenResponse {
   access_token: string;
   token_type: AuthenticationScheme;
@@ -9,13 +9,13 @@ export interface TokenResponse {
   expires_in: number;
   scope: string;
   session_id: string;
-  /** With `transport: body` only. */
+  /** Only with `transport: body`. */
   refresh_token?: string;
-  /** At login alone, with `transport: body`, where the session is bound to one. */
+  /** Only at login with `transport: body`, if the session is bound to a nonce. */
   client_nonce?: string;
 }
 
-/** @param withClientNonce at login: later the client has it */
+/** @param withClientNonce `true` at login only: later the client already has the nonce */
 export function tokenResponse(issued: IssuedTokens, withClientNonce: boolean): TokenResponse {
   return {
     access_token: issued.accessToken,
@@ -28,7 +28,7 @@ export function tokenResponse(issued: IssuedTokens, withClientNonce: boolean): T
   };
 }
 
-/** One session in the answer to `GET /auth/sessions`; times as ISO 8601 in UTC. */
+/** One session in the response of `GET /auth/sessions`. Times are ISO 8601 in UTC. */
 export interface SessionResponse {
   id: string;
   current: boolean;

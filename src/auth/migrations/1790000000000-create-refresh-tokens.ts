@@ -8,11 +8,14 @@ import { namesOf } from './names.js';
 type Property = keyof RefreshTokenColumns;
 
 /**
- * The table of sessions, on PostgreSQL, MySQL, MariaDB and SQLite; named as the host's data source names it (schema, prefix,
- * naming strategy).
+ * Creates the table of sessions, on PostgreSQL, MySQL, MariaDB and SQLite. The data source decides the names: its
+ * schema, prefix and naming strategy.
+ *
+ * @example
+ * new DataSource({ type: 'postgres', migrations: [CreateRefreshTokens1790000000000] });
  */
 export class CreateRefreshTokens1790000000000 implements MigrationInterface {
-  // Given, because bundlers rename classes.
+  // TypeORM needs a stable name, and bundlers rename classes.
   readonly name: string = 'CreateRefreshTokens1790000000000';
   protected readonly entity: EntityClass<RefreshTokenColumns> = RefreshToken;
 
@@ -61,11 +64,11 @@ export class CreateRefreshTokens1790000000000 implements MigrationInterface {
     );
 
     if (isMySql(queryRunner.connection)) {
-      // Whatever the database's own character set is, a device may be called anything.
+      // A device may have any name, whatever the database's default character set.
       await queryRunner.query(`ALTER TABLE ${escapedTable} CONVERT TO CHARACTER SET utf8mb4`);
     }
     if (queryRunner.connection.options.type === 'postgres') {
-      // Room in each page for the new version of a row: every refresh is then an update in place (HOT).
+      // Leaves room in each page for the new version of a row, so that a refresh updates in place (HOT).
       await queryRunner.query(`ALTER TABLE ${escapedTable} SET (fillfactor = 70)`);
     }
   }
@@ -75,7 +78,7 @@ export class CreateRefreshTokens1790000000000 implements MigrationInterface {
   }
 }
 
-/** As the driver itself would make the entity's `uuid` column: some databases have no such type. */
+/** The type that the driver gives the entity's `uuid` column. Some databases have no such type. */
 function sessionId(queryRunner: QueryRunner, name: string): TableColumnOptions {
   const { driver } = queryRunner.connection;
   const type = driver.normalizeType({ type: 'uuid' });

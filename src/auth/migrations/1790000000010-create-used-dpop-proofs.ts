@@ -3,9 +3,14 @@ import { UsedDpopProof } from '../binding/dpop/used-dpop-proof.entity.js';
 import { columnsNamed } from './columns.js';
 import { namesOf } from './names.js';
 
-/** The table of the DPoP proofs that have been used of late. */
+/**
+ * Creates the table of recently used DPoP proofs.
+ *
+ * @example
+ * new DataSource({ type: 'postgres', migrations: [CreateUsedDpopProofs1790000000010] });
+ */
 export class CreateUsedDpopProofs1790000000010 implements MigrationInterface {
-  // Given, because bundlers rename classes.
+  // TypeORM needs a stable name, and bundlers rename classes.
   readonly name = 'CreateUsedDpopProofs1790000000010';
 
   async up(queryRunner: QueryRunner): Promise<void> {

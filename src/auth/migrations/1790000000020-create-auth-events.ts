@@ -4,9 +4,14 @@ import { isMySql } from '../common/database/dialect.js';
 import { columnsNamed } from './columns.js';
 import { namesOf } from './names.js';
 
-/** The table of events. */
+/**
+ * Creates the table of events.
+ *
+ * @example
+ * new DataSource({ type: 'postgres', migrations: [CreateAuthEvents1790000000020] });
+ */
 export class CreateAuthEvents1790000000020 implements MigrationInterface {
-  // Given, because bundlers rename classes.
+  // TypeORM needs a stable name, and bundlers rename classes.
   readonly name = 'CreateAuthEvents1790000000020';
 
   async up(queryRunner: QueryRunner): Promise<void> {
@@ -39,7 +44,7 @@ export class CreateAuthEvents1790000000020 implements MigrationInterface {
       }),
     );
     if (isMySql(queryRunner.connection)) {
-      // Whatever the database's own character set is, a client may call itself anything.
+      // A client may send any user agent, whatever the database's default character set.
       await queryRunner.query(`ALTER TABLE ${escapedTable} CONVERT TO CHARACTER SET utf8mb4`);
     }
   }

@@ -1,6 +1,6 @@
 import type { TableColumnOptions } from 'typeorm';
 
-/** Makers of columns that mean the same on every database. */
+/** Column definitions that mean the same on every database. */
 export function columnsNamed<Property extends string>(columnName: (property: Property) => string) {
   return {
     text: (property: Property, length: number, isNullable = false): TableColumnOptions => ({

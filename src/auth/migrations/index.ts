@@ -5,10 +5,15 @@ import { CreateRefreshTokens1790000000000 } from './1790000000000-create-refresh
 import { CreateUsedDpopProofs1790000000010 } from './1790000000010-create-used-dpop-proofs.js';
 import { CreateAuthEvents1790000000020 } from './1790000000020-create-auth-events.js';
 
-/** Those of the table of sessions. */
+/** The migrations of a table of sessions. */
 const sessionMigrations = [CreateRefreshTokens1790000000000];
 
-/** Every migration of the library, for the `migrations` of the host's `DataSource`. */
+/**
+ * All migrations of the library, for the `migrations` of your `DataSource`.
+ *
+ * @example
+ * new DataSource({ type: 'postgres', entities: refreshTokenEntities, migrations: refreshTokenMigrations });
+ */
 export const refreshTokenMigrations = [
   ...sessionMigrations,
   CreateUsedDpopProofs1790000000010,
@@ -16,8 +21,9 @@ export const refreshTokenMigrations = [
 ];
 
 /**
- * The migrations for one more table of sessions, made by `@RefreshTokenTable(…)`.
+ * The migrations for an additional table of sessions, whose entity `@RefreshTokenTable(…)` declares.
  *
+ * @param entity a class with `@RefreshTokenTable(…)`
  * @example
  * new DataSource({ migrations: [...refreshTokenMigrations, ...refreshTokenMigrationsFor(StaffRefreshToken)], … })
  */
@@ -26,7 +32,7 @@ export function refreshTokenMigrationsFor(entity: EntityClass<RefreshTokenColumn
   return sessionMigrations.map(
     (Migration) =>
       class extends Migration {
-        // TypeORM takes the last 13 characters for a time, and the whole for a name that no other migration has.
+        // TypeORM reads the last 13 characters as a timestamp, and needs a name that no other migration has.
         override readonly name = new Migration().name.replace(/(?=\d{13}$)/, `_${table}_`);
         protected override readonly entity = entity;
       },

@@ -1,7 +1,9 @@
 import type { ObjectLiteral, QueryRunner } from 'typeorm';
 import type { EntityClass } from '../common/database/entity-class.js';
 
-/** How the host's data source names an entity's table and columns: schema, prefix, naming strategy. */
+/**
+ * The names of an entity's table, columns and indexes in the data source, with its schema, prefix and naming strategy.
+ */
 export function namesOf<Entity extends ObjectLiteral>({ connection }: QueryRunner, entity: EntityClass<Entity>) {
   const metadata = connection.getMetadata(entity);
   const tableName = connection.driver.buildTableName(metadata.tableName, metadata.schema, metadata.database);
@@ -11,7 +13,7 @@ export function namesOf<Entity extends ObjectLiteral>({ connection }: QueryRunne
       .split('.')
       .map((part) => connection.driver.escape(part))
       .join('.'),
-    /** Of the index by one column, as the entity names it. */
+    /** The name of the index on one column. */
     indexName: (property: keyof Entity & string) =>
       metadata.indices.find(({ columns }) => columns[0].propertyName === property)!.name,
     columnName: (property: keyof Entity & string) => metadata.findColumnWithPropertyName(property)!.databaseName,

@@ -12,30 +12,30 @@ import { routesOf } from './route-paths.js';
 export interface Registered {
   readonly registration: AuthRegistration;
   readonly cookie: RefreshCookie;
-  /** Its own instance of a service. */
+  /** Returns this module's own instance of a service. */
   service<T>(type: Type<T>): T;
 }
 
-/** What no two of them may have in common, and what to write instead. */
+/** Properties that must differ between two modules, and the fix for each. */
 const DISTINCTIONS: [of: (module: Registered) => unknown[], fix: string][] = [
   [
-    // MySQL does not tell the cases apart.
+    // MySQL compares names without regard to case.
     ({ registration }) => [registration.name?.toLowerCase() ?? ''],
-    "the same name. Give all but one of them another: AuthModule.forRoot({ name: 'staff', … })",
+    "the same name. Give one of them a different name: AuthModule.forRoot({ name: 'staff', … })",
   ],
   [
     ({ registration: { dataSource, table } }) => [`${dataSource}/${table}`],
-    'the same table of sessions, in which each could end those of the other. ' +
-      'Give one of them another: entity: StaffRefreshToken',
+    'the same table of sessions, so each could end the sessions of the other. ' +
+      'Give one of them its own table: entity: StaffRefreshToken',
   ],
   [
     ({ registration: { controllers, routePrefix, version } }) =>
       controllers ? versionsOf(version).map((one) => `${routePrefix.toLowerCase()} ${one}`) : [],
-    "the same routes. Give one of them others: routePrefix: 'staff/auth'",
+    "the same routes. Give one of them a different prefix: routePrefix: 'staff/auth'",
   ],
   [
     ({ service }) => [service(CookieConfig).name, service(CookieConfig).clientNonceName],
-    "the same cookie. Give one of them another: cookie: { name: '__Host-staff_refresh_token' }",
+    "the same cookie. Give one of them a different name: cookie: { name: '__Host-staff_refresh_token' }",
   ],
   [({ service }) => [service(RevocationConfig).channel ?? {}], 'the same revocation.channel. Make one for each.'],
 ];
@@ -55,17 +55,17 @@ export class AuthModuleRegistry implements OnModuleInit {
     }
   }
 
-  /** The one to whose routes this URL belongs. */
+  /** The module whose route this URL is. */
   at(url: string): Registered | undefined {
     return this.whose('routes', url);
   }
 
-  /** The one below whose prefix this URL is, be there such a route or not. */
+  /** The module whose route prefix this URL is below, whether or not such a route exists. */
   below(url: string): Registered | undefined {
     return this.whose('below', url);
   }
 
-  /** The cookie that a request to this URL may carry; of several modules, where the URL tells whose it is. */
+  /** The cookie that a request to this URL may carry. With several modules, the URL decides which one. */
   cookieAt(url: string): RefreshCookie | undefined {
     const all = this.all;
     return (all.length === 1 ? all[0] : this.at(url))?.cookie;
@@ -76,7 +76,7 @@ export class AuthModuleRegistry implements OnModuleInit {
     return this.all.find(({ registration }) => registration.controllers && this.pathsOf(registration)[kind].test(path));
   }
 
-  /** Of requests: the application stands as it is by then. */
+  /** Called by requests, when the routes are known. */
   private pathsOf(registration: AuthRegistration): Record<'routes' | 'below', RegExp> {
     const known = this.paths.get(registration);
     if (known) return known;
@@ -89,7 +89,10 @@ export class AuthModuleRegistry implements OnModuleInit {
     return paths;
   }
 
-  /** The one to which this handler belongs, as its controller or its guards say; else the one without a name. */
+  /**
+   * The module that a handler belongs to, according to its controller or its guards. The module without a name if they
+   * do not say.
+   */
   of(reflector: Reflector, context: ExecutionContext): Registered | undefined {
     const targets = [context.getHandler(), context.getClass()];
     const name =
@@ -97,7 +100,7 @@ export class AuthModuleRegistry implements OnModuleInit {
     return this.all.find(({ registration }) => (registration.name ?? UNNAMED) === name);
   }
 
-  /** To be asked once the providers are there; asked at requests, too. */
+  /** All modules of the application. Read it only after the providers exist. */
   get all(): readonly Registered[] {
     this.found ??= this.find();
     return this.found;
@@ -117,15 +120,15 @@ export class AuthModuleRegistry implements OnModuleInit {
   }
 }
 
-/** Each by itself, once: a list may have one in common with another. */
+/** Single versions without duplicates: two lists may share one version. */
 function versionsOf(version: AuthRegistration['version']): string[] {
   return [...new Set([version].flat().map(String))];
 }
 
-/** One that stands directly below the prefix. */
+/** A route directly below the prefix. */
 const FIRST_ROUTE = '/login';
 
-/** Express does not tell the cases apart, nor a slash at the end. */
+/** Express ignores case and a trailing slash. */
 function patternOf(paths: string[], end: string): RegExp {
   const patterns = paths.map((path) => path.replace(/[.+?^${}()|[\]\\]/g, '\\$&').replace(/\*|:\w+/g, '[^/]*'));
   return new RegExp(`^(${patterns.join('|')})${end}$`, 'is');

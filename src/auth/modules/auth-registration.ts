@@ -6,17 +6,17 @@ import { RefreshToken, RefreshTokenColumns } from '../session/refresh-token.enti
 
 type Given = Partial<Omit<AuthRegistration, 'strategyName' | 'table'>>;
 
-/** How one `AuthModule` stands in its application: what has been given beside the options. */
+/** The extras of one `AuthModule`: what `forRoot` takes in addition to the options. */
 export class AuthRegistration {
-  /** `undefined` for the one that needs no name. */
+  /** `undefined` for a module without a name. */
   readonly name: string | undefined;
   readonly controllers: boolean;
-  /** Without a slash at either end. */
+  /** Without leading and trailing slashes. */
   readonly routePrefix: string;
   readonly version: ControllerOptions['version'];
   readonly dataSource: string;
   readonly entity: Type<RefreshTokenColumns>;
-  /** Its name, without what the data source may add. */
+  /** The table's name, without the schema or prefix of the data source. */
   readonly table: string;
 
   constructor({ name, controllers, routePrefix, version, dataSource, entity }: Given) {
@@ -29,7 +29,7 @@ export class AuthRegistration {
     this.table = tableOf(this.entity);
   }
 
-  /** The name under which a Passport strategy of this module is registered. */
+  /** The name of a Passport strategy of this module. */
   strategyName(strategy: string): string {
     return this.name === undefined ? strategy : `${this.name}-${strategy}`;
   }
@@ -37,13 +37,15 @@ export class AuthRegistration {
 
 function nameOf(name: string | undefined): string | undefined {
   if (name === undefined || /^[\w-]{1,64}$/.test(name)) return name;
-  throw new AuthConfigurationError(`name must be a word of letters, digits, '_' and '-', such as 'staff'.`);
+  throw new AuthConfigurationError(`name must consist of letters, digits, '_' and '-', for example 'staff'.`);
 }
 
 function prefixOf(routePrefix: string): string {
   const prefix = String(routePrefix).replace(/^\/+|\/+$/g, '');
   if (/^(\w|[.~-](?=\w))+(\/(\w|[.~-](?=\w))+)*$/.test(prefix)) return prefix;
-  throw new AuthConfigurationError(`routePrefix must be a path without parameters, such as 'auth' or 'staff/auth'.`);
+  throw new AuthConfigurationError(
+    `routePrefix must be a path without parameters, for example 'auth' or 'staff/auth'.`,
+  );
 }
 
 function tableOf(entity: Type<RefreshTokenColumns>): string {

@@ -3,20 +3,20 @@ import { GUARDS_METADATA } from '@nestjs/common/constants.js';
 import type { Reflector } from '@nestjs/core';
 import { guardOfModule } from './inject-auth.js';
 
-/** Marks the controllers of an `AuthModule` with its name. */
+/** Metadata key: the name of the `AuthModule` that a controller belongs to. */
 export const AUTH_MODULE = 'nestjs-refresh-token:auth-module';
 
-/** The name that stands in a mark for the one that has none. */
+/** The metadata value for the module without a name. */
 export const UNNAMED = '';
 
 type Target = Type | ReturnType<ExecutionContext['getHandler']>;
 
-/** The `AuthModule` whose route this is; `undefined` where nothing says so. */
+/** The name of the `AuthModule` whose route this is; `undefined` for the application's own routes. */
 export function markedModule(reflector: Reflector, context: ExecutionContext): string | undefined {
   return reflector.get<string | undefined>(AUTH_MODULE, context.getClass());
 }
 
-/** The names in the `GuardOf(…)` of a route or controller, of all guards or of this one. */
+/** The module names in the `GuardOf(…)` of a route or controller: of all guards, or only of `guard`. */
 export function guardedModules(reflector: Reflector, target: Target, guard?: Type<CanActivate>): string[] {
   return guardsOf(reflector, target).flatMap((candidate) => {
     const named = guardOfModule(candidate);
@@ -24,7 +24,7 @@ export function guardedModules(reflector: Reflector, target: Target, guard?: Typ
   });
 }
 
-/** Whether the route is for another `AuthModule`, whose own guard stands before it: by `GuardOf(…)`, or in its controller. */
+/** Whether the route is for a different `AuthModule`, which guards it itself: by `GuardOf(…)` or in its controller. */
 export function isForAnotherModule(
   reflector: Reflector,
   context: ExecutionContext,
@@ -34,7 +34,7 @@ export function isForAnotherModule(
   const marked = markedModule(reflector, context);
   if (marked !== undefined) return marked !== name;
   const targets = [context.getHandler(), context.getClass()];
-  // Whose it is that stands there without a name, nobody can tell: then all of them have their say.
+  // A guard without a name can be of any module, so each module checks the request.
   if (targets.some((target) => guardsOf(reflector, target).includes(guard))) return false;
   const names = targets.flatMap((target) => guardedModules(reflector, target, guard));
   return names.length > 0 && !names.includes(name);

@@ -10,8 +10,10 @@ interface GuardOfModule {
 const named = new WeakMap<object, GuardOfModule>();
 
 /**
- * The injection token of a service of the `AuthModule` that was registered with this `name`.
+ * The injection token of a service of the `AuthModule` with this `name`.
  *
+ * @param service a class that `AuthModule` exports
+ * @param name the extra `name` of that `AuthModule`
  * @example
  * { provide: APP_GUARD, useExisting: authToken(JwtAuthGuard, 'staff') }
  */
@@ -24,8 +26,10 @@ export function authToken(service: Type, name: string): symbol {
 }
 
 /**
- * Injects a service of the `AuthModule` that was registered with this `name`.
+ * Injects a service of the `AuthModule` with this `name`.
  *
+ * @param service a class that `AuthModule` exports
+ * @param name the extra `name` of that `AuthModule`
  * @example
  * constructor(@InjectAuth(RefreshTokenService, 'staff') private readonly staffSessions: RefreshTokenService) {}
  */
@@ -33,8 +37,10 @@ export const InjectAuth = (service: Type, name: string): ParameterDecorator & Pr
   Inject(authToken(service, name));
 
 /**
- * A guard of the `AuthModule` that was registered with this `name`, for `@UseGuards(…)`.
+ * Returns a guard of the `AuthModule` with this `name`, for `@UseGuards(…)`.
  *
+ * @param guard a guard that `AuthModule` exports
+ * @param name the extra `name` of that `AuthModule`
  * @example
  * @UseGuards(GuardOf(JwtAuthGuard, 'staff'), RolesGuard)
  * @Controller('back-office')
@@ -54,7 +60,7 @@ export function GuardOf(guard: Type<CanActivate>, name: string): Type<CanActivat
   return made;
 }
 
-/** What {@link GuardOf} was asked for; `undefined` for every other guard. */
+/** The arguments of {@link GuardOf}; `undefined` for every other guard. */
 export function guardOfModule(guard: unknown): GuardOfModule | undefined {
   return typeof guard === 'function' ? named.get(guard) : undefined;
 }

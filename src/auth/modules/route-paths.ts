@@ -6,7 +6,7 @@ import { AuthRegistration } from './auth-registration.js';
 
 const { GET, POST, DELETE } = RequestMethod;
 
-/** The routes below the prefix; of a parameter, what stands in its place. */
+/** The routes below the prefix. `*` stands for a parameter. */
 const ROUTES: [method: RequestMethod, path: string][] = [
   [POST, 'login'],
   [POST, 'refresh'],
@@ -21,13 +21,16 @@ const ROUTES: [method: RequestMethod, path: string][] = [
 
 /** A route of one `AuthModule`. */
 interface Route {
-  /** `post /login`, below the prefix of the module. */
+  /** Method and path below the prefix, for example `post /login`. */
   readonly name: string;
-  /** The whole paths, one for each version. */
+  /** The full paths, one per version. */
   readonly paths: string[];
 }
 
-/** With the global prefix, its exclusions, the version, and `RouterModule`. */
+/**
+ * The full paths of a module's routes. They include the global prefix and its exclusions, the version, and the path of
+ * `RouterModule`.
+ */
 export function routesOf(
   modules: ModulesContainer,
   { routePrefix, version, ...of }: AuthRegistration,
@@ -50,7 +53,10 @@ export function routesOf(
   }));
 }
 
-/** Nest offers it to nobody; this is the one service of its own that holds it. Without it, as if nothing was configured. */
+/**
+ * Finds Nest's `ApplicationConfig`. Nest does not export it; only this internal service holds it. If it is not found,
+ * an empty configuration is used.
+ */
 function applicationConfig(modules: ModulesContainer): ApplicationConfig {
   for (const { providers } of modules.values()) {
     const creator = providers.get(ExternalContextCreator)?.instance as
@@ -60,7 +66,7 @@ function applicationConfig(modules: ModulesContainer): ApplicationConfig {
   return new ApplicationConfig();
 }
 
-/** As `RouterModule` has it. */
+/** The path that `RouterModule` gives to the module. */
 function modulePath(modules: ModulesContainer, name: string | undefined): string | undefined {
   const module = [...modules.values()].find(
     ({ providers }) =>

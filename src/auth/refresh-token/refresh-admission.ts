@@ -9,13 +9,15 @@ import type { AuthUser } from '../user/user-provider.js';
 import type { RefreshAttempt } from './refresh-attempt.js';
 import { RefreshRefusal } from './refresh-refusal.js';
 
-/** A refresh that may go on. */
+/** A refresh that is allowed to continue. */
 export interface Admitted {
   readonly user: AuthUser;
   readonly remark: RiskRemark;
 }
 
-/** Asks the risk rules and the host whether a refresh may go on, before anything is written. */
+/**
+ * Asks the risk rules and the host's `UserProvider` whether a refresh may continue. Runs before anything is written.
+ */
 @Injectable()
 export class RefreshAdmission {
   constructor(
@@ -27,13 +29,13 @@ export class RefreshAdmission {
     private readonly refusal: RefreshRefusal,
   ) {}
 
-  /** @throws AuthError where a rule objects, or the user may have no session any more */
+  /** @throws AuthError if a rule refuses the refresh, or if the user may no longer have a session */
   async admit(occasion: 'refresh' | 'repeat', attempt: RefreshAttempt): Promise<Admitted> {
     const { session, located, device, keyBound, reauthenticate } = attempt;
     const deviceChanged = device === 'changed';
     const remark = await this.risk.pass(reauthenticate ? 'step_up' : occasion, session, located, {
       deviceChanged,
-      // A binding that does not hold has been refused before.
+      // A session whose binding failed does not get this far, so a key binding means a proven key.
       keyProven: keyBound,
       finding: deviceChanged ? this.deviceFinding() : undefined,
     });
@@ -41,9 +43,9 @@ export class RefreshAdmission {
   }
 
   /**
-   * Uses up the proof that came with the token, where one did.
+   * Records the DPoP proof that came with the token as used. Does nothing if there is no proof.
    *
-   * @throws AuthError `invalid_dpop_proof` where it has been used before
+   * @throws AuthError `invalid_dpop_proof` if the proof has been used before
    */
   useProof({ session, evidence, located: { client } }: RefreshAttempt): Promise<void> {
     const { id: sessionId, userId, clientId, generation } = session;

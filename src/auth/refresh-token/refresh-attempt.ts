@@ -19,29 +19,29 @@ import { type DecodedRefreshToken, type IssuedRefreshToken, RefreshTokenCodec } 
 import { deriveSuccessor, hashedMessage } from './successor.js';
 import { TokenHasher } from './token-hasher.js';
 
-/** Asks the user to prove again who they are; throws where they do not. */
+/** Authenticates the user again. Throws if authentication fails. */
 export type Reauthenticate = (session: RefreshToken, client: ClientContext) => Promise<AuthUser>;
 
-/** A refresh token, and what came with it. */
+/** A refresh token and the context of its request. */
 export interface RefreshRequest {
   readonly presented: DecodedRefreshToken;
   readonly located: LocatedClient;
   readonly evidence: BindingEvidence;
-  /** Instead of loading the user, where they step up. */
+  /** Called instead of loading the user when the request is a step-up. */
   readonly reauthenticate: Reauthenticate | undefined;
 }
 
-/** A request, and its session as it has just been read. */
+/** A request together with its session, as just read from the table. */
 export interface RefreshAttempt extends RefreshRequest {
   readonly session: RefreshToken;
-  /** Those that the row names. */
+  /** The keys that the row names. */
   readonly keys: Keys;
   readonly keyBound: boolean;
   readonly brokenBinding: BindingKind | undefined;
   readonly device: DeviceComparison;
 }
 
-/** Decodes and reads what the rule needs to know, and asks it. */
+/** Collects what the refresh rule needs, and applies the rule. */
 @Injectable()
 export class RefreshAttempts {
   constructor(
@@ -57,8 +57,8 @@ export class RefreshAttempts {
   ) {}
 
   /**
-   * @param refreshToken a string, or what a guard has already decoded
-   * @throws AuthError `invalid_grant` for anything that this server has not issued
+   * @param refreshToken the token as a string, or the object into which a guard has already decoded it
+   * @throws AuthError `invalid_grant` if this server did not issue the token
    */
   decode(refreshToken: string | IssuedRefreshToken, client: ClientContext): DecodedRefreshToken {
     const decoded = this.codec.decode(refreshToken);
@@ -66,7 +66,7 @@ export class RefreshAttempts {
     return decoded;
   }
 
-  /** @throws AuthError as {@link decode} does */
+  /** @throws AuthError for the same reasons as {@link decode} */
   async begin(
     refreshToken: string | IssuedRefreshToken,
     from: ClientContext,
@@ -77,12 +77,16 @@ export class RefreshAttempts {
     return { presented, located: await this.risk.locate(from), evidence, reauthenticate };
   }
 
-  /** @throws AuthError `invalid_grant` where there is no such session; `forbidden` where another site asks for a cookie */
+  /**
+   * @throws AuthError `invalid_grant` if the session does not exist; `forbidden` if a request from a different site
+   *   targets a cookie session
+   */
   async read(request: RefreshRequest): Promise<RefreshAttempt> {
     const { presented, located, evidence } = request;
     const session = await this.store.findTogether(presented.sessionId);
     if (!session) throw this.refusal.denied(undefined, 'unknown_session', located.client, presented.generation);
-    // A browser keeps the cookies of an answer also where another site made it ask, with a token of its own in the body.
+    // A different site can make the browser send a request with the attacker's own token in the body. The browser would
+    // store the cookies of the response.
     if (evidence.crossSite && session.transport === 'cookie') throw crossSiteRefusal();
     const keys = this.keyRing.find(session.keyId);
     if (!keys) throw this.refusal.denied(session, 'secret_removed', located.client, presented.generation);
@@ -97,8 +101,8 @@ export class RefreshAttempts {
   }
 
   /**
-   * @param arrivedAt when the request did, in milliseconds
-   * @param wasLive as an attempt before this one has found
+   * @param arrivedAt when the request arrived, in milliseconds since the Unix epoch
+   * @param wasLive whether an earlier attempt of this request found the token to be the live one
    */
   async decide(attempt: RefreshAttempt, arrivedAt: number, wasLive: boolean): Promise<RefreshDecision> {
     const { session, presented, keyBound, brokenBinding } = attempt;
@@ -115,7 +119,10 @@ export class RefreshAttempts {
     );
   }
 
-  /** Whether the row vouches for the secret: for the live token directly, for its predecessor by what it derives. */
+  /**
+   * Whether the secret matches the row. For the live token, the row has its hash. For the predecessor, the row has the
+   * hash of the successor that the predecessor derives.
+   */
   private async vouchesFor(attempt: RefreshAttempt): Promise<boolean> {
     const { session, keys, presented } = attempt;
     switch (presented.generation) {
@@ -129,12 +136,15 @@ export class RefreshAttempts {
   }
 }
 
-/** The live token, from its predecessor and the row. */
+/** Derives the live token from its predecessor and the row. */
 export function successorOf({ presented, keys, session }: RefreshAttempt): DecodedRefreshToken {
   return deriveSuccessor(presented, keys, Buffer.from(session.nonce!, 'base64url'));
 }
 
-/** For the cookie, whose life is prolonged with that of the refresh token. */
+/**
+ * The client nonce, if the session is bound to one. Its cookie is set again, so that it lives as long as the refresh
+ * token.
+ */
 export function clientNonceOf({ session, evidence }: RefreshAttempt): string | undefined {
   return session.clientNonceHash === null ? undefined : evidence.clientNonce?.[session.transport];
 }

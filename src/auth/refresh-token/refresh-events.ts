@@ -5,7 +5,7 @@ import type { RiskRemark } from '../risk/risk-stage.js';
 import type { RefreshToken } from '../session/refresh-token.entity.js';
 import type { RefreshAttempt } from './refresh-attempt.js';
 
-/** Tells of refreshes that succeeded. */
+/** Publishes the events of successful refreshes. */
 @Injectable()
 export class RefreshEvents {
   constructor(

@@ -7,7 +7,7 @@ import { SessionRevocation } from '../revocation/session-revocation.js';
 import type { RefreshToken } from '../session/refresh-token.entity.js';
 
 /**
- * Refuses a refresh: the event tells why, and the client hears the same whatever it was. Each method yields the error to
+ * Refuses a refresh. The event has the reason; the client always gets `invalid_grant`. Each method returns the error to
  * throw.
  */
 @Injectable()
@@ -17,7 +17,7 @@ export class RefreshRefusal {
     private readonly events: AuthEventBus,
   ) {}
 
-  /** A string that is no refresh token, or one of a server with other secrets. */
+  /** The string is not a refresh token, or a server with different secrets issued it. */
   notIssuedHere(client: ClientContext): AuthError {
     return this.denied(undefined, 'not_issued_here', client);
   }
@@ -28,7 +28,7 @@ export class RefreshRefusal {
     return new AuthError('invalid_grant', undefined, { sessionLives: reason === 'concurrent' });
   }
 
-  /** The token is good, and came without what its session is bound to. The session lives on. */
+  /** The token is valid, but the request lacks the proof that the session is bound to. The session stays alive. */
   unbound(session: RefreshToken, kind: BindingKind, client: ClientContext): AuthError {
     const { generation } = session;
     this.events.publish({
@@ -42,7 +42,7 @@ export class RefreshRefusal {
     return new AuthError('invalid_grant', undefined, { sessionLives: true });
   }
 
-  /** Ends the session, of which two parties hold tokens. */
+  /** Ends the session, because two parties hold its tokens. */
   async reused(session: RefreshToken, generation: number, client: ClientContext): Promise<AuthError> {
     if (!(await this.revocation.end(session, 'reuse_detected', client))) {
       return this.denied(session, 'revoked', client, generation);

@@ -1,32 +1,35 @@
-/** What the rule needs to know of a session. Times are milliseconds since the Unix epoch. */
+/** The part of a session that the rule reads. Times are milliseconds since the Unix epoch. */
 export interface SessionState {
   readonly generation: number;
   readonly expiresAt: number;
   readonly lastUsedAt: number;
   readonly rotatedAt: number;
   readonly revokedAt: number | null;
-  /** Whether it is bound to a key that is proven at each refresh. */
+  /** Whether the session is bound to a key, which the client proves at each refresh. */
   readonly keyBound: boolean;
 }
 
-/** What the rule needs to know of a refresh token whose tag has been found authentic. */
+/** The part of a refresh token that the rule reads. Its tag has already been found authentic. */
 export interface PresentedToken {
   readonly generation: number;
   /**
-   * Whether the row vouches for it: the live token hashes to the row's hash; of its predecessor, the derived
-   * successor does. Of no consequence for any other generation.
+   * Whether the secret matches the row. The live token matches if its hash is the row's hash. The predecessor matches
+   * if the hash of the derived successor is the row's hash. Ignored for any other generation.
    */
   readonly matches: boolean;
-  /** Whether it came from where the session is bound to; so for every session that is bound to nothing. */
+  /** Whether the request satisfies the session's binding. Always true for a session without a binding. */
   readonly bound: boolean;
-  /** Whether it was the live token when its request read the session before, and another request has changed that since. */
+  /**
+   * Whether the token was live when this request first read the session. A different request has changed the session
+   * since.
+   */
   readonly wasLive: boolean;
 }
 
-/** Milliseconds. */
+/** The limits of a session. Both are durations in milliseconds. */
 export interface RefreshLimits {
   readonly idleTtl: number;
-  /** 0: strict, a predecessor is never answered. For a session that is bound to a key it is of no consequence. */
+  /** 0 is strict: a predecessor is never answered. Ignored for a session that is bound to a key. */
   readonly grace: number;
 }
 
@@ -34,21 +37,21 @@ export interface RefreshLimits {
 export type SessionEndReason = 'revoked' | 'expired' | 'idle';
 
 export type RefreshDecision =
-  /** It is the live token: issue its successor. */
+  /** The live token: issue its successor. */
   | { readonly action: 'rotate' }
-  /** It is the predecessor, within the window: answer with the same successor again. */
+  /** The predecessor, within its window: answer with the same successor again. */
   | { readonly action: 'repeat' }
   | { readonly action: 'refuse'; readonly reason: RefusalReason }
-  /** Two parties hold tokens of this session: end it. */
+  /** Reuse: two parties hold tokens of this session, so end it. */
   | { readonly action: 'reuse' };
 
 export type RefusalReason = SessionEndReason | 'generation_ahead' | 'concurrent' | 'binding_failed';
 
 /**
- * The rule: what is to be done with a refresh token. Without I/O, so that anyone can check it by eye.
+ * The refresh rule: decides what happens to a presented refresh token. It does no I/O, so you can check it by reading.
  *
- * @param now when the request arrived, in milliseconds. A request that was under way before the rotation it lost to is a
- *   race and no theft, however long it then took.
+ * @param now when the request arrived, in milliseconds. A request that began before the rotation is a race and not
+ *   theft, however long it took.
  */
 export function decideRefresh(
   session: SessionState,
@@ -60,10 +63,10 @@ export function decideRefresh(
   if (death) return { action: 'refuse', reason: death };
 
   const behind = session.generation - presented.generation;
-  // Only a restored backup makes a row older than a token it issued.
+  // A row can be older than a token it issued only after a backup was restored.
   if (behind < 0) return { action: 'refuse', reason: 'generation_ahead' };
 
-  // However long ago the rotation says that it was: this request has been under way since before it.
+  // This request began before the rotation, however long ago the rotation was.
   const raced = presented.wasLive || now < session.rotatedAt;
   if (behind > 1 && raced) return { action: 'refuse', reason: 'concurrent' };
   if (behind > 1 || !presented.matches) return { action: 'reuse' };
@@ -73,14 +76,14 @@ export function decideRefresh(
   }
 
   if (!presented.bound) return { action: 'reuse' };
-  // The predecessor is of no use to anyone without the key, so its window lasts until the successor is used.
+  // The predecessor is useless without the key. So its window lasts until the successor is used.
   if (session.keyBound) return { action: 'repeat' };
   if (limits.grace === 0 && raced) return { action: 'refuse', reason: 'concurrent' };
   if (raced || now - session.rotatedAt < limits.grace) return { action: 'repeat' };
   return { action: 'reuse' };
 }
 
-/** Why a session is dead at `now`; `undefined` while it lives. */
+/** Why a session is dead at `now`; `undefined` if it is alive. */
 export function sessionEndReason(
   session: Pick<SessionState, 'expiresAt' | 'lastUsedAt' | 'revokedAt'>,
   now: number,

@@ -3,22 +3,22 @@ import { Injectable } from '@nestjs/common';
 import { KEY_ID_BYTES, KeyRing, type Keys } from '../common/crypto/key-ring.js';
 import { bytesToUuid, uuidToBytes } from '../common/crypto/uuid-bytes.js';
 
-/** A refresh token that this server has issued. */
+/** The readable part of a refresh token that this server has issued. */
 export interface IssuedRefreshToken {
-  /** A UUID. */
+  /** The session's id, a UUID. */
   readonly sessionId: string;
-  /** How often its session had been refreshed when it was issued. */
+  /** How often the session had been refreshed when this token was issued. The first token has 0. */
   readonly generation: number;
 }
 
-/** What a refresh token says to the server that issued it. */
+/** All parts of a refresh token, as the server that issued it decodes them. */
 export interface DecodedRefreshToken extends IssuedRefreshToken {
-  /** The keys under which it was issued. */
+  /** The keys that the token was issued with. */
   readonly keys: Keys;
   readonly secret: Buffer;
 }
 
-/** By which secret scanners recognise the token. */
+/** The prefix by which secret scanners recognise the token. */
 export const REFRESH_TOKEN_PREFIX = 'nrt_';
 
 export const SECRET_BYTES = 32;
@@ -32,16 +32,16 @@ const SECRET_AT = GENERATION_AT + 4;
 const TAG_AT = SECRET_AT + SECRET_BYTES;
 const TOKEN_BYTES = TAG_AT + TAG_BYTES;
 
-// TOKEN_BYTES is a multiple of three, so that every text of this form stands for bytes of its own.
+// TOKEN_BYTES is a multiple of three, so no two texts of this form decode to the same bytes.
 const FORM = new RegExp(`^${REFRESH_TOKEN_PREFIX}[A-Za-z0-9_-]{${(TOKEN_BYTES / 3) * 4}}$`);
 
 /**
- * Between the refresh token as a string and what it says:
- * `version · key id · session id · generation · secret · tag`, the tag over all that comes before it.
+ * Encodes and decodes refresh tokens: `version · key id · session id · generation · secret · tag`. The tag covers
+ * everything before it.
  */
 @Injectable()
 export class RefreshTokenCodec {
-  /** Nothing else counts as decoded: an object that came with a request has no tag that was checked. */
+  /** Only objects in this set count as decoded. An object from a request body has no checked tag. */
   private readonly decoded = new WeakSet<object>();
 
   constructor(private readonly keyRing: KeyRing) {}
@@ -58,9 +58,9 @@ export class RefreshTokenCodec {
   }
 
   /**
-   * `undefined` for everything that this server never issued. Asks no database.
+   * Decodes a token without a database query. Returns `undefined` if this server did not issue it.
    *
-   * @param token a string, or what this method has returned before
+   * @param token the token as a string, or an object that this method has returned
    */
   decode(token: string | IssuedRefreshToken): DecodedRefreshToken | undefined {
     if (typeof token !== 'string') return this.isDecoded(token) ? token : undefined;

@@ -17,7 +17,7 @@ import type { SignInRequest } from './sign-in-request.js';
 import { TokenRotation } from './token-rotation.js';
 
 /**
- * Sessions: begun, refreshed, listed, ended. It needs no HTTP; the controllers are one way to call it.
+ * Begins, refreshes, lists and ends sessions. It does not depend on HTTP: the controllers are one way to call it.
  *
  * @example
  * const tokens = await refreshTokens.issue(user, { transport: 'body' });
@@ -38,12 +38,22 @@ export class RefreshTokenService {
   ) {}
 
   /**
-   * Begins a session for a user whom the caller has authenticated; they are loaded again, as at a refresh.
+   * Begins a session for a user whom the caller has authenticated. The user is loaded again before tokens are issued.
    *
-   * @param evidence what binds the session, found by `PresentedBinding`
-   * @throws AuthError `invalid_scope`, `invalid_request` where what binds it is missing, `invalid_dpop_proof` where the proof
-   * has been used before, `invalid_credentials` where the user is unknown, disabled, or has other credentials
-   * by now, `session_limit`, `temporarily_unavailable`
+   * @param user whom you have authenticated
+   * @param request client id, device name, scope, transport and binding; omitted fields get their defaults
+   * @param client IP address and user agent of the request
+   * @param evidence the proof that binds the session, from `PresentedBinding.of`
+   * @throws AuthError `invalid_scope` if a scope is not in `refreshToken.scopes`
+   * @throws AuthError `invalid_request` if the requested binding has no proof
+   * @throws AuthError `invalid_dpop_proof` if the DPoP proof has been used before
+   * @throws AuthError `region_not_allowed` or `forbidden` if a risk rule denies the sign-in
+   * @throws AuthError `invalid_credentials` if the user is unknown or disabled, or if their credentials have changed
+   *   since
+   * @throws AuthError `session_limit` if the user has too many sessions
+   * @throws AuthError `temporarily_unavailable` if the database or the user provider fails
+   * @example
+   * const tokens = await refreshTokens.issue(user, { clientId: 'ios', transport: 'body' }, clientContextOf(request));
    */
   issue(
     user: AuthUser,
@@ -55,13 +65,20 @@ export class RefreshTokenService {
   }
 
   /**
-   * A new access token, and the one successor of the refresh token. A retry within the grace window gets the same
-   * successor again.
+   * Answers a refresh token with a new access token and the token's one successor. A retry within the grace window gets
+   * the same successor again.
    *
-   * @param evidence what shows that the request comes from where the session is bound to, found by `PresentedBinding`
-   * @throws AuthError `invalid_grant` for every token that is no good; `invalid_dpop_proof` where the proof has been used
-   * before, and `step_up_required`, the token being as good as before; `temporarily_unavailable` when the database or
-   * the user provider fails, the token being as good as before
+   * @param refreshToken the token as a string, or the object into which a guard has decoded it
+   * @param client IP address and user agent of the request
+   * @param evidence the proof of the session's binding, from `PresentedBinding.of`
+   * @throws AuthError `invalid_grant` if the token is not valid
+   * @throws AuthError `invalid_dpop_proof` if the DPoP proof has been used before
+   * @throws AuthError `step_up_required` if the user must authenticate again; the token stays valid
+   * @throws AuthError `region_not_allowed` or `forbidden` if a risk rule denies the refresh; the token stays valid
+   * @throws AuthError `temporarily_unavailable` if the database or the user provider fails; the token stays valid
+   * @example
+   * const next = await refreshTokens.refresh(refreshToken, clientContextOf(request));
+   * @see RFC 6749 §6
    */
   refresh(
     refreshToken: string | IssuedRefreshToken,
@@ -72,18 +89,25 @@ export class RefreshTokenService {
   }
 
   /**
-   * What a refresh token says, if this server has issued it. Asks no database: the token may be dead all the same.
+   * Returns the session id and generation of a refresh token that this server has issued. It makes no database query,
+   * so the session may already be dead.
    *
-   * @throws AuthError `invalid_grant` for every other string
+   * @throws AuthError `invalid_grant` if this server did not issue the token
+   * @example
+   * const { sessionId } = refreshTokens.assertIssued(refreshToken);
    */
   assertIssued(refreshToken: string, client: ClientContext = {}): IssuedRefreshToken {
     return this.attempts.decode(refreshToken, client);
   }
 
   /**
-   * Ends one session: its refresh token is dead at once. Says whether it was alive.
+   * Ends one session. Its refresh token is dead at once. Returns whether the session was alive.
    *
-   * @param userId where given, the session must be this user's
+   * @param reason why the session ends; it appears in the event `revoked`
+   * @param userId if given, the session must belong to this user
+   * @throws AuthError `temporarily_unavailable` if the database fails
+   * @example
+   * const wasAlive = await refreshTokens.revoke(sessionId, 'ended_by_user', { userId: user.id });
    */
   async revoke(
     sessionId: string,
@@ -96,7 +120,15 @@ export class RefreshTokenService {
     return this.revocation.end(session, reason, client);
   }
 
-  /** Ends the session of a refresh token, also of one that has been succeeded: it can only ever lose by that. */
+  /**
+   * Ends the session of a refresh token. An already succeeded token works, too. Returns whether the session was alive;
+   * `false` for a token that this server did not issue.
+   *
+   * @param reason why the session ends; it appears in the event `revoked`
+   * @throws AuthError `temporarily_unavailable` if the database fails
+   * @example
+   * await refreshTokens.revokeByToken(refreshToken, 'logout');
+   */
   async revokeByToken(
     refreshToken: string | IssuedRefreshToken,
     reason: RevocationReason,
@@ -107,8 +139,10 @@ export class RefreshTokenService {
   }
 
   /**
-   * Ends the sessions of a user on all devices, but for one where it is named. Says how many.
+   * Ends all sessions of a user, except the one with `exceptSessionId`. Returns the number of ended sessions.
    *
+   * @param reason why the sessions end; it appears in the events
+   * @throws AuthError `temporarily_unavailable` if the database fails
    * @example
    * await refreshTokens.revokeAllOfUser(user.id, 'password_changed', { exceptSessionId: current.sessionId });
    */
@@ -121,10 +155,11 @@ export class RefreshTokenService {
   }
 
   /**
-   * To be called once a user's roles or permissions have changed: the access tokens that are out are refused with
-   * `token_stale`, on every instance within the stated delay, and one refresh brings the new permissions. Nobody is
-   * signed out. Says how many sessions that concerns.
+   * Call this after a user's roles or permissions have changed. Existing access tokens are then refused with
+   * `token_stale`, on every instance within the documented delay. The client's next refresh brings the new permissions;
+   * the user stays signed in. Returns the number of affected sessions.
    *
+   * @throws AuthError `temporarily_unavailable` if the database fails
    * @example
    * await this.users.update(user.id, { roles });
    * await this.refreshTokens.permissionsChanged(user.id);
@@ -133,7 +168,13 @@ export class RefreshTokenService {
     return this.revocation.permissionsChanged(userId);
   }
 
-  /** The live sessions of a user, the last used first. */
+  /**
+   * Lists the live sessions of a user, the last used first.
+   *
+   * @throws AuthError `temporarily_unavailable` if the database fails
+   * @example
+   * const devices = (await refreshTokens.list(user.id)).map(({ deviceName }) => deviceName);
+   */
   async list(userId: string): Promise<SessionSummary[]> {
     const now = this.clock.now();
     const sessions = await this.store.findOfUser(userId);
@@ -144,13 +185,25 @@ export class RefreshTokenService {
       });
   }
 
-  /** How many sessions of all users live. It reads the whole table: for a gauge, now and then. */
+  /**
+   * Counts the live sessions of all users. It reads the whole table, so call it rarely, for example for a gauge.
+   *
+   * @throws AuthError `temporarily_unavailable` if the database fails
+   * @example
+   * const live = await refreshTokens.countLive();
+   */
   countLive(): Promise<number> {
     const now = this.clock.now();
     return this.store.countLive(now, now - this.config.idleTtl);
   }
 
-  /** Removes dead sessions, in bounded batches. Says how many. Runs by itself too: see the option `purge.interval`. */
+  /**
+   * Removes dead sessions in batches, and returns how many. It also runs by itself: see the option `purge.interval`.
+   *
+   * @throws AuthError `temporarily_unavailable` if the database fails
+   * @example
+   * const removed = await refreshTokens.purge();
+   */
   purge(): Promise<number> {
     return this.sessionPurge.run();
   }

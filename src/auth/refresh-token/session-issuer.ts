@@ -34,8 +34,9 @@ export class SessionIssuer {
   ) {}
 
   /**
-   * The user is loaded again once the session is in the table: whoever ended their sessions, disabled them, or changed their
-   * roles or credentials meanwhile, has either found this session there, or is found here.
+   * Begins a session. The user is loaded again after the session has been inserted. A parallel change then either sees
+   * this session in the table, or is seen by this load. This holds for sign-outs, disabled users, and changed roles or
+   * credentials.
    */
   async issue(
     user: AuthUser,
@@ -93,13 +94,13 @@ export class SessionIssuer {
     for (const other of displaced) this.revocation.ended(other, 'session_limit', client);
   }
 
-  /** The user as they are now that the session is there; ends it where they may not have it. */
+  /** Loads the user again. Ends the session if the user may not have it. */
   private async reload(user: AuthUser, session: RefreshToken, client: ClientContext): Promise<AuthUser> {
     let fresh: AuthUser | null;
     try {
       fresh = await this.users.loadUser(user.id);
     } catch (error) {
-      // Nobody has its token. If it cannot be ended now, it dies of idleness.
+      // No client has this session's token. If the session cannot be ended now, it expires when idle.
       await this.revocation.end(session, 'sign_in_failed', client).catch(() => undefined);
       throw error;
     }

@@ -8,11 +8,11 @@ import { RefreshTokenStore } from '../session/refresh-token.store.js';
 import { PurgeConfig, RefreshTokenConfig } from '../session/session-options.js';
 
 /**
- * Removes dead sessions: revoked, past their end, or idle too long, and that for the time of retention; and used proofs that
- * have expired.
+ * Removes sessions that have been revoked, expired or idle for longer than the retention time, and used DPoP proofs
+ * that have expired.
  *
- * It walks the table by primary key, a page at a time, because an index that could find the idle ones would have to be
- * written at every refresh. Several instances may walk at once.
+ * It reads the table by primary key, one page at a time. An index for idle sessions would have to be written at every
+ * refresh. Several instances may purge at the same time.
  */
 @Injectable()
 export class SessionPurge implements OnApplicationBootstrap, OnModuleDestroy {
@@ -37,14 +37,15 @@ export class SessionPurge implements OnApplicationBootstrap, OnModuleDestroy {
     await this.job.stop();
   }
 
-  /** Purges once; a call during a purge waits for that one. Says how many sessions were removed. */
+  /** Purges once. A call during a purge waits for that purge. Returns the number of removed sessions. */
   run(): Promise<number> {
     return this.job.run();
   }
 
   private async walk(stopping: AbortSignal): Promise<number> {
     const { retention, batchSize } = this.config;
-    // An instance that starts learns from the table which access tokens are revoked.
+    // Keep the rows while their access tokens may live: an instance that starts reads from the table which tokens are
+    // revoked.
     const end = this.clock.now() - Math.max(retention, this.list.lifetime);
     const deadBefore = { expiresAt: end, lastUsedAt: end - this.refreshTokenConfig.idleTtl, revokedAt: end };
     let count = 0;

@@ -16,14 +16,14 @@ import type { DecodedRefreshToken } from './refresh-token.codec.js';
 import { deriveSuccessor, hashedMessage, randomSecret } from './successor.js';
 import { TokenHasher } from './token-hasher.js';
 
-/** What a sign-in has settled by the time its row is composed. */
+/** The values that a sign-in has determined before its row is composed. */
 export interface SessionStart extends Pick<RefreshToken, 'userId' | 'clientId' | 'deviceName' | 'scope' | 'transport'> {
   readonly boundTo: BoundTo;
   readonly located: LocatedClient;
   readonly evidence: BindingEvidence;
 }
 
-/** Composes the row of a session: at its beginning, at each rotation, and when its user steps up. Writes nothing. */
+/** Composes the row of a session at sign-in, rotation and step-up. It writes nothing to the database. */
 @Injectable()
 export class SessionRows {
   constructor(
@@ -70,7 +70,11 @@ export class SessionRows {
     };
   }
 
-  /** @param settlingTime milliseconds from now until the rotation counts */
+  /**
+   * The row and the successor after a rotation.
+   *
+   * @param settlingTime milliseconds from now until the rotation counts
+   */
   async rotated(
     attempt: RefreshAttempt,
     settlingTime: number,
@@ -94,12 +98,12 @@ export class SessionRows {
     return { rotated, successor };
   }
 
-  /** The token stays as it is, and its user has authenticated again. */
+  /** The row after a step-up that repeats an answer: the token is unchanged, and the user has authenticated again. */
   reauthenticated(attempt: RefreshAttempt): RefreshToken {
     return { ...attempt.session, ...this.seenAgain(attempt, attempt.keys, this.clock.now()) };
   }
 
-  /** When, from where and by what the session was used last. */
+  /** When, from where and with which client the session was last used. */
   private seenAgain(attempt: RefreshAttempt, keys: RefreshAttempt['keys'], now: number): Reauthentication {
     const { session, located, evidence, device, reauthenticate } = attempt;
     const { client } = located;

@@ -1,13 +1,18 @@
 import type { BindingKind } from '../binding/binding-kind.js';
 import type { Transport } from '../session/session-options.js';
 
-/** What a login may choose. */
+/**
+ * The options of one sign-in. Omitted fields get the defaults of `refreshToken`.
+ *
+ * @example
+ * const request: SignInRequest = { clientId: 'ios', deviceName: 'My phone', transport: 'body' };
+ */
 export interface SignInRequest {
   clientId?: string;
   deviceName?: string;
-  /** Space-separated. */
+  /** Space-separated scopes (RFC 6749 §3.3). */
   scope?: string;
   transport?: Transport;
-  /** What the session is to be bound by. A DPoP proof binds it unasked. */
+  /** How to bind the session. A DPoP proof binds it even without this field. */
   bind?: BindingKind;
 }

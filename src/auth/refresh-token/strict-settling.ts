@@ -4,15 +4,17 @@ import type { RefreshToken } from '../session/refresh-token.entity.js';
 import { RefreshTokenStore } from '../session/refresh-token.store.js';
 import { RefreshTokenConfig } from '../session/session-options.js';
 
-/** Milliseconds. */
+/** Milliseconds without further requests after which a rotation counts. */
 const SETTLING_TIME = 500;
-/** Milliseconds after which the answer leaves in any case. */
+/** The longest time in milliseconds that a response waits. */
 const LONGEST_SETTLING_TIME = 5_000;
 
 /**
- * With `grace: '0s'`, a rotation counts from when its answer leaves, and the answer waits until nobody has asked for a while.
- * Whoever asks before that cannot have seen the successor: a race, which is refused, and no reuse, which would end the
- * session. Sessions that are bound to a key have no such window, and no need to wait.
+ * Delays responses when `grace` is `'0s'`. A rotation then counts from the moment its response leaves. The response
+ * waits until no further request has presented the predecessor for a while.
+ *
+ * A request before that moment cannot have seen the successor. It is a race and is refused; it is not reuse, which
+ * would end the session. Sessions that are bound to a key do not wait, because their predecessor needs the key.
  */
 @Injectable()
 export class StrictSettling {
@@ -22,16 +24,16 @@ export class StrictSettling {
     private readonly config: RefreshTokenConfig,
   ) {}
 
-  /** Milliseconds from the rotation of a session to when it counts. */
+  /** How many milliseconds after the rotation it counts. */
   timeOf(keyBound: boolean): number {
     return this.config.grace === 0 && !keyBound ? SETTLING_TIME : 0;
   }
 
-  /** Puts off the answer of the request that has won, as long as it has not left. */
+  /** Delays the response of the request that won the race, unless that response has already left. */
   async postpone({ id, generation, rotatedAt, lastUsedAt }: RefreshToken): Promise<void> {
     const now = this.clock.now();
     if (this.config.grace > 0 || now >= rotatedAt) return;
-    // The session was last used when it was rotated: the answer leaves in the end, however many still ask.
+    // `lastUsedAt` is the time of the rotation. So the response leaves eventually, however many requests arrive.
     const until = Math.min(now + SETTLING_TIME, lastUsedAt + LONGEST_SETTLING_TIME);
     if (until - rotatedAt > SETTLING_TIME / 2) await this.store.postponeRotation(id, generation, until);
   }
@@ -41,7 +43,7 @@ export class StrictSettling {
     let until: number | undefined = rotatedAt;
     while (until !== undefined && until > this.clock.now()) {
       await this.clock.sleep(until - this.clock.now());
-      // The rotation is in the table. If it cannot be read again, the answer leaves all the same.
+      // The rotation is already in the table. If the row cannot be read again, the response leaves anyway.
       until = (await this.store.find(id).catch(() => undefined))?.rotatedAt;
     }
   }

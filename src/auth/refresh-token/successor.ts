@@ -3,16 +3,16 @@ import type { Keys } from '../common/crypto/key-ring.js';
 import { uuidToBytes } from '../common/crypto/uuid-bytes.js';
 import { type DecodedRefreshToken, SECRET_BYTES } from './refresh-token.codec.js';
 
-/** A first token's secret, or a rotation's nonce: 256 random bits. */
+/** Creates 256 random bits: the secret of a first token, or the nonce of a rotation. */
 export function randomSecret(): Buffer {
   return randomBytes(SECRET_BYTES);
 }
 
 /**
- * The one successor of a refresh token. Who holds the database alone (the nonce), or the keys alone, can derive nothing;
- * who presents the predecessor gets exactly this, as often as it is allowed.
+ * Derives the one successor of a refresh token. The database alone (the nonce) or the keys alone are not enough to
+ * derive it. The predecessor always derives the same successor.
  *
- * @param keys those of the new generation: the row names them
+ * @param keys the keys of the new generation, which the row names
  */
 export function deriveSuccessor(predecessor: DecodedRefreshToken, keys: Keys, nonce: Buffer): DecodedRefreshToken {
   const { sessionId } = predecessor;
@@ -26,7 +26,7 @@ export function deriveSuccessor(predecessor: DecodedRefreshToken, keys: Keys, no
   return { keys, sessionId, generation, secret };
 }
 
-/** What is hashed for the row: the secret, tied to its session and generation. */
+/** The message that is hashed for the row: the secret with its session and generation. */
 export function hashedMessage({ sessionId, generation, secret }: DecodedRefreshToken): Buffer {
   return Buffer.concat([uuidToBytes(sessionId), generationBytes(generation), secret]);
 }

@@ -8,8 +8,8 @@ import { RefreshTokenConfig } from '../session/session-options.js';
 const ARGON2ID = '$argon2id$';
 
 /**
- * The keyed hash that the database keeps. A secret of 256 random bits gains nothing from a slow hash; Argon2id is there
- * for policies that demand it. Which of the two made a hash is seen from its form, so that both always verify.
+ * Computes the keyed hash that the database stores. A slow hash adds nothing to a secret of 256 random bits. Argon2id
+ * exists for policies that demand it. The form of a hash shows which algorithm made it, so both always verify.
  */
 @Injectable()
 export class TokenHasher {
@@ -19,7 +19,7 @@ export class TokenHasher {
     this.parameters = hasher;
   }
 
-  /** So that a missing package is found at boot and not at the first login. */
+  /** Loads the package at boot, so that a missing package does not fail the first login. */
   async onModuleInit(): Promise<void> {
     if (this.parameters) await loadArgon2();
   }

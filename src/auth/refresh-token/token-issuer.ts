@@ -7,7 +7,7 @@ import { RefreshTokenConfig } from '../session/session-options.js';
 import type { AuthUser } from '../user/user-provider.js';
 import { type DecodedRefreshToken, RefreshTokenCodec } from './refresh-token.codec.js';
 
-/** Makes what a login or a refresh yields, from the row and the live token. */
+/** Builds the response to a login or a refresh from the row and the live token. */
 @Injectable()
 export class TokenIssuer {
   constructor(

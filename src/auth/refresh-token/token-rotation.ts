@@ -21,13 +21,13 @@ import { SessionRows } from './session-rows.js';
 import { StrictSettling } from './strict-settling.js';
 import { TokenIssuer } from './token-issuer.js';
 
-/** How often a refresh starts over because another request changed the session before it. */
+/** How often one refresh is attempted. It starts over when a different request changed the session first. */
 const MOST_ATTEMPTS = 8;
 
-/** Uses up the proof that came with the token, where one did. */
+/** Records the DPoP proof of the request as used. Does nothing if there is no proof. */
 type UseProof = () => Promise<void>;
 
-/** Carries out what the rule decides: reads, asks, and writes once. */
+/** Carries out the decision of the refresh rule: reads, checks, and writes once. */
 @Injectable()
 export class TokenRotation {
   constructor(
@@ -42,7 +42,7 @@ export class TokenRotation {
     private readonly clock: Clock,
   ) {}
 
-  /** @param reauthenticate instead of loading the user, where they step up */
+  /** @param reauthenticate called instead of loading the user when the request is a step-up */
   async refresh(
     refreshToken: string | IssuedRefreshToken,
     from: ClientContext,
@@ -52,7 +52,7 @@ export class TokenRotation {
     const arrivedAt = this.clock.now();
     const request = await this.attempts.begin(refreshToken, from, evidence, reauthenticate);
 
-    // Once, however many attempts it takes.
+    // The proof is recorded once, however many attempts the request needs.
     let proofUsed: Promise<void> | undefined;
     let wasLive = false;
     for (let count = 1; count <= MOST_ATTEMPTS; count++) {
@@ -62,7 +62,7 @@ export class TokenRotation {
       const issued = await this.carryOut(decision, attempt, useProof);
       if (issued) return issued;
       wasLive ||= decision.action === 'rotate';
-      // Another request changed the session between our reading and our writing.
+      // A different request changed the session between the read and the write.
     }
     throw new AuthError('temporarily_unavailable');
   }
@@ -88,7 +88,7 @@ export class TokenRotation {
     }
   }
 
-  /** Everything that can fail comes before the one write. `undefined` where another request came first. */
+  /** Everything that can fail comes before the one write. Returns `undefined` if a different request wrote first. */
   private async rotate(attempt: RefreshAttempt, useProof: UseProof): Promise<IssuedTokens | undefined> {
     const { session, keyBound } = attempt;
     const { user, remark } = await this.admission.admit('refresh', attempt);
@@ -103,7 +103,7 @@ export class TokenRotation {
     return issued;
   }
 
-  /** The same successor again. A retry writes nothing, so the window stays as it was. */
+  /** Answers with the same successor again. A retry writes nothing, so its window does not move. */
   private async repeat(attempt: RefreshAttempt, useProof: UseProof): Promise<IssuedTokens | undefined> {
     const { session, reauthenticate } = attempt;
     const { user, remark } = await this.admission.admit('repeat', attempt);

@@ -4,13 +4,13 @@ import { configOf } from '../common/options/config.js';
 import { duration } from '../common/options/duration.js';
 import type { RevocationChannel } from './revocation-channel.js';
 
-/** How soon a revocation, or a change of permissions, takes effect on access tokens that are already out. */
+/** How soon a revocation or a change of permissions takes effect on access tokens that have been issued. */
 export class RevocationOptions {
-  /** Within this time on every instance. Each reads the table twice as often. `'100ms'` to `'10m'`. */
+  /** The longest time until it takes effect on every instance. Each instance reads the table twice in this time. From `'100ms'` to `'10m'`. */
   delay = '1s';
-  /** What guarded routes answer while this instance cannot keep to the delay: as before, or 503. */
+  /** What guarded routes answer while this instance cannot keep the delay. `'serve'` goes on as before; `'refuse'` answers 503. */
   onStale: 'serve' | 'refuse' = 'serve';
-  /** Brings changes to the other instances sooner, for example `redisRevocationChannel({ url })`. */
+  /** Carries changes to the other instances faster than the table does: for example `redisRevocationChannel({ url })`. */
   channel?: RevocationChannel = undefined;
 }
 
@@ -23,6 +23,6 @@ export class RevocationConfig extends configOf('revocation.', RevocationOptions,
 function channelOf(name: string, channel: RevocationChannel | undefined): RevocationChannel | undefined {
   if (channel === undefined || typeof channel?.open === 'function') return channel;
   throw new AuthConfigurationError(
-    `${name} must be a RevocationChannel, such as redisRevocationChannel({ url: 'redis://localhost:6379' }).`,
+    `${name} must be a RevocationChannel, for example redisRevocationChannel({ url: 'redis://localhost:6379' }).`,
   );
 }

@@ -1,15 +1,20 @@
-/** A country as a circle that encloses it. */
+/**
+ * A circle that encloses a country.
+ *
+ * @example
+ * const { latitude, longitude, radius }: CountryExtent = countryExtent('DE')!;
+ */
 export interface CountryExtent {
   readonly latitude: number;
   readonly longitude: number;
-  /** Kilometres. */
+  /** The circle's radius in kilometres. */
   readonly radius: number;
 }
 
 /**
- * Code (ISO 3166-1), latitude and longitude of the centre in degrees, radius in kilometres: of the smallest circle around the
- * borders of Natural Earth (public domain, 1:10m), so that nobody in a country is farther from its centre than that. Parts
- * that have a code of their own are left out.
+ * Per country: the code (ISO 3166-1), the centre's latitude and longitude in degrees, and the radius in kilometres. It
+ * is the smallest circle around the borders of Natural Earth (public domain, 1:10m). Parts with a code of their own are
+ * left out.
  */
 const EXTENTS = `
 AD 42.5 1.6 16, AE 24.7 54 260, AF 33.7 67.6 769, AG 17.4 -61.8 42, AI 18.4 -63.2 31, AL 41.1 19.9 170,
@@ -57,7 +62,13 @@ YE 14.6 48.7 669, YT -12.8 45.2 30, ZA -35.4 29.2 1476, ZM -13.2 27.8 714, ZW -1
 
 let byCode: ReadonlyMap<string, CountryExtent> | undefined;
 
-/** The centre of a country, and how far it reaches from there; `undefined` for a code that is not known. */
+/**
+ * The circle that encloses a country; `undefined` for an unknown code.
+ *
+ * @param code ISO 3166-1, two capital letters
+ * @example
+ * countryExtent('AT'); // { latitude: 47.7, longitude: 13.3, radius: 289 }
+ */
 export function countryExtent(code: string): CountryExtent | undefined {
   byCode ??= new Map(EXTENTS.split(',').map(parse));
   return byCode.get(code);

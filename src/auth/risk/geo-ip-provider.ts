@@ -1,18 +1,28 @@
-/** A point on the earth, and how far from there the truth may be. */
+/**
+ * A point on the earth with a radius of uncertainty.
+ *
+ * @example
+ * const berlin: GeoLocation = { latitude: 52.52, longitude: 13.4, radius: 20 };
+ */
 export interface GeoLocation {
   /** Degrees. */
   readonly latitude: number;
   /** Degrees. */
   readonly longitude: number;
-  /** Kilometres. */
+  /** The uncertainty in kilometres: the true place is within this radius. */
   readonly radius: number;
 }
 
-/** What GeoIP tells of an address. */
+/**
+ * The GeoIP record of an address. `null` means unknown.
+ *
+ * @example
+ * const record: GeoIpRecord = { country: 'DE', regions: ['DE-BY'], asn: 3320, location: null };
+ */
 export interface GeoIpRecord {
-  /** ISO 3166-1, two letters. */
+  /** The country's ISO 3166-1 code, two capital letters. */
   readonly country: string | null;
-  /** ISO 3166-2, such as `'DE-BY'`; from the largest to the smallest. */
+  /** ISO 3166-2 codes from the largest region to the smallest, for example `['DE-BY']`. */
   readonly regions: readonly string[];
   /** The number of the autonomous system that announces the address. */
   readonly asn: number | null;
@@ -20,21 +30,25 @@ export interface GeoIpRecord {
 }
 
 /**
- * Says where an address is. `mmdbGeoIp` of `nestjs-refresh-token/geoip` is one; another may ask a service, and what it
- * throws, or does not answer in time, is dealt with by the option `risk.onGeoIpFailure`.
+ * Locates an IP address. `mmdbGeoIp` of `nestjs-refresh-token/geoip` is one implementation. Your own may call a
+ * service. If it throws or does not answer in time, the option `risk.onGeoIpFailure` decides.
  *
  * @example
  * const geoIp: GeoIpProvider = { locate: async (ip) => toRecord(await lookup(ip)) };
  */
 export interface GeoIpProvider {
-  /** @param ip a valid IPv4 or IPv6 address; a mapped IPv4 address comes as IPv4. `null`: nothing is known of it. */
+  /**
+   * @param ip a valid IPv4 or IPv6 address; an IPv4-mapped address arrives as IPv4
+   * @returns `null` if nothing is known of the address
+   */
   locate(ip: string): GeoIpRecord | null | Promise<GeoIpRecord | null>;
 }
 
 /**
- * `null` for `undefined`, too, which a host may well look up: else a fence would take it for an outage, and stand open.
+ * Checks a provider's record, because it is written to the table. `undefined` counts as `null`: otherwise a Geofence
+ * would treat an unknown address as an outage and let it in.
  *
- * @throws TypeError for anything but a record: the provider is the host's, and its answer goes into the table
+ * @throws TypeError if it is not a valid record
  */
 export function checkedGeoIpRecord(geoIp: GeoIpRecord | null | undefined): GeoIpRecord | null {
   if (geoIp == null) return null;
@@ -45,7 +59,9 @@ export function checkedGeoIpRecord(geoIp: GeoIpRecord | null | undefined): GeoIp
     (asn === null || (Number.isInteger(asn) && asn >= 0 && asn < 2 ** 32)) &&
     (location === null || isLocation(location));
   if (!sound)
-    throw new TypeError('a GeoIP record must have a country of two letters or null, regions, an asn and a location');
+    throw new TypeError(
+      'a GeoIP record needs: country (two capital letters or null), regions (an array), asn (a number or null), location (or null)',
+    );
   return geoIp;
 }
 

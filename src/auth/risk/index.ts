@@ -1,4 +1,4 @@
-// `nestjs-refresh-token/risk`: the rules that judge sign-ins and refreshes, and what a rule of the host's own needs.
+// `nestjs-refresh-token/risk`: the rules that judge sign-ins and refreshes, and the types to write your own rules.
 export { RiskOptions } from './risk-options.js';
 export type { RiskRule, RuleOptions } from './risk-rule.js';
 export type { LastSeen, RiskOccasion, RiskSignals } from './risk-signals.js';

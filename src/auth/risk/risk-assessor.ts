@@ -9,16 +9,16 @@ import { RISK_RULES, type RiskRule } from './risk-rule.js';
 import type { RiskSignals } from './risk-signals.js';
 import { type Assessment, type Finding, strictest, verdictOption } from './verdict.js';
 
-/** A client, and what GeoIP tells of its address. */
+/** A client and the GeoIP record of its address. */
 export interface LocatedClient {
-  /** With its country. */
+  /** Includes the country, if GeoIP has answered. */
   readonly client: ClientContext;
   readonly geoIp: GeoIpRecord | null;
-  /** The GeoIP provider failed, or took too long. */
+  /** Whether the GeoIP provider threw or took too long. */
   readonly geoIpFailed: boolean;
 }
 
-/** Locates clients and asks the rules. What fails here yields a verdict of the host's choice, and no error. */
+/** Locates clients and asks the rules. A failure is not an error: it yields the verdict that the options set for it. */
 @Injectable()
 export class RiskAssessor {
   private readonly logger = new Logger(RiskAssessor.name);
@@ -49,7 +49,7 @@ export class RiskAssessor {
     }
   }
 
-  /** @param found beside what the rules find */
+  /** @param found a finding to combine with those of the rules */
   async assess(signals: RiskSignals, found?: Finding): Promise<Assessment> {
     const findings: Finding[] = found ? [found] : [];
     for (const rule of this.rules) {
@@ -68,7 +68,7 @@ export class RiskAssessor {
     return strictest(findings);
   }
 
-  /** One line at the beginning of an outage, one at its end. */
+  /** Logs one line when an outage begins and one when it ends. */
   private noteOutage(error: unknown): void {
     if (error !== undefined && !this.geoIpFailing) this.logger.error(escapeControls(`GeoIP fails: ${String(error)}`));
     if (error === undefined && this.geoIpFailing) this.logger.log('GeoIP answers again.');

@@ -7,19 +7,19 @@ import type { RiskRule } from './risk-rule.js';
 import { TooFrequent } from './rules/frequency.js';
 import type { Verdict } from './verdict.js';
 
-/** What sign-ins and refreshes are judged by. */
+/** The rules that judge sign-ins and refreshes. */
 export class RiskOptions {
-  /** The rules; the strictest verdict wins. The host's own, which inject, come by the extra `riskRules`. */
+  /** The rules. The strictest verdict wins. For rules of your own that inject services, use the extra `riskRules`. */
   rules: RiskRule[] = [];
-  /** Says where an address is, for example `mmdbGeoIp({ path })`. Without it, rules that need GeoIP find nothing. */
+  /** Finds the place of an address: for example `mmdbGeoIp({ path })`. Without it, rules that need a place never apply. */
   geoIp?: GeoIpProvider = undefined;
-  /** How long GeoIP may take. `'1ms'` to `'10s'`. */
+  /** How long a GeoIP lookup may take. From `'1ms'` to `'10s'`. */
   geoIpTimeout = '100ms';
-  /** What happens when GeoIP fails or is slow, and there are rules: any verdict except `revoke`. */
+  /** The verdict when the lookup fails or takes longer: `'allow'`, `'alert'`, `'step_up'` or `'deny'`. It applies only if there are rules. */
   onGeoIpFailure: Exclude<Verdict, 'revoke'> = 'allow';
-  /** How long a rule may take. `'1ms'` to `'10s'`. */
+  /** How long a rule may take. From `'1ms'` to `'10s'`. */
   ruleTimeout = '1s';
-  /** What happens when a rule throws or takes longer: any verdict except `revoke`. */
+  /** The verdict when a rule throws or takes longer: `'allow'`, `'alert'`, `'step_up'` or `'deny'`. */
   onRuleFailure: Exclude<Verdict, 'revoke'> = 'alert';
 }
 
@@ -40,7 +40,7 @@ const LONGEST_REASON = 64;
 export function checkedRules(name: string, rules: RiskRule[]): RiskRule[] {
   if (!Array.isArray(rules) || !rules.every(isRule)) {
     throw new AuthConfigurationError(
-      `${name} must be a list of rules, such as [new NewCountry(), new ImpossibleTravel()]: objects with a reason of at most ${LONGEST_REASON} characters and a method judge.`,
+      `${name} must be a list of rules, for example [new NewCountry(), new ImpossibleTravel()]. A rule has a reason of at most ${LONGEST_REASON} characters and a method judge.`,
     );
   }
   if (rules.filter((rule) => rule instanceof TooFrequent).length > 1) {
@@ -60,5 +60,7 @@ function isRule(rule: Partial<RiskRule> | null | undefined): boolean {
 
 function checkedGeoIp(name: string, provider: GeoIpProvider | undefined): GeoIpProvider | undefined {
   if (provider === undefined || typeof provider?.locate === 'function') return provider;
-  throw new AuthConfigurationError(`${name} must be a GeoIpProvider, such as mmdbGeoIp({ path: './country.mmdb' }).`);
+  throw new AuthConfigurationError(
+    `${name} must be a GeoIpProvider, for example mmdbGeoIp({ path: './country.mmdb' }).`,
+  );
 }

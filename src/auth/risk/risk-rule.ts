@@ -3,7 +3,7 @@ import type { RiskSignals } from './risk-signals.js';
 import { type Verdict, verdictOption } from './verdict.js';
 
 /**
- * Judges a sign-in or a refresh. The same signals are to yield the same verdict.
+ * Judges a sign-in or a refresh. The same signals must yield the same verdict.
  *
  * @example
  * @Injectable()
@@ -15,30 +15,38 @@ import { type Verdict, verdictOption } from './verdict.js';
  * }
  */
 export interface RiskRule {
-  /** Told in events: `new_country`, say. At most 64 characters. */
+  /** The reason code in events, for example `new_country`. At most 64 characters. */
   readonly reason: string;
   /**
-   * `undefined` is `allow`. What it throws, or takes too long for, is dealt with by `risk.onRuleFailure`. `step_up` takes a
-   * `reauthenticate` of the `UserProvider`: without one, clients are told to sign in again (401 `invalid_grant`); the token is
-   * not consumed then either.
+   * Returns the verdict; `undefined` means `allow`. If it throws or takes longer than `risk.ruleTimeout`,
+   * `risk.onRuleFailure` is the verdict.
+   *
+   * `step_up` needs `reauthenticate` in the `UserProvider`. Without it, clients must sign in again (401
+   * `invalid_grant`). The refresh token is not consumed in either case.
    */
   judge(signals: RiskSignals): Verdict | undefined | Promise<Verdict | undefined>;
 }
 
-/** The injection token of the host's own rules; filled by the extra `riskRules`. */
+/** The injection token of the rules that the extra `riskRules` adds. */
 export const RISK_RULES = Symbol('RISK_RULES');
 
-/** What every rule of the library takes. */
+/**
+ * The options that every built-in rule has.
+ *
+ * @example
+ * new NewCountry({ verdict: 'step_up' });
+ */
 export interface RuleOptions {
+  /** The verdict if the rule applies. */
   verdict?: Verdict;
 }
 
-/** A rule that either applies or does not. */
+/** A rule with one fixed verdict: it either applies or does not. */
 export abstract class SimpleRule implements RiskRule {
   abstract readonly reason: string;
   readonly verdict: Verdict;
 
-  /** @throws AuthConfigurationError for a verdict that there is not, and for an option that there is not */
+  /** @throws AuthConfigurationError for an unknown verdict or an unknown option */
   constructor(given: RuleOptions = {}) {
     const { name } = new.target;
     const { verdict } = complete(name, { verdict: 'alert' as Verdict }, given);

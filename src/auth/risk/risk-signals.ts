@@ -1,27 +1,42 @@
 import type { GeoIpRecord } from './geo-ip-provider.js';
 import type { UserAgent } from './user-agent.js';
 
-/** What is being asked for. */
+/**
+ * What the request asks for.
+ *
+ * @example
+ * const isNew = (occasion: RiskOccasion) => occasion === 'sign_in';
+ */
 export type RiskOccasion =
   | 'sign_in'
   | 'refresh'
-  /** The predecessor of the live token again, within the window. */
+  /** A retry: the predecessor of the live token is presented again within its window. */
   | 'repeat'
-  /** The user authenticates again: `alert` and `step_up` are satisfied by that. */
+  /** The user authenticates again. That satisfies the verdicts `alert` and `step_up`. */
   | 'step_up';
 
-/** Where and how the session was last used. */
+/**
+ * Where, when and with which client the session was last used.
+ *
+ * @example
+ * const sameCountry = ({ last, geoIp }: RiskSignals) => last?.geoIp.country === geoIp?.country;
+ */
 export interface LastSeen {
   readonly ip: string | null;
   readonly geoIp: Omit<GeoIpRecord, 'regions'>;
-  /** When the location was told; milliseconds since the Unix epoch. */
+  /** When the location was looked up, in milliseconds since the Unix epoch. */
   readonly locatedAt: number;
   readonly userAgent: UserAgent | null;
   /** Milliseconds since the Unix epoch. */
   readonly at: number;
 }
 
-/** What the rules judge by. Nothing in it is of the client's own choosing but the user agent. */
+/**
+ * The input of the risk rules. The client chooses nothing in it except the user agent.
+ *
+ * @example
+ * const isAtNight = ({ at }: RiskSignals) => new Date(at).getUTCHours() < 5;
+ */
 export interface RiskSignals {
   readonly occasion: RiskOccasion;
   /** Milliseconds since the Unix epoch. */
@@ -31,21 +46,21 @@ export interface RiskSignals {
   readonly clientId: string | undefined;
   /** `undefined` at a sign-in. */
   readonly sessionId: string | undefined;
-  /** The address that the host's proxy trust yields. */
+  /** The client's address, as the application's `trust proxy` setting determines it. */
   readonly ip: string | null;
-  /** `null` where nothing is known of the address. */
+  /** `null` if nothing is known of the address. */
   readonly geoIp: GeoIpRecord | null;
-  /** GeoIP failed: the option `risk.onGeoIpFailure` says what happens then. */
+  /** Whether the GeoIP provider failed. The option `risk.onGeoIpFailure` decides what happens then. */
   readonly geoIpFailed: boolean;
   readonly userAgent: UserAgent | null;
-  /** By the option `binding.fingerprint`: the device no longer looks like the one that signed in. */
+  /** Whether the device no longer looks like the one that signed in, according to the option `binding.fingerprint`. */
   readonly deviceChanged: boolean;
-  /** The session is bound to a key (DPoP, TLS), and whoever sends this has just proven it; not so at a sign-in. */
+  /** Whether the session is bound to a key (DPoP or TLS), which this request has proven. `false` at a sign-in. */
   readonly keyProven: boolean;
   /** `undefined` at a sign-in. */
   readonly last: LastSeen | undefined;
-  /** Milliseconds since the session was last refreshed; `undefined` where it never was. */
+  /** Milliseconds since the last refresh; `undefined` if the session was never refreshed. */
   readonly sinceLastRefresh: number | undefined;
-  /** Refreshes in the period of `TooFrequent`, on all instances, this one among them. */
+  /** How many refreshes the current period of `TooFrequent` has on all instances, including this one. */
   readonly refreshesInPeriod: number;
 }

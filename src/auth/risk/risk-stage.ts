@@ -13,18 +13,18 @@ import { TooFrequent } from './rules/frequency.js';
 import { firstSeen, type SeenColumns, seenAgain, signalsOf, signInSignals } from './session-signals.js';
 import type { Assessment, Finding } from './verdict.js';
 
-/** What the event of a success tells of the rules. */
+/** The fields that risk rules add to the event of a successful request. */
 export type RiskRemark = Pick<AuthEvent, 'alert' | 'reason' | 'reasons'>;
 
 const NO_REMARK: RiskRemark = {};
 
-/** Carries out what the rules say, before anything is written. */
+/** Applies the verdicts of the risk rules, before anything is written. */
 @Injectable()
 export class RiskStage {
   private readonly logger = new Logger(RiskStage.name);
-  /** Reasons for which a step-up was asked of users who have no way to do it. */
+  /** Rules that asked for a step-up although the host cannot do one. Each is logged once. */
   private readonly unanswerable = new Set<string>();
-  /** Milliseconds of the period in which refreshes are counted. */
+  /** The period in milliseconds in which refreshes are counted. `undefined` if no rule counts them. */
   private readonly per: number | undefined;
 
   constructor(
@@ -50,8 +50,8 @@ export class RiskStage {
   }
 
   /**
-   * @param userId `undefined` where the credentials have not been checked yet
-   * @throws AuthError `region_not_allowed`, `forbidden`
+   * @param userId `undefined` if the credentials have not been checked yet
+   * @throws AuthError `region_not_allowed` or `forbidden` if a rule denies the sign-in
    */
   async passSignIn(
     located: LocatedClient,
@@ -68,8 +68,9 @@ export class RiskStage {
   }
 
   /**
-   * @throws AuthError `step_up_required`, `region_not_allowed`, `forbidden`: the token is not consumed; `invalid_grant`
-   * where the session has been ended, or the user cannot step up and has to sign in again
+   * @throws AuthError `step_up_required`, `region_not_allowed` or `forbidden`; the token is not consumed
+   * @throws AuthError `invalid_grant` if a rule has ended the session, or if the user cannot step up and must sign in
+   *   again
    */
   async pass(
     occasion: RiskOccasion,
@@ -97,13 +98,13 @@ export class RiskStage {
     }
   }
 
-  /** Where the host has no way to authenticate again but the login, clients are told what leads them there. */
+  /** If the host cannot reauthenticate users, clients get the error that makes them sign in again. */
   private stepUpRequired({ reasons: [reason] }: Assessment): AuthError {
     if (this.users.canReauthenticate) return new AuthError('step_up_required');
     if (!this.unanswerable.has(reason)) {
       this.unanswerable.add(reason);
       this.logger.warn(
-        `The rule ${reason} asks users to step up, for which userProvider lacks reauthenticate(id, password): they have to sign in again.`,
+        `The rule ${reason} asks for a step-up, but userProvider has no reauthenticate(id, password). These users must sign in again.`,
       );
     }
     return new AuthError('invalid_grant', undefined, { sessionLives: true });

@@ -4,10 +4,10 @@ import type { LocatedClient } from './risk-assessor.js';
 import type { LastSeen, RiskOccasion, RiskSignals } from './risk-signals.js';
 import { UserAgent } from './user-agent.js';
 
-/** The columns in which a session's row remembers where it was last used, and how often. */
+/** The columns that remember where a session was last used, and how often it was refreshed. */
 export type SeenColumns = Pick<RefreshToken, 'country' | 'asn' | 'location' | 'rateStartedAt' | 'rateCount'>;
 
-/** What a first use leaves in the row. */
+/** The values of these columns after a sign-in. */
 export function firstSeen({ client, geoIp }: LocatedClient, now: number): SeenColumns {
   return {
     country: client.country ?? null,
@@ -19,10 +19,12 @@ export function firstSeen({ client, geoIp }: LocatedClient, now: number): SeenCo
 }
 
 /**
- * What a rotation leaves in the row. Of an address of which nothing is known, the place before it stays: else it could be
- * forgotten by way of one. Not so where the user has authenticated again: they are where they are.
+ * The values of these columns after a rotation. If nothing is known of an address, the previous place stays. Otherwise
+ * a client could erase it by using such an address. After a new authentication, the new place always replaces the old
+ * one.
  *
- * @param per milliseconds of the period in which refreshes are counted; `undefined`: they are not
+ * @param per length of the period in milliseconds in which refreshes are counted; `undefined` if they are not
+ * @param afresh whether the user has just authenticated again
  */
 export function seenAgain(
   session: RefreshToken,
@@ -41,7 +43,7 @@ export function seenAgain(
   };
 }
 
-/** The signals of a session that is asked for again. */
+/** The signals of a request for an existing session. */
 export function signalsOf(
   occasion: RiskOccasion,
   session: RefreshToken,
@@ -69,7 +71,7 @@ export function signalsOf(
   };
 }
 
-/** The signals of a sign-in: there is nothing to compare with. */
+/** The signals of a sign-in. There is no last use to compare with. */
 export function signInSignals(
   { client, geoIp, geoIpFailed }: LocatedClient,
   at: number,

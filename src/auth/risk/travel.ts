@@ -1,6 +1,6 @@
 import type { GeoLocation } from './geo-ip-provider.js';
 
-/** Kilometres; the mean radius (IUGG). */
+/** The mean radius of the earth in kilometres (IUGG). */
 const EARTH_RADIUS = 6371;
 const MILLISECONDS_PER_HOUR = 3_600_000;
 
@@ -12,14 +12,13 @@ export function distanceBetween(a: GeoLocation, b: GeoLocation): number {
   return 2 * EARTH_RADIUS * Math.asin(Math.min(1, Math.sqrt(halfChord)));
 }
 
-/** Kilometres that have been travelled at the least: somebody may have been anywhere within each radius. */
+/** The least possible distance in kilometres: between the nearest edges of the two radii. */
 export function leastDistance(a: GeoLocation, b: GeoLocation): number {
   return Math.max(0, distanceBetween(a, b) - a.radius - b.radius);
 }
 
 /**
- * Kilometres per hour, at the least. A journey that took no time, or less, was infinitely fast, and one over no distance was
- * none.
+ * The least possible speed in kilometres per hour. It is 0 for no distance, and infinite for a distance in no time.
  *
  * @param elapsed milliseconds
  */

@@ -1,30 +1,38 @@
 import { type ParsedUserAgent, parseUserAgent } from '../common/request/parse-user-agent.js';
 
-/** A user agent's text, and what it says, read when it is asked for. */
+/**
+ * A `User-Agent` header. It is parsed when a property is read.
+ *
+ * @example
+ * const agent = new UserAgent(request.headers['user-agent'] ?? '');
+ * agent.browser; // 'Firefox'
+ */
 export class UserAgent {
   constructor(readonly text: string) {}
 
-  /** Such as `Firefox`; of what is no known browser the first word, such as `curl`. */
+  /** The browser's name, for example `Firefox`. For an unknown client it is the first word, for example `curl`. */
   get browser(): string {
     return this.parsed.browser;
   }
 
-  /** The first number of the browser's version; 0 where it is not known. */
+  /** The browser's major version; 0 if unknown. */
   get majorVersion(): number {
     return this.parsed.majorVersion;
   }
 
-  /** The operating system, such as `Windows`, or an empty text. */
+  /** The operating system, for example `Windows`; an empty string if unknown. */
   get system(): string {
     return this.parsed.os;
   }
 
-  /** `desktop`, `tablet`, `mobile`, or an empty text. */
+  /** `desktop`, `tablet` or `mobile`; an empty string if unknown. */
   get device(): string {
     return this.parsed.device;
   }
 
-  /** Whether both can be one browser on one device: it is updated, but not set back, and becomes no other. */
+  /**
+   * Whether `later` can be the same browser on the same device. A version update is allowed; a lower version is not.
+   */
   mayHaveBecome(later: UserAgent): boolean {
     return (
       this.text === later.text ||

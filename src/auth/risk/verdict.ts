@@ -1,34 +1,58 @@
 import { AuthConfigurationError } from '../common/errors/auth-error.js';
 
-/** What a rule can say, from the mildest to the strictest. */
+/** All verdicts, from the mildest to the strictest. */
 export const VERDICTS = ['allow', 'alert', 'step_up', 'deny', 'revoke'] as const;
 
 /**
- * - `allow`: nothing to say.
- * - `alert`: the request succeeds, and somebody should look at it.
- * - `step_up`: 401 `step_up_required` until the user has authenticated again; the token is not consumed.
- * - `deny`: 403; the token is not consumed.
- * - `revoke`: the session ends.
+ * What a risk rule decides.
+ *
+ * - `allow`: the request passes.
+ * - `alert`: the request succeeds, and its event has `alert: true`.
+ * - `step_up`: 401 `step_up_required` until the user has authenticated again. The refresh token is not consumed. At a
+ *   sign-in it counts as `alert`.
+ * - `deny`: 403. The refresh token is not consumed.
+ * - `revoke`: the session ends. At a sign-in it counts as `deny`.
+ *
+ * @example
+ * const verdict: Verdict = 'step_up';
  */
 export type Verdict = (typeof VERDICTS)[number];
 
-/** What one rule found. */
+/**
+ * The result of one rule that applies.
+ *
+ * @example
+ * const finding: Finding = { reason: 'new_country', verdict: 'alert' };
+ */
 export interface Finding {
   /** The rule's reason code. */
   readonly reason: string;
   readonly verdict: Verdict;
 }
 
-/** What all rules together say. */
+/**
+ * The combined result of all rules. {@link strictest} computes it.
+ *
+ * @example
+ * const { verdict, reasons }: Assessment = strictest(findings);
+ */
 export interface Assessment {
   readonly verdict: Verdict;
-  /** The reason codes of the rules that said so, and of the milder ones after them; none with `allow`. */
+  /** The reason codes of all rules that did not say `allow`, the strictest first. Empty for `allow`. */
   readonly reasons: readonly string[];
 }
 
 export const NOTHING_FOUND: Assessment = { verdict: 'allow', reasons: [] };
 
-/** The strictest wins; of equals, the rule that was configured first is named first. */
+/**
+ * Combines findings: the strictest verdict wins. Among equals, the finding that comes first in the list is named first.
+ *
+ * @example
+ * strictest([
+ *   { reason: 'new_ip', verdict: 'alert' },
+ *   { reason: 'new_country', verdict: 'step_up' },
+ * ]); // { verdict: 'step_up', reasons: ['new_country', 'new_ip'] }
+ */
 export function strictest(findings: readonly Finding[]): Assessment {
   const severity = ({ verdict }: Finding) => VERDICTS.indexOf(verdict);
   const found = findings.filter(({ verdict }) => verdict !== 'allow').sort((a, b) => severity(b) - severity(a));

@@ -4,34 +4,42 @@ import { configOf } from '../common/options/config.js';
 import { duration, LONGEST } from '../common/options/duration.js';
 import { type Argon2idOptions, argon2idParameters } from './argon2id-options.js';
 
-/** How the refresh token travels: in an HttpOnly cookie, or in JSON bodies. Chosen at login, for good. */
+/** How the refresh token travels: in an HttpOnly cookie, or in JSON bodies. The login chooses it for the whole session. */
 export type Transport = 'cookie' | 'body';
 
-/** What happens at the limit of sessions per user. */
+/** What a login does when its user has the most sessions allowed. */
 export type OnTooManySessions = 'refuse' | 'end_oldest' | 'end_longest_idle';
 
-/** Refresh tokens and the sessions they stand for. */
+/** Refresh tokens, and the sessions that they keep alive. */
 export class RefreshTokenOptions {
-  /** How long a session lives, counted from the login. No refresh extends it. `'1s'` to `'400d'`; 7 to 30 days are advised. */
+  /** How long a session lives after its login. No refresh extends it. From `'1s'` to `'400d'`; we advise 7 to 30 days. */
   ttl = '30d';
-  /** How long a session lives without being refreshed. `'1s'` to `'400d'`. */
+  /** How long a session lives without a refresh. From `'1s'` to `'400d'`. */
   idleTtl = '7d';
-  /** How long the predecessor of a refresh token is still answered, with the same successor. `'0s'` (strict) to `'60s'`. */
+  /**
+   * The grace window: how long the predecessor of a refresh token still gets the same successor. From `'0s'` to `'60s'`. With
+   * `'0s'` (strict mode) a predecessor is never answered, a lost answer costs the session, and a refresh takes half a second.
+   */
   grace = '10s';
   /**
-   * How the token is hashed in the database: `'hmac-sha256'`, keyed, some microseconds; or Argon2id, keyed and slow,
-   * for policies that demand it. Rows of both kinds are always verified, so the option can be changed at any time.
+   * How the token is hashed in the database. `'hmac-sha256'` is keyed and takes microseconds. `'argon2id'` is keyed and slow, for
+   * policies that demand it. It needs the package `argon2`, and takes some 50 ms twice per refresh. Give
+   * `{ memoryCost, timeCost, parallelism }` (KiB, passes, lanes) for other parameters than 19,456 KiB, 2 passes and 1 lane. A token of
+   * 256 random bits gains nothing by Argon2id. Rows of both kinds are always verified, so you can change the option at any time.
    */
   hasher: 'hmac-sha256' | 'argon2id' | Argon2idOptions = 'hmac-sha256';
-  /** The transport of a login that does not name one. */
+  /** The transport of a login that names none: `'cookie'` or `'body'`. */
   defaultTransport: Transport = 'cookie';
-  /** The `client_id` of a login that does not name one. */
+  /** The `client_id` of a login that names none. At most 255 characters. */
   defaultClientId = 'default';
-  /** The scopes that a login may ask for; `undefined`: any. */
+  /** The scopes that a login may ask for. By default any scope (RFC 6749 §3.3). */
   scopes?: string[] = undefined;
-  /** How many sessions a user may have at a time; `undefined`: any number. 1 to 10,000. */
+  /** How many sessions a user may have at a time. From 1 to 10,000; by default there is no limit. */
   maxSessionsPerUser?: number = undefined;
-  /** What a login does at that limit: it is refused, or it ends the oldest session, or the one that was idle the longest. */
+  /**
+   * What a login does at that limit. `'refuse'` answers 403 `session_limit`. `'end_oldest'` ends the session that began first.
+   * `'end_longest_idle'` ends the session that was refreshed least recently. The limit also holds when sign-ins race across instances.
+   */
   onTooManySessions: OnTooManySessions = 'end_oldest';
 }
 
@@ -49,11 +57,11 @@ export class RefreshTokenConfig extends configOf('refreshToken.', RefreshTokenOp
 
 /** The removal of dead sessions from the table. */
 export class PurgeOptions {
-  /** How often this instance purges; `'0s'`: only when `RefreshTokenService.purge()` is called. `'1s'` to `'24d'`. */
+  /** How often this instance purges. From `'0s'` to `'24d'`. With `'0s'` it purges only when you call `RefreshTokenService.purge()`. */
   interval = '1h';
-  /** How long a dead session stays, so that its reuse is still told from a forgery. `'0s'` to `'400d'`. */
+  /** How long a dead session stays in the table, so that an event can still name it. From `'0s'` to `'400d'`. */
   retention = '7d';
-  /** Rows that one statement reads, and at most deletes. 1 to 10,000. */
+  /** How many rows one statement reads and deletes at most. From 1 to 10,000. */
   batchSize = 500;
 }
 

@@ -10,7 +10,12 @@ import type { IssuedTokens } from '../session/issued-tokens.js';
 import { BoundedUserProvider } from '../user/bounded-user-provider.js';
 import type { AuthUser } from '../user/user-provider.js';
 
-/** Credentials in, a session out. */
+/**
+ * Checks credentials and begins a session, as `POST /auth/login` does.
+ *
+ * @example
+ * const tokens = await signIn.signIn(username, password, { transport: 'body' }, clientContextOf(request));
+ */
 @Injectable()
 export class SignInService {
   constructor(
@@ -21,8 +26,18 @@ export class SignInService {
   ) {}
 
   /**
-   * @throws AuthError `invalid_credentials`, `invalid_scope`, `invalid_request`, `invalid_dpop_proof`, `session_limit`,
-   * `region_not_allowed`, `forbidden`, `temporarily_unavailable`
+   * Checks the credentials with the `UserProvider`, and begins a session.
+   *
+   * @param request client id, device name, scope, transport and binding; omitted fields get their defaults
+   * @param from IP address and user agent of the request
+   * @param evidence the proof that binds the session, from `PresentedBinding.of`
+   * @throws AuthError `invalid_credentials` if the username or password is wrong
+   * @throws AuthError `invalid_scope`, `invalid_request` or `invalid_dpop_proof` for a request that is not valid
+   * @throws AuthError `session_limit` if the user has too many sessions
+   * @throws AuthError `region_not_allowed` or `forbidden` if a risk rule denies the sign-in
+   * @throws AuthError `temporarily_unavailable` if the database or the user provider fails
+   * @example
+   * const { accessToken, refreshToken } = await signIn.signIn('ada', password, { transport: 'body' });
    */
   async signIn(
     username: string,
@@ -31,7 +46,7 @@ export class SignInService {
     from: ClientContext = {},
     evidence: BindingEvidence = {},
   ): Promise<IssuedTokens> {
-    // Before the credentials are looked at: from outside the fence nobody learns whether they are right.
+    // This comes before the credentials are checked: a client outside the fence must not learn whether they are right.
     const located = await this.risk.locate(from);
     const { client } = located;
     await this.risk.passSignIn(located, undefined, request.clientId);
@@ -43,8 +58,8 @@ export class SignInService {
   }
 
   /**
-   * The password may have been changed, and all sessions ended, between the first validation and the beginning of this
-   * session. Where the host gives versions of credentials, that has been noticed by them.
+   * Checks the credentials again after the session exists. The password may have been changed, and all sessions ended,
+   * between the first check and the insert. With `credentialsVersion` this check is not needed.
    */
   private async validateAgain(
     { credentialsVersion }: AuthUser,
@@ -59,7 +74,7 @@ export class SignInService {
     try {
       valid = await this.users.validateCredentials(username, password);
     } catch (error) {
-      // Nobody has its token. If it cannot be ended now, it dies of idleness.
+      // No client has this session's token. If the session cannot be ended now, it expires when idle.
       await this.refreshTokens.revoke(sessionId, 'sign_in_failed', client).catch(() => undefined);
       throw error;
     }

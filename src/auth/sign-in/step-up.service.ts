@@ -16,7 +16,8 @@ import { BoundedUserProvider } from '../user/bounded-user-provider.js';
 import type { AuthUser } from '../user/user-provider.js';
 
 /**
- * Authenticating again within a session: a new token, a new `auth_time`, and whatever was suspicious is accepted.
+ * Authenticates the user again within a session. The session gets new tokens and a new `auth_time`. What the risk rules
+ * found suspicious is accepted.
  *
  * @example
  * const tokens = await stepUp.stepUp(refreshToken, password, clientContextOf(request), await binding.of(request, response));
@@ -32,16 +33,20 @@ export class StepUpService implements OnModuleInit {
     private readonly bindingConfig: BindingConfig,
   ) {}
 
-  /** Else a session could be asked for what it has no way to do. */
+  /**
+   * Checks at boot that a step-up is possible if an option asks for one.
+   *
+   * @throws AuthConfigurationError if `userProvider` has no `reauthenticate`
+   */
   onModuleInit(): void {
     const asking = this.asking();
     if (asking === undefined || this.users.canReauthenticate) return;
     throw new AuthConfigurationError(
-      `${asking} asks users to step up, for which userProvider lacks reauthenticate(id, password). Add it, or choose another verdict.`,
+      `${asking} asks for a step-up, but userProvider has no reauthenticate(id, password). Add it, or choose a different verdict.`,
     );
   }
 
-  /** What can ask for it; of the host's own rules nobody knows. */
+  /** The rule or option that asks for step-ups. The host's own rules cannot be checked. */
   private asking(): string | undefined {
     const rule = this.risk.rules.find((rule) => rule instanceof SimpleRule && rule.verdict === 'step_up');
     if (rule) return `risk.rules: ${rule.reason}`;
@@ -51,10 +56,19 @@ export class StepUpService implements OnModuleInit {
   }
 
   /**
-   * The token is succeeded as by a refresh; a predecessor within its window yields the same successor again, now fresh. Presented again within the window, it yields that successor again.
+   * Checks the password and rotates the refresh token, as a refresh does. A retry within the grace window gets the same
+   * successor again, with a new `auth_time`.
    *
-   * @throws AuthError `invalid_credentials`, the token being as good as before; `invalid_grant`; `region_not_allowed`;
-   * `forbidden` where the host's `UserProvider` has no `reauthenticate`; `temporarily_unavailable`
+   * @param client IP address and user agent of the request
+   * @param evidence the proof of the session's binding, from `PresentedBinding.of`
+   * @throws AuthError `invalid_credentials` if the password is wrong; the token stays valid
+   * @throws AuthError `invalid_grant` if the token is not valid
+   * @throws AuthError `invalid_dpop_proof` if the DPoP proof has been used before
+   * @throws AuthError `region_not_allowed` if a Geofence denies the place; the token stays valid
+   * @throws AuthError `forbidden` if a risk rule denies the request, or if `userProvider` has no `reauthenticate`
+   * @throws AuthError `temporarily_unavailable` if the database or the user provider fails
+   * @example
+   * const tokens = await stepUp.stepUp(refreshToken, password, clientContextOf(request));
    */
   stepUp(
     refreshToken: string | IssuedRefreshToken,

@@ -1,7 +1,7 @@
 import { type ArgumentsHost, Catch, type ExceptionFilter } from '@nestjs/common';
 import { AuthError } from '../common/errors/auth-error.js';
 
-/** A client of socket.io, or of the package ws. */
+/** A client of socket.io or of the package ws. */
 interface Client {
   readonly handshake?: object;
   emit?(event: string, payload: unknown): unknown;
@@ -9,8 +9,8 @@ interface Client {
 }
 
 /**
- * For gateways: an `AuthError` reaches the client as the event `exception` with `{ error, error_description }`, where Nest
- * itself would say no more than that the server has failed.
+ * For WebSocket gateways: sends an `AuthError` to the client as the event `exception` with `{ error, error_description
+ * }`. Without it, Nest only reports an internal server error.
  *
  * @example
  * @UseFilters(AuthSocketFilter)

@@ -1,27 +1,32 @@
 import type { AuthError, AuthErrorCode } from '../common/errors/auth-error.js';
 
-/** What sockets of socket.io and of the package ws have in common, as far as they are closed here. */
+/**
+ * A socket of socket.io or of the package ws: the members that are needed to close it.
+ *
+ * @example
+ * const sockets = new Set<ClosableSocket>();
+ */
 export interface ClosableSocket {
-  /** Of ws. */
+  /** ws only. */
   close?(code: number, reason: string): void;
-  /** Of socket.io. */
+  /** socket.io only. */
   disconnect?(close: boolean): unknown;
   emit?(event: string, ...values: unknown[]): unknown;
   once(event: string, listener: () => void): unknown;
 }
 
-/** Refused, but not for good: another token, which a refresh brings, or another proof, opens the socket. */
+/** Refused for now: a refreshed access token or a new proof opens the socket. */
 const REFUSED = 4403;
-/** There is nothing that a client could do but sign in. Clients of graphql-ws do not try again by themselves. */
+/** Refused for good: the client must sign in again. Clients of graphql-ws do not reconnect after this code. */
 const CLOSED_FOR_GOOD = 4401;
-/** The server's own fault: the same token may be good in a while (the IANA registry of close codes). */
+/** The server failed: the same token may work later (IANA registry of close codes). */
 const TRY_AGAIN_LATER = 1013;
 
 const FOR_GOOD: ReadonlySet<AuthErrorCode> = new Set(['unauthorized', 'invalid_token', 'token_revoked']);
 
 /**
- * Closes a socket and says why: to socket.io by the event `exception` with `{ error, error_description }`, else by the
- * close code, with the error's code as the reason.
+ * Closes a socket and tells the client why. A socket.io client gets the event `exception` with `{ error,
+ * error_description }`. A ws client gets a close code, with the error's code as the reason.
  */
 export function closeSocket(socket: ClosableSocket, error: AuthError): void {
   if (socket.disconnect) {
@@ -37,7 +42,7 @@ function closeCodeOf(error: AuthError): number {
   return FOR_GOOD.has(error.code) ? CLOSED_FOR_GOOD : REFUSED;
 }
 
-/** Calls back once the socket is closed, by whomever. */
+/** Calls the listener once the socket is closed, by either side. */
 export function onceClosed(socket: ClosableSocket, listener: () => void): void {
   socket.once(socket.disconnect ? 'disconnect' : 'close', listener);
 }

@@ -11,21 +11,22 @@ import { Clock } from '../common/time/clock.js';
 import { RevocationList } from '../revocation/revocation-list.js';
 import { type ClosableSocket, closeSocket, onceClosed } from './closable-socket.js';
 
-/** What is known of a socket that has been let in. */
+/** The state of an admitted socket. */
 interface Admitted {
   readonly user: AuthenticatedUser;
   readonly expiry: NodeJS.Timeout;
 }
 
-/** A client of socket.io says by itself what it was opened with. */
+/** A socket.io client carries its own handshake and opening request. */
 interface SocketIoClient {
   readonly handshake?: { readonly auth?: unknown };
   readonly request?: OpeningRequest;
 }
 
 /**
- * The sockets that have been let in by an access token. A socket is closed when its session is revoked, when permissions
- * have changed, and when its token expires, on every instance within the same delay in which access tokens are refused.
+ * Admits sockets by their access token, and closes them when the token is no longer valid. A socket is closed when its
+ * session is revoked, when permissions change, and when its token expires. This works on every instance, within the
+ * same delay as for access tokens.
  *
  * @example
  * @WebSocketGateway()
@@ -59,14 +60,21 @@ export class SocketSessions implements OnModuleDestroy {
   }
 
   /**
-   * Lets a socket in by the access token that it was opened with, or closes it: with 4401 and `unauthorized`,
-   * `invalid_token` or `token_revoked`; with 1013 where the server cannot answer; with 4403 for anything else, such as
-   * `token_expired`, `token_stale` or `use_dpop_nonce`. A socket of socket.io gets the event `exception` before.
+   * Admits a socket by the access token that it was opened with, or closes it. A socket.io client first gets the event
+   * `exception`. A ws client gets one of these close codes:
    *
-   * @param socket of socket.io, or of the package ws
-   * @param opening the request that has opened it; socket.io needs none
-   * @param credentials where the token is not in a header: `{ token }` or `{ authorization }`; socket.io needs none
-   * @returns `undefined` for one that has been closed
+   * - 4401 for `unauthorized`, `invalid_token` and `token_revoked`: sign in again
+   * - 4403 for anything else, for example `token_expired`, `token_stale` and `use_dpop_nonce`: refresh and reconnect
+   * - 1013 if the server cannot answer: try again later
+   *
+   * @param socket a socket of socket.io or of the package ws
+   * @param opening the HTTP request that opened the socket; not needed for socket.io
+   * @param credentials if the token is not in a header: `{ token }` or `{ authorization }`; not needed for socket.io
+   * @returns the user, or `undefined` if the socket has been closed
+   * @throws any error that is not an `AuthError`; the socket is closed with `server_error` first
+   * @example
+   * const user = await this.sockets.admit(client, request);
+   * if (!user) return;
    */
   async admit(
     socket: ClosableSocket,
@@ -90,9 +98,11 @@ export class SocketSessions implements OnModuleDestroy {
   }
 
   /**
-   * The user of a socket that has been let in.
+   * Returns the user of an admitted socket, or `undefined` for any other socket.
    *
-   * @throws AuthError `token_expired`, `token_revoked`, `token_stale`, `temporarily_unavailable`
+   * @throws AuthError `token_expired`, `token_revoked`, `token_stale` or `temporarily_unavailable`
+   * @example
+   * const user = this.sockets.userOf(client);
    */
   userOf(socket: object): AuthenticatedUser | undefined {
     const user = this.admitted.get(socket as ClosableSocket)?.user;
@@ -100,7 +110,12 @@ export class SocketSessions implements OnModuleDestroy {
     return user;
   }
 
-  /** Closes the socket once the user's access token is no longer good. */
+  /**
+   * Closes the socket when the user's access token stops being valid. {@link admit} does this already.
+   *
+   * @example
+   * this.sockets.watch(client, user);
+   */
   watch(socket: ClosableSocket, user: AuthenticatedUser): void {
     if (this.admitted.has(socket)) return;
     const left = user.expiresAt * 1000 + this.config.clockTolerance - this.clock.now();
@@ -109,7 +124,7 @@ export class SocketSessions implements OnModuleDestroy {
     const ofSession = this.bySession.get(user.sessionId) ?? new Set();
     this.bySession.set(user.sessionId, ofSession.add(socket));
     onceClosed(socket, () => this.forget(socket));
-    // It may have ended while possession was being proven.
+    // The session may have ended while the proof of possession was checked.
     this.recheck(user.sessionId);
   }
 

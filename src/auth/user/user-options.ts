@@ -1,9 +1,9 @@
 import { configOf } from '../common/options/config.js';
 import { duration } from '../common/options/duration.js';
 
-/** How the host's user provider is asked. */
+/** The calls to your user provider. */
 export class UserProviderOptions {
-  /** How long the host's user provider may take before the request is answered with 503. `'10ms'` to `'60s'`. */
+  /** How long your user provider may take. After that the answer is 503, and the token stays good. From `'10ms'` to `'60s'`. */
   userProviderTimeout = '5s';
 }
 

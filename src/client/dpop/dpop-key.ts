@@ -4,19 +4,19 @@ import { type DeviceKey, generateKey, indexedDbKeyStore, type KeyStore } from '.
 export interface ProvenRequest {
   method: string;
   url: string;
-  /** At resources. */
+  /** Only in requests with an access token. */
   accessToken?: string;
   nonce?: string;
-  /** Milliseconds by which the server's clock is ahead of this one. */
+  /** How many milliseconds the server's clock is ahead of this machine's. */
   clockOffset: number;
 }
 
-/** Proves that this device has the key that its session is bound to (RFC 9449). */
+/** Proves possession of the key that the session is bound to (RFC 9449). */
 export interface DpopKey {
   prove(request: ProvenRequest): Promise<string>;
-  /** The next proof is made with the key that is then in the store, or with a new one. */
+  /** The next proof uses the key in the store, or a new one. */
   forget(): void;
-  /** Removes the key for good. */
+  /** Deletes the key. */
   clear(): Promise<void>;
 }
 
@@ -60,7 +60,7 @@ export function dpopKey(option: true | KeyStore, name: string): DpopKey {
   };
 }
 
-/** Where the store fails, as in some private windows, the key lives as long as the page. */
+/** If the store fails, for example in a private window, the key lives as long as the page. */
 async function ifPossible<T>(work: () => T): Promise<Awaited<T> | undefined> {
   try {
     return await work();

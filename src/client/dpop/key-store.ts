@@ -1,15 +1,30 @@
 import { type DbRequest, type ObjectStore, platform } from '../platform.js';
 
-/** A `CryptoKey`, by whichever types the application has for it. */
+/** A `CryptoKey` in the types that the application uses. */
 type Key = Parameters<typeof crypto.subtle.sign>[1];
 
-/** The key of a device; a `CryptoKeyPair`, of which the private half cannot be exported. */
+/**
+ * The key pair of a device: a `CryptoKeyPair` whose private key cannot be exported.
+ *
+ * @example
+ * const key: DeviceKey = await crypto.subtle.generateKey({ name: 'ECDSA', namedCurve: 'P-256' }, false, ['sign']);
+ */
 export interface DeviceKey {
   readonly publicKey: Key;
   readonly privateKey: Key;
 }
 
-/** Where the key of a device is kept. It cannot be written as text. */
+/**
+ * Stores the key pair of a device, for the option `dpop`. The key cannot be written as text.
+ *
+ * @example
+ * let kept: DeviceKey | undefined;
+ * const store: KeyStore = {
+ *   load: () => kept,
+ *   save: (key) => void (kept = key),
+ *   clear: () => void (kept = undefined),
+ * };
+ */
 export interface KeyStore {
   load(): DeviceKey | undefined | Promise<DeviceKey | undefined>;
   save(key: DeviceKey): void | Promise<void>;
@@ -22,7 +37,7 @@ export function generateKey(): Promise<DeviceKey> {
   return crypto.subtle.generateKey(ALGORITHM, false, ['sign', 'verify']);
 }
 
-/** In IndexedDB, which keeps the key itself, and hands out no more than the right to sign with it. */
+/** A key store in IndexedDB, which stores the key object itself and only lets scripts sign with it. */
 export function indexedDbKeyStore(name: string): KeyStore | undefined {
   const { indexedDB } = platform;
   if (!indexedDB) return undefined;

@@ -9,12 +9,16 @@ import { User } from '../users/user.entity.js';
 const CONNECT_TIMEOUT = 5_000;
 
 /**
- * So that no query of the demo's own waits without end for a server that has fallen silent. The library sees to its own
- * (`databaseTimeout`): the longer limit is not below the one that it gives to a rotation, which may happen after all.
+ * Time limits in milliseconds for the demo's own queries, so that none waits forever for a silent server. The library
+ * limits its own queries (`databaseTimeout`). `query_timeout` is not below its limit for a rotation, because the server
+ * may still finish that one.
  */
 const QUERY_LIMITS = { statement_timeout: 4_000, query_timeout: 30_000 };
 
-/** The demo's data source on a server, or on the embedded database in a folder. Without time limits, because migrations need time. */
+/**
+ * The demo's data source, on a server or on the embedded database in a folder. It has no time limits, because
+ * migrations need time.
+ */
 export function createDataSource(database: string, more: Partial<DataSourceOptions> = {}): DataSource {
   return new DataSource({
     ...connectionOptions(database),
@@ -24,7 +28,7 @@ export function createDataSource(database: string, more: Partial<DataSourceOptio
   } as DataSourceOptions);
 }
 
-/** The same, for serving requests. */
+/** The same data source with time limits, for serving requests. */
 export function createServingDataSource(database: string): DataSource {
   return createDataSource(database, isPostgresUrl(database) ? { extra: QUERY_LIMITS } : {});
 }

@@ -3,10 +3,13 @@ import { isServerUrl } from '../demo-config.js';
 import { seedUsers } from '../users/seed-users.js';
 import { createDataSource, createServingDataSource } from './data-source.js';
 
-/** Any number; the same in all processes of the demo. */
+/** An arbitrary number, the same in all processes of the demo. */
 const LOCK = 1_790_000_000;
 
-/** Migrates, sees to the demo's users, and connects. Several processes may start at once on one server. */
+/**
+ * Migrates the database, creates the demo's users, and connects. Several processes may start at the same time on one
+ * server.
+ */
 export async function prepareDatabase(database: string): Promise<DataSource> {
   const shared = isServerUrl(database);
   const patient = await createDataSource(database).initialize();
@@ -25,20 +28,24 @@ export async function prepareDatabase(database: string): Promise<DataSource> {
   return createServingDataSource(database).initialize();
 }
 
-/** Before the first release the tables change without a migration: those of an older demo have other columns. */
+/** Before the first release, tables change without a migration. The tables of an older demo lack columns. */
 async function assertTablesFit(dataSource: DataSource, database: string): Promise<void> {
   for (const { target, tableName } of dataSource.entityMetadatas) {
     try {
       await dataSource.createQueryBuilder(target, tableName).limit(1).getOne();
     } catch (error) {
-      const where = isServerUrl(database) ? 'name another database in DATABASE_URL' : `remove the folder ${database}`;
-      throw new Error(`The table ${tableName} was made by another version of the demo: ${where}. (${String(error)})`);
+      const where = isServerUrl(database)
+        ? 'name a different database in DATABASE_URL'
+        : `remove the folder ${database}`;
+      throw new Error(
+        `The table ${tableName} was created by a different version of the demo: ${where}. (${String(error)})`,
+      );
     }
   }
 }
 
 async function alone(dataSource: DataSource, shared: boolean, work: () => Promise<void>): Promise<void> {
-  // The embedded database has one process, and one connection, which a lock held here would keep from the work.
+  // The embedded database has one process and one connection. A lock held on it would block the work itself.
   if (!shared) return work();
   const postgres = dataSource.options.type === 'postgres';
   const holder = dataSource.createQueryRunner();

@@ -18,7 +18,7 @@ class DisabledDto {
   disabled: boolean;
 }
 
-/** What an administrator may do. */
+/** The routes for administrators. */
 @Controller('admin/users')
 @UseGuards(RolesGuard)
 @Roles('admin')
@@ -34,7 +34,7 @@ export class AdminController {
     return this.users.list();
   }
 
-  /** Takes effect on the access tokens that are out, too. */
+  /** Takes effect on existing access tokens, too. */
   @Put(':username/roles')
   @HttpCode(204)
   async setRoles(@Param('username', UsernamePipe) username: string, @Body() { roles }: RolesDto): Promise<void> {
@@ -43,7 +43,7 @@ export class AdminController {
     await this.refreshTokens.permissionsChanged(id);
   }
 
-  /** Disabling a user ends all their sessions; enabling revives none of them. */
+  /** Disabling a user ends all their sessions. Enabling does not bring them back. */
   @Put(':username/disabled')
   @HttpCode(204)
   async setDisabled(

@@ -12,7 +12,7 @@ export class HealthController {
     dataSource: DataSource,
     private readonly feed: RevocationFeed,
   ) {
-    // It does not wait without end for a server that has fallen silent.
+    // A Statement times out if the database is silent.
     this.ping = new Statement(dataSource, 'SELECT 1');
   }
 

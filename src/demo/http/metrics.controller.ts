@@ -2,7 +2,7 @@ import { Controller, Get, Header } from '@nestjs/common';
 import { Public } from 'nestjs-refresh-token';
 import { AuthMetrics } from 'nestjs-refresh-token/metrics';
 
-/** For Prometheus. In production it belongs on a port, or behind a proxy, that the world does not reach. */
+/** Metrics for Prometheus. In production, do not expose this route to the internet: use a different port or a proxy. */
 @Controller('metrics')
 @Public()
 export class MetricsController {

@@ -14,12 +14,12 @@ const REFRESH_COOKIE = '__Host-refresh_token';
 const PAGE = new URL('../page/', import.meta.url);
 const CLIENT = new URL('../../client/', import.meta.url);
 
-/** What Express and Fastify have in common. */
+/** The part of a response that Express and Fastify share. */
 interface Response {
   header(name: string, value: string): void;
 }
 
-/** The page, and the modules that it imports: its own, and those of the client. */
+/** Serves the page and its modules: its own and the client's. */
 @Controller()
 @Public()
 export class PageController {

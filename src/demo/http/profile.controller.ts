@@ -14,7 +14,7 @@ class PasswordDto {
   next: string;
 }
 
-/** What every signed-in user may do. */
+/** The routes for every signed-in user. */
 @Controller('profile')
 @ApiBearerAuth()
 export class ProfileController {
@@ -23,19 +23,19 @@ export class ProfileController {
     private readonly refreshTokens: RefreshTokenService,
   ) {}
 
-  /** From the access token alone: no database is asked. */
+  /** Answers from the access token alone, without a database query. */
   @Get()
   profile(@CurrentUser() { id, roles }: AuthenticatedUser) {
     return { id, roles };
   }
 
-  /** What the user is called; `null` for one who has been deleted. */
+  /** The user's name; `null` if the user has been deleted. */
   @Get('name')
   async name(@CurrentUser() { id }: AuthenticatedUser) {
     return { username: await this.users.nameOf(id) };
   }
 
-  /** Everything that is kept of a user: only for who has authenticated a short while ago. */
+  /** All data about the user. Requires a recent authentication. */
   @Get('export')
   @StepUp('5m')
   async export(@CurrentUser() { id, roles }: AuthenticatedUser) {

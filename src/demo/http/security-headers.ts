@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 
-/** Each runs its own scripts and nothing else, talks to this server alone, and cannot be framed. */
+/** Pages run only their own scripts, connect only to this server, and cannot be framed. */
 const EVERYWHERE = {
   'default-src': "'none'",
   'script-src': "'self'",
@@ -18,7 +18,7 @@ const POLICY = policyOf({
   'trusted-types': "'none'",
 });
 
-/** Swagger UI brings styles and pictures within its page, and writes HTML. */
+/** Swagger UI contains inline styles and images, and writes HTML. */
 const DOCS_POLICY = policyOf({ ...EVERYWHERE, 'style-src': "'self' 'unsafe-inline'", 'img-src': "'self' data:" });
 const DOCS = /^\/docs(?![^/?-])/;
 
@@ -27,12 +27,15 @@ const HEADERS: Record<string, string> = {
   'Cross-Origin-Resource-Policy': 'same-origin',
   'Permissions-Policy': 'camera=(), geolocation=(), microphone=(), payment=()',
   'Referrer-Policy': 'no-referrer',
-  // Browsers heed it over TLS only.
+  // Browsers ignore it without TLS.
   'Strict-Transport-Security': 'max-age=31536000; includeSubDomains',
   'X-Content-Type-Options': 'nosniff',
 };
 
-/** The headers of every answer. To be used before the docs are served: on Express their routes come before those of modules. */
+/**
+ * Sets the security headers of every response. Use it before `serveDocs`: on Express its routes come before those of
+ * modules.
+ */
 export function securityHeaders(request: IncomingMessage, response: ServerResponse, next: () => void): void {
   for (const name in HEADERS) response.setHeader(name, HEADERS[name]);
   response.setHeader('Content-Security-Policy', DOCS.test(request.url ?? '') ? DOCS_POLICY : POLICY);

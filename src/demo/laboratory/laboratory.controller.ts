@@ -29,13 +29,13 @@ import { ROLE, TakenRoles } from './taken-roles.js';
 import { fingerprintOf, type Loot, Thief } from './thief.js';
 import { TRAVEL_COOKIE } from './travel.guard.js';
 
-/** The injection token of what the demo was configured with. */
+/** The injection token of the demo's circumstances. */
 export const CIRCUMSTANCES = Symbol('CIRCUMSTANCES');
 
 export interface Circumstances {
-  /** Milliseconds. */
+  /** The grace window in milliseconds. */
   readonly grace: number;
-  /** Whether the rules are on. */
+  /** Whether the risk rules are on. */
   readonly rules: boolean;
 }
 
@@ -62,12 +62,12 @@ interface Response {
   header(name: string, value: string): unknown;
 }
 
-/** Seconds after which everybody is home again. */
+/** Seconds after which the visitor is home again. */
 const TRIP = 600;
 
 type Request = Parameters<typeof clientContextOf>[0];
 
-/** Causes faults and thefts for the visitor's own session, and for no other. */
+/** Causes faults and thefts in the visitor's own session only. */
 @Controller('laboratory')
 export class LaboratoryController {
   constructor(
@@ -76,13 +76,13 @@ export class LaboratoryController {
     @Inject(CIRCUMSTANCES) private readonly circumstances: Circumstances,
   ) {}
 
-  /** For how long a predecessor is answered again, and whether refreshes are judged by rules. */
+  /** The grace window, and whether risk rules judge refreshes. */
   @Get()
   laboratory() {
     return { grace_ms: this.circumstances.grace, rules: this.circumstances.rules };
   }
 
-  /** The visitor's live refresh token, by its fingerprint. */
+  /** The fingerprint of the visitor's live refresh token. */
   @Get('token')
   @Header('Cache-Control', 'no-store')
   @UseGuards(RefreshTokenGuard)
@@ -115,7 +115,7 @@ export class LaboratoryController {
     return this.thief.use(sessionId, elsewhere, clientContextOf(request));
   }
 
-  /** For those with the role that the laboratory takes away. */
+  /** Only for users with the role that the laboratory takes away. */
   @Get('members')
   @UseGuards(RolesGuard)
   @Roles(ROLE)
@@ -129,14 +129,14 @@ export class LaboratoryController {
     return this.takenRoles.take(user.id);
   }
 
-  /** What was taken here, and nothing else. */
+  /** Gives back only what was taken here. */
   @Put('role')
   @HttpCode(204)
   giveRole(@CurrentUser() user: AuthenticatedUser): Promise<void> {
     return this.takenRoles.giveBack(user.id);
   }
 
-  /** Without a country, home again. */
+  /** Without a country, the visitor is home again. */
   @Post('travel')
   @HttpCode(204)
   travel(@Res({ passthrough: true }) response: Response, @Body() body?: TravelDto): void {

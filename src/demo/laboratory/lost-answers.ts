@@ -2,17 +2,20 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Injectable, type NestMiddleware } from '@nestjs/common';
 import { LRUCache } from 'lru-cache';
 
-/** How many are waited for, and for how many milliseconds. */
+/** How many tokens are remembered, and for how many milliseconds. */
 const WAITING = { max: 1_000, ttl: 60_000, ttlAutopurge: true };
 const HALF_AN_ANSWER =
   'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 500\r\n\r\n{"access_token":"';
 
-/** Loses the answer to a refresh, as a train does in a tunnel: the server has done its work, and nobody hears of it. */
+/**
+ * Loses the response to a refresh, as a tunnel does to a train: the server has rotated the token, but the client does
+ * not learn of it.
+ */
 @Injectable()
 export class LostAnswers implements NestMiddleware {
   private static readonly tokens = new LRUCache<string, true>(WAITING);
 
-  /** The next refresh with this token. */
+  /** Loses the response to the next refresh with this token. */
   static loseNext(refreshToken: string): void {
     this.tokens.set(refreshToken, true);
   }

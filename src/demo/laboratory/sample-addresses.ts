@@ -1,14 +1,14 @@
 import type { GeoIpProvider } from 'nestjs-refresh-token/risk';
 import { geoIpRecordOf } from '../geo-ip.js';
 
-/** Addresses that are in no network (RFC 5737), and where the laboratory says that they are. */
+/** Documentation addresses (RFC 5737) and the countries that the laboratory gives them. */
 export const ADDRESSES: Readonly<Record<string, string>> = {
   DE: '192.0.2.10',
   JP: '198.51.100.10',
   BR: '203.0.113.10',
 };
 
-/** Knows the addresses of the laboratory, and leaves all others to the given provider. */
+/** Locates the laboratory's addresses, and leaves all others to the given provider. */
 export function laboratoryGeoIp(others?: GeoIpProvider): GeoIpProvider {
   return {
     locate(ip: string): ReturnType<GeoIpProvider['locate']> {

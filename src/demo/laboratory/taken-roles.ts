@@ -2,13 +2,13 @@ import { type BeforeApplicationShutdown, ConflictException, Injectable } from '@
 import { AuthEventBus, RefreshTokenService } from 'nestjs-refresh-token';
 import { UsersService } from '../users/users.service.js';
 
-/** The role that can be taken. */
+/** The role that the laboratory takes away. */
 export const ROLE = 'user';
 
-/** Milliseconds after which it comes back by itself. */
+/** Milliseconds after which the user gets it back automatically. */
 const AWAY = 15_000;
 
-/** Takes a role for a while. Whoever had it gets it back: when they ask, when their session ends, or else by time. */
+/** Takes a role away for a while. The user gets it back on request, when the session ends, or after a while. */
 @Injectable()
 export class TakenRoles implements BeforeApplicationShutdown {
   private readonly taken = new Map<string, NodeJS.Timeout>();
@@ -28,7 +28,7 @@ export class TakenRoles implements BeforeApplicationShutdown {
     if (!roles.includes(ROLE)) {
       throw new ConflictException({
         error: 'no_such_role',
-        error_description: `You do not have the role “${ROLE}”, so it cannot be taken. Let the administrator give it to you.`,
+        error_description: `You do not have the role “${ROLE}”, so it cannot be taken away. Ask the administrator for it.`,
       });
     }
     clearTimeout(this.taken.get(userId));
@@ -40,7 +40,7 @@ export class TakenRoles implements BeforeApplicationShutdown {
     );
   }
 
-  /** Does nothing for who has lost nothing here. */
+  /** Does nothing if the user has lost no role here. */
   async giveBack(userId: string): Promise<void> {
     clearTimeout(this.taken.get(userId));
     if (!this.taken.delete(userId)) return;

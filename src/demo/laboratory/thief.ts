@@ -4,19 +4,19 @@ import { LRUCache } from 'lru-cache';
 import { AuthError, RefreshTokenService } from 'nestjs-refresh-token';
 import { ADDRESSES } from './sample-addresses.js';
 
-/** How a use of the stolen token ended. */
+/** The result of using the stolen token. */
 export interface Loot {
   status: number;
   error?: string;
-  /** Tells tokens apart, and is none: the beginning of a hash. */
+  /** The beginning of the token's hash. It distinguishes tokens and cannot be used as one. */
   fingerprint?: string;
 }
 
-/** How much fits, and for how many milliseconds. */
+/** How many stolen tokens are kept, and for how many milliseconds. */
 const POCKET = { max: 1_000, ttl: 300_000, ttlAutopurge: true };
 const THIEFS_BROWSER = 'Mozilla/5.0 (X11; Linux x86_64; rv:150.0) Gecko/20100101 Firefox/150.0';
 
-/** Copies the visitor's refresh token, and uses the copy. Stolen tokens never leave the server. */
+/** Copies the visitor's refresh token and uses the copy. The copy never leaves the server. */
 @Injectable()
 export class Thief {
   private readonly pocket = new LRUCache<string, string>(POCKET);
@@ -27,7 +27,7 @@ export class Thief {
     this.pocket.set(sessionId, refreshToken);
   }
 
-  /** With the copy alone: what else binds the session stays with the visitor. */
+  /** Uses the copy alone. The thief does not have the secret that the session may be bound to. */
   async use(
     sessionId: string,
     elsewhere: boolean,

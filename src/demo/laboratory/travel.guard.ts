@@ -4,7 +4,10 @@ import { ADDRESSES } from './sample-addresses.js';
 
 export const TRAVEL_COOKIE = '__Host-laboratory_country';
 
-/** Lets the visitor's requests come from the country that they have chosen in the laboratory. It stops nobody. */
+/**
+ * Changes the request's IP address to the country that the visitor has chosen in the laboratory. It lets every request
+ * pass.
+ */
 @Injectable()
 export class TravelGuard implements CanActivate {
   canActivate(context: ExecutionContext): boolean {

@@ -10,7 +10,7 @@ interface User {
 
 const ROLES = ['user', 'admin'];
 
-/** Users and their roles, for whoever may. */
+/** Shows the users and their roles, if the visitor is an administrator. */
 export function showUsers(client: AuthClient): () => Promise<void> {
   const change = async (method: string, path: string, body?: object) => {
     const headers = { 'content-type': 'application/json' };
@@ -28,7 +28,7 @@ export function showUsers(client: AuthClient): () => Promise<void> {
       box.addEventListener('change', () => {
         const others = roles.filter((one) => one !== role);
         change('PUT', `${encodeURIComponent(username)}/roles`, { roles: box.checked ? [...others, role] : others })
-          .then(() => notice(`${username} now has other roles, in every window, at once.`))
+          .then(() => notice(`The roles of ${username} have changed, at once and in every window.`))
           .catch((error: unknown) => {
             notice((error as Error).message, true);
             box.checked = !box.checked;
@@ -40,7 +40,7 @@ export function showUsers(client: AuthClient): () => Promise<void> {
     const disable = element('button', { type: 'button' }, disabled ? `Enable ${username}` : `Disable ${username}`);
     onClick(disable, async () => {
       await change('PUT', `${encodeURIComponent(username)}/disabled`, { disabled: !disabled });
-      notice(`${username} is ${disabled ? 'enabled' : 'disabled, and all their sessions have ended'}.`);
+      notice(`${username} is ${disabled ? 'enabled' : 'disabled, and all sessions of this user have ended'}.`);
       await show();
     });
     const end = element('button', { type: 'button' }, `End ${username}’s sessions`);

@@ -1,2 +1,2 @@
-// Browsers know no package names: `PageController` serves the client's modules at this address.
+// Browsers cannot import by package name. `PageController` serves the client's modules at this address.
 export * from '../../client/index.js';

@@ -2,7 +2,7 @@ import type { AuthClient, AuthClientSession } from './client.js';
 import { byId, element, offer, onClick, update } from './dom.js';
 import { countryName } from './happening.js';
 
-/** Where the visitor is signed in, and an end to it. */
+/** Lists the visitor's sessions, with a button to end each. */
 export function showDevices(client: AuthClient): () => Promise<void> {
   const list = byId('device-list');
   onClick(byId('end-others'), async () => {
@@ -47,7 +47,7 @@ function timeOf(iso: string): HTMLTimeElement {
   return element('time', { dateTime: iso }, new Date(iso).toLocaleString());
 }
 
-/** What a person calls it. */
+/** The browser's name for people. */
 function browserOf(userAgent: string | null): string {
   return /(Firefox|Edg|Chrom(?:e|ium)|Safari|curl)\/\d+/.exec(userAgent ?? '')?.[0] ?? 'unknown browser';
 }

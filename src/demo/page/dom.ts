@@ -1,9 +1,9 @@
-/** The element of the page that has this id. */
+/** The element with this id. */
 export function byId<T extends Element = HTMLElement>(id: string): T {
   return document.getElementById(id) as unknown as T;
 }
 
-/** Over before its time where the signal says so. */
+/** A pause that ends early if the signal aborts. */
 export function pause(milliseconds: number, signal?: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
     if (signal?.aborted) return resolve();
@@ -14,7 +14,7 @@ export function pause(milliseconds: number, signal?: AbortSignal): Promise<void>
 
 type Child = Node | string;
 
-/** A new element. Children are text or nodes: nothing that came from elsewhere is ever read as HTML. */
+/** Creates an element. Children are text or nodes, so no foreign text is ever read as HTML. */
 export function element<K extends keyof HTMLElementTagNameMap>(
   tag: K,
   properties: Partial<HTMLElementTagNameMap[K]> = {},
@@ -32,23 +32,23 @@ export function drawn(tag: string, attributes: Record<string, string | number>, 
   return made;
 }
 
-/** Milliseconds for which a notice is of interest. */
+/** Milliseconds until a notice disappears. */
 const TOPICAL = 15_000;
 let outdated: ReturnType<typeof setTimeout> | undefined;
 
-/** Tells the user, and whoever reads the page to them. */
+/** Shows a notice. Screen readers announce it. */
 export function notice(text: string, alert = false): void {
   const place = byId('notice');
   place.textContent = text;
   place.classList.toggle('alert', alert);
   clearTimeout(outdated);
-  // An alert stays until something else is to be told.
+  // An alert stays until the next notice.
   if (!alert) outdated = setTimeout(() => place.replaceChildren(), TOPICAL);
 }
 
 /**
- * Puts the items into the list, each under its key. One that is as it was stays the very same, and keeps the focus; where the
- * one that has it changes, the same control of its successor gets it, or else `fallback`.
+ * Updates the list; each item has a key. An unchanged item stays in place and keeps the focus. If the item with the
+ * focus has changed, the same control of its replacement gets the focus. Otherwise `fallback` gets it.
  */
 export function update(list: Element, items: readonly [string, HTMLElement][], fallback: HTMLElement): void {
   const before = new Map([...list.children].map((child) => [(child as HTMLElement).dataset.key, child]));
@@ -78,14 +78,14 @@ function controlsOf(item: Element): Element[] {
   return [...item.querySelectorAll('button, input')];
 }
 
-/** Whether the button does anything now. It keeps the focus, which `disabled` would take away. */
+/** Makes a button possible or impossible to use. It keeps the focus, which `disabled` would remove. */
 export function offer(button: HTMLButtonElement, possible: boolean): void {
   button.ariaDisabled = possible ? null : 'true';
   if (possible) delete button.dataset.impossible;
   else button.dataset.impossible = '';
 }
 
-/** What a click does, once at a time; what goes wrong is told. */
+/** Runs the work on each click, one at a time. Errors are shown as a notice. */
 export function onClick(button: HTMLButtonElement, work: () => Promise<unknown>): void {
   button.addEventListener('click', () => {
     if (button.ariaDisabled === 'true') return;

@@ -7,14 +7,14 @@ const MANY = 20;
 const needsRules = ({ rules }: Circumstances) =>
   rules
     ? undefined
-    : 'Not to be shown here: with RISK_RULES=off nobody asks where you are, and with TRUST_PROXY or a fence nobody chooses it.';
+    : 'Not available here. With RISK_RULES=off no rule checks where you are. With TRUST_PROXY or a geofence you cannot choose where you are.';
 const parallel: Experiment = {
   id: 'parallel',
   title: 'Refresh twenty times at once',
-  about: 'Twenty tabs that know nothing of one another wake up with the same token.',
+  about: 'Twenty tabs wake up with the same refresh token, and do not know of each other.',
   hindrance: needsGrace,
   async run({ client, tell }) {
-    // Past the client, which would send one.
+    // Not through the client, which would send one request.
     const answers = await Promise.all(Array.from({ length: MANY }, () => fetch('/auth/refresh', { method: 'POST' })));
     const good = answers.filter(({ ok }) => ok).length;
     for (const { body } of answers) void body?.cancel();
@@ -22,37 +22,42 @@ const parallel: Experiment = {
       `POST /auth/refresh, ${MANY} times at once`,
       `${good} times 200`,
       good === MANY
-        ? 'One of them took the token’s place; all others were given the very same successor. There is no second line of tokens, and nobody is logged out.'
-        : `The other ${MANY - good} were refused: ${[...new Set(answers.filter(({ ok }) => !ok).map(({ status }) => status))].join(', ')}.`,
+        ? 'Good: one request replaced the token, and all others got the same new token. There is no second line of tokens, and nobody is signed out.'
+        : `Bad: the other ${MANY - good} were refused: ${[...new Set(answers.filter(({ ok }) => !ok).map(({ status }) => status))].join(', ')}.`,
       good === MANY,
     );
     const next = await refreshed(client);
     const goesOn = succeeded(next);
-    tell('POST /auth/refresh, once more', next, goesOn ? 'The session goes on as one.' : 'It was refused.', goesOn);
+    tell(
+      'POST /auth/refresh, once more',
+      next,
+      goesOn ? 'Good: the session continues with one token.' : 'Bad: the refresh was refused.',
+      goesOn,
+    );
   },
 };
 
 const lost: Experiment = {
   id: 'lost',
   title: 'Lose a response, and retry',
-  about: 'The server succeeds the token, and the answer is lost in a tunnel.',
+  about: 'The server replaces the token, but the response is lost on the way, for example in a tunnel.',
   hindrance: needsGrace,
   async run({ client, tell }) {
     const before = await token(client);
     await ask(client, 'POST', '/lose-next-answer');
     tell(
       `POST /auth/refresh with token ${before}`,
-      'half an answer, without the new token',
-      'The server has rotated the token. The browser still has the old one.',
+      'half a response, without the new token',
+      'Bad: the server has replaced the token, but the browser still has the old one.',
       false,
     );
     const again = await refreshed(client);
     tell(
-      `POST /auth/refresh with token ${before}, by the client itself`,
+      `POST /auth/refresh with token ${before}, repeated by the client`,
       again,
       succeeded(again)
-        ? 'The same token again, within the window: the server derives the same successor and hands it over.'
-        : 'The same token again, and it was refused.',
+        ? 'Good: the old token came again within the grace window, so the server sent the same new token again. You stay signed in.'
+        : 'Bad: the old token came again, and was refused.',
       succeeded(again),
     );
   },
@@ -61,12 +66,17 @@ const lost: Experiment = {
 const role: Experiment = {
   id: 'role',
   title: 'Take a role away',
-  about: 'You lose the role “user”, while your access token still names it. You get it back.',
+  about: 'You lose the role “user”, while your access token still contains it. Then you get it back.',
   async run({ client, tell }) {
     const members = async () => (await client.fetch('/laboratory/members')).status;
     const before = await members();
     const had = before === 200;
-    tell('GET /laboratory/members', String(before), had ? 'You have the role.' : 'You do not have the role.', had);
+    tell(
+      'GET /laboratory/members',
+      String(before),
+      had ? 'Good: you have the role.' : 'Bad: you do not have the role.',
+      had,
+    );
     await ask(client, 'DELETE', '/role');
     try {
       const without = await members();
@@ -74,8 +84,8 @@ const role: Experiment = {
         'GET /laboratory/members, with the same access token',
         String(without),
         without === 403
-          ? 'The token was refused as stale, though it has not expired; the client refreshed once, and the new one names no such role. You are still signed in.'
-          : 'The change is not in force yet, or somebody has given the role back.',
+          ? 'Good: the change took effect at once. The server refused the old access token as stale, and the client refreshed once. The new token lacks the role. You are still signed in.'
+          : 'Bad: the change has not taken effect yet, or an administrator has given the role back.',
         without === 403,
       );
     } finally {
@@ -83,21 +93,29 @@ const role: Experiment = {
     }
     const after = await members();
     const back = after === 200;
-    tell('GET /laboratory/members', String(after), back ? 'Given back, and in force at once.' : 'Not back yet.', back);
+    tell(
+      'GET /laboratory/members',
+      String(after),
+      back ? 'Good: you have the role again, at once.' : 'Bad: you do not have the role yet.',
+      back,
+    );
   },
 };
 
 const country: Experiment = {
   id: 'country',
   title: 'Change country',
-  about: 'You are in Germany, and a moment later in Japan. The server asks for your password.',
+  about:
+    'You are in Germany, and a moment later in Japan. Your token may have been stolen, so the server asks for your password.',
   hindrance: needsRules,
   async run({ client, tell }) {
     try {
       await ask(client, 'POST', '/travel', { country: 'DE' });
       const home = await refreshed(client);
       if (home.startsWith('refused')) await askToStepUp(client);
-      const there = succeeded(home) ? 'This is where you are from now on.' : 'Refused: you may have come from too far.';
+      const there = succeeded(home)
+        ? 'Good: from now on you are in Germany.'
+        : 'Bad: refused. Your last place may be too far away.';
       tell('POST /auth/refresh, from Germany', home, there, succeeded(home));
       await ask(client, 'POST', '/travel', { country: 'JP' });
       const away = await refreshed(client);
@@ -105,16 +123,18 @@ const country: Experiment = {
         'POST /auth/refresh, from Japan',
         away,
         away.includes('step_up_required')
-          ? 'Nobody travels that fast: the rules want a step-up. The token was not consumed.'
-          : 'The rules do not ask for a step-up.',
-        false,
+          ? 'Good: nobody travels that fast, so the rules ask for a step-up. A thief would be stopped here. The token stays valid.'
+          : 'Bad: the rules do not ask for a step-up.',
+        away.includes('step_up_required'),
       );
       if (!away.includes('step_up_required')) return;
       const passed = await askToStepUp(client);
       tell(
         'POST /auth/step-up, with your password',
         passed ? `200: token ${await token(client)}` : 'not sent',
-        passed ? 'It is you. The session goes on, in Japan.' : 'The session waits, and asks again at the next refresh.',
+        passed
+          ? 'Good: it is you. The session continues in Japan.'
+          : 'Bad for you: the session waits. The next refresh asks again.',
         passed,
       );
     } finally {

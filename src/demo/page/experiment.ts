@@ -1,12 +1,12 @@
 import type { AuthClient } from './client.js';
 import { refusalOf } from './refusal.js';
 
-/** What an experiment can do and tell. */
+/** The tools of an experiment. */
 export interface Bench {
   client: AuthClient;
-  /** One row: what was sent, what came back, and why. */
+  /** Adds a row to the results: what was sent, what came back, and why that is good or bad. */
   tell(sent: string, received: string, why: string, good?: boolean): void;
-  /** Waits so many milliseconds, visibly. */
+  /** Waits for this many milliseconds, with a progress bar. */
   wait(milliseconds: number, what: string): Promise<void>;
 }
 
@@ -14,7 +14,7 @@ export interface Experiment {
   id: string;
   title: string;
   about: string;
-  /** Why it cannot be shown, where it cannot. */
+  /** Why the experiment is not available; `undefined` if it is. */
   hindrance?(circumstances: Circumstances): string | undefined;
   run(bench: Bench): Promise<void>;
 }
@@ -29,21 +29,21 @@ export async function ask<T = void>(client: AuthClient, method: string, path: st
 export const token = async (client: AuthClient) =>
   (await ask<{ fingerprint: string }>(client, 'GET', '/token')).fingerprint;
 
-/** What the server was configured with. */
+/** The server's configuration, as far as experiments need it. */
 export interface Circumstances {
-  /** Milliseconds for which a predecessor is answered again. */
+  /** The grace window in milliseconds. */
   grace_ms: number;
-  /** Whether refreshes are judged by rules. */
+  /** Whether risk rules judge refreshes. */
   rules: boolean;
 }
 
 export const circumstances = (client: AuthClient) => ask<Circumstances>(client, 'GET', '');
 export const grace = async (client: AuthClient) => (await circumstances(client)).grace_ms;
 export const needsGrace = ({ grace_ms }: Circumstances) =>
-  grace_ms === 0 ? 'Not to be shown here: with REFRESH_GRACE=0 there is no window.' : undefined;
+  grace_ms === 0 ? 'Not available here: with REFRESH_GRACE=0 there is no grace window.' : undefined;
 export const succeeded = (answer: string) => answer.startsWith('200');
 
-/** Refreshes, and says what came of it. */
+/** Refreshes, and returns the result as text. */
 export async function refreshed(client: AuthClient): Promise<string> {
   try {
     await client.refresh();

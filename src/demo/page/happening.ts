@@ -1,4 +1,4 @@
-/** Something that happened to a session of the visitor, as the server tells it. */
+/** An event of the visitor's sessions, as the server sends it. */
 export interface Happening {
   type: string;
   /** Milliseconds since the Unix epoch. */
@@ -6,7 +6,7 @@ export interface Happening {
   alert?: boolean;
   sessionId?: string | null;
   reason?: string | null;
-  /** What the rules found. */
+  /** The reason codes of the risk rules. */
   reasons?: string[];
   generation?: number;
   count?: number;
@@ -23,21 +23,22 @@ export function moodOf({ type, alert }: Happening): Mood {
 
 const SENTENCES: Record<string, string> = {
   signed_in: 'A session began.',
-  sign_in_failed: 'Somebody gave a wrong password.',
+  sign_in_failed: 'A sign-in failed: the password was wrong, or a rule refused it.',
   refreshed: 'The refresh token was succeeded by a new one.',
-  refresh_repeated: 'The predecessor came again, and was given the same successor: a retry, a second tab.',
+  refresh_repeated: 'The predecessor was presented again and given the same successor: a retry or a second tab.',
   refresh_denied: 'A refresh was refused.',
-  reuse_detected: 'A token came out of turn: two parties hold tokens of this session, so it has ended.',
+  reuse_detected: 'An old token was used: two parties hold tokens of this session, so it has ended.',
   revoked: 'A session has ended.',
-  permissions_changed: 'Permissions changed: access tokens that are out became stale.',
-  step_up_required: 'The server wants to see the password again; the token was not consumed.',
-  step_up_passed: 'The password was right; the session goes on.',
+  permissions_changed: 'Permissions changed: existing access tokens are stale.',
+  step_up_required: 'The server asks for the password again. The token stays valid.',
+  step_up_passed: 'The password was right. The session continues.',
   step_up_failed: 'The password was wrong.',
-  binding_failed: 'A token came without what its session is bound to; it was refused, and the session lives.',
+  binding_failed:
+    'A token came without the proof that its session is bound to. It was refused, and the session is alive.',
   device_changed: 'The device looks different from before.',
 };
 
-/** The event in words. */
+/** The event as a sentence. */
 export function sentenceOf({ type, reason, reasons, generation, ip, country, count }: Happening): string {
   const details = [
     (reasons || reason) && `why: ${reasons?.join(', ') ?? reason}`,

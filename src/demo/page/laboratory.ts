@@ -6,11 +6,11 @@ import type { Happening } from './happening.js';
 import type { Story } from './story.js';
 import { timeLine } from './time-line.js';
 
-/** Milliseconds for the last events to arrive. */
+/** Milliseconds to wait for the last events. */
 const AFTERGLOW = 700;
 const TICK = 100;
 
-/** The buttons, and what they show. */
+/** The experiments' buttons and results. */
 export class Laboratory {
   private readonly buttons = new Map<Experiment, HTMLButtonElement>();
   private known: Circumstances | undefined;
@@ -25,7 +25,7 @@ export class Laboratory {
     this.show();
   }
 
-  /** Whether an experiment is asking for the password itself. */
+  /** Whether an experiment is running. It asks for the password itself. */
   get busy(): boolean {
     return this.running;
   }

@@ -2,7 +2,7 @@ import type { AuthClient } from './client.js';
 import { byId, notice } from './dom.js';
 import { refusalOf } from './refusal.js';
 
-/** A new password, which ends the visitor's sessions on all other devices. */
+/** The form for a new password. It ends the visitor's sessions on all other devices. */
 export function passwordForm(client: AuthClient): void {
   const form = byId<HTMLFormElement>('password-form');
   const [current, next] = [byId<HTMLInputElement>('current-password'), byId<HTMLInputElement>('next-password')];
@@ -14,7 +14,7 @@ export function passwordForm(client: AuthClient): void {
     });
     if (!response.ok) throw new Error(await refusalOf(response));
     byId<HTMLDetailsElement>('change-password').open = false;
-    notice('You have another password, and your sessions on all other devices have ended.');
+    notice('Your password has changed, and your sessions on all other devices have ended.');
   };
   const button = form.querySelector('button')!;
   form.addEventListener('submit', (event) => {
@@ -27,7 +27,7 @@ export function passwordForm(client: AuthClient): void {
         button.disabled = false;
       });
   });
-  // What is half written is nobody else's.
+  // The next user must not see a half-typed password.
   client.onChange(({ type }) => {
     if (type !== 'refreshed') form.reset();
   });

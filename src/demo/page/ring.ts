@@ -1,12 +1,12 @@
 import type { AuthChange, AuthClient } from './client.js';
 import { byId } from './dom.js';
 
-/** Milliseconds. */
+/** Milliseconds between two updates. */
 const STEP = 250;
-/** The rest of its life, of all, with which a token counts as old. */
+/** A token is shown as old when less than this share of its lifetime is left. */
 const OLD = 0.25;
 
-/** The access token ages before the visitor's eyes, and is renewed. */
+/** Shows the remaining lifetime of the access token, and its renewals. */
 export function showAge(client: AuthClient): void {
   const life = byId<SVGCircleElement>('life');
   let token: { lifetime: number; endsAt: number } | undefined;

@@ -1,7 +1,7 @@
 import type { AuthClient } from './client.js';
 import { byId, element, notice } from './dom.js';
 
-/** The users of the demo, whose passwords are no secret. */
+/** The demo's users. Their passwords are public. */
 const USERS = ['alice', 'bob', 'admin'];
 
 export function signInForm(client: AuthClient): void {

@@ -10,7 +10,7 @@ import { askToStepUp } from './step-up.js';
 import { Story } from './story.js';
 import { Waiting } from './waiting.js';
 
-// The server, which sees the cookie, has written into the page whether there is one.
+// Scripts cannot see the cookie. The server has written into the page whether there is one.
 const client = createAuthClient({ restore: document.documentElement.dataset.session !== 'none' });
 const story = new Story(client, () => void devices().catch(() => undefined));
 const laboratory = new Laboratory(client, story);
@@ -35,14 +35,14 @@ client.onChange(({ type, signedIn, sessionId }) => {
   if (type === 'signed_in' || type === 'restored') story.begin(sessionId!);
   if (!signedIn) story.end();
   const text = TOLD[type];
-  // Whoever comes for the first time is signed out, too.
+  // A first visit is a sign-out, too, but needs no notice.
   if (text && !(type === 'signed_out' && byId('me').hidden)) notice(text, type === 'ended');
   if (type === 'step_up_required' && !laboratory.busy) void askToStepUp(client);
   if (type !== 'step_up_required') void show();
 });
 
 story.subscribe(({ type }) => {
-  // The access token in hand is stale by now: the new one says what the visitor may do.
+  // The current access token is stale now. The new one shows what the visitor may do.
   if (type === 'permissions_changed' && !laboratory.busy) void client.refresh().catch(() => undefined);
   if (type !== 'refresh_repeated' && type !== 'refresh_denied') void devices().catch(() => undefined);
 });
@@ -52,7 +52,7 @@ async function show(): Promise<void> {
   try {
     user = await client.user();
   } catch (error) {
-    // What is shown of a session stays, and so does the form, which is a way out.
+    // What the page shows of a session stays. Without a session, it offers the sign-in form.
     if (!byId('me').hidden) return;
     waiting.begin(error as AuthClientError);
     byId('sign-in').hidden = false;
@@ -71,7 +71,7 @@ async function show(): Promise<void> {
   if (user) await devices().catch(() => undefined);
 }
 
-/** Shows the one half of the page or the other. Says whether the focus was in what is gone now. */
+/** Shows the part for signed-in or for signed-out visitors. Returns whether the hidden part had the focus. */
 function shown(signedIn: boolean): boolean {
   const parts = document.querySelectorAll<HTMLElement>('.signed-in, #administration');
   const leaving = signedIn ? [byId('sign-in')] : [...parts];

@@ -3,7 +3,7 @@ import { byId } from './dom.js';
 
 let asking: Promise<boolean> | undefined;
 
-/** Asks for the password and steps up. Says whether that was done. Who asks meanwhile gets the same answer. */
+/** Asks for the password and steps up. Returns whether it succeeded. Parallel calls share one dialog and its result. */
 export function askToStepUp(client: AuthClient): Promise<boolean> {
   asking ??= ask(client).finally(() => {
     asking = undefined;
@@ -26,7 +26,7 @@ async function ask(client: AuthClient): Promise<boolean> {
       await client.stepUp({ password: password.value });
       return true;
     } catch (error) {
-      // It opens again with what was wrong, whatever that was: the way out is “Not now”.
+      // The dialog opens again with the error. “Not now” closes it.
       wrong.textContent = (error as Error).message;
     } finally {
       password.value = '';

@@ -3,29 +3,29 @@ import { pause } from './dom.js';
 import type { Happening } from './happening.js';
 import { happenings } from './story-stream.js';
 
-/** Milliseconds before a story that broke off is taken up again: the first time, and at most. */
+/** Milliseconds before the first reconnection, and the longest such pause. */
 const PAUSE = 1_000;
 const LONGEST_PAUSE = 30_000;
 
 export interface StoryListener {
-  /** From this time on, by the server's clock, nothing is missed. */
+  /** From this time on (the server's clock) no event is missed. */
   begun(at: number): void;
   happened(happening: Happening): void;
-  /** Whether a story that breaks off is to be taken up again. */
+  /** Whether to reconnect after the connection breaks. */
   isWanted(): boolean;
 }
 
 type Message =
   | { type: 'begun'; at: number }
   | { type: 'happened'; happening: Happening }
-  /** Is it being told already? */
+  /** Asks whether a different tab already listens. */
   | { type: 'ask' }
-  /** It is, and this is the time. */
+  /** A tab listens, and this is the server's time. */
   | { type: 'goes_on'; at: number };
 
 /**
- * The story of a session, as all tabs hear it until the signal: one of them listens to the server, and tells the others. Over
- * HTTP/1.1 a browser has six connections to a server, and each listener would hold one.
+ * Reports the events of a session in all tabs, until the signal aborts. One tab listens to the server and forwards the
+ * events. Over HTTP/1.1 a browser has only six connections to a server, and each listener would hold one.
  */
 export async function hearStory(
   client: AuthClient,
@@ -36,7 +36,7 @@ export async function hearStory(
   const name = `story of ${sessionId}`;
   const channel = new BroadcastChannel(name);
   let heard = false;
-  /** By how many milliseconds the server's clock is ahead, where it is this tab that listens. */
+  /** How many milliseconds the server's clock is ahead, if this tab listens. */
   let ahead: number | undefined;
 
   const hear = (message: Message): void => {
@@ -70,7 +70,7 @@ export async function hearStory(
           tell({ type: 'begun', at });
         };
         for await (const happening of happenings(client, signal, onBegun)) tell({ type: 'happened', happening });
-        // The server ends it with the access token; there may be another.
+        // The server ends the stream when the access token ends. There may be a new token.
         if (!begun) throw new Error('The story ended before it began.');
       } catch {
         await pause(wait, signal);
@@ -81,10 +81,10 @@ export async function hearStory(
   const over = new Promise((resolve) => signal.addEventListener('abort', resolve));
   try {
     await navigator.locks.request(name, { signal }, listen);
-    // It has ended for good. What other tabs may still tell is heard.
+    // The stream has ended for good. Events from other tabs are still reported.
     await over;
   } catch {
-    // Its turn to listen has never come.
+    // The signal aborted before this tab's turn to listen.
   } finally {
     channel.close();
   }

@@ -2,10 +2,10 @@ import type { AuthClient } from './client.js';
 import type { Happening } from './happening.js';
 
 /**
- * Server-sent events over `fetch`, which carries the access token; `EventSource` cannot. Ends when the server does,
- * and throws where the connection breaks.
+ * Reads server-sent events with `fetch`, because `EventSource` cannot send the access token. Ends when the server ends
+ * the stream, and throws when the connection breaks.
  *
- * @param begun is told since when, by the server's clock, nothing is missed
+ * @param begun called with the server's time from which on no event is missed
  */
 export async function* happenings(
   client: AuthClient,

@@ -3,23 +3,23 @@ import { byId, element, pause } from './dom.js';
 import { type Happening, moodOf, sentenceOf } from './happening.js';
 import { hearStory } from './story-relay.js';
 
-/** Milliseconds until the server has kept what happened. */
+/** Milliseconds until the server has stored recent events. */
 const KEPT = 1_000;
-/** Milliseconds that the server goes on telling after the end of a session, and a little more. */
+/** Milliseconds to keep listening after a session has ended. The server sends events a little less long. */
 const EPILOGUE = 2_500;
 const MOST = 200;
 
-/** The live story of the visitor's sessions. It is told only while somebody looks. */
+/** Shows the events of the visitor's sessions live, while the page is visible. */
 export class Story {
   private readonly list = byId('events');
   private readonly listeners = new Set<(happening: Happening) => void>();
   private reading: AbortController | undefined;
-  /** Of the session that it is about, while there is one. */
+  /** The current session's id, if there is one. */
   private sessionId: string | undefined;
 
   constructor(
     private readonly client: AuthClient,
-    /** Called when the story is taken up again: what has happened meanwhile was not heard. */
+    /** Called after a reconnection, because events were missed. */
     private readonly onResumed: () => void,
   ) {
     document.addEventListener('visibilitychange', () => {
@@ -28,7 +28,7 @@ export class Story {
     });
   }
 
-  /** Returns the function that ends the subscription. */
+  /** Returns a function that ends the subscription. */
   subscribe(listener: (happening: Happening) => void): () => void {
     this.listeners.add(listener);
     return () => this.listeners.delete(listener);
@@ -40,7 +40,7 @@ export class Story {
     if (!document.hidden) void this.read(false);
   }
 
-  /** Hears how it ends. */
+  /** Listens a little longer, for the last events of the session. */
   end(): void {
     this.sessionId = undefined;
     const { reading } = this;
@@ -61,7 +61,7 @@ export class Story {
     await hearStory(this.client, sessionId!, { begun, happened, isWanted }, signal);
   }
 
-  /** What the server has kept of before, once it has written it down. */
+  /** Loads the earlier events, after the server has stored them. */
   private async recall(before: number, signal: AbortSignal): Promise<void> {
     const old = new Set(this.list.children);
     await pause(KEPT);

@@ -7,29 +7,34 @@ interface Loot {
   fingerprint?: string;
 }
 
-/** @returns the fingerprint of what was stolen */
+/** @returns the fingerprint of the stolen token */
 async function steal({ client, tell }: Bench, why: string): Promise<string> {
   const { fingerprint } = await ask<{ fingerprint: string }>(client, 'POST', '/steal');
   tell('your cookie, copied', `token ${fingerprint}`, why, false);
   return fingerprint;
 }
 
-const FROM_A_BACKUP = 'Somebody has read it from a backup of your disk.';
+const FROM_A_BACKUP = 'Bad: a thief has read your cookie from a backup of your disk.';
 const useStolen = (client: AuthClient, elsewhere: boolean) => ask<Loot>(client, 'POST', '/use-stolen', { elsewhere });
 const byThief = (stolen: string) => `POST /auth/refresh with token ${stolen}, by the thief`;
 const told = ({ status, error, fingerprint }: Loot) => `${status}: ${error ?? `token ${fingerprint}`}`;
 
-/** The visitor's own refresh, before which the token was stolen. */
+/** Refreshes as the visitor, after the token was stolen. */
 async function succeed(client: AuthClient, tell: Bench['tell']): Promise<void> {
   const mine = await refreshed(client);
   const good = succeeded(mine);
-  tell('POST /auth/refresh, by you', mine, good ? 'Your token has been succeeded.' : 'It was refused.', good);
+  tell(
+    'POST /auth/refresh, by you',
+    mine,
+    good ? 'Good: you got a new token. The stolen copy is now an old one.' : 'Bad: your refresh was refused.',
+    good,
+  );
 }
 
 const inTime: Experiment = {
   id: 'steal-in-time',
   title: 'Steal the token, use it in time',
-  about: 'A copy of your token, used within the window after your own refresh.',
+  about: 'A thief uses a copy of your token, within the grace window after your own refresh.',
   hindrance: needsGrace,
   async run(bench) {
     const { client, tell } = bench;
@@ -41,19 +46,19 @@ const inTime: Experiment = {
       tell(
         sent,
         told(loot),
-        'Refused: a predecessor, without what the session is bound to. It was not you who sent it.',
+        'Good: the thief was refused. The old token came without the secret that your session is bound to, so it was not you.',
       );
       const mine = await refreshed(client);
       const why = succeeded(mine)
-        ? 'You notice nothing.'
-        : 'Your token was out, so the session has ended for both, and an alert was raised. Sign in again: the thief cannot.';
+        ? 'Good: you notice nothing.'
+        : 'Good: the theft was noticed, and an alert was raised. Bad for you: the session has ended for both. Sign in again; the thief cannot.';
       tell('POST /auth/refresh, by you', mine, why);
       return;
     }
     const same = loot.fingerprint === (await token(client));
     const why = same
-      ? 'The same successor that you have, and no second line of tokens. The next refresh after the window, by you or the thief, reveals the theft.'
-      : 'Another token than yours.';
+      ? 'Bad: the thief is in, with the same new token as you. Good: there is no second line of tokens. Once one of you refreshes, the other has an old token, and using it after the window reveals the theft.'
+      : 'Bad: the thief has a different token than you.';
     tell(sent, told(loot), why, same);
   },
 };
@@ -61,19 +66,19 @@ const inTime: Experiment = {
 const tooLate: Experiment = {
   id: 'steal-too-late',
   title: 'Steal the token, use it too late',
-  about: 'The same, but the copy is used after the window. It ends your session.',
+  about: 'The same, but the thief uses the copy after the grace window. That ends your session.',
   async run(bench) {
     const { client, tell, wait } = bench;
     const stolen = await steal(bench, FROM_A_BACKUP);
     await succeed(client, tell);
-    await wait((await grace(client)) + 500, 'Until the window has closed');
+    await wait((await grace(client)) + 500, 'Waiting until the grace window has closed');
     const loot = await useStolen(client, false);
     tell(
       byThief(stolen),
       told(loot),
       loot.status === 200
-        ? 'The server took it: the window was still open.'
-        : 'Refused: a predecessor after the window, or one without what its session is bound to.',
+        ? 'Bad: the server accepted the copy, because the window was still open.'
+        : 'Good: the thief was refused. The old token came after the window, or without the secret that your session is bound to.',
       loot.status !== 200,
     );
     const mine = await refreshed(client);
@@ -81,8 +86,9 @@ const tooLate: Experiment = {
       'POST /auth/refresh, by you',
       mine,
       succeeded(mine)
-        ? 'Your session lives: the copy came without what it is bound to, or was not seen as one.'
-        : 'Two parties held tokens of this session, so it has ended for both, and an alert was raised. Sign in again: the thief cannot.',
+        ? 'Bad: your session continues, and the server did not notice the theft.'
+        : 'Good: the theft was noticed, and an alert was raised. Bad for you: the session has ended for both. Sign in again; the thief cannot.',
+      !succeeded(mine),
     );
   },
 };
@@ -90,27 +96,32 @@ const tooLate: Experiment = {
 const elsewhere: Experiment = {
   id: 'steal-elsewhere',
   title: 'Steal the token, use it first, elsewhere',
-  about: 'The thief refreshes before you do, from another device. It ends an unbound session.',
+  about: 'The thief refreshes before you do, from a different device. If your session is not bound, that ends it.',
   async run(bench) {
     const { client, tell, wait } = bench;
-    const stolen = await steal(bench, 'The copy is now on another device, in another country.');
+    const stolen = await steal(bench, 'Bad: the copy is now on a different device, in a different country.');
     const loot = await useStolen(client, true);
     if (loot.status !== 200) {
-      const why = 'The copy alone is not enough: the session is bound to this browser, or the place is too strange.';
+      const why = 'Good: the thief was refused. The session is bound to this browser, or a rule refused the place.';
       tell(byThief(stolen), told(loot), why);
       const mine = await refreshed(client);
-      tell('POST /auth/refresh, by you', mine, succeeded(mine) ? 'You notice nothing.' : 'You are refused, too.');
+      tell(
+        'POST /auth/refresh, by you',
+        mine,
+        succeeded(mine) ? 'Good: you notice nothing.' : 'Bad for you: you are refused, too.',
+      );
       return;
     }
-    tell(byThief(stolen), told(loot), 'It was the live token. For now, the thief is in.', false);
-    await wait((await grace(client)) + 500, 'Until you come back');
+    tell(byThief(stolen), told(loot), 'Bad: it was the live token, so the thief is in for now.', false);
+    await wait((await grace(client)) + 500, 'Waiting until you come back');
     const mine = await refreshed(client);
     tell(
       'POST /auth/refresh, by you',
       mine,
       succeeded(mine)
-        ? 'Your session goes on: the two tokens were not told apart.'
-        : 'Yours is the predecessor now, after the window: the session ends for both.',
+        ? 'Bad: your session continues, and the server did not notice the theft.'
+        : 'Good: the theft was noticed. Your token is now the old one and came after the window. Bad for you: the session has ended for both. Sign in again; the thief cannot.',
+      !succeeded(mine),
     );
   },
 };

@@ -4,9 +4,9 @@ import { type Happening, moodOf, sentenceOf } from './happening.js';
 const WIDTH = 600;
 const MARGIN = 24;
 
-/** What happened, drawn to scale from the events of the server; and the same in words. */
+/** Draws the server's events to scale, and lists them in words. */
 export function timeLine(happenings: readonly Happening[]): HTMLElement {
-  if (happenings.length === 0) return element('p', { className: 'quiet' }, 'The server has noticed nothing.');
+  if (happenings.length === 0) return element('p', { className: 'quiet' }, 'The server reported no events.');
   const begin = happenings[0].at;
   const length = Math.max(1, happenings.at(-1)!.at - begin);
   const x = (at: number) => MARGIN + ((at - begin) / length) * (WIDTH - 2 * MARGIN);
@@ -38,7 +38,7 @@ interface Group {
   times: number;
 }
 
-/** What is told in the same words is told once. */
+/** Groups events with the same sentence. */
 function grouped(happenings: readonly Happening[]): Group[] {
   const groups = new Map<string, Group>();
   for (const happening of happenings) {

@@ -2,16 +2,16 @@ import type { AuthClient } from './client.js';
 import { byId, onClick } from './dom.js';
 import { askToStepUp } from './step-up.js';
 
-/** Milliseconds before the next attempt: the first time, and at most. */
+/** Milliseconds before the next attempt: the first pause and the longest one. */
 const PAUSE = 1_000;
 const LONGEST_PAUSE = 30_000;
 
 const WHY: Record<string, string> = {
-  step_up_required: 'The server wants to see your password before your session goes on.',
-  region_not_allowed: 'Your session is not to be used from where you are. It is still there when you are back.',
+  step_up_required: 'The server asks for your password before your session continues.',
+  region_not_allowed: 'You cannot use your session from this place. It continues when you are back.',
 };
 
-/** What stands on the page while there is a session, and the server does not let it go on. */
+/** Shows why the session cannot continue, while the server does not let it. */
 export class Waiting {
   private pause = PAUSE;
   private timer: ReturnType<typeof setTimeout> | undefined;
@@ -32,9 +32,9 @@ export class Waiting {
 
   begin(error: { code?: string; status?: number; retryAfter?: number }): void {
     this.code = error.code;
-    const why = error.status === 429 ? 'Too many have asked the server.' : 'The server cannot answer right now.';
+    const why = error.status === 429 ? 'The server gets too many requests.' : 'The server cannot answer right now.';
     const decided = WHY[error.code ?? ''];
-    byId('waiting-why').textContent = decided ?? `${why} It is asked again by and by.`;
+    byId('waiting-why').textContent = decided ?? `${why} The page tries again by itself.`;
     byId('waiting').hidden = false;
     clearTimeout(this.timer);
     this.timer = undefined;

@@ -8,16 +8,16 @@ import {
 } from 'nestjs-refresh-token';
 import { delay, filter, interval, map, merge, Observable, of, take, takeUntil } from 'rxjs';
 
-/** Milliseconds between signs of life, so that a proxy does not take the silence for the end. */
+/** Milliseconds between heartbeats, so that no proxy closes a silent connection. */
 const HEARTBEAT = 20_000;
 
-/** Milliseconds between looks at whether the listener's access token is still good. */
+/** Milliseconds between checks of the listener's access token. */
 const LOOK = 1_000;
 
-/** Milliseconds that the story goes on after the session has ended: what follows from that is part of it. */
+/** Milliseconds to keep sending after the session has ended, for the events that follow. */
 const EPILOGUE = 1_000;
 
-/** What happens to one's own sessions, as it happens, by server-sent events. */
+/** Sends the events of the user's own sessions as server-sent events. */
 @Controller('story')
 export class StoryController {
   constructor(
@@ -25,7 +25,10 @@ export class StoryController {
     private readonly accessTokens: AccessTokenService,
   ) {}
 
-  /** Ends with the access token that listens: when it expires, when its session is revoked, here or elsewhere, or stale. */
+  /**
+   * Ends soon after the listener's access token stops being valid: expired, stale, or its session revoked on any
+   * instance.
+   */
   @Sse()
   story(@CurrentUser() user: AuthenticatedUser): Observable<MessageEvent> {
     const own = new Observable<AuthEvent>((listener) =>

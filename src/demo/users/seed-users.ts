@@ -9,7 +9,7 @@ export const DEMO_USERS = [
   { username: 'admin', password: 'admin-password', roles: ['user', 'admin'] },
 ];
 
-/** Makes those of the demo's users that are not there yet. */
+/** Creates the demo's users, unless they exist. */
 export async function seedUsers(dataSource: DataSource): Promise<void> {
   const users = dataSource.getRepository(User);
   await Promise.all(

@@ -9,7 +9,7 @@ export class User {
   @Column({ type: 'varchar', length: 255, unique: true })
   username: string;
 
-  /** Argon2id, in its own text form. */
+  /** The Argon2id hash, in its standard text form. */
   @Column({ name: 'password_hash', type: 'varchar', length: 255 })
   passwordHash: string;
 

@@ -1,7 +1,7 @@
 import { Injectable, type PipeTransform } from '@nestjs/common';
 import { AuthError } from 'nestjs-refresh-token';
 
-/** Lets names pass that can be asked for: PostgreSQL takes no text with U+0000. */
+/** Refuses names that the database cannot look up: PostgreSQL does not accept U+0000 in text. */
 @Injectable()
 export class UsernamePipe implements PipeTransform<string, string> {
   transform(username: string): string {

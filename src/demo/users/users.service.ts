@@ -6,7 +6,7 @@ import { DataSource, type Repository } from 'typeorm';
 import { hashPassword, verifyPassword } from './passwords.js';
 import { User } from './user.entity.js';
 
-/** The users of the demo, and what the library asks about them. */
+/** The demo's users, and its `UserProvider`. */
 @Injectable()
 export class UsersService implements UserProvider, OnModuleInit {
   private readonly users: Repository<User>;
@@ -16,7 +16,7 @@ export class UsersService implements UserProvider, OnModuleInit {
 
   constructor(dataSource: DataSource) {
     this.users = dataSource.getRepository(User);
-    // Asked at every refresh and login, and so prepared, and given up where the database has fallen silent.
+    // These run at every refresh and login. So they are prepared, and they time out if the database is silent.
     const select = 'SELECT id, roles, disabled, password_hash FROM users WHERE';
     this.usersById = new Statement(dataSource, `${select} id IN (:...ids)`);
     this.userByName = new Statement(dataSource, `${select} username = :username`);
@@ -68,23 +68,25 @@ export class UsersService implements UserProvider, OnModuleInit {
     return roles;
   }
 
-  /** Never leaves the demo without an administrator, as nobody could make one again. */
+  /** Refuses a change that would leave the demo without an administrator. */
   async update(id: string, change: Partial<Pick<User, 'roles' | 'disabled'>>): Promise<void> {
     await this.users.manager.transaction(async (manager) => {
-      // All of them, in one order: two administrators may be about to remove each other.
+      // Locks all users in one order: two administrators may be removing each other.
       const users = await manager.find(User, { order: { id: 'ASC' }, lock: { mode: 'pessimistic_write' } });
       const after = users.map((user) => (user.id === id ? { ...user, ...change } : user));
       if (users.some(isAdministrator) && !after.some(isAdministrator)) {
         throw new ConflictException({
           error: 'last_administrator',
-          error_description: 'This is the last administrator. Make another one first.',
+          error_description: 'This is the last administrator. Give the role to a different user first.',
         });
       }
       await manager.update(User, id, change);
     });
   }
 
-  /** Says whether `current` was right, and the password is now `next`: of several who change it at once, one succeeds. */
+  /**
+   * Changes the password if `current` is right, and returns whether it did. Of several parallel changes, one succeeds.
+   */
   async changePassword(id: string, current: string, next: string): Promise<boolean> {
     const user = await this.users.findOneBy({ id });
     if (!user || !(await verifyPassword(user.passwordHash, current))) return false;
@@ -93,7 +95,7 @@ export class UsersService implements UserProvider, OnModuleInit {
     return affected === 1;
   }
 
-  /** Takes as long for users that there are not. */
+  /** Takes equally long for unknown users. */
   private async verified(user: UserRecord | undefined, password: string): Promise<AuthUser | null> {
     const right = await verifyPassword((user?.password_hash as string) ?? this.decoyHash, password);
     return right ? enabled(user) : null;
@@ -116,7 +118,7 @@ function isAdministrator({ roles, disabled }: Pick<User, 'roles' | 'disabled'>):
   return !disabled && roles.includes('admin');
 }
 
-/** Another one for every new password. */
+/** Different for every new password. */
 function versionOf(passwordHash: string): string {
   return createHash('sha256').update(passwordHash).digest('base64url');
 }

@@ -9,14 +9,14 @@ import { AddressRanges } from '../../auth/common/request/address-ranges.js';
 import type { GeoIpRecord, GeoIpProvider } from '../../auth/risk/geo-ip-provider.js';
 import { type MmdbRecord, geoIpOfRecords } from './mmdb-record.js';
 
-/** Where the GeoIP databases are. */
+/** The GeoIP databases. */
 export class MmdbGeoIpOptions {
   /**
-   * A file in the MaxMind DB format, or several: one of countries or cities, and one of autonomous systems, say. They are read
-   * into memory; an address is looked up in microseconds.
+   * A file in the MaxMind DB format, or a list of them: for example one of cities and one of autonomous systems. They are read into
+   * memory, and a lookup takes microseconds.
    */
   path: string | string[];
-  /** How often it is looked whether a file has changed; it is then read anew, behind the requests. `'1s'` to `'24d'`. */
+  /** How often the files are checked for changes. A changed file is read again in the background. From `'1s'` to `'24d'`. */
   reload = '1h';
 }
 
@@ -45,7 +45,7 @@ class MmdbGeoIpConfig extends configOf('mmdbGeoIp: ', MmdbGeoIpOptions, {
 function pathsOf(name: string, path: string | string[]): string[] {
   const paths = Array.isArray(path) ? path : [path];
   if (paths.length > 0 && paths.every((one) => typeof one === 'string' && one !== '')) return paths;
-  throw new AuthConfigurationError(`${name} must be a file, or several, such as './GeoLite2-City.mmdb'.`);
+  throw new AuthConfigurationError(`${name} must be a file or a list of files, for example './GeoLite2-City.mmdb'.`);
 }
 
 /** Nowhere in particular, though databases that are merged from many sources place some of them: RFC 1918, 4193, 6598 and so on. */

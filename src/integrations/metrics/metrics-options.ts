@@ -2,13 +2,13 @@ import type { Registry } from 'prom-client';
 import { configOf } from '../../auth/common/options/config.js';
 import { duration } from '../../auth/common/options/duration.js';
 
-/** What is measured goes into a registry of `prom-client`. */
+/** The metrics, and the registry of `prom-client` that holds them. */
 export class AuthMetricsOptions {
-  /** The registry; by default the package's own, `register`. */
+  /** The registry. By default it is `register` of `prom-client`. */
   registry?: Registry = undefined;
-  /** What the names begin with. */
+  /** The prefix of all metric names. */
   prefix = 'auth_';
-  /** How often the live sessions are counted, at most; a count reads the table. `'0s'`: at every scrape; to `'1d'`. */
+  /** The shortest time between two counts of the live sessions. A count reads the table. From `'0s'` (at every scrape) to `'1d'`. */
   sessionCountInterval = '1m';
 }
 

@@ -10,10 +10,10 @@ import { addSchemas, removeReplaced } from './own-schemas.js';
 type PathItem = OpenAPIObject['paths'][string];
 
 /**
- * Completes what `SwaggerModule.createDocument` says of the auth routes: bodies, answers, refusals, headers, cookies, and how
- * each is authenticated. Of several `AuthModule`s each gets its own. Changes the document, and returns it.
+ * Completes the document of `SwaggerModule.createDocument` for the auth routes: bodies, answers, refusals, headers, cookies and
+ * security. Each of several `AuthModule`s gets its own. It changes the document, and returns it.
  *
- * For the host's own routes, `@ApiBearerAuth()` names the security scheme of the `AuthModule` without a name.
+ * On your own routes, `@ApiBearerAuth()` refers to the security scheme of the `AuthModule` without a name.
  *
  * @example
  * const document = SwaggerModule.createDocument(app, new DocumentBuilder().setTitle('Shop').build());
@@ -44,13 +44,13 @@ export function describeAuthRoutes(app: INestApplicationContext, document: OpenA
 }
 
 function securityNames({ registration: { name } }: Registered): SecurityNames {
-  // `bearer` is what @ApiBearerAuth() refers to.
+  // @ApiBearerAuth() refers to `bearer`.
   return name === undefined
     ? { accessToken: 'bearer', cookie: 'refresh_cookie' }
     : { accessToken: `${name}_bearer`, cookie: `${name}_refresh_cookie` };
 }
 
-/** Where the routes stand in a document, which may have been made with `ignoreGlobalPrefix`. */
+/** The routes in a document, which may have been made with `ignoreGlobalPrefix`. */
 function describedRoutes(
   modules: ModulesContainer,
   { registration }: Registered,

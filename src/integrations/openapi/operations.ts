@@ -10,13 +10,13 @@ interface Response {
   content?: Record<string, { schema: object }>;
 }
 
-/** By the names of the security schemes of one `AuthModule`. */
+/** The names of the security schemes of one `AuthModule`. */
 export interface SecurityNames {
   readonly accessToken: string;
   readonly cookie: string;
 }
 
-/** How a route is described: everything but what Nest itself knows of it. */
+/** The description of a route, except what Nest itself knows. */
 export type Described = Pick<Operation, 'summary' | 'parameters' | 'requestBody' | 'responses' | 'security'>;
 
 const header = (description: string): Headers[string] => ({ description, schema: { type: 'string' } });
@@ -24,7 +24,7 @@ const NO_STORE: Headers = { 'Cache-Control': header('no-store') };
 const SET_COOKIE: Headers = {
   'Set-Cookie': header('The refresh token: HttpOnly, Secure, SameSite=Strict, for this host'),
 };
-const CLEARED: Headers = { 'Set-Cookie': header('Takes the refresh token back') };
+const CLEARED: Headers = { 'Set-Cookie': header('Clears the cookie of the refresh token') };
 
 const json = (schema: string) => ({
   'application/json': { schema: { $ref: `#/components/schemas/${schema}` } },
@@ -38,7 +38,7 @@ const answer = (description: string, schema?: string, headers: Headers = {}): Re
   ...(schema !== undefined && { content: json(schema) }),
 });
 
-/** The responses to these refusals, one for each status. */
+/** The responses of these refusals, one for each status. */
 function refusals(...refused: (AuthErrorCode | AuthError)[]): Operation['responses'] {
   const errors = refused.map((error) => (typeof error === 'string' ? new AuthError(error) : error));
   const statuses = [...new Set(errors.map((error) => error.getStatus()))];
@@ -60,7 +60,7 @@ const OF_ACCESS_TOKEN = [
   ...(['unauthorized', 'invalid_token', 'token_expired', 'token_revoked', 'token_stale'] as const),
   ...OF_PROOF.map((error) => error.atResource('DPoP')),
 ];
-/** Where failures are throttled. */
+/** The refusal of routes whose failures are throttled. */
 const THROTTLED = new AuthError('too_many_requests', undefined, { retryAfter: 1 });
 const ALWAYS = ['https_required', 'temporarily_unavailable'] as const;
 
@@ -73,12 +73,12 @@ const query = (name: string, description: string, schema: object) => ({
 });
 const UUID = { type: 'string', format: 'uuid' };
 const OF_EVENTS = [
-  query('session_id', 'Of this session alone.', UUID),
-  query('limit', 'So many at most; more than 200 counts as 200.', { type: 'integer', minimum: 1, default: 50 }),
-  query('before', 'Those before the event with this id.', UUID),
+  query('session_id', 'Only events of this session.', UUID),
+  query('limit', 'The most events. More than 200 counts as 200.', { type: 'integer', minimum: 1, default: 50 }),
+  query('before', 'Only events before the event with this id.', UUID),
 ];
 
-/** Every route, by method and by its path below the prefix. */
+/** Every route: its method and its path below the prefix. */
 export function authOperations({ accessToken, cookie }: SecurityNames): Record<string, Described> {
   const guarded = [{ [accessToken]: [] }];
   return {
@@ -102,8 +102,8 @@ export function authOperations({ accessToken, cookie }: SecurityNames): Record<s
       },
     },
     'post /refresh': {
-      summary: 'A new access token, and the successor of the refresh token',
-      // In the body, or in the cookie.
+      summary: 'Issues a new access token, and the successor of the refresh token',
+      // The token is in the body or in the cookie.
       security: [{}, { [cookie]: [] }],
       requestBody: body('AuthRefreshRequest', false),
       responses: {
@@ -121,7 +121,7 @@ export function authOperations({ accessToken, cookie }: SecurityNames): Record<s
       },
     },
     'post /logout': {
-      summary: 'Ends the session; succeeds also the second time',
+      summary: 'Ends the session',
       security: [{}, { [cookie]: [] }, ...guarded],
       requestBody: body('AuthRefreshRequest', false),
       responses: {
@@ -139,7 +139,7 @@ export function authOperations({ accessToken, cookie }: SecurityNames): Record<s
       },
     },
     'post /step-up': {
-      summary: 'Authenticates again within the session, and succeeds the refresh token',
+      summary: 'Authenticates again within the session, and replaces the refresh token',
       security: [{}, { [cookie]: [] }],
       requestBody: body('AuthStepUpRequest', true),
       responses: {
@@ -157,7 +157,7 @@ export function authOperations({ accessToken, cookie }: SecurityNames): Record<s
       },
     },
     'get /events': {
-      summary: 'What has happened to the sessions of the user, the latest first',
+      summary: 'Lists the events of the user, the latest first',
       security: guarded,
       parameters: OF_EVENTS,
       responses: {
@@ -173,12 +173,12 @@ export function authOperations({ accessToken, cookie }: SecurityNames): Record<s
       },
     },
     'get /me': {
-      summary: 'The user, as the access token has them',
+      summary: 'Returns the user of the access token',
       security: guarded,
       responses: { 200: answer('The user', 'AuthCurrentUser'), ...refusals(...OF_ACCESS_TOKEN, ...ALWAYS) },
     },
     'get /sessions': {
-      summary: 'The sessions of the user, the last used first',
+      summary: 'Lists the sessions of the user, the last used first',
       security: guarded,
       responses: {
         200: {

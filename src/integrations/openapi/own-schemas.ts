@@ -3,13 +3,13 @@ import { AUTH_SCHEMAS } from './schemas.js';
 
 const PREFIX = '#/components/schemas/';
 
-/** What Nest makes of the bodies that are validated; ours say more. */
+/** The schemas that Nest derives from the validated bodies. Ours say more. */
 const REPLACED = ['AuthLoginDto', 'AuthLogoutAllDto', 'AuthStepUpDto'];
 
 /**
- * Adds the schemas of the auth routes to a document; where the host has another schema of the same name, by another name.
+ * Adds the schemas of the auth routes to a document. If the host has another schema with the same name, ours gets another name.
  *
- * @returns changes the references of a description to the names that were free
+ * @returns a function that changes the references of a description to these names
  */
 export function addSchemas(document: OpenAPIObject): <T>(described: T) => T {
   const schemas = ((document.components ??= {}).schemas ??= {});
@@ -26,7 +26,7 @@ export function addSchemas(document: OpenAPIObject): <T>(described: T) => T {
     ) as T;
 }
 
-/** Takes away what nothing refers to any more. */
+/** Removes the replaced schemas that nothing refers to. */
 export function removeReplaced(document: OpenAPIObject): void {
   const schemas = document.components?.schemas ?? {};
   const text = JSON.stringify(document);

@@ -9,7 +9,7 @@ const textOrNull = { type: 'string', nullable: true } as const;
 const sessionId = { type: 'string', format: 'uuid' } as const;
 const transport = { type: 'string', enum: ['cookie', 'body'] };
 
-/** What travels in the bodies of the auth routes. */
+/** The bodies of requests and answers of the auth routes. */
 export const AUTH_SCHEMAS: Schemas = {
   AuthLoginRequest: {
     type: 'object',
@@ -18,21 +18,21 @@ export const AUTH_SCHEMAS: Schemas = {
       username: { ...text, minLength: 1, maxLength: 255 },
       password: { ...text, minLength: 1, maxLength: 1024, format: 'password' },
       client_id: { ...text, minLength: 1, maxLength: 255 },
-      device_name: { ...text, maxLength: 255, description: 'Shown in the list of sessions.' },
+      device_name: { ...text, maxLength: 255, description: 'A name for the list of sessions.' },
       scope: { ...text, maxLength: 1024, description: 'Space-separated (RFC 6749 §3.3).' },
-      transport: { ...transport, description: 'How the refresh token travels, for as long as the session lives.' },
+      transport: { ...transport, description: 'How the refresh token travels, for the whole session.' },
       bind: {
         ...text,
         enum: ['nonce', 'tls'],
-        description: 'What the session is to be bound by; a DPoP proof binds it unasked.',
+        description: 'The binding of the session. A DPoP proof binds it without this field.',
       },
     },
   },
   AuthRefreshRequest: {
     type: 'object',
     properties: {
-      refresh_token: { ...text, description: 'Left out where the token comes in the cookie.' },
-      client_nonce: { ...text, description: 'Where the session is bound to one.' },
+      refresh_token: { ...text, description: 'Leave it out if the token is in the cookie.' },
+      client_nonce: { ...text, description: 'If the session is bound to one.' },
     },
   },
   AuthStepUpRequest: {
@@ -40,8 +40,8 @@ export const AUTH_SCHEMAS: Schemas = {
     required: ['password'],
     properties: {
       password: { ...text, minLength: 1, maxLength: 1024, format: 'password' },
-      refresh_token: { ...text, description: 'Left out where the token comes in the cookie.' },
-      client_nonce: { ...text, description: 'Where the session is bound to one.' },
+      refresh_token: { ...text, description: 'Leave it out if the token is in the cookie.' },
+      client_nonce: { ...text, description: 'If the session is bound to one.' },
     },
   },
   AuthEvent: {
@@ -72,8 +72,8 @@ export const AUTH_SCHEMAS: Schemas = {
       expires_in: { type: 'integer', minimum: 0, description: 'Seconds.' },
       scope: text,
       session_id: sessionId,
-      refresh_token: { ...text, description: 'With the transport body only; otherwise it is in the cookie.' },
-      client_nonce: { ...text, description: 'At login, with the transport body, where the session is bound to one.' },
+      refresh_token: { ...text, description: 'With the transport `body` only. Otherwise it is in the cookie.' },
+      client_nonce: { ...text, description: 'At login with the transport `body`, if the session is bound to one.' },
     },
   },
   AuthSession: {
@@ -81,7 +81,7 @@ export const AUTH_SCHEMAS: Schemas = {
     required: ['id', 'current', 'client_id', 'created_at', 'last_used_at', 'expires_at'],
     properties: {
       id: sessionId,
-      current: { type: 'boolean', description: 'Whether it is the one that asks.' },
+      current: { type: 'boolean', description: 'Whether it is the session of this request.' },
       client_id: text,
       device_name: textOrNull,
       user_agent: textOrNull,
@@ -102,7 +102,7 @@ export const AUTH_SCHEMAS: Schemas = {
     required: ['error', 'error_description'],
     properties: {
       error: { ...text, description: 'A stable code.', example: 'invalid_grant' },
-      error_description: { ...text, description: 'For the developer who reads it.' },
+      error_description: { ...text, description: 'A sentence for developers. It may change.' },
     },
   },
 };

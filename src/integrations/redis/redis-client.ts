@@ -12,10 +12,9 @@ const PING_INTERVAL = 1_000;
 const SILENCE = 4 * PING_INTERVAL;
 
 /**
- * Without a URL the package would connect to a Redis on this machine. The message never holds it, for there may be a password
- * in it.
+ * Without a URL the package would connect to a Redis on this machine. No message contains the URL, because it may hold a password.
  *
- * @throws AuthConfigurationError for what is no URL of Redis, and for an option that there is not
+ * @throws AuthConfigurationError for an invalid URL, and for an unknown option
  */
 export function redisOptions<T extends { url: string }>(
   where: string,
@@ -26,7 +25,7 @@ export function redisOptions<T extends { url: string }>(
   if (typeof options.url === 'string' && /^rediss?:\/\//.test(options.url) && URL.canParse(options.url)) {
     return options as Required<T>;
   }
-  throw new AuthConfigurationError(`${where}: url must be a URL of Redis, such as 'redis://localhost:6379'.`);
+  throw new AuthConfigurationError(`${where}: url must be a URL of Redis, for example 'redis://localhost:6379'.`);
 }
 
 /** A client that has not begun to connect. It sends nothing late: what it cannot send at once fails. */

@@ -2,19 +2,22 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { DpopReplayStore } from '../../auth/binding/dpop/dpop-replay-store.js';
 import { redisClient, type RedisClient, redisOptions } from './redis-client.js';
 
-/** What {@link redisReplayStore} takes. */
+/** The options of {@link redisReplayStore}. */
 export interface RedisReplayStoreOptions {
-  /** `redis://…` or `rediss://…`. */
+  /** The Redis server: `redis://…` or `rediss://…`. */
   url: string;
-  /** What the keys begin with; the same on all instances. */
+  /**
+   * The prefix of the keys. It is the same on all instances.
+   *
+   * @default 'nestjs-refresh-token:proof:'
+   */
   prefix?: string;
 }
 
 /**
- * Remembers in Redis which DPoP proofs have been used, for all instances, instead of in the database. Needs the package
- * `redis`.
+ * Remembers used DPoP proofs in Redis instead of in the database, for all instances. It needs the package `redis`.
  *
- * @throws AuthConfigurationError
+ * @throws AuthConfigurationError for an invalid option
  * @example
  * AuthModule.forRoot({ binding: { dpop: { replayStore: redisReplayStore({ url: 'redis://localhost:6379' }) } }, … })
  */

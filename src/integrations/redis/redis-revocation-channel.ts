@@ -2,18 +2,22 @@ import type { RevocationChannel, RevocationChannelListener } from '../../auth/re
 import type { AccessFloor } from '../../auth/session/access-floor.js';
 import { redisClient, type RedisClient, redisOptions } from './redis-client.js';
 
-/** What {@link redisRevocationChannel} takes. */
+/** The options of {@link redisRevocationChannel}. */
 export interface RedisRevocationChannelOptions {
-  /** `redis://…` or `rediss://…`. */
+  /** The Redis server: `redis://…` or `rediss://…`. */
   url: string;
-  /** The name of the Redis channel; the same on all instances. */
+  /**
+   * The name of the Redis channel. It is the same on all instances.
+   *
+   * @default 'nestjs-refresh-token:revocations'
+   */
   name?: string;
 }
 
 /**
- * Brings revocations to the other instances by Redis, within milliseconds. Needs the package `redis`.
+ * Carries revocations to the other instances through Redis, within milliseconds. It needs the package `redis`.
  *
- * @throws AuthConfigurationError
+ * @throws AuthConfigurationError for an invalid option
  * @example
  * AuthModule.forRoot({ revocation: { channel: redisRevocationChannel({ url: 'redis://localhost:6379' }) }, … })
  */

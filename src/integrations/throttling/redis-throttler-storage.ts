@@ -2,11 +2,15 @@ import type { OnApplicationShutdown } from '@nestjs/common';
 import type { ThrottlerStorage } from '@nestjs/throttler';
 import { redisClient, type RedisClient, redisOptions } from '../redis/redis-client.js';
 
-/** What {@link redisThrottlerStorage} takes. */
+/** The options of {@link redisThrottlerStorage}. */
 export interface RedisThrottlerOptions {
-  /** `redis://…` or `rediss://…`. */
+  /** The Redis server: `redis://…` or `rediss://…`. */
   url: string;
-  /** What the keys begin with; the same on all instances. */
+  /**
+   * The prefix of the keys. It is the same on all instances.
+   *
+   * @default 'nestjs-refresh-token:throttle:'
+   */
   prefix?: string;
 }
 
@@ -18,10 +22,10 @@ if count == tonumber(ARGV[2]) + 1 then redis.call('PEXPIRE', KEYS[1], ARGV[3]) e
 return { count, redis.call('PTTL', KEYS[1]) }`;
 
 /**
- * Counts in Redis, for all instances together. Where Redis is away nothing is counted, and nobody is refused. Needs the
- * package `redis`.
+ * Counts failures in Redis, for all instances together. While Redis is unavailable nothing is counted, and nobody is refused. It
+ * needs the package `redis`.
  *
- * @throws AuthConfigurationError
+ * @throws AuthConfigurationError for an invalid option
  * @example
  * AuthThrottlingModule.forRoot({ storage: redisThrottlerStorage({ url: 'redis://localhost:6379' }) })
  */

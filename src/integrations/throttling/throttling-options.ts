@@ -5,25 +5,25 @@ import { configOf } from '../../auth/common/options/config.js';
 import { duration } from '../../auth/common/options/duration.js';
 
 /**
- * How many attempts may fail within a time. One that succeeds is never counted: any number of tabs may wake up together.
- * What is counted belongs to the one who fails, by address, so that nobody can lock somebody else out.
+ * How many attempts may fail within a time. Attempts that succeed are not counted, so tabs that wake up together are never refused.
+ * Failures are counted by the address that fails, so that nobody can lock another user out.
  */
 export class AuthThrottlingOptions {
-  /** Failed logins as one username from one address. 1 to 1,000,000. */
+  /** How many logins with one username may fail from one address. From 1 to 1,000,000. */
   loginFailures = 10;
-  /** Failed logins from one address, as whomever; also those with a bad proof, or from outside of a fence. 1 to 1,000,000. */
+  /** How many logins may fail from one address, with any username. Invalid proofs and denied regions count too. From 1 to 1,000,000. */
   loginFailuresOfAddress = 100;
-  /** Failed refreshes of one session from one address; tokens that nobody issued are counted by address. 1 to 1,000,000. */
+  /** How many refreshes of one session may fail from one address. Forged tokens are counted by address. From 1 to 1,000,000. */
   refreshFailures = 30;
-  /** Failed attempts to step up, of one session, from wherever. 1 to 1,000,000. */
+  /** How many step-ups of one session may fail, from all addresses together. From 1 to 1,000,000. */
   stepUpFailures = 5;
-  /** The time in which they are counted, and for which the next attempts are then refused. `'1s'` to `'1d'`. */
+  /** The time in which failures are counted, and for which further attempts are then refused. From `'1s'` to `'1d'`. */
   per = '1m';
-  /** Where they are counted: in memory, or in `redisThrottlerStorage({ url })`, or in any other of `@nestjs/throttler`. */
+  /** Where failures are counted. By default in memory; for several instances use `redisThrottlerStorage({ url })` or another storage of `@nestjs/throttler`. */
   storage?: ThrottlerStorage = undefined;
 }
 
-/** What failed too often; the reason in the event `throttled`. */
+/** What failed too often. It is the reason in the event `throttled`. */
 export type FailureKind = 'login' | 'login_of_address' | 'refresh' | 'step_up';
 
 const count = integer(1, 1_000_000);
@@ -36,7 +36,7 @@ export class ThrottlingConfig extends configOf('AuthThrottlingModule: ', AuthThr
   per: duration('1s', '1d'),
   storage: checkedStorage,
 }) {
-  /** How many failures are allowed, by what they are counted for. */
+  /** How many failures of each kind are allowed. */
   readonly limits: Readonly<Record<FailureKind, number>> = {
     login: this.loginFailures,
     login_of_address: this.loginFailuresOfAddress,
@@ -45,10 +45,10 @@ export class ThrottlingConfig extends configOf('AuthThrottlingModule: ', AuthThr
   };
 }
 
-/** One that cannot count would refuse nobody, and say so only when somebody fails. */
+/** A storage that cannot count would refuse nobody, and the fault would show only at the first failure. */
 function checkedStorage(name: string, storage: AuthThrottlingOptions['storage']): AuthThrottlingOptions['storage'] {
   if (storage === undefined || typeof storage?.increment === 'function') return storage;
   throw new AuthConfigurationError(
-    `${name} must be a ThrottlerStorage, such as redisThrottlerStorage({ url: 'redis://localhost:6379' }).`,
+    `${name} must be a ThrottlerStorage, for example redisThrottlerStorage({ url: 'redis://localhost:6379' }).`,
   );
 }

@@ -11,11 +11,11 @@ import { Statement } from './statement.js';
 /** How the database is asked. */
 export class DatabaseOptions {
   /**
-   * How long the database may take to answer a SELECT. Then the connection is closed, and the request answered with 503.
-   * Statements that write get six times this limit. `'100ms'` to `'60s'`.
+   * How long the database may take to answer a SELECT. After that the connection is closed, and the request is answered with 503.
+   * Statements that write get six times this limit. From `'100ms'` to `'60s'`.
    */
   databaseTimeout = '5s';
-  /** Named prepared statements on PostgreSQL. Switch them off behind a pooler that cannot carry them. */
+  /** Whether PostgreSQL gets named prepared statements. Switch them off for a pooler that does not support them. */
   preparedStatements = true;
 }
 

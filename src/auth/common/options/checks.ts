@@ -1,12 +1,13 @@
 import { AuthConfigurationError } from '../errors/auth-error.js';
 
-/** Checks what the host wrote for an option, and yields it as the library uses it. */
+/** Checks the value that the host gave for an option, and returns it as the library uses it. */
 export type Check<Value> = (name: string, given: unknown) => Value;
 
 /**
- * The defaults, overlaid with what the host gave. An unknown name is a typing error, and refused.
+ * The defaults, overridden by what the host gave.
  *
- * @param known the names of all options, where some have no default
+ * @param known the names of all options, if some have no default
+ * @throws AuthConfigurationError for an unknown name, which is usually a typing error
  */
 export function complete<T extends object>(
   where: string,
@@ -19,18 +20,18 @@ export function complete<T extends object>(
   return Object.assign(defaults, Object.fromEntries(set));
 }
 
-/** @throws AuthConfigurationError for a name that is not known */
+/** @throws AuthConfigurationError for an unknown name */
 export function assertKnown(where: string, given: object | undefined, known: readonly string[]): void {
   const unknown = Object.keys(given ?? {}).find((name) => !known.includes(name));
   if (unknown === undefined) return;
-  throw new AuthConfigurationError(`${where}: there is no option "${unknown}". There are: ${known.join(', ')}.`);
+  throw new AuthConfigurationError(`${where}: there is no option "${unknown}". The options are: ${known.join(', ')}.`);
 }
 
 export function text(longest = Infinity): Check<string> {
   return (name, given) => {
     if (typeof given === 'string' && given !== '' && given.length <= longest) return given;
     throw new AuthConfigurationError(
-      `${name} must be a string that is not empty` + (longest < Infinity ? `, of at most ${longest} characters.` : '.'),
+      `${name} must be a non-empty string` + (longest < Infinity ? `, of at most ${longest} characters.` : '.'),
     );
   };
 }
@@ -38,7 +39,7 @@ export function text(longest = Infinity): Check<string> {
 export function texts(example: string): Check<string[]> {
   return (name, given) => {
     if (Array.isArray(given) && given.every((one) => typeof one === 'string' && one !== '')) return given;
-    throw new AuthConfigurationError(`${name} must be a list of strings, such as ['${example}'].`);
+    throw new AuthConfigurationError(`${name} must be a list of strings, for example ['${example}'].`);
   };
 }
 

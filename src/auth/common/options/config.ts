@@ -1,31 +1,31 @@
 import type { Provider } from '@nestjs/common';
 import { complete } from './checks.js';
 
-/** One check for each option. It also gets all options of its class, where one depends on another. */
+/** One check for each option. It also gets all options of its class, because one may depend on another. */
 export type Checks<Options> = {
   readonly [Name in keyof Options]-?: (name: string, given: Options[Name], all: Options) => unknown;
 };
 
-/** What the checks yield. */
+/** What the checks return. */
 export type Checked<C> = {
   readonly [Name in keyof C]: C[Name] extends (...given: never[]) => infer Value ? Value : never;
 };
 
-/** What {@link configOf} makes. */
+/** The class that {@link configOf} returns. */
 export interface ConfigClass<Options, Config> {
   new (given?: Partial<Options>): Config;
-  /** The group of the options in what the host writes; '' for those that stand there directly. */
+  /** The group of the options in `AuthModuleOptions`; '' for options without a group. */
   readonly group: string;
   readonly names: readonly string[];
-  /** What the host writes, as it is where the host writes nothing. */
+  /** The class of the options, with their defaults. */
   readonly Defaults: new () => Options;
 }
 
 /**
- * The class of a concept's options as the library uses them: complete, checked, durations in milliseconds. It is also the
- * token by which the concept injects them. The options class holds defaults and documentation; the checks hold the bounds.
+ * Makes the class of a concept's options as the library uses them: complete, checked, durations in milliseconds. The class is also
+ * the injection token of these options. The options class has the defaults and the documentation; the checks have the bounds.
  *
- * @param prefix what stands before an option's name in messages: `'accessToken.'`, `''`, `'webhookAlerts: '`
+ * @param prefix comes before an option's name in messages: `'accessToken.'`, `''`, `'webhookAlerts: '`
  * @example
  * export class PurgeConfig extends configOf('purge.', PurgeOptions, { interval: duration('0s', '24d'), … }) {}
  */
@@ -49,10 +49,10 @@ export function configOf<Options extends object, C extends Checks<Options>>(
   return Config as unknown as ConfigClass<Options, Checked<C>>;
 }
 
-/** Injects what the host wrote. Only {@link configProvider} reads it. */
+/** Injects the options that the host gave. Only {@link configProvider} reads it. */
 export const AUTH_OPTIONS = Symbol('AUTH_OPTIONS');
 
-/** Provides the config of one concept, from what the host wrote. */
+/** Provides the config of one concept, made from the options that the host gave. */
 export function configProvider(Config: ConfigClass<object, object>): Provider {
   return {
     provide: Config,

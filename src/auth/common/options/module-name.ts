@@ -1,2 +1,2 @@
-/** Injects the name of this `AuthModule`; `undefined` for the one that needs none. */
+/** Injects the name of this `AuthModule`; `undefined` for the one without a name. */
 export const MODULE_NAME = Symbol('MODULE_NAME');

@@ -7,8 +7,8 @@ import { MessageRequest } from './message-request.js';
 /** Transport security of the requests. */
 export class TlsOptions {
   /**
-   * Refuses HTTP requests that did not come over TLS; `undefined`: where `NODE_ENV` is `production`. Sockets and messages of
-   * microservices are not checked: no adapter applies its trust in proxies there.
+   * Whether HTTP requests without TLS are refused. By default they are if `NODE_ENV` is `production`. Sockets and messages of
+   * microservices are not checked, because no adapter applies its trust in proxies to them.
    */
   requireTls?: boolean = undefined;
 }

@@ -2,7 +2,13 @@ import { subnetOf } from '../../common/request/address.js';
 import { type RuleOptions, SimpleRule } from '../risk-rule.js';
 import type { RiskSignals } from '../risk-signals.js';
 
-/** Another address than at the last use; of IPv6, another `/64`, for devices change the rest by themselves. */
+/**
+ * Applies if the IP address differs from the last use. For IPv6 the `/64` is compared, because devices change the rest
+ * by themselves. The default verdict is `alert`; the reason code is `new_ip`.
+ *
+ * @example
+ * new NewIp({ verdict: 'alert' });
+ */
 export class NewIp extends SimpleRule {
   readonly reason = 'new_ip';
 
@@ -11,7 +17,13 @@ export class NewIp extends SimpleRule {
   }
 }
 
-/** Another country than at the last use, where both are known. */
+/**
+ * Applies if the country differs from the last use, and both are known. The default verdict is `alert`; the reason code
+ * is `new_country`.
+ *
+ * @example
+ * new NewCountry({ verdict: 'step_up' });
+ */
 export class NewCountry extends SimpleRule {
   readonly reason = 'new_country';
 
@@ -20,7 +32,13 @@ export class NewCountry extends SimpleRule {
   }
 }
 
-/** Another autonomous system than at the last use, where both are known. */
+/**
+ * Applies if the autonomous system differs from the last use, and both are known. The default verdict is `alert`; the
+ * reason code is `new_asn`.
+ *
+ * @example
+ * new NewAsn({ verdict: 'alert' });
+ */
 export class NewAsn extends SimpleRule {
   readonly reason = 'new_asn';
 
@@ -29,7 +47,13 @@ export class NewAsn extends SimpleRule {
   }
 }
 
-/** Another browser, system or kind of device than at the last use; an update of the browser is none. */
+/**
+ * Applies if the browser, the operating system or the kind of device differs from the last use. A version update of the
+ * browser does not count. The default verdict is `alert`; the reason code is `changed_user_agent`.
+ *
+ * @example
+ * new ChangedUserAgent({ verdict: 'step_up' });
+ */
 export class ChangedUserAgent extends SimpleRule {
   readonly reason = 'changed_user_agent';
 
@@ -38,7 +62,13 @@ export class ChangedUserAgent extends SimpleRule {
   }
 }
 
-/** A device that `binding.fingerprint` does not recognise, beyond what that option does about it. */
+/**
+ * Applies if `binding.fingerprint` does not recognise the device. Its verdict comes in addition to
+ * `binding.fingerprint.onMismatch`. The default verdict is `alert`; the reason code is `changed_fingerprint`.
+ *
+ * @example
+ * new ChangedFingerprint({ verdict: 'deny' });
+ */
 export class ChangedFingerprint extends SimpleRule {
   readonly reason = 'changed_fingerprint';
 
@@ -48,9 +78,13 @@ export class ChangedFingerprint extends SimpleRule {
 }
 
 /**
- * The predecessor is presented again, from a different autonomous system than the refresh it repeats (or a different country,
- * where no autonomous system is known). A client that retries does not move that fast, so this is treated as reuse. A client
- * that proves the session's key is exempt: it may ask again for a lost answer a day later, and from elsewhere.
+ * Applies if a predecessor is presented again from a different autonomous system than the refresh it repeats, or from a
+ * different country. A retrying client does not move that fast, so this counts as reuse. A client that proves the
+ * session's key is exempt: it may repeat a refresh a day later and from a different place. The default verdict is
+ * `revoke`; the reason code is `repeat_from_elsewhere`.
+ *
+ * @example
+ * new RepeatFromElsewhere({ verdict: 'step_up' });
  */
 export class RepeatFromElsewhere extends SimpleRule {
   readonly reason = 'repeat_from_elsewhere';
@@ -65,7 +99,7 @@ export class RepeatFromElsewhere extends SimpleRule {
   }
 }
 
-/** What is not known differs from nothing. */
+/** An unknown value does not differ from any other. */
 function differ<T>(one: T | null | undefined, other: T | null | undefined): boolean {
   return one != null && other != null && one !== other;
 }

@@ -4,13 +4,20 @@ import { type RuleOptions, SimpleRule } from '../risk-rule.js';
 import type { RiskSignals } from '../risk-signals.js';
 import type { Verdict } from '../verdict.js';
 
-/** What {@link RepeatWithin} takes. */
+/** The options of {@link RepeatWithin}. */
 export interface RepeatWithinOptions extends RuleOptions {
-  /** `'1ms'` to `'1h'`. */
+  /** The shortest allowed time between two refreshes. `'1ms'` to `'1h'`. */
   time?: string;
 }
 
-/** A refresh, or a repeat of one, too soon after the last: by default within a second. */
+/**
+ * Applies if a refresh, or a repeat of one, comes too soon after the last one. The default is within one second, with
+ * the verdict `alert`. Its reason code is `repeat_within`.
+ *
+ * @throws AuthConfigurationError for an invalid option
+ * @example
+ * new RepeatWithin({ time: '500ms', verdict: 'deny' });
+ */
 export class RepeatWithin extends SimpleRule {
   readonly reason = 'repeat_within';
   /** Milliseconds. */
@@ -27,17 +34,22 @@ export class RepeatWithin extends SimpleRule {
   }
 }
 
-/** What {@link TooFrequent} takes. */
+/** The options of {@link TooFrequent}. */
 export interface TooFrequentOptions extends RuleOptions {
-  /** Refreshes in the period. 1 to 1,000,000. */
+  /** How many refreshes one period allows. 1 to 1,000,000. */
   moreThan?: number;
-  /** The length of the period, which begins with a refresh. `'1s'` to `'30d'`. */
+  /** The length of a period. A period begins with a refresh. `'1s'` to `'30d'`. */
   per?: string;
 }
 
 /**
- * More refreshes of a session than allowed in one period, counted across all instances: by default more than 60 an hour.
- * Only one rule of this kind is allowed, because a session has one counter.
+ * Applies if a session is refreshed more often than allowed in one period, counted across all instances. The default is
+ * more than 60 in an hour, with the verdict `alert`. Its reason code is `too_frequent`. Only one rule of this kind is
+ * allowed, because a session has one counter.
+ *
+ * @throws AuthConfigurationError for an invalid option
+ * @example
+ * new TooFrequent({ moreThan: 30, per: '10m', verdict: 'step_up' });
  */
 export class TooFrequent extends SimpleRule {
   readonly reason = 'too_frequent';

@@ -7,26 +7,37 @@ import type { RiskSignals } from '../risk-signals.js';
 import type { Verdict } from '../verdict.js';
 
 /**
- * What lies inside a fence, or outside: countries (`'DE'`), regions (`'DE-BY'`), autonomous systems (`'AS15169'`), addresses and ranges
- * of them (`'192.0.2.0/24'`, `'2001:db8::1'`, `'loopback'`, `'uniquelocal'`).
+ * The lists of a fence. An entry is one of:
+ *
+ * - a country: `'DE'`
+ * - a region: `'DE-BY'`
+ * - an autonomous system: `'AS15169'`
+ * - an address or a range: `'192.0.2.0/24'`, `'2001:db8::1'`, `'loopback'`, `'uniquelocal'`
+ *
+ * @example
+ * const lists: FenceLists = { allow: ['DE', '10.0.0.0/8'], deny: ['AS64496'] };
  */
 export interface FenceLists {
-  /** Nothing else may; an address of which nothing is known may not. While GeoIP fails, `risk.onGeoIpFailure` decides. */
+  /**
+   * Only these may sign in and refresh. An address about which nothing is known may not. While GeoIP fails,
+   * `risk.onGeoIpFailure` decides.
+   */
   allow?: readonly string[];
-  /** These may not, whatever `allow` says. */
+  /** These may not, even if `allow` contains them. */
   deny?: readonly string[];
 }
 
-/** What {@link Geofence} takes. */
+/** The options of {@link Geofence}. */
 export interface GeofenceOptions extends FenceLists {
-  /** The lists of one user, in addition to those for all. Asked at each sign-in and refresh of theirs. */
+  /** The lists of one user, in addition to those for all users. Called at each sign-in and refresh of that user. */
   forUser?: (userId: string) => FenceLists | undefined | Promise<FenceLists | undefined>;
 }
 
 const NO_LISTS: FenceLists = { allow: undefined, deny: undefined };
 
 /**
- * Signing in and refreshing from some places only: elsewhere 403 `region_not_allowed`, and the token is not consumed.
+ * Allows signing in and refreshing only from some places. Elsewhere the response is 403 `region_not_allowed`, and the
+ * refresh token is not consumed.
  *
  * @example
  * new Geofence({ allow: ['DE', 'AT', '10.0.0.0/8'], deny: ['AS64496'] })
@@ -36,12 +47,12 @@ export class Geofence implements RiskRule {
   private readonly forAll: Fence;
   private readonly forUser: GeofenceOptions['forUser'];
 
-  /** @throws AuthConfigurationError for an entry that is nothing of the kind, and for an option that there is not */
+  /** @throws AuthConfigurationError for an invalid entry or an unknown option */
   constructor(given: GeofenceOptions) {
     const { forUser, ...lists } = complete<GeofenceOptions>('Geofence', { ...NO_LISTS, forUser: undefined }, given);
     if (forUser !== undefined && typeof forUser !== 'function') {
       throw new AuthConfigurationError(
-        'Geofence: forUser must be a function of the user id that gives { allow, deny }.',
+        'Geofence: forUser must be a function that takes the user id and returns { allow, deny }.',
       );
     }
     this.forAll = new Fence(lists);
@@ -56,7 +67,7 @@ export class Geofence implements RiskRule {
   private async judgeForUser(signals: RiskSignals, userId: string): Promise<Verdict | undefined> {
     const lists = await this.forUser!(userId);
     if (!lists) return undefined;
-    // Often a row of a table, with other columns beside, and `null` for none.
+    // The lists are often a database row: it may have further columns, and `null` for an empty list.
     const fence = new Fence({ allow: lists.allow ?? undefined, deny: lists.deny ?? undefined });
     return fence.lets(signals) ? undefined : 'deny';
   }
@@ -73,14 +84,14 @@ class Fence {
 
   lets(signals: RiskSignals): boolean {
     if (this.deny.has(signals)) return false;
-    // While GeoIP fails, only addresses can be told from others.
+    // While GeoIP fails, only entries for addresses can be checked.
     return this.allow === undefined || this.allow.has(signals) || signals.geoIpFailed;
   }
 }
 
 const COUNTRY_OR_REGION = /^[A-Z]{2}(-[A-Z0-9]{1,3})?$/;
 const ASN = /^AS(\d{1,10})$/;
-/** The numbers of autonomous systems have 32 bits (RFC 6793). */
+/** Autonomous system numbers have 32 bits (RFC 6793). */
 const LAST_ASN = 2 ** 32 - 1;
 
 class Area {
@@ -101,7 +112,7 @@ class Area {
       this.ranges = new AddressRanges(ranges);
     } catch (error) {
       throw new AuthConfigurationError(
-        `${where}: ${(error as Error).message}, nor a country ('DE'), a region ('DE-BY') or an autonomous system ('AS15169').`,
+        `${where}: ${(error as Error).message}. It is not a country ('DE'), a region ('DE-BY') or an autonomous system ('AS15169') either.`,
       );
     }
   }
@@ -121,11 +132,11 @@ function asnOf(where: string, [entry, digits]: RegExpExecArray): number {
   throw new AuthConfigurationError(`${where}: '${entry}' is not an autonomous system: the highest is AS${LAST_ASN}.`);
 }
 
-/** A code that no country has would fence nothing, and nobody would notice: `UK` is not Great Britain. */
+/** An unknown code would match nothing, and that would stay unnoticed: for example `UK` instead of `GB`. */
 function codeOf(where: string, entry: string): string {
   const country = entry.slice(0, 2);
   if (countryExtent(country)) return entry;
   throw new AuthConfigurationError(
-    `${where}: '${entry}': there is no country ${country}. Write a code of ISO 3166-1, such as 'GB' or 'GR'; a region begins with one.`,
+    `${where}: '${entry}': there is no country ${country}. Write an ISO 3166-1 code, for example 'GB' or 'GR'. A region begins with one.`,
   );
 }

@@ -5,15 +5,20 @@ import type { RiskSignals } from '../risk-signals.js';
 import { leastSpeed } from '../travel.js';
 import type { Verdict } from '../verdict.js';
 
-/** What {@link ImpossibleTravel} takes. */
+/** The options of {@link ImpossibleTravel}. */
 export interface ImpossibleTravelOptions extends RuleOptions {
-  /** Kilometres per hour; airliners fly at some 900. */
+  /** The highest plausible speed in kilometres per hour. Airliners fly at about 900. */
   fasterThan?: number;
 }
 
 /**
- * From the last place that is known to here, faster than anybody travels: along the great circle, from the nearest edge of
- * where it may have been to the nearest edge of where it may be.
+ * Applies if the user would have travelled faster than allowed since the last known place. The distance runs along the
+ * great circle, between the nearest edges of the two radii of uncertainty. The default is faster than 1000 km/h, with
+ * the verdict `step_up`. Its reason code is `impossible_travel`.
+ *
+ * @throws AuthConfigurationError for an invalid option
+ * @example
+ * new ImpossibleTravel({ fasterThan: 1200, verdict: 'alert' });
  */
 export class ImpossibleTravel extends SimpleRule {
   readonly reason = 'impossible_travel';
@@ -25,7 +30,7 @@ export class ImpossibleTravel extends SimpleRule {
     super({ verdict });
     if (!Number.isFinite(fasterThan) || fasterThan <= 0) {
       throw new AuthConfigurationError(
-        'ImpossibleTravel: fasterThan must be a number of kilometres per hour, such as 1000.',
+        'ImpossibleTravel: fasterThan must be a number of kilometres per hour, for example 1000.',
       );
     }
     this.fasterThan = fasterThan;
