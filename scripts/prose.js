@@ -98,8 +98,10 @@ function ofTypeScript(file, text) {
     const line = lineAt(pos);
     if (written.startsWith('//')) {
       const prose = written.replace(/^\/\/+\s?/, '');
-      // Lines that follow each other are one comment.
-      if (comment?.last === line - 1) Object.assign(comment, { prose: `${comment.prose} ${prose}`, last: line });
+      const isAlone = text.slice(text.lastIndexOf('\n', pos) + 1, pos).trim() === '';
+      // Lines that follow each other are one comment, unless they follow code.
+      if (isAlone && comment?.last === line - 1)
+        Object.assign(comment, { prose: `${comment.prose} ${prose}`, last: line });
       else passages.push((comment = { line, last: line, prose }));
     } else passages.push(...ofDocstring(written, line));
   }
