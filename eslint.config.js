@@ -2,7 +2,7 @@ import prettier from 'eslint-config-prettier';
 import tseslint from 'typescript-eslint';
 
 export default tseslint.config(
-  { ignores: ['dist/', 'coverage/', '.demo/'] },
+  { ignores: ['dist/', 'coverage/', '.demo/', '**/node_modules/', 'docs/.vitepress/', 'docs/reference/api/'] },
   ...tseslint.configs.recommended,
   {
     languageOptions: {
