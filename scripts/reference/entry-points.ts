@@ -3,80 +3,92 @@ import { dirname, join } from 'node:path';
 import ts from 'typescript';
 import { declaration, documented, firstSentence, root, sourceFile } from './docstrings.js';
 import { page } from './page.js';
+import { type Needs, needsOf } from './peers.js';
 
 interface Manifest {
-  exports: Record<string, { types?: string } | string>;
+  name: string;
+  exports: Record<string, { types?: string; default?: string } | string>;
+}
+
+/** One entry point of the package. */
+interface EntryPoint {
+  /** For example `nestjs-refresh-token/redis`. */
+  readonly title: string;
+  /** The file that exports its names, relative to the repository. */
+  readonly source: string;
+  readonly isBundle: boolean;
+  readonly names: readonly { readonly name: string; readonly path: string }[];
 }
 
 const INTRODUCTION = `The package has several entry points, so that you install and load only what you use. All are ES modules; Node.js 20.19 and later
-can \`require\` them too.`;
+can \`require\` them too.
 
-/** The packages that an entry needs, beyond the package itself. */
-const NEEDS: Record<string, string> = {
-  '.': "Nest, TypeORM and Passport. With `hasher: 'argon2id'` also `argon2`",
-  './binding': 'the same as `nestjs-refresh-token`',
-  './client': 'nothing',
-  './client.min.js': 'nothing',
-  './geoip': '`mmdb-lib`',
-  './metrics': '`prom-client`',
-  './openapi': '`@nestjs/swagger`',
-  './pglite': '`@electric-sql/pglite`',
-  './redis': '`redis` 5 or 6',
-  './risk': 'the same as `nestjs-refresh-token`',
-  './sockets': 'the same as `nestjs-refresh-token`',
-  './throttling': '`@nestjs/throttler`. `redisThrottlerStorage` also needs `redis`',
-  './typeorm': 'the same as `nestjs-refresh-token`',
-};
+"The peer packages" are those that the package itself needs: Nest, TypeORM, Passport, \`class-validator\` and the others in
+\`peerDependencies\` that are not optional. The optional ones are listed with the entry point that needs them.`;
 
-/** What an entry is for. */
-const PURPOSES: Record<string, string> = {
-  '.': 'The module, its options, guards, decorators, services, errors, events and alerts.',
-  './binding': 'Bindings: their options, the signals of a device, and the evidence that a request brings.',
-  './client': 'The client for browsers, Node.js and other platforms.',
-  './client.min.js': 'The same client in one file, for `<script type="module">`.',
-  './geoip': 'The places of addresses, from files in the MaxMind DB format.',
-  './metrics': 'Metrics for Prometheus.',
-  './openapi': 'The auth routes in the document of `@nestjs/swagger`.',
-  './pglite': 'An embedded PostgreSQL for TypeORM.',
-  './redis': 'Revocations and used proofs in Redis.',
-  './risk': 'The risk rules, and the types for rules of your own.',
-  './sockets': 'Sockets that close when their session ends.',
-  './throttling': 'The limit of failed attempts.',
-  './typeorm': 'The entities and migrations, and prepared statements.',
-};
+/** Those of `package.json`, as the sources export their names. */
+export function entries(): EntryPoint[] {
+  const { name, exports } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as Manifest;
+  return Object.entries(exports).flatMap(([entry, target]) => {
+    if (typeof target === 'string' || target.types === undefined) return [];
+    const source = target.types.replace('./dist/', 'src/').replace(/\.d\.ts$/, '.ts');
+    const isBundle = target.default?.endsWith('.min.js') ?? false;
+    return [{ title: join(name, entry), source, isBundle, names: isBundle ? [] : exported(source) }];
+  });
+}
 
 /** `docs/reference/entry-points.md`. */
 export function entryPointsPage(): Promise<string> {
-  const { exports } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as Manifest;
-  const entries = Object.entries(exports).filter(([entry]) => entry !== './package.json');
-  return page(
-    'Entry points',
-    INTRODUCTION,
-    entries.flatMap(([entry, target]) => section(entry, (target as { types: string }).types)),
-  );
+  return page('Entry points', INTRODUCTION, entries().flatMap(section));
 }
 
-function section(entry: string, types: string): string[] {
-  const names = entry === './client.min.js' ? [] : exported(sourceOf(types));
+function section({ title, source, isBundle, names }: EntryPoint): string[] {
   return [
-    `## \`${join('nestjs-refresh-token', entry)}\``,
-    PURPOSES[entry],
-    `It needs: ${NEEDS[entry]}.`,
-    ...(names.length > 0 ? [names.join('\n')] : []),
+    `## \`${title}\``,
+    isBundle ? 'The client in one file, for `<script type="module">`. It exports the same names.' : purposeOf(source),
+    `It needs: ${written(needsOf(source))}.`,
+    ...(names.length > 0 ? [names.map(({ name, path }) => line(path, name)).join('\n')] : []),
   ];
 }
 
-const sourceOf = (types: string) => types.replace('./dist/', 'src/').replace(/\.d\.ts$/, '.ts');
+/** The comment at the top of its file. */
+function purposeOf(source: string): string {
+  const lines = sourceFile(source).text.split('\n');
+  const comment = lines.slice(
+    0,
+    lines.findIndex((line) => !line.startsWith('//')),
+  );
+  if (comment.length === 0) throw new Error(`${source} does not begin with a comment that says what it is for.`);
+  const text = comment.map((line) => line.replace(/^\/\/ ?/, '')).join(' ');
+  const purpose = firstSentence(text.replace(/^(`[^`]+`|The main entry point): /, ''));
+  return purpose[0].toUpperCase() + purpose.slice(1);
+}
 
-/** One line for each name that a file exports. */
-function exported(path: string): string[] {
+function written({ peers, optional, onDemand }: Needs): string {
+  const packages = [
+    ...(peers ? ['the peer packages'] : []),
+    ...optional.map((name) => `\`${name}\``),
+    ...onDemand.map((name) => `\`${name}\` (${ON_DEMAND[name] ?? 'loaded at the first use'})`),
+  ];
+  return packages.length === 0 ? 'nothing' : packages.join(', ');
+}
+
+/** When a package is loaded that is not always. */
+const ON_DEMAND: Record<string, string> = {
+  argon2: "with `refreshToken.hasher: 'argon2id'`",
+  '@nestjs/event-emitter': 'if its module is imported, events go there too',
+  redis: 'for the functions whose names begin with `redis`',
+};
+
+/** Every name that a file exports, and the file that declares it. */
+function exported(path: string): { name: string; path: string }[] {
   return sourceFile(path).statements.flatMap((statement) => {
     if (ts.isExportDeclaration(statement) && statement.exportClause && ts.isNamedExports(statement.exportClause)) {
       const from = sourceAt(path, (statement.moduleSpecifier as ts.StringLiteral).text);
-      return statement.exportClause.elements.map(({ name }) => line(from, name.text));
+      return statement.exportClause.elements.map(({ name }) => ({ name: name.text, path: from }));
     }
     const isExported = ts.canHaveModifiers(statement) && ts.getModifiers(statement)?.some(isExport);
-    return isExported ? [line(path, (statement as ts.DeclarationStatement).name!.getText())] : [];
+    return isExported ? [{ name: (statement as ts.DeclarationStatement).name!.getText(), path }] : [];
   });
 }
 

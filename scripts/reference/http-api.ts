@@ -1,51 +1,81 @@
-import { AuthError, type AuthErrorCode } from '../../src/auth/common/errors/auth-error.js';
-import { authOperations, type Described } from '../../src/integrations/openapi/operations.js';
 import { AUTH_SCHEMAS } from '../../src/integrations/openapi/schemas.js';
-import { errorLink, page } from './page.js';
+import { type Documented, firstSentence, members } from './docstrings.js';
+import { errorLink, page, rfcLink } from './page.js';
+import { errorsOf, isGuarded, type Route, ROUTES } from './routes.js';
 
-const INTRODUCTION = `JSON in and out, with the names of OAuth 2.0 ([RFC 6749](https://www.rfc-editor.org/rfc/rfc6749)). Every answer has
-\`Cache-Control: no-store\`. Errors are \`{"error": code, "error_description": text}\`: see [Errors](errors.md).
+const INTRODUCTION = `JSON in and out, with the names of OAuth 2.0 (${rfcLink('RFC 6749')}). Every answer has
+\`Cache-Control: no-store\`. Errors are \`{"error": code, "error_description": text}\`: see [Errors](errors.md). An unexpected error is 500
+${errorLink('server_error')} on every route.
 
-The paths below begin with the default prefix \`auth\`. [\`routePrefix\`](options.md#routeprefix) changes it.`;
+The paths below begin with the default prefix \`auth\`. [\`routePrefix\`](options.md#routeprefix) changes it. Times are ISO 8601 in UTC.`;
 
 /** What no schema says. */
 const NOTES: Record<string, string> = {
-  'post /login': `The transport is chosen here, for the whole session. With a \`DPoP\` header the session is bound to the key of the proof.`,
+  'post /login': `The transport is chosen here, for the whole session. With a \`DPoP\` header the session is bound to the key of the proof. With the transport
+\`cookie\` the login ends the session whose cookie the request has; the reason is \`replaced\`.`,
   'post /refresh': `The refresh token comes in the body or in the cookie, together with what the session is bound to. After \`step_up_required\`,
 \`region_not_allowed\`, 429 and 503 the token is still good.`,
-  'post /logout': `Send the refresh token in the body or in the cookie, or an access token as \`Authorization: Bearer\`. A second logout succeeds too.
-The cookie is cleared.`,
-  'post /logout-all': 'With `"except_current": true` the session of the access token stays.',
-  'get /events':
-    'The path answers 404 if [`audit.store`](options.md#auditstore) is off. `outcome` is `success`, `alert`, `step_up`, `denied` or `revoked`.',
-  'post /step-up': `The session gets a new refresh token and a new \`auth_time\`. The old token still brings the same successor within the grace window.
-The user provider needs \`reauthenticate\`.`,
+  'post /logout': `Send the refresh token in the body or in the cookie, or an access token in \`Authorization\`. A second logout succeeds too, and so does one
+with an unknown refresh token. The cookie is cleared.`,
+  'post /logout-all':
+    'With `"except_current": true` the session of the access token goes on. Otherwise the cookie is cleared.',
+  'post /step-up': `The session gets a new refresh token, and the access token a new \`auth_time\`. The old token still brings the same successor within the
+grace window. The user provider needs \`reauthenticate\`.`,
+  'get /events': 'The route answers 404 if [`audit.store`](options.md#auditstore) is off.',
+  'get /me': 'The database is not asked: the answer is what the access token says.',
+  'delete /sessions/{id}': 'The id is that of the list of sessions. A session of another user answers 404 too.',
 };
 
-const EXAMPLES: Record<string, string> = {
-  'post /login': `curl localhost:3000/auth/login -H 'Content-Type: application/json' \\
-  -d '{"username":"alice","password":"alice-password","transport":"body"}'`,
-  'post /refresh': `curl localhost:3000/auth/refresh -H 'Content-Type: application/json' \\
-  -d '{"refresh_token":"nrt_…"}'`,
-  'post /logout': `curl -X POST localhost:3000/auth/logout -H 'Authorization: Bearer eyJ…'`,
-  'get /sessions': `curl localhost:3000/auth/sessions -H 'Authorization: Bearer eyJ…'`,
+/** Values for the examples, by the name of the field. */
+const SAMPLES: Record<string, unknown> = {
+  username: 'alice',
+  password: 'alice-password',
+  transport: 'body',
+  refresh_token: 'nrt_…',
+  except_current: true,
 };
+/** The optional fields that an example shows. */
+const SHOWN = ['transport', 'refresh_token', 'except_current'];
+const EXAMPLE_ID = '5b0c2c4e-9d0b-4c7e-8a53-0f3f0a5e7d11';
 
-const TOKENS = `## The refresh token
+const TOKEN_RESPONSE = `## The token response
 
-It is opaque: \`nrt_\` and 96 characters. With \`transport: body\` it is in the answer, as \`refresh_token\`. Otherwise it is in the cookie
-\`__Host-refresh_token\`: \`HttpOnly\`, \`Secure\`, \`SameSite=Strict\`, \`Path=/\`, without \`Domain\`. The cookie never outlives the session.
+\`POST /auth/login\`, \`POST /auth/refresh\` and \`POST /auth/step-up\` answer with it (${rfcLink('RFC 6749 §5.1')}). With the transport \`cookie\` it has
+no secret but the access token; the refresh token and the client nonce are in cookies.`;
 
-A request with the cookie that a page of another origin sent is refused with 403. The server checks \`Sec-Fetch-Site\`, or \`Origin\` if a
-browser does not send it: see [who may use the cookie](../guides/routes-and-cors.md#who-may-use-the-cookie).
+const REFRESH_TOKEN = `## The refresh token
 
-## The access token
+It is opaque: \`nrt_\` and 96 characters. With the transport \`body\` it is in the answer, as \`refresh_token\`. Send it in the body of a
+request, never in a URL or a header.`;
 
-It is a JWT ([RFC 9068](https://www.rfc-editor.org/rfc/rfc9068)) with the header \`typ: at+jwt\`. Its claims are \`iss\`, \`aud\`, \`sub\` (the user id),
-\`client_id\`, \`iat\`, \`exp\`, \`jti\`, \`scope\`, \`roles\`, \`permissions\`, \`auth_time\`, \`sid\` (the session) and \`gen\` (the generation). A bound session also has
-\`cnf\`.
+const COOKIE = `## The cookie
 
-Send it as \`Authorization: Bearer\`, or as \`Authorization: DPoP\` with a proof if the session is bound to a key. A guarded route that refuses
+With the transport \`cookie\` the refresh token is in the cookie \`__Host-refresh_token\`: \`HttpOnly\`, \`Secure\`, \`SameSite=Strict\`,
+\`Path=/\`, without \`Domain\`. It never outlives the session. [\`cookie.name\`](options.md#cookiename) changes the name.
+
+If the session is bound to a client nonce, the nonce is in a second cookie of the same kind: \`__Host-client_nonce\`.
+
+A logout clears both, and so does 401 ${errorLink('invalid_grant')} if the session is over.`;
+
+const CROSS_SITE = `## Cross-site checks
+
+A request that uses the cookie must come from a page of the server's own origin, or of
+[\`cookie.allowedOrigins\`](options.md#cookieallowedorigins). A request that no page sent may use it too. Others are refused with 403
+${errorLink('forbidden')}. A login with the transport \`cookie\` is checked in the same way.
+
+The server reads these headers, in this order:
+
+- \`Origin\`: an allowed origin passes.
+- \`Sec-Fetch-Site\`: \`same-origin\` and \`none\` pass. \`same-site\` and \`cross-site\` do not.
+- \`Origin\` again, if the browser sends no \`Sec-Fetch-Site\`: its host must be that of the request. A request without \`Origin\` passes.
+
+See [who may use the cookie](../guides/routes-and-cors.md#who-may-use-the-cookie).`;
+
+const ACCESS_TOKEN = `## The access token
+
+It is a JWT (${rfcLink('RFC 9068')}) with the header \`typ: at+jwt\` and the algorithm \`HS256\`. Its claims:`;
+
+const PRESENTED = `Send it as \`Authorization: Bearer\`, or as \`Authorization: DPoP\` with a proof if the session is bound to a key. A guarded route that refuses
 it answers 401 with one of ${(['unauthorized', 'invalid_token', 'token_expired', 'token_revoked', 'token_stale'] as const).map(errorLink).join(', ')}. If a
 role is missing it answers 403 ${errorLink('forbidden')}.`;
 
@@ -66,30 +96,36 @@ interface Schema {
 
 /** `docs/reference/http-api.md`. */
 export function httpApiPage(): Promise<string> {
-  const operations = authOperations({ accessToken: 'access', cookie: 'cookie' });
+  const claims = members('src/auth/access-token/authenticated-user.ts', 'AccessTokenClaims');
   return page('HTTP API', INTRODUCTION, [
     '## Routes',
-    ...Object.entries(operations).flatMap(([route, operation]) => section(route, operation)),
-    TOKENS,
+    ...ROUTES.flatMap(section),
+    TOKEN_RESPONSE,
+    fields(AUTH_SCHEMAS.AuthTokenResponse as Schema),
+    REFRESH_TOKEN,
+    COOKIE,
+    CROSS_SITE,
+    ACCESS_TOKEN,
+    claims.map(claim).join('\n'),
+    PRESENTED,
   ]);
 }
 
-function section(route: string, operation: Described): string[] {
-  const [method, path] = route.split(' ');
-  const needsAccessToken = operation.security?.every((one) => 'access' in one) && operation.security.length > 0;
+function section(route: Route): string[] {
+  const { name, title, described } = route;
   return [
-    `### \`${method.toUpperCase()} /auth${path.replace(/\{(\w+)\}/, ':$1')}\``,
-    `${operation.summary}.`,
-    ...(NOTES[route] === undefined ? [] : [NOTES[route]]),
-    ...(needsAccessToken ? ['It needs an access token.'] : []),
-    ...request(operation),
-    ...answer(operation),
-    `Errors: ${errors(operation).map(errorLink).join(', ')}.`,
-    ...(EXAMPLES[route] === undefined ? [] : [`\`\`\`sh\n${EXAMPLES[route]}\n\`\`\``]),
+    `### \`${title}\``,
+    `${described.summary}.`,
+    ...(NOTES[name] === undefined ? [] : [NOTES[name]]),
+    ...(isGuarded(route) ? ['It needs an access token.'] : []),
+    ...request(route),
+    ...answer(route),
+    `Errors: ${errorsOf(route).map(errorLink).join(', ')}.`,
+    `\`\`\`sh\n${curl(route)}\n\`\`\``,
   ];
 }
 
-function request({ requestBody, parameters }: Described): string[] {
+function request({ described: { requestBody, parameters } }: Route): string[] {
   const body = schemaOf(requestBody as Content | undefined);
   const query = (parameters ?? []).map((one) => {
     const { name, description, schema } = one as { name: string; description: string; schema: Schema };
@@ -101,10 +137,12 @@ function request({ requestBody, parameters }: Described): string[] {
   ];
 }
 
-function answer({ responses }: Described): string[] {
+function answer({ described: { responses } }: Route): string[] {
   const [[status, response]] = Object.entries(responses);
   const schema = schemaOf(response as Content);
   if (schema === undefined) return [`Answer: ${status}, without a body.`];
+  if (schema === AUTH_SCHEMAS.AuthTokenResponse)
+    return [`Answer: ${status}, [the token response](#the-token-response).`];
   if (schema.type === 'array') return [`Answer: ${status}, a list of objects:`, fields(named(schema.items!.$ref!))];
   return [`Answer: ${status}`, fields(schema)];
 }
@@ -129,20 +167,36 @@ function fields({ properties = {}, required = [] }: Schema): string {
 function field(name: string, schema: Schema, isRequired: boolean): string {
   const type =
     schema.enum?.map((value) => `\`${value}\``).join(' or ') ??
-    (schema.items ? 'list of strings' : (schema.format ?? schema.type));
+    (schema.items ? 'list of strings' : (FORMATS[schema.format!] ?? schema.type));
+  const { minLength, maxLength } = schema;
+  const length = minLength === undefined ? `at most ${maxLength}` : `${minLength} to ${maxLength}`;
   const about = [
     schema.nullable ? `${type} or null` : type,
     isRequired ? undefined : 'optional',
-    schema.maxLength === undefined ? undefined : `at most ${schema.maxLength} characters`,
+    maxLength === undefined ? undefined : `${length} characters`,
     schema.default === undefined ? undefined : `by default ${String(schema.default)}`,
   ].filter((one) => one !== undefined);
   return `- \`${name}\` (${about.join(', ')})${schema.description === undefined ? '' : `: ${schema.description}`}`;
 }
 
-/** In the order of their status. */
-function errors({ responses }: Described): AuthErrorCode[] {
-  const codes = Object.entries(responses)
-    .filter(([status]) => Number(status) >= 400)
-    .flatMap(([, response]) => (response as { description: string }).description.split(', ') as AuthErrorCode[]);
-  return [...new Set(codes)].filter((code) => new AuthError(code).getStatus() >= 400);
+const FORMATS: Record<string, string> = { uuid: 'UUID', 'date-time': 'time', password: 'string' };
+
+/** A call that works, apart from the secrets in it. */
+function curl(route: Route): string {
+  const [method, path] = route.title.split(' ');
+  const body = schemaOf(route.described.requestBody as Content | undefined);
+  const names = Object.keys(body?.properties ?? {}).filter(
+    (name) => body!.required?.includes(name) || SHOWN.includes(name),
+  );
+  const data = JSON.stringify(Object.fromEntries(names.map((name) => [name, SAMPLES[name]])));
+  return [
+    `curl ${method === 'GET' ? '' : `-X ${method} `}localhost:3000${path.replace(':id', EXAMPLE_ID)}`,
+    ...(isGuarded(route) ? [`-H 'Authorization: Bearer eyJ…'`] : []),
+    ...(names.length === 0 ? [] : [`-H 'Content-Type: application/json'`, `-d '${data}'`]),
+  ].join(' \\\n  ');
+}
+
+function claim({ name, text, type }: Documented): string {
+  if (text === '') throw new Error(`The claim ${name} has no docstring.`);
+  return `- \`${name}\` (\`${type}\`): ${firstSentence(text)}`;
 }

@@ -1,141 +1,177 @@
-import { AccessTokenOptions } from '../../src/auth/access-token/access-token-options.js';
-import { AlertOptions } from '../../src/auth/alerts/alert-options.js';
-import { WebhookOptions } from '../../src/auth/alerts/webhook-options.js';
-import { AuditOptions } from '../../src/auth/audit/audit-options.js';
+import { AccessTokenConfig } from '../../src/auth/access-token/access-token-options.js';
+import { AlertConfig } from '../../src/auth/alerts/alert-options.js';
+import { WebhookConfig } from '../../src/auth/alerts/webhook-options.js';
+import { AuditConfig } from '../../src/auth/audit/audit-options.js';
 import { AuthModuleExtras } from '../../src/auth/auth.module-definition.js';
-import { BindingOptions, ClientCertificateOptions, DpopOptions } from '../../src/auth/binding/binding-options.js';
-import { DatabaseOptions } from '../../src/auth/common/database/auth-database.js';
-import { TlsOptions } from '../../src/auth/common/request/tls.js';
-import { CookieOptions } from '../../src/auth/cookie/cookie-options.js';
-import { FingerprintOptions } from '../../src/auth/device/device-options.js';
-import { RevocationOptions } from '../../src/auth/revocation/revocation-options.js';
-import { RiskOptions } from '../../src/auth/risk/risk-options.js';
-import { PurgeOptions, RefreshTokenOptions } from '../../src/auth/session/session-options.js';
-import { UserProviderOptions } from '../../src/auth/user/user-options.js';
-import { MmdbGeoIpOptions } from '../../src/integrations/geoip/mmdb-geo-ip.js';
-import { AuthMetricsOptions } from '../../src/integrations/metrics/metrics-options.js';
-import { AuthThrottlingOptions } from '../../src/integrations/throttling/throttling-options.js';
+import { BindingConfig, ClientCertificateConfig, DpopConfig } from '../../src/auth/binding/binding-options.js';
+import { DatabaseConfig } from '../../src/auth/common/database/auth-database.js';
+import { TlsConfig } from '../../src/auth/common/request/tls.js';
+import { CookieConfig } from '../../src/auth/cookie/cookie-options.js';
+import { FingerprintConfig } from '../../src/auth/device/device-options.js';
+import { RevocationConfig } from '../../src/auth/revocation/revocation-options.js';
+import { RiskConfig } from '../../src/auth/risk/risk-options.js';
+import { PurgeConfig, RefreshTokenConfig } from '../../src/auth/session/session-options.js';
+import { UserProviderConfig } from '../../src/auth/user/user-options.js';
+import { MmdbGeoIpConfig } from '../../src/integrations/geoip/mmdb-geo-ip.js';
+import { MetricsConfig } from '../../src/integrations/metrics/metrics-options.js';
+import { ThrottlingConfig } from '../../src/integrations/throttling/throttling-options.js';
+import { basename } from 'node:path';
 import ts from 'typescript';
 import { declaration, documented, type Documented, members } from './docstrings.js';
+import type { Accepted } from '../../src/auth/common/options/checks.js';
+import { withImports } from './examples.js';
 import { facts, page } from './page.js';
 
 /** Options that one class or interface declares. */
 interface Group {
   readonly title: string;
+  /** The page that shows how to use them, below `docs`. */
+  readonly guide?: string;
   /** Comes before the name of an option in its heading. */
   readonly prefix: string;
   readonly file: string;
   readonly type: string;
-  /** The class, if there is one: an instance has the defaults. */
+  /** Their checks, if they have some, with the class that has the defaults. */
+  readonly Config?: {
+    readonly Defaults: new () => object;
+    readonly accepts: Readonly<Record<string, Accepted | undefined>>;
+  };
+  /** The class that has the defaults, if there are no checks. */
   readonly Defaults?: new () => object;
   /** Only these options of the type. */
   readonly only?: readonly string[];
 }
 
 const GROUPS: readonly Group[] = [
-  { title: 'Secret', prefix: '', file: 'src/auth/auth-options.ts', type: 'AuthModuleOptions', only: ['secret'] },
+  {
+    title: 'Secret',
+    guide: 'guides/secret-rotation.md',
+    prefix: '',
+    file: 'src/auth/auth-options.ts',
+    type: 'AuthModuleOptions',
+    only: ['secret'],
+  },
   {
     title: 'Access tokens',
     prefix: 'accessToken.',
     file: 'src/auth/access-token/access-token-options.ts',
     type: 'AccessTokenOptions',
-    Defaults: AccessTokenOptions,
+    Config: AccessTokenConfig,
   },
   {
     title: 'Refresh tokens',
+    guide: 'guides/sessions.md',
     prefix: 'refreshToken.',
     file: 'src/auth/session/session-options.ts',
     type: 'RefreshTokenOptions',
-    Defaults: RefreshTokenOptions,
+    Config: RefreshTokenConfig,
   },
   {
     title: 'Cookies',
+    guide: 'guides/routes-and-cors.md',
     prefix: 'cookie.',
     file: 'src/auth/cookie/cookie-options.ts',
     type: 'CookieOptions',
-    Defaults: CookieOptions,
+    Config: CookieConfig,
   },
   {
     title: 'Revocation',
+    guide: 'guides/sessions.md',
     prefix: 'revocation.',
     file: 'src/auth/revocation/revocation-options.ts',
     type: 'RevocationOptions',
-    Defaults: RevocationOptions,
+    Config: RevocationConfig,
   },
   {
     title: 'Purge',
     prefix: 'purge.',
     file: 'src/auth/session/session-options.ts',
     type: 'PurgeOptions',
-    Defaults: PurgeOptions,
+    Config: PurgeConfig,
   },
   {
     title: 'Binding',
+    guide: 'guides/binding.md',
     prefix: 'binding.',
     file: 'src/auth/binding/binding-options.ts',
     type: 'BindingOptions',
-    Defaults: BindingOptions,
+    Config: BindingConfig,
     only: ['allowed', 'required', 'requiredFor', 'nonceAtResources'],
   },
   {
     title: 'DPoP',
+    guide: 'guides/binding.md',
     prefix: 'binding.dpop.',
     file: 'src/auth/binding/binding-options.ts',
     type: 'DpopOptions',
-    Defaults: DpopOptions,
+    Config: DpopConfig,
   },
   {
     title: 'TLS client certificates',
+    guide: 'guides/binding.md',
     prefix: 'binding.tls.',
     file: 'src/auth/binding/binding-options.ts',
     type: 'ClientCertificateOptions',
-    Defaults: ClientCertificateOptions,
+    Config: ClientCertificateConfig,
   },
   {
     title: 'Devices',
+    guide: 'guides/binding.md',
     prefix: 'binding.fingerprint.',
     file: 'src/auth/device/device-options.ts',
     type: 'FingerprintOptions',
-    Defaults: FingerprintOptions,
+    Config: FingerprintConfig,
   },
   {
     title: 'Risk',
+    guide: 'guides/risk-rules.md',
     prefix: 'risk.',
     file: 'src/auth/risk/risk-options.ts',
     type: 'RiskOptions',
-    Defaults: RiskOptions,
+    Config: RiskConfig,
   },
   {
     title: 'Audit',
+    guide: 'guides/audit-and-alerts.md',
     prefix: 'audit.',
     file: 'src/auth/audit/audit-options.ts',
     type: 'AuditOptions',
-    Defaults: AuditOptions,
+    Config: AuditConfig,
   },
   {
     title: 'Alerts',
+    guide: 'guides/audit-and-alerts.md',
     prefix: 'alerts.',
     file: 'src/auth/alerts/alert-options.ts',
     type: 'AlertOptions',
-    Defaults: AlertOptions,
+    Config: AlertConfig,
   },
   {
     title: 'User provider',
     prefix: '',
     file: 'src/auth/user/user-options.ts',
     type: 'UserProviderOptions',
-    Defaults: UserProviderOptions,
+    Config: UserProviderConfig,
   },
   {
     title: 'Database',
+    guide: 'production.md',
     prefix: '',
     file: 'src/auth/common/database/auth-database.ts',
     type: 'DatabaseOptions',
-    Defaults: DatabaseOptions,
+    Config: DatabaseConfig,
   },
-  { title: 'TLS', prefix: '', file: 'src/auth/common/request/tls.ts', type: 'TlsOptions', Defaults: TlsOptions },
+  {
+    title: 'TLS',
+    guide: 'production.md',
+    prefix: '',
+    file: 'src/auth/common/request/tls.ts',
+    type: 'TlsOptions',
+    Config: TlsConfig,
+  },
   {
     title: 'Extras',
+    guide: 'guides/configuration.md',
     prefix: '',
     file: 'src/auth/auth.module-definition.ts',
     type: 'AuthModuleExtras',
@@ -143,31 +179,35 @@ const GROUPS: readonly Group[] = [
   },
   {
     title: 'Throttling',
+    guide: 'guides/throttling.md',
     prefix: 'AuthThrottlingModule: ',
     file: 'src/integrations/throttling/throttling-options.ts',
     type: 'AuthThrottlingOptions',
-    Defaults: AuthThrottlingOptions,
+    Config: ThrottlingConfig,
   },
   {
     title: 'Metrics',
+    guide: 'guides/metrics.md',
     prefix: 'AuthMetricsModule: ',
     file: 'src/integrations/metrics/metrics-options.ts',
     type: 'AuthMetricsOptions',
-    Defaults: AuthMetricsOptions,
+    Config: MetricsConfig,
   },
   {
     title: 'Webhook',
+    guide: 'guides/audit-and-alerts.md',
     prefix: 'webhookAlerts: ',
     file: 'src/auth/alerts/webhook-options.ts',
     type: 'WebhookOptions',
-    Defaults: WebhookOptions,
+    Config: WebhookConfig,
   },
   {
     title: 'GeoIP',
+    guide: 'guides/risk-rules.md',
     prefix: 'mmdbGeoIp: ',
     file: 'src/integrations/geoip/mmdb-geo-ip.ts',
     type: 'MmdbGeoIpOptions',
-    Defaults: MmdbGeoIpOptions,
+    Config: MmdbGeoIpConfig,
   },
   {
     title: 'Redis: revocations',
@@ -195,6 +235,7 @@ const GROUPS: readonly Group[] = [
   },
   {
     title: 'Client',
+    guide: 'client.md',
     prefix: 'createAuthClient: ',
     file: 'src/client/client-options.ts',
     type: 'AuthClientOptions',
@@ -213,7 +254,7 @@ export function optionsPage(): Promise<string> {
   );
 }
 
-function section({ title, prefix, file, type, Defaults, only }: Group): string[] {
+function section({ title, guide, prefix, file, type, Config, Defaults = Config?.Defaults, only }: Group): string[] {
   const { text } = documented(declaration(file, type));
   const defaults = Defaults && (new Defaults() as Record<string, unknown>);
   const options = members(file, type).filter(({ name }) => only?.includes(name) ?? true);
@@ -221,17 +262,26 @@ function section({ title, prefix, file, type, Defaults, only }: Group): string[]
   return [
     `## ${title}`,
     ...(title === 'Secret' ? [] : [text]),
+    ...(guide === undefined ? [] : [`How to use them: [${titleOf(guide)}](../${guide}).`]),
     ...options.flatMap((option) => [
       `### \`${prefix}${option.name}\``,
       option.text,
       facts({
-        Type: typeOf(option, defaults?.[option.name]),
+        Type: typeOf(option, defaults?.[option.name], Config?.accepts[option.name]),
         Default: isRequired(option.name) ? 'none: it is required' : defaultOf(option, defaults?.[option.name]),
-        Example: option.tags.filter(({ tag }) => tag === 'example').map((tag) => `\`${tag.text}\``)[0],
       }),
+      ...option.tags.filter(({ tag }) => tag === 'example').map((example) => codeBlock(withImports(example.text))),
     ]),
   ];
 }
+
+/** From the name of the file: `risk-rules` is "Risk rules". */
+function titleOf(guide: string): string {
+  const words = basename(guide, '.md').replaceAll('-', ' ').replace('cors', 'CORS');
+  return words[0].toUpperCase() + words.slice(1);
+}
+
+const codeBlock = (code: string) => `\`\`\`ts\n${code}\n\`\`\``;
 
 /** An option without a default that cannot be left out. */
 function requiredIn(file: string, type: string): (name: string) => boolean {
@@ -246,10 +296,22 @@ function requiredIn(file: string, type: string): (name: string) => boolean {
   return (name) => name === 'userProvider' || required.some((member) => member.name?.getText() === name);
 }
 
-function typeOf({ type }: Documented, value: unknown): string {
-  if (typeof value === 'string' && /^\d+(ms|s|m|h|d)$/.test(value)) return 'duration';
-  return `\`${(type ?? typeof value).replace(/\s+/g, ' ')}\``;
+function typeOf({ type }: Documented, value: unknown, accepts: Accepted | undefined): string {
+  switch (accepts?.kind) {
+    case 'duration':
+      return `duration, from \`'${accepts.least}'\` to \`'${accepts.most}'\``;
+    case 'integer':
+      return `whole number, from ${counted(accepts.least)} to ${counted(accepts.most)}`;
+    case 'one of':
+      return accepts.values.map((one) => `\`'${one}'\``).join(' or ');
+    case 'text':
+      return Number.isFinite(accepts.longest) ? `string of at most ${accepts.longest} characters` : 'string';
+    case undefined:
+      return `\`${(type ?? typeof value).replace(/\s+/g, ' ')}\``;
+  }
 }
+
+const counted = (value: number) => value.toLocaleString('en');
 
 function defaultOf({ tags }: Documented, value: unknown): string | undefined {
   const stated = tags.find(({ tag }) => tag === 'default')?.text;

@@ -22,3 +22,11 @@ export function facts(values: Record<string, string | undefined>): string {
 
 /** A link to an error's heading. */
 export const errorLink = (code: string) => `[\`${code}\`](errors.md#${code})`;
+
+/** A link to a section of an RFC, from a text like `RFC 6749 §5.2`. */
+export function rfcLink(text: string): string {
+  return text.replace(/RFC (\d+)(?: §([\d.]+))?/g, (whole, number: string, section?: string) => {
+    const anchor = section === undefined ? '' : `#section-${section}`;
+    return `[${whole}](https://www.rfc-editor.org/rfc/rfc${number}${anchor})`;
+  });
+}

@@ -30,14 +30,23 @@ export interface AuthModuleOptions extends Partial<UserProviderOptions>, Partial
    * the others verify older ones. A string counts as its UTF-8 bytes. Make one with `openssl rand -base64 48`.
    */
   secret: SecretOption;
+  /** The options of access tokens. */
   accessToken?: Partial<AccessTokenOptions>;
+  /** The options of refresh tokens and sessions. */
   refreshToken?: Partial<RefreshTokenOptions>;
+  /** The options of the cookies. */
   cookie?: Partial<CookieOptions>;
+  /** When dead sessions are removed from the table. */
   purge?: Partial<PurgeOptions>;
+  /** How soon a revocation takes effect. */
   revocation?: Partial<RevocationOptions>;
+  /** What sessions can be bound to. */
   binding?: Partial<BindingOptions>;
+  /** The rules that judge sign-ins and refreshes. */
   risk?: Partial<RiskOptions>;
+  /** The table of events. */
   audit?: Partial<AuditOptions>;
+  /** When to raise alerts. */
   alerts?: Partial<AlertOptions>;
 }
 

@@ -1,3 +1,4 @@
+// `nestjs-refresh-token/client`: the client for browsers, Node.js and other platforms.
 export {
   type AuthClient,
   type AuthClientSession,

@@ -27,7 +27,7 @@ export class SessionKeeper {
   readonly #logout: UnfinishedLogout;
   #renewal: Promise<AccessToken | null> | undefined;
   #notBefore = 0;
-  /** When the current refresh sent its token, in this tab or a different one. 0 if there is none. */
+  /** When the current refresh sent its token, in this tab or a different one. 0 if no refresh is under way. */
   #sentAt = 0;
   #hasNeighbours = false;
 

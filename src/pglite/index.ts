@@ -1,3 +1,4 @@
+// `nestjs-refresh-token/pglite`: an embedded PostgreSQL for TypeORM.
 import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { DataSourceOptions } from 'typeorm';

@@ -1,6 +1,9 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { AuthError, type AuthErrorCode, AuthModuleExtras } from 'nestjs-refresh-token';
+import 'reflect-metadata';
+import { RequestMethod } from '@nestjs/common';
+import { validateSync } from 'class-validator';
+import { AuthError, type AuthErrorCode, type AuthEventType, AuthModuleExtras } from 'nestjs-refresh-token';
 import { ClientCertificateOptions, DpopOptions, FingerprintOptions } from 'nestjs-refresh-token/binding';
 import type { AuthClientOptions } from 'nestjs-refresh-token/client';
 import { MmdbGeoIpOptions } from 'nestjs-refresh-token/geoip';
@@ -9,8 +12,15 @@ import { AuthThrottlingOptions } from 'nestjs-refresh-token/throttling';
 import { RefreshToken } from 'nestjs-refresh-token/typeorm';
 import { describe, expect, test } from 'vitest';
 import { PAGES, REFERENCE } from '../../scripts/reference.js';
-import { WebhookOptions } from '../../src/auth/alerts/webhook-options.js';
+import { WebhookConfig, WebhookOptions } from '../../src/auth/alerts/webhook-options.js';
 import { CONFIGS } from '../../src/auth/auth-options.js';
+import { AuthController } from '../../src/auth/http/auth.controller.js';
+import { EventsController } from '../../src/auth/http/events.controller.js';
+import { AuthLoginDto } from '../../src/auth/http/login.dto.js';
+import { SessionsController } from '../../src/auth/http/sessions.controller.js';
+import { MmdbGeoIpConfig } from '../../src/integrations/geoip/mmdb-geo-ip.js';
+import { MetricsConfig } from '../../src/integrations/metrics/metrics-options.js';
+import { ThrottlingConfig } from '../../src/integrations/throttling/throttling-options.js';
 import { resolveClientOptions } from '../../src/client/client-options.js';
 import { root } from '../support/root.js';
 
@@ -85,13 +95,30 @@ const REQUIRED = [
   'redisThrottlerStorage: url',
 ];
 
-/** Checks one option as the module does. */
+/** Options of other entries that their checks need. */
+const OTHERS: [string, (given: object) => unknown][] = [
+  ['AuthThrottlingModule: ', (given) => new ThrottlingConfig(given)],
+  ['AuthMetricsModule: ', (given) => new MetricsConfig(given)],
+  [
+    'webhookAlerts: ',
+    (given) => new WebhookConfig({ url: 'https://alerts.example', secret: 'x'.repeat(24), ...given }),
+  ],
+  ['mmdbGeoIp: ', (given) => new MmdbGeoIpConfig({ path: './country.mmdb', ...given })],
+  ['createAuthClient: ', (given) => resolveClientOptions({ baseUrl: 'https://api.example', store: STORE, ...given })],
+];
+
+/** Checks one option as the library does. */
 function check(option: string, value: unknown): void {
+  const other = OTHERS.find(([prefix]) => option.startsWith(prefix));
+  if (other) return void other[1]({ [option.slice(other[0].length)]: value });
   const Config = CONFIGS.find(({ group, names }) => option.startsWith(`${group}.`) || names.includes(option))!;
   const path = Config.group === '' ? option : option.slice(Config.group.length + 1);
   const given = path.split('.').reduceRight<unknown>((inner, name) => ({ [name]: inner }), value);
   new Config(given as object);
 }
+
+/** The name of an option in the messages of its check. */
+const inMessages = (option: string) => option.replace('createAuthClient: ', '');
 
 /** A bound, or the value one unit next to it, in the unit of the bound. */
 function nextTo(bound: string, distance: -1 | 0 | 1): string | number {
@@ -100,10 +127,74 @@ function nextTo(bound: string, distance: -1 | 0 | 1): string | number {
   return unit === '' ? value : `${value}${unit}`;
 }
 
-/** The bounds that a section states: "From `'1s'` to `'24h'`", "From 1 to 10,000". */
+/** The bounds that a section states: "from `'1s'` to `'24h'`", "From 1 to 10,000". */
 function bounds(text: string): [least: string, most: string] | undefined {
-  const found = /From `?'?([\d,]+[a-z]*)'?`?[^.]*? to `?'?([\d,]+[a-z]*)/.exec(text.replace(/\s+/g, ' '));
+  const found = /[Ff]rom `?'?([\d,]+[a-z]*)'?`? to `?'?([\d,]+[a-z]*)/.exec(text.replace(/\s+/g, ' '));
   return found ? [found[1], found[2]] : undefined;
+}
+
+/** The values that a section states: "Type: `'cookie'` or `'body'`". */
+function values(text: string): string[] {
+  const [, type = ''] = /^- Type: (`'[\s\S]*?)\n(?=-|\n)/m.exec(text) ?? [];
+  return [...type.matchAll(/`'(\w+)'`(?: or|$)/g)].map(([, value]) => value);
+}
+
+/** The compiler says if one is missing here. */
+const CODES: Record<AuthErrorCode, true> = {
+  invalid_request: true,
+  invalid_dpop_proof: true,
+  use_dpop_nonce: true,
+  invalid_scope: true,
+  invalid_credentials: true,
+  invalid_grant: true,
+  unauthorized: true,
+  invalid_token: true,
+  token_expired: true,
+  token_revoked: true,
+  token_stale: true,
+  step_up_required: true,
+  insufficient_user_authentication: true,
+  session_limit: true,
+  region_not_allowed: true,
+  forbidden: true,
+  https_required: true,
+  not_found: true,
+  too_many_requests: true,
+  server_error: true,
+  temporarily_unavailable: true,
+};
+const TYPES: Record<AuthEventType, true> = {
+  signed_in: true,
+  sign_in_failed: true,
+  refreshed: true,
+  refresh_repeated: true,
+  refresh_denied: true,
+  step_up_required: true,
+  step_up_passed: true,
+  step_up_failed: true,
+  throttled: true,
+  reuse_detected: true,
+  mass_reuse: true,
+  binding_failed: true,
+  device_changed: true,
+  revoked: true,
+  permissions_changed: true,
+  feed_stale: true,
+  key_rotated: true,
+  purged: true,
+};
+
+/** The routes of a controller, as Nest knows them. */
+function routesOf(controller: { prototype: object }): string[] {
+  const base = Reflect.getMetadata('path', controller) as string;
+  return Object.getOwnPropertyNames(controller.prototype).flatMap((name) => {
+    if (name === 'constructor') return [];
+    const handler = (controller.prototype as Record<string, object>)[name];
+    const path = Reflect.getMetadata('path', handler) as string | undefined;
+    if (path === undefined) return [];
+    const method = RequestMethod[Reflect.getMetadata('method', handler) as number];
+    return [`${method} /${[base, path].filter((part) => part !== '/').join('/')}`];
+  });
 }
 
 describe('the reference', () => {
@@ -123,11 +214,11 @@ describe('the reference', () => {
 
   test('states the bounds that are checked', () => {
     const bounded = DEFAULTS.filter(([name, value]) => {
-      // Not those of other entry points. Those of a device depend on each other.
-      if (name.includes(': ') || name.startsWith('binding.fingerprint.')) return false;
+      // The number of signals bounds it.
+      if (name === 'binding.fingerprint.tolerance') return false;
       return typeof value === 'number' || /^\d+(ms|s|m|h|d)$/.test(String(value)) || bounds(options.get(name)!);
-    });
-    expect(bounded.length).toBeGreaterThan(20);
+    }).filter(([name]) => name !== 'binding.fingerprint.signals');
+    expect(bounded.length).toBeGreaterThan(35);
     for (const [name] of bounded) {
       const stated = bounds(options.get(name)!);
       expect(stated, `${name} states no bounds`).toBeDefined();
@@ -136,22 +227,59 @@ describe('the reference', () => {
         expect(() => check(name, within), `${name} ${within}`).not.toThrow();
       }
       for (const beyond of [nextTo(least, -1), nextTo(most, 1)]) {
-        expect(() => check(name, beyond), `${name} ${beyond}`).toThrow(name);
+        expect(() => check(name, beyond), `${name} ${beyond}`).toThrow(inMessages(name));
       }
     }
   });
 
-  test('has every error code, with the status of its answers', () => {
+  test('states the values that are accepted', () => {
+    const chosen = DEFAULTS.filter(([name]) => values(options.get(name)!).length > 1);
+    expect(chosen.length).toBeGreaterThan(4);
+    for (const [name] of chosen) {
+      if (name.startsWith('binding.fingerprint.')) continue;
+      for (const value of values(options.get(name)!)) expect(() => check(name, value), name).not.toThrow();
+      expect(() => check(name, 'something else'), name).toThrow(name);
+    }
+  });
+
+  test('has every error code, with the status and the text of its answers', () => {
     const errors = sections('errors.md');
-    for (const code of errors.keys()) {
-      if (code === 'invalid_configuration') continue;
-      expect(errors.get(code), code).toContain(`Status: ${new AuthError(code as AuthErrorCode).getStatus()}`);
-      expect(errors.get(code), code).toContain('What to do:');
+    for (const code of Object.keys(CODES) as AuthErrorCode[]) {
+      const error = new AuthError(code);
+      const { error_description: text } = error.getResponse() as { error_description: string };
+      const section = errors.get(code)?.replace(/\s+/g, ' ');
+      expect(section, code).toContain(`Status: ${error.getStatus()}`);
+      expect(section, code).toContain(`Text: "${text}"`);
+      expect(section, code).toMatch(/Session: .*What to do: /);
+    }
+    for (const code of ['invalid_configuration', 'AuthClientError: temporarily_unavailable']) {
+      expect([...errors.keys()]).toContain(code);
     }
   });
 
   test('says when each event happens', () => {
-    for (const [type, text] of sections('events.md')) expect(text.trim(), type).toMatch(/^[`A-Z].*\./s);
+    const events = sections('events.md');
+    for (const type of Object.keys(TYPES)) expect(events.get(type)?.trim(), type).toMatch(/^[`A-Z].*\./s);
+  });
+
+  test('has every route', () => {
+    const routes = [AuthController, SessionsController, EventsController].flatMap(routesOf);
+    expect([...sections('http-api.md').keys()].sort()).toEqual(routes.sort());
+  });
+
+  test('states the lengths that a login checks', () => {
+    const login = sections('http-api.md').get('POST /auth/login')!;
+    const stated = [...login.matchAll(/^- `(\w+)` \(string[^)]*?(?:(\d+) to |at most )(\d+) characters/gm)];
+    expect(stated.map(([, name]) => name)).toEqual(['username', 'password', 'client_id', 'device_name', 'scope']);
+    const problems = (name: string, length: number) => {
+      const body = { username: 'alice', password: 'secret', [name]: 'x'.repeat(length) };
+      return validateSync(Object.assign(new AuthLoginDto(), body)).map(({ property }) => property);
+    };
+    for (const [, name, least, most] of stated) {
+      expect(problems(name, Number(most)), name).toEqual([]);
+      expect(problems(name, Number(most) + 1), name).toEqual([name]);
+      if (least !== undefined) expect(problems(name, Number(least) - 1), name).toEqual([name]);
+    }
   });
 
   test('has every entry point of the package', async () => {

@@ -93,9 +93,11 @@ for (const page of pages.filter(isTested)) {
   const runs = code.filter((sample) => reasonNotToRun(sample) === undefined);
 
   describe.concurrent(page.path, () => {
-    it.runIf(code.length > 0)('compiles', { timeout: 120_000 }, async ({ expect }) => {
-      expect((await compiledPage(page.path)).errors).toEqual([]);
-    });
+    if (code.length > 0) {
+      it('compiles', { timeout: 120_000 }, async ({ expect }) => {
+        expect((await compiledPage(page.path)).errors).toEqual([]);
+      });
+    }
 
     for (const [index, { heading, line }] of runs.entries()) {
       it(`runs line ${line}, "${heading}"`, { timeout: 120_000 }, async () => {
@@ -105,9 +107,11 @@ for (const page of pages.filter(isTested)) {
       });
     }
 
-    it.runIf(samples.length > code.length)('has right commands and files', async ({ expect }) => {
-      expect((await Promise.all(samples.map(faultsOf))).flat()).toEqual([]);
-    });
+    if (samples.length > code.length) {
+      it('has right commands and files', async ({ expect }) => {
+        expect((await Promise.all(samples.map(faultsOf))).flat()).toEqual([]);
+      });
+    }
   });
 }
 

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import type { TestProject } from 'vitest/node';
 import { serveBuild } from './build.js';
 import { startEmbeddedPostgres, type RunningPostgres } from './embedded-postgres.js';
+import { nginxAvailable } from './nginx.js';
 import { mariadbAnswers, postgresAnswers, printable, redisAnswers } from './reachable.js';
 
 declare module 'vitest' {
@@ -35,6 +36,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
   if (!redis) missing.push(`Redis not reachable at ${printable(redisUrl)}`);
   const chromium = findChromium();
   if (!chromium) missing.push('Chromium not found (TEST_CHROMIUM names it)');
+  if (!nginxAvailable) missing.push('nginx not found at /usr/sbin/nginx');
   if (missing.length > 0 && process.env.REQUIRE_SERVICES === '1') {
     throw new Error(`${missing.join('; ')}; REQUIRE_SERVICES=1 asks for every service to be tested.`);
   }

@@ -4,15 +4,15 @@ import { duration } from '../common/options/duration.js';
 
 /** Access tokens. They are JWTs (RFC 9068). */
 export class AccessTokenOptions {
-  /** How long an access token lives. It never outlives its session. From `'1s'` to `'24h'`; we advise 15 to 30 minutes. */
+  /** How long an access token lives. It never outlives its session. We advise 15 to 30 minutes. */
   ttl = '15m';
   /** The claim `iss` (RFC 7519 §4.1.1). */
   issuer = 'nestjs-refresh-token';
   /** The claim `aud` (RFC 7519 §4.1.3). By default it is the issuer. */
   audience?: string = undefined;
-  /** How far the clocks of two servers may differ when `exp` is checked. From `'0s'` to `'60s'`. */
+  /** How far the clocks of two servers may differ when `exp` is checked. */
   clockTolerance = '0s';
-  /** How many verified access tokens each instance remembers, so that it need not verify their signatures again. From 0 (none) to 1,000,000. */
+  /** How many verified access tokens each instance remembers, so that it need not verify their signatures again. With 0 it remembers none. */
   cacheSize = 5000;
 }
 

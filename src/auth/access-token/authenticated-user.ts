@@ -29,18 +29,32 @@ export interface Confirmation {
 
 /** The claims of an access token (RFC 9068 §2.2), with `sid`, `gen`, `roles` and `permissions`. */
 export interface AccessTokenClaims {
+  /** The issuer: the option `accessToken.issuer`. */
   iss: string;
+  /** The audience: the option `accessToken.audience`. */
   aud: string;
+  /** The id of the user. */
   sub: string;
+  /** The `client_id` of the login. */
   client_id: string;
+  /** When the token was issued; seconds since the Unix epoch. */
   iat: number;
+  /** When it expires; seconds since the Unix epoch. */
   exp: number;
+  /** The id of the token. */
   jti: string;
+  /** When the user last authenticated, at login or by stepping up; seconds since the Unix epoch. */
   auth_time: number;
+  /** The id of the session. */
   sid: string;
+  /** The generation of the session. */
   gen: number;
+  /** The granted scopes, space-separated. */
   scope: string;
+  /** The roles of the user. */
   roles: string[];
+  /** The permissions of the user. */
   permissions: string[];
+  /** What the token is bound to, if anything: `jkt` for a key, `x5t#S256` for a certificate, `nonce#S256` for a cookie (RFC 7800). */
   cnf?: Confirmation;
 }

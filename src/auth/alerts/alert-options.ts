@@ -4,9 +4,9 @@ import { duration } from '../common/options/duration.js';
 
 /** When to raise alerts. The extra `alertSinks` says where they go. */
 export class AlertOptions {
-  /** This number of reuses within `massReuseWithin`, on one instance, raises the alert `mass_reuse`. From 2 to 1,000,000. */
+  /** This number of reuses within `massReuseWithin`, on one instance, raises the alert `mass_reuse`. */
   massReuse = 10;
-  /** The time in which the reuses are counted. From `'1s'` to `'1d'`. */
+  /** The time in which the reuses are counted. */
   massReuseWithin = '1m';
 }
 

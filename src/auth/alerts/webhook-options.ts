@@ -9,15 +9,15 @@ export class WebhookOptions {
   url: string;
   /** The key that signs the alerts. The receiver knows it too. At least 24 bytes: `whsec_` and base64 (Standard Webhooks), or any other text. */
   secret: string;
-  /** How long the receiver may take to answer. From `'10ms'` to `'60s'`. */
+  /** How long the receiver may take to answer. */
   timeout = '5s';
-  /** How often a failed delivery is tried again. From 0 to 20. */
+  /** How often a failed delivery is tried again. */
   retries = 5;
-  /** The wait before the first retry. It doubles from retry to retry, up to one minute. From `'1ms'` to `'60s'`. */
+  /** The wait before the first retry. It doubles from retry to retry, up to one minute. */
   backOff = '1s';
-  /** How many alerts may wait to be posted. If there are more, the newest are lost and counted. From 1 to 100,000. */
+  /** How many alerts may wait to be posted. If there are more, the newest are lost and counted. */
   queueSize = 1000;
-  /** How long a graceful stop waits for the last deliveries. From `'0s'` to `'60s'`. */
+  /** How long a graceful stop waits for the last deliveries. */
   stopTimeout = '2s';
 }
 

@@ -9,13 +9,13 @@ export class AuditOptions {
    * of `refreshTokenEntities` and `refreshTokenMigrations`.
    */
   store = false;
-  /** How long an event is kept. From `'1h'` to `'4000d'`. It is purged with `purge.interval` and `purge.batchSize`. */
+  /** How long an event is kept. It is purged with `purge.interval` and `purge.batchSize`. */
   retention = '90d';
-  /** How many events may wait to be written. If there are more, the newest are lost, counted and logged. From 100 to 1,000,000. */
+  /** How many events may wait to be written. If there are more, the newest are lost, counted and logged. */
   queueSize = 50_000;
-  /** How long an event waits, so that others are written with it. From `'10ms'` to `'60s'`. */
+  /** How long an event waits, so that others are written with it. */
   flushInterval = '500ms';
-  /** How long a graceful stop waits for the last events to be written. From `'0s'` to `'60s'`. */
+  /** How long a graceful stop waits for the last events to be written. */
   stopTimeout = '5s';
 }
 

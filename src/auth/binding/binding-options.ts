@@ -12,11 +12,11 @@ import type { DpopReplayStore } from './dpop/dpop-replay-store.js';
 export class DpopOptions {
   /** The signature algorithms that a proof may have. All are asymmetric (RFC 9449 §4.2). */
   algorithms: string[] = ['ES256', 'ES384', 'ES512', 'EdDSA', 'Ed25519', 'PS256', 'RS256'];
-  /** How far the time in a proof may differ from that of the server. A used proof is remembered for this time. From `'5s'` to `'10m'`. */
+  /** How far the time in a proof may differ from that of the server. A used proof is remembered for this time. */
   proofLifetime = '60s';
   /** Whether each proof must carry a nonce of this server, so that nobody can make proofs in advance (RFC 9449 §8). */
   requireNonce = false;
-  /** How often the nonce of the server changes. The one before it is still accepted. From `'10s'` to `'1d'`. */
+  /** How often the nonce of the server changes. The one before it is still accepted. */
   nonceLifetime = '5m';
   /**
    * The URL under which clients know this server: for example `'https://app.example/api'`. By default scheme and host are those of
@@ -26,6 +26,12 @@ export class DpopOptions {
   /**
    * Remembers used proofs for all instances, for example `redisReplayStore({ url })`. By default the database does. While this store
    * is unavailable the database remembers, and a proof that may have been used before is answered with 503.
+   *
+   * @example
+   * AuthModule.forRoot({
+   *   ...authOptions,
+   *   binding: { dpop: { replayStore: redisReplayStore({ url: 'redis://localhost:6379' }) } },
+   * });
    */
   replayStore?: DpopReplayStore = undefined;
   /** Whether a proof is good for one request only on guarded routes too. It costs one write per request. */
@@ -44,7 +50,12 @@ export class DpopConfig extends configOf('binding.dpop.', DpopOptions, {
 
 /** TLS client certificates (RFC 8705). The certificate of the connection itself needs no option. */
 export class ClientCertificateOptions {
-  /** The proxies that end TLS and may name the certificate of the client: addresses, ranges, or `'loopback'`. */
+  /**
+   * The proxies that end TLS and may name the certificate of the client: addresses, ranges, or `'loopback'`.
+   *
+   * @example
+   * AuthModule.forRoot({ ...authOptions, binding: { tls: { trustedProxies: ['10.0.0.0/8', 'loopback'] } } });
+   */
   trustedProxies: string[] = [];
   /**
    * The header in which they name it. Its value is that of Envoy's `X-Forwarded-Client-Cert`, of nginx's `$ssl_client_escaped_cert`
@@ -64,14 +75,24 @@ export class BindingOptions {
   allowed: BindingKind[] = ['dpop', 'tls', 'nonce'];
   /** The bindings that every session must have. With `'nonce'`, a login gets a client nonce without asking. */
   required: BindingKind[] = [];
-  /** The bindings that the sessions of a given user must have in addition. */
+  /**
+   * The bindings that the sessions of a given user must have in addition.
+   *
+   * @example
+   * AuthModule.forRoot({
+   *   ...authOptions,
+   *   binding: { requiredFor: (user) => (user.roles.includes('admin') ? ['dpop'] : []) },
+   * });
+   */
   requiredFor?: (user: AuthUser) => BindingKind[] | Promise<BindingKind[]> = undefined;
   /**
    * Whether guarded routes ask for the cookie of the client nonce, if the session has one. A stolen access token is then worth nothing
    * without the cookie (OWASP JSON Web Token Cheat Sheet, token sidejacking).
    */
   nonceAtResources = false;
+  /** The options of DPoP proofs. */
   dpop: Partial<DpopOptions> = {};
+  /** The options of TLS client certificates. */
   tls: Partial<ClientCertificateOptions> = {};
   /** How devices are recognised. By default they are not. */
   fingerprint?: Pick<FingerprintOptions, 'signals'> & Partial<FingerprintOptions> = undefined;

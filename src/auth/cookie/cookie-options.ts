@@ -12,7 +12,12 @@ export class CookieOptions {
    * changed `name`, it is that name followed by `_client_nonce`.
    */
   clientNonceName?: string = undefined;
-  /** Other origins whose pages may use the cookie, as browsers send them: for example `['https://app.example']`. */
+  /**
+   * Other origins whose pages may use the cookie, as browsers send them: for example `['https://app.example']`.
+   *
+   * @example
+   * AuthModule.forRoot({ ...authOptions, cookie: { allowedOrigins: ['https://app.example'] } });
+   */
   allowedOrigins: string[] = [];
 }
 

@@ -18,10 +18,13 @@ export class FingerprintOptions {
    * The signals of a device, by names of your own. From 1 to 10. Only keyed hashes of them are stored.
    *
    * @example
-   * signals: { browser: browserFamily, platform, device: headerSignal('x-device-id') }
+   * AuthModule.forRoot({
+   *   ...authOptions,
+   *   binding: { fingerprint: { signals: { browser: browserFamily, platform, device: headerSignal('x-device-id') } } },
+   * });
    */
   signals: Record<string, FingerprintSignal>;
-  /** How many of the signals may differ at a refresh. The new values are then stored. At least 0, less than the number of signals. */
+  /** How many of the signals may differ at a refresh. The new values are then stored. A whole number from 0, less than the number of signals. */
   tolerance = 0;
   /**
    * What happens when more signals differ. `'allow'` only publishes the event `device_changed`; `'alert'` makes it an alert.

@@ -134,7 +134,7 @@ export class JwtAuthGuard implements CanActivate {
   /**
    * Finds the access token in the request.
    *
-   * @throws AuthError `unauthorized` if there is none
+   * @throws AuthError `unauthorized` if the request has no token
    */
   protected presentedBy(request: HttpRequest): PresentedAccessToken {
     return requirePresented(request);

@@ -45,7 +45,7 @@ export class PresentedRefreshToken {
   }
 
   /**
-   * The token of the request; `undefined` if there is none.
+   * The token of the request; `undefined` if it has no token.
    *
    * @throws AuthError `invalid_request` if it is not one string of at most 4,096 characters
    * @throws AuthError `forbidden` for a cookie in a request that a different site caused

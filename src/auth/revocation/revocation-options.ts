@@ -6,11 +6,19 @@ import type { RevocationChannel } from './revocation-channel.js';
 
 /** How soon a revocation or a change of permissions takes effect on access tokens that have been issued. */
 export class RevocationOptions {
-  /** The longest time until it takes effect on every instance. Each instance reads the table twice in this time. From `'100ms'` to `'10m'`. */
+  /** The longest time until it takes effect on every instance. Each instance reads the table twice in this time. */
   delay = '1s';
   /** What guarded routes answer while this instance cannot keep the delay. `'serve'` goes on as before; `'refuse'` answers 503. */
   onStale: 'serve' | 'refuse' = 'serve';
-  /** Carries changes to the other instances faster than the table does: for example `redisRevocationChannel({ url })`. */
+  /**
+   * Carries changes to the other instances faster than the table does: for example `redisRevocationChannel({ url })`.
+   *
+   * @example
+   * AuthModule.forRoot({
+   *   ...authOptions,
+   *   revocation: { delay: '30s', channel: redisRevocationChannel({ url: 'redis://localhost:6379' }) },
+   * });
+   */
   channel?: RevocationChannel = undefined;
 }
 

@@ -9,15 +9,28 @@ import type { Verdict } from './verdict.js';
 
 /** The rules that judge sign-ins and refreshes. */
 export class RiskOptions {
-  /** The rules. The strictest verdict wins. For rules of your own that inject services, use the extra `riskRules`. */
+  /**
+   * The rules. The strictest verdict wins. For rules of your own that inject services, use the extra `riskRules`.
+   *
+   * @example
+   * AuthModule.forRoot({ ...authOptions, risk: { rules: [new ChangedUserAgent(), new TooFrequent({ verdict: 'deny' })] } });
+   */
   rules: RiskRule[] = [];
-  /** Finds the place of an address: for example `mmdbGeoIp({ path })`. Without it, rules that need a place never apply. */
+  /**
+   * Finds the place of an address: for example `mmdbGeoIp({ path })`. Without it, rules that need a place never apply.
+   *
+   * @example
+   * AuthModule.forRoot({
+   *   ...authOptions,
+   *   risk: { geoIp: mmdbGeoIp({ path: './GeoLite2-City.mmdb' }), rules: [new NewCountry()] },
+   * });
+   */
   geoIp?: GeoIpProvider = undefined;
-  /** How long a GeoIP lookup may take. From `'1ms'` to `'10s'`. */
+  /** How long a GeoIP lookup may take. */
   geoIpTimeout = '100ms';
   /** The verdict when the lookup fails or takes longer: `'allow'`, `'alert'`, `'step_up'` or `'deny'`. It applies only if there are rules. */
   onGeoIpFailure: Exclude<Verdict, 'revoke'> = 'allow';
-  /** How long a rule may take. From `'1ms'` to `'10s'`. */
+  /** How long a rule may take. */
   ruleTimeout = '1s';
   /** The verdict when a rule throws or takes longer: `'allow'`, `'alert'`, `'step_up'` or `'deny'`. */
   onRuleFailure: Exclude<Verdict, 'revoke'> = 'alert';

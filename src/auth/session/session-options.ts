@@ -12,12 +12,12 @@ export type OnTooManySessions = 'refuse' | 'end_oldest' | 'end_longest_idle';
 
 /** Refresh tokens, and the sessions that they keep alive. */
 export class RefreshTokenOptions {
-  /** How long a session lives after its login. No refresh extends it. From `'1s'` to `'400d'`; we advise 7 to 30 days. */
+  /** How long a session lives after its login. No refresh extends it. We advise 7 to 30 days. */
   ttl = '30d';
-  /** How long a session lives without a refresh. From `'1s'` to `'400d'`. */
+  /** How long a session lives without a refresh. */
   idleTtl = '7d';
   /**
-   * The grace window: how long the predecessor of a refresh token still gets the same successor. From `'0s'` to `'60s'`. With
+   * The grace window: how long the predecessor of a refresh token still gets the same successor. With
    * `'0s'` (strict mode) a predecessor is never answered, a lost answer costs the session, and a refresh takes half a second.
    */
   grace = '10s';
@@ -26,15 +26,31 @@ export class RefreshTokenOptions {
    * policies that demand it. It needs the package `argon2`, and takes some 50 ms twice per refresh. Give
    * `{ memoryCost, timeCost, parallelism }` (KiB, passes, lanes) for other parameters than 19,456 KiB, 2 passes and 1 lane. A token of
    * 256 random bits gains nothing by Argon2id. Rows of both kinds are always verified, so you can change the option at any time.
+   *
+   * @example
+   * AuthModule.forRoot({ ...authOptions, refreshToken: { hasher: { memoryCost: 46_080, timeCost: 1 } } });
    */
   hasher: 'hmac-sha256' | 'argon2id' | Argon2idOptions = 'hmac-sha256';
   /** The transport of a login that names none: `'cookie'` or `'body'`. */
   defaultTransport: Transport = 'cookie';
-  /** The `client_id` of a login that names none. At most 255 characters. */
+  /** The `client_id` of a login that names none. */
   defaultClientId = 'default';
-  /** The scopes that a login may ask for. By default any scope (RFC 6749 §3.3). */
+  /**
+   * The scopes that a login may ask for. By default any scope (RFC 6749 §3.3).
+   *
+   * @example
+   * AuthModule.forRoot({ ...authOptions, refreshToken: { scopes: ['orders:read', 'orders:write'] } });
+   */
   scopes?: string[] = undefined;
-  /** How many sessions a user may have at a time. From 1 to 10,000; by default there is no limit. */
+  /**
+   * How many sessions a user may have at a time. By default there is no limit.
+   *
+   * @example
+   * AuthModule.forRoot({
+   *   ...authOptions,
+   *   refreshToken: { maxSessionsPerUser: 5, onTooManySessions: 'end_longest_idle' },
+   * });
+   */
   maxSessionsPerUser?: number = undefined;
   /**
    * What a login does at that limit. `'refuse'` answers 403 `session_limit`. `'end_oldest'` ends the session that began first.
@@ -57,11 +73,11 @@ export class RefreshTokenConfig extends configOf('refreshToken.', RefreshTokenOp
 
 /** The removal of dead sessions from the table. */
 export class PurgeOptions {
-  /** How often this instance purges. From `'0s'` to `'24d'`. With `'0s'` it purges only when you call `RefreshTokenService.purge()`. */
+  /** How often this instance purges. With `'0s'` it purges only when you call `RefreshTokenService.purge()`. */
   interval = '1h';
-  /** How long a dead session stays in the table, so that an event can still name it. From `'0s'` to `'400d'`. */
+  /** How long a dead session stays in the table. Until then, the events for its tokens name the session and the reason. */
   retention = '7d';
-  /** How many rows one statement reads and deletes at most. From 1 to 10,000. */
+  /** How many rows one statement reads and deletes at most. */
   batchSize = 500;
 }
 

@@ -3,7 +3,7 @@ import { duration } from '../common/options/duration.js';
 
 /** The calls to your user provider. */
 export class UserProviderOptions {
-  /** How long your user provider may take. After that the answer is 503, and the token stays good. From `'10ms'` to `'60s'`. */
+  /** How long your user provider may take. After that the answer is 503, and the token stays good. */
   userProviderTimeout = '5s';
 }
 

@@ -2,10 +2,10 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { AuthError } from 'nestjs-refresh-token';
 import { securityHeaders } from './security-headers.js';
 
-/** No parameter is too long for a route to say itself that there is no such thing: a request has 16 KiB of headers at most. */
+/** The most that a request can have in its headers, so that a route itself can answer 404 for a long parameter. */
 const LONGEST_PARAMETER = 16_384;
 
-/** What Fastify refuses before any route or filter has seen it, such as a URL that cannot be decoded, is answered as they do. */
+/** Fastify refuses some requests before any route or filter sees them, for example a URL that cannot be decoded. They get the usual form. */
 export const FASTIFY_OPTIONS = {
   routerOptions: { maxParamLength: LONGEST_PARAMETER },
   frameworkErrors(_: unknown, request: { raw: IncomingMessage }, { raw: response }: { raw: ServerResponse }): void {
@@ -16,7 +16,7 @@ export const FASTIFY_OPTIONS = {
   },
 };
 
-/** What Express takes for no body is none here either, though some clients name its type on every request. */
+/** Treats the same requests as empty that Express does. Some clients send a content type with every request. */
 export function typeOfNothing({ headers }: IncomingMessage, _: unknown, done: () => void): void {
   const { 'content-length': length = '0', 'transfer-encoding': encoding } = headers;
   if (length === '0' && encoding === undefined) delete headers['content-type'];

@@ -16,7 +16,7 @@ export class MmdbGeoIpOptions {
    * memory, and a lookup takes microseconds.
    */
   path: string | string[];
-  /** How often the files are checked for changes. A changed file is read again in the background. From `'1s'` to `'24d'`. */
+  /** How often the files are checked for changes. A changed file is read again in the background. */
   reload = '1h';
 }
 
@@ -37,7 +37,8 @@ export function mmdbGeoIp(given: Pick<MmdbGeoIpOptions, 'path'> & Partial<MmdbGe
   );
 }
 
-class MmdbGeoIpConfig extends configOf('mmdbGeoIp: ', MmdbGeoIpOptions, {
+/** The options, checked. */
+export class MmdbGeoIpConfig extends configOf('mmdbGeoIp: ', MmdbGeoIpOptions, {
   path: pathsOf,
   reload: duration('1s', '24d'),
 }) {}

@@ -8,7 +8,7 @@ export class AuthMetricsOptions {
   registry?: Registry = undefined;
   /** The prefix of all metric names. */
   prefix = 'auth_';
-  /** The shortest time between two counts of the live sessions. A count reads the table. From `'0s'` (at every scrape) to `'1d'`. */
+  /** The shortest time between two counts of the live sessions. A count reads the table. With `'0s'` they are counted at every scrape. */
   sessionCountInterval = '1m';
 }
 

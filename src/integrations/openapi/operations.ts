@@ -56,10 +56,13 @@ const OF_PROOF = [
   new AuthError('invalid_dpop_proof'),
   new AuthError('use_dpop_nonce', undefined, { dpopNonce: 'the next' }),
 ];
+const OF_PROOF_AT_RESOURCES = OF_PROOF.map((error) => error.atResource('DPoP'));
 const OF_ACCESS_TOKEN = [
   ...(['unauthorized', 'invalid_token', 'token_expired', 'token_revoked', 'token_stale'] as const),
-  ...OF_PROOF.map((error) => error.atResource('DPoP')),
+  ...OF_PROOF_AT_RESOURCES,
 ];
+/** The refusals of an access token whose session may have ended. */
+const OF_LOGOUT = ['invalid_token', 'token_expired', ...OF_PROOF_AT_RESOURCES] as const;
 /** The refusal of routes whose failures are throttled. */
 const THROTTLED = new AuthError('too_many_requests', undefined, { retryAfter: 1 });
 const ALWAYS = ['https_required', 'temporarily_unavailable'] as const;
@@ -126,7 +129,7 @@ export function authOperations({ accessToken, cookie }: SecurityNames): Record<s
       requestBody: body('AuthRefreshRequest', false),
       responses: {
         204: answer('Signed out', undefined, CLEARED),
-        ...refusals('invalid_request', ...OF_ACCESS_TOKEN, 'forbidden', ...ALWAYS),
+        ...refusals('invalid_request', ...OF_LOGOUT, 'forbidden', ...ALWAYS),
       },
     },
     'post /logout-all': {

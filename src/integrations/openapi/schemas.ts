@@ -3,11 +3,24 @@ import type { OpenAPIObject } from '@nestjs/swagger';
 type Schemas = NonNullable<NonNullable<OpenAPIObject['components']>['schemas']>;
 
 const text = { type: 'string' } as const;
+/** The server refuses control characters in it. */
+const name = { type: 'string', minLength: 1, maxLength: 255 } as const;
 const texts = { type: 'array', items: text } as const;
 const time = { type: 'string', format: 'date-time' } as const;
 const textOrNull = { type: 'string', nullable: true } as const;
 const sessionId = { type: 'string', format: 'uuid' } as const;
 const transport = { type: 'string', enum: ['cookie', 'body'] };
+
+const password = { type: 'string', minLength: 1, maxLength: 1024, format: 'password' } as const;
+/** How a request presents a refresh token, and the client nonce of its session. */
+const presented = {
+  refresh_token: { ...text, maxLength: 4096, description: 'Leave it out if the token is in the cookie.' },
+  client_nonce: {
+    ...text,
+    maxLength: 256,
+    description: 'If the session is bound to one, and the transport is `body`.',
+  },
+};
 
 /** The bodies of requests and answers of the auth routes. */
 export const AUTH_SCHEMAS: Schemas = {
@@ -15,10 +28,14 @@ export const AUTH_SCHEMAS: Schemas = {
     type: 'object',
     required: ['username', 'password'],
     properties: {
-      username: { ...text, minLength: 1, maxLength: 255 },
-      password: { ...text, minLength: 1, maxLength: 1024, format: 'password' },
-      client_id: { ...text, minLength: 1, maxLength: 255 },
-      device_name: { ...text, maxLength: 255, description: 'A name for the list of sessions.' },
+      username: { ...name, description: 'Without control characters.' },
+      password,
+      client_id: { ...name, description: 'The application of the client. Without control characters.' },
+      device_name: {
+        ...text,
+        maxLength: 255,
+        description: 'A name for the list of sessions. Without control characters.',
+      },
       scope: { ...text, maxLength: 1024, description: 'Space-separated (RFC 6749 §3.3).' },
       transport: { ...transport, description: 'How the refresh token travels, for the whole session.' },
       bind: {
@@ -28,49 +45,41 @@ export const AUTH_SCHEMAS: Schemas = {
       },
     },
   },
-  AuthRefreshRequest: {
-    type: 'object',
-    properties: {
-      refresh_token: { ...text, description: 'Leave it out if the token is in the cookie.' },
-      client_nonce: { ...text, description: 'If the session is bound to one.' },
-    },
-  },
+  AuthRefreshRequest: { type: 'object', properties: presented },
   AuthStepUpRequest: {
     type: 'object',
     required: ['password'],
-    properties: {
-      password: { ...text, minLength: 1, maxLength: 1024, format: 'password' },
-      refresh_token: { ...text, description: 'Leave it out if the token is in the cookie.' },
-      client_nonce: { ...text, description: 'If the session is bound to one.' },
-    },
+    properties: { password, ...presented },
   },
   AuthEvent: {
     type: 'object',
-    required: ['id', 'type', 'at', 'outcome'],
+    required: ['id', 'type', 'at', 'session_id', 'reason', 'ip', 'country', 'user_agent', 'outcome'],
     properties: {
-      id: sessionId,
-      type: { ...text, example: 'refreshed' },
+      id: { ...sessionId, description: 'The id of the event.' },
+      type: { ...text, description: 'What happened.', example: 'refreshed' },
       at: time,
       session_id: { ...sessionId, nullable: true },
-      reason: textOrNull,
-      ip: textOrNull,
-      country: textOrNull,
+      reason: { ...textOrNull, description: 'Why it happened.' },
+      ip: { ...textOrNull, description: 'The address of the client.' },
+      country: { ...textOrNull, description: 'ISO 3166-1, two letters.' },
       user_agent: textOrNull,
-      outcome: text,
+      outcome: { ...text, enum: ['success', 'alert', 'step_up', 'denied', 'revoked'] },
     },
   },
   AuthLogoutAllRequest: {
     type: 'object',
-    properties: { except_current: { type: 'boolean', default: false } },
+    properties: {
+      except_current: { type: 'boolean', default: false, description: 'Whether the session of this request goes on.' },
+    },
   },
   AuthTokenResponse: {
     type: 'object',
     required: ['access_token', 'token_type', 'expires_in', 'scope', 'session_id'],
     properties: {
       access_token: { ...text, description: 'A JWT (RFC 9068).' },
-      token_type: { ...text, enum: ['Bearer', 'DPoP'] },
-      expires_in: { type: 'integer', minimum: 0, description: 'Seconds.' },
-      scope: text,
+      token_type: { ...text, enum: ['Bearer', 'DPoP'], description: '`DPoP` if the session is bound to a key.' },
+      expires_in: { type: 'integer', minimum: 0, description: 'Seconds until the access token expires.' },
+      scope: { ...text, description: 'The granted scopes, space-separated.' },
       session_id: sessionId,
       refresh_token: { ...text, description: 'With the transport `body` only. Otherwise it is in the cookie.' },
       client_nonce: { ...text, description: 'At login with the transport `body`, if the session is bound to one.' },
@@ -78,18 +87,29 @@ export const AUTH_SCHEMAS: Schemas = {
   },
   AuthSession: {
     type: 'object',
-    required: ['id', 'current', 'client_id', 'created_at', 'last_used_at', 'expires_at'],
+    required: [
+      'id',
+      'current',
+      'client_id',
+      'device_name',
+      'user_agent',
+      'ip',
+      'country',
+      'created_at',
+      'last_used_at',
+      'expires_at',
+    ],
     properties: {
       id: sessionId,
       current: { type: 'boolean', description: 'Whether it is the session of this request.' },
       client_id: text,
-      device_name: textOrNull,
+      device_name: { ...textOrNull, description: 'The name that the login gave.' },
       user_agent: textOrNull,
-      ip: textOrNull,
-      country: textOrNull,
+      ip: { ...textOrNull, description: 'The address of the last refresh or login.' },
+      country: { ...textOrNull, description: 'ISO 3166-1, two letters.' },
       created_at: time,
-      last_used_at: time,
-      expires_at: time,
+      last_used_at: { ...time, description: 'The time of the last refresh or login.' },
+      expires_at: { ...time, description: 'The session ends then, unless it is idle for too long before.' },
     },
   },
   AuthCurrentUser: {

@@ -9,17 +9,22 @@ import { duration } from '../../auth/common/options/duration.js';
  * Failures are counted by the address that fails, so that nobody can lock another user out.
  */
 export class AuthThrottlingOptions {
-  /** How many logins with one username may fail from one address. From 1 to 1,000,000. */
+  /** How many logins with one username may fail from one address. */
   loginFailures = 10;
-  /** How many logins may fail from one address, with any username. Invalid proofs and denied regions count too. From 1 to 1,000,000. */
+  /** How many logins may fail from one address, with any username. Invalid proofs and denied regions count too. */
   loginFailuresOfAddress = 100;
-  /** How many refreshes of one session may fail from one address. Forged tokens are counted by address. From 1 to 1,000,000. */
+  /** How many refreshes of one session may fail from one address. Forged tokens are counted by address. */
   refreshFailures = 30;
-  /** How many step-ups of one session may fail, from all addresses together. From 1 to 1,000,000. */
+  /** How many step-ups of one session may fail, from all addresses together. */
   stepUpFailures = 5;
-  /** The time in which failures are counted, and for which further attempts are then refused. From `'1s'` to `'1d'`. */
+  /** The time in which failures are counted, and for which further attempts are then refused. */
   per = '1m';
-  /** Where failures are counted. By default in memory; for several instances use `redisThrottlerStorage({ url })` or another storage of `@nestjs/throttler`. */
+  /**
+   * Where failures are counted. By default in memory; for several instances use `redisThrottlerStorage({ url })` or another storage of `@nestjs/throttler`.
+   *
+   * @example
+   * AuthThrottlingModule.forRoot({ storage: redisThrottlerStorage({ url: 'redis://localhost:6379' }) });
+   */
   storage?: ThrottlerStorage = undefined;
 }
 

@@ -12,7 +12,7 @@ import { Statement } from './statement.js';
 export class DatabaseOptions {
   /**
    * How long the database may take to answer a SELECT. After that the connection is closed, and the request is answered with 503.
-   * Statements that write get six times this limit. From `'100ms'` to `'60s'`.
+   * Statements that write get six times this limit.
    */
   databaseTimeout = '5s';
   /** Whether PostgreSQL gets named prepared statements. Switch them off for a pooler that does not support them. */

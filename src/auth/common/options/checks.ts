@@ -1,7 +1,23 @@
 import { AuthConfigurationError } from '../errors/auth-error.js';
 
+/** The values that a check accepts. The reference of the options is made from it. */
+export type Accepted =
+  | { readonly kind: 'duration'; readonly least: string; readonly most: string }
+  | { readonly kind: 'integer'; readonly least: number; readonly most: number }
+  | { readonly kind: 'text'; readonly longest: number }
+  | { readonly kind: 'one of'; readonly values: readonly string[] };
+
 /** Checks the value that the host gave for an option, and returns it as the library uses it. */
-export type Check<Value> = (name: string, given: unknown) => Value;
+export interface Check<Value> {
+  (name: string, given: unknown): Value;
+  /** `undefined` if the type of the option says it all, or the check is one of its own. */
+  readonly accepts?: Accepted;
+}
+
+/** A check that says which values it accepts. */
+export function accepting<Value>(accepts: Accepted, check: Check<Value>): Check<Value> {
+  return Object.assign(check, { accepts });
+}
 
 /**
  * The defaults, overridden by what the host gave.
@@ -28,12 +44,12 @@ export function assertKnown(where: string, given: object | undefined, known: rea
 }
 
 export function text(longest = Infinity): Check<string> {
-  return (name, given) => {
+  return accepting({ kind: 'text', longest }, (name, given) => {
     if (typeof given === 'string' && given !== '' && given.length <= longest) return given;
     throw new AuthConfigurationError(
       `${name} must be a non-empty string` + (longest < Infinity ? `, of at most ${longest} characters.` : '.'),
     );
-  };
+  });
 }
 
 export function texts(example: string): Check<string[]> {
@@ -49,19 +65,20 @@ export const boolean: Check<boolean> = (name, given) => {
 };
 
 export function integer(least: number, most: number): Check<number> {
-  return (name, given) => {
+  return accepting({ kind: 'integer', least, most }, (name, given) => {
     if (Number.isInteger(given) && (given as number) >= least && (given as number) <= most) return given as number;
     throw new AuthConfigurationError(`${name} must be a whole number between ${least} and ${most}.`);
-  };
+  });
 }
 
 export function oneOf<const T extends string>(...values: readonly T[]): Check<T> {
-  return (name, given) => {
+  return accepting({ kind: 'one of', values }, (name, given) => {
     if (values.includes(given as T)) return given as T;
     throw new AuthConfigurationError(`${name} must be one of: ${values.join(', ')}.`);
-  };
+  });
 }
 
 export function optional<Value>(check: Check<Value>): Check<Value | undefined> {
-  return (name, given) => (given === undefined ? undefined : check(name, given));
+  const optionally = (name: string, given: unknown) => (given === undefined ? undefined : check(name, given));
+  return Object.assign(optionally, { accepts: check.accepts });
 }

@@ -1,5 +1,5 @@
 import type { Provider } from '@nestjs/common';
-import { complete } from './checks.js';
+import { type Accepted, complete } from './checks.js';
 
 /** One check for each option. It also gets all options of its class, because one may depend on another. */
 export type Checks<Options> = {
@@ -19,6 +19,8 @@ export interface ConfigClass<Options, Config> {
   readonly names: readonly string[];
   /** The class of the options, with their defaults. */
   readonly Defaults: new () => Options;
+  /** The values that each option accepts, if its check says so. */
+  readonly accepts: Readonly<Record<string, Accepted | undefined>>;
 }
 
 /**
@@ -40,6 +42,9 @@ export function configOf<Options extends object, C extends Checks<Options>>(
     static readonly group = group;
     static readonly names = names;
     static readonly Defaults = Defaults;
+    static readonly accepts = Object.fromEntries(
+      names.map((name) => [name, (checks[name] as { accepts?: Accepted }).accepts]),
+    );
 
     constructor(given?: Partial<Options>) {
       const all = complete(group, new Defaults(), given, names);

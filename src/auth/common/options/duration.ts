@@ -1,5 +1,5 @@
 import { AuthConfigurationError } from '../errors/auth-error.js';
-import type { Check } from './checks.js';
+import { accepting, type Check } from './checks.js';
 
 const MILLISECONDS = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
 
@@ -16,7 +16,7 @@ export function parseDuration(text: unknown): number | undefined {
 
 /** Accepts a duration within these bounds, for example `'15m'`, and returns milliseconds. */
 export function duration(least: string, most: string): Check<number> {
-  return (name, given) => {
+  return accepting({ kind: 'duration', least, most }, (name, given) => {
     const value = parseDuration(given);
     if (value === undefined) {
       throw new AuthConfigurationError(
@@ -27,5 +27,5 @@ export function duration(least: string, most: string): Check<number> {
       throw new AuthConfigurationError(`${name} is '${given}'. It must be between '${least}' and '${most}'.`);
     }
     return value;
-  };
+  });
 }
