@@ -2,7 +2,17 @@ import prettier from 'eslint-config-prettier';
 import tseslint from 'typescript-eslint';
 
 export default tseslint.config(
-  { ignores: ['dist/', 'coverage/', '.demo/', '**/node_modules/', 'docs/.vitepress/', 'docs/reference/api/'] },
+  {
+    ignores: [
+      'dist/',
+      'coverage/',
+      '.demo/',
+      '**/node_modules/',
+      'docs/.vitepress/',
+      'docs/reference/api/',
+      'docs/typedoc.config.js',
+    ],
+  },
   ...tseslint.configs.recommended,
   {
     languageOptions: {

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { DefaultTheme } from 'vitepress';
 import { withMermaid } from 'vitepress-plugin-mermaid';
@@ -19,7 +19,7 @@ function slugify(heading: string): string {
 function outside(page: string, link: string): string | undefined {
   if (!link.startsWith('.')) return undefined;
   const path = join('docs', dirname(page), link);
-  return path.startsWith('docs/') ? undefined : `${forge}/blob/main/${path}`;
+  return path.startsWith('docs/') && !path.startsWith('docs/api/') ? undefined : `${forge}/blob/main/${path}`;
 }
 
 /** The headings of the index are the groups, and its links are the pages. */
@@ -36,7 +36,17 @@ function sidebar(): DefaultTheme.SidebarItem[] {
 }
 
 const groups = sidebar();
-groups.at(-1)!.items!.push({ text: 'API', link: '/reference/api/' });
+/** TypeDoc has written a page for each entry point. */
+const entryPoints = readdirSync(new URL('../reference/api', import.meta.url))
+  .filter((file) => file !== 'index.md')
+  .sort()
+  .map((file) => file.replace(/\.md$/, ''));
+groups.push({
+  text: 'API',
+  link: '/reference/api/',
+  collapsed: true,
+  items: entryPoints.map((entry) => ({ text: entry, link: `/reference/api/${entry}` })),
+});
 
 export default withMermaid({
   title: 'nestjs-refresh-token',
