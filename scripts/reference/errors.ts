@@ -1,4 +1,5 @@
-import { AuthError, type AuthErrorCode } from '../../src/auth/common/errors/auth-error.js';
+import type { AuthErrorCode } from '../../src/auth/common/errors/auth-error-codes.js';
+import { AuthError } from '../../src/auth/common/errors/auth-error.js';
 import { PgliteError, type PgliteErrorCode } from '../../src/pglite/errors.js';
 import { declaration, documented, type Documented, members } from './docstrings.js';
 import { facts, page, rfcLink } from './page.js';
@@ -25,7 +26,7 @@ const OF_PGLITE = 'The embedded database throws a `PgliteError`. Errors of Postg
 export function errorsPage(): Promise<string> {
   return page('Errors', INTRODUCTION, [
     '## Errors of the routes and guards',
-    ...members('src/auth/common/errors/auth-error.ts', 'ERRORS').flatMap(ofServer),
+    ...members('src/auth/common/errors/auth-error-codes.ts', 'ERRORS').flatMap(ofServer),
     '## Errors at startup',
     '### `invalid_configuration`',
     OF_CONFIGURATION,

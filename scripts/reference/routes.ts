@@ -1,4 +1,4 @@
-import type { AuthErrorCode } from '../../src/auth/common/errors/auth-error.js';
+import type { AuthErrorCode } from '../../src/auth/common/errors/auth-error-codes.js';
 import { authOperations, type Described } from '../../src/integrations/openapi/operations.js';
 
 /** One of the auth routes, as the OpenAPI document describes it. */

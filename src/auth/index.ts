@@ -43,7 +43,8 @@ export type { SignInRequest } from './refresh-token/sign-in-request.js';
 export { type ClientContext, clientContextOf } from './common/request/client-context.js';
 
 // Errors and HTTP
-export { AuthConfigurationError, AuthError, type AuthErrorCode } from './common/errors/auth-error.js';
+export { AuthConfigurationError, AuthError } from './common/errors/auth-error.js';
+export type { AuthErrorCode } from './common/errors/auth-error-codes.js';
 export { AuthExceptionFilter } from './http/auth-exception.filter.js';
 export { authCors, type AuthCorsOptions } from './http/auth-cors.js';
 

@@ -1,4 +1,5 @@
-import type { AuthError, AuthErrorCode } from '../common/errors/auth-error.js';
+import type { AuthErrorCode } from '../common/errors/auth-error-codes.js';
+import type { AuthError } from '../common/errors/auth-error.js';
 
 /**
  * A socket of socket.io or of the package ws: the members that are needed to close it.

@@ -1,5 +1,6 @@
 import type { OpenAPIObject } from '@nestjs/swagger';
-import { AuthError, type AuthErrorCode } from '../../auth/common/errors/auth-error.js';
+import type { AuthErrorCode } from '../../auth/common/errors/auth-error-codes.js';
+import { AuthError } from '../../auth/common/errors/auth-error.js';
 
 type Operation = NonNullable<OpenAPIObject['paths'][string]['get']>;
 type Headers = Record<string, { description: string; schema: { type: 'string' } }>;

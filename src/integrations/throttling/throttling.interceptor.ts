@@ -6,7 +6,8 @@ import {
   type NestInterceptor,
 } from '@nestjs/common';
 import { catchError, from, mergeMap, type Observable, throwError } from 'rxjs';
-import { AuthError, type AuthErrorCode } from '../../auth/common/errors/auth-error.js';
+import type { AuthErrorCode } from '../../auth/common/errors/auth-error-codes.js';
+import { AuthError } from '../../auth/common/errors/auth-error.js';
 import type { FailureKey } from './failure-keys.js';
 import { FailureLimit } from './failure-limit.js';
 import { ThrottledRequests } from './throttled-request.js';
