@@ -1,9 +1,13 @@
 /**
- * In what way a session is bound to its client: to a key by proofs of possession (`dpop`, RFC 9449), to a TLS client
- * certificate (`tls`, RFC 8705), or to a second secret that is kept apart from the refresh token (`nonce`).
+ * How a session is bound to its client:
  *
- * The client nonce (`client_nonce` on the wire) stays the same for the session's life. The DPoP nonce (header `DPoP-Nonce`,
- * RFC 9449 §8) is another thing: the server changes it every few minutes, so that no proof can be made in advance.
+ * - `dpop`: to a key, by proofs of possession (RFC 9449);
+ * - `tls`: to a TLS client certificate (RFC 8705);
+ * - `nonce`: to a second secret that is kept apart from the refresh token.
+ *
+ * The client nonce (`client_nonce` on the wire) stays the same for the life of the session. The DPoP nonce is different
+ * (header `DPoP-Nonce`, RFC 9449 §8). The server changes it every few minutes, so that a client cannot make proofs in
+ * advance.
  */
 export type BindingKind = 'dpop' | 'tls' | 'nonce';
 
