@@ -1,19 +1,20 @@
-/** A user of the host application, as its access tokens show them. */
+/** A user of the host application. Access tokens carry the id, roles and permissions. */
 export interface AuthUser {
-  /** At most 255 characters; never changes. */
+  /** At most 255 characters. It must never change. */
   id: string;
   roles: string[];
   permissions?: string[];
   /**
-   * Changes whenever the user's credentials do, such as a hash of the password's hash. With it, a password that is changed
-   * while a sign-in is under way is noticed without verifying the password twice. It never leaves the server.
+   * A value that changes whenever the user's credentials change, for example a hash of the password hash. With it, the
+   * library notices a password change during a sign-in without verifying the password twice. It never leaves the
+   * server.
    */
   credentialsVersion?: string;
 }
 
 /**
- * What the host application provides. Its methods may be slow or fail: the request is then answered with 503, and
- * nothing is consumed.
+ * The interface to the users of the host application. If a method fails or takes too long, the request is answered with
+ * 503, and the refresh token remains valid.
  *
  * @example
  * @Injectable()
@@ -32,19 +33,22 @@ export interface AuthUser {
  * }
  */
 export interface UserProvider {
-  /** The user with these credentials; `null` for all others, the disabled among them. */
+  /** Returns the user with these credentials; `null` for wrong credentials and for disabled users. */
   validateCredentials(username: string, password: string): Promise<AuthUser | null>;
-  /** The user as they are now, at each refresh; `null` if unknown or disabled, which ends the session. */
+  /**
+   * Returns the current state of the user. Called at each refresh. `null` if the user is unknown or disabled: that ends
+   * the session.
+   */
   loadUser(id: string): Promise<AuthUser | null>;
   /**
-   * Those of these users, at most 16, who are neither unknown nor disabled, in any order. Optional: where it is there, it is
-   * asked instead of `loadUser`, once for all refreshes that happen at the same moment: not for a provider that depends on the
-   * request, such as on its tenant. Their ids must be exactly those that were asked for.
+   * Returns the users with these ids (at most 16) in any order, without unknown and disabled users. It must not return
+   * other ids. Optional. If it exists, it replaces `loadUser`: the library calls it once for all refreshes that arrive
+   * at the same moment. So do not implement it if the result depends on the request, for example on its tenant.
    */
   loadUsers?(ids: readonly string[]): Promise<AuthUser[]>;
   /**
-   * For `POST /auth/step-up`: the user as they are now, if this is their password; else `null`. Needed where a rule says
-   * `step_up` or a route asks for `@StepUp()`.
+   * Returns the current state of the user if the password is correct; `null` otherwise. `POST /auth/step-up` calls it.
+   * Needed if a risk rule answers `step_up` or a route uses `@StepUp()`.
    */
   reauthenticate?(id: string, password: string): Promise<AuthUser | null>;
 }

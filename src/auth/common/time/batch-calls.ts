@@ -1,13 +1,13 @@
 import DataLoader from 'dataloader';
 
-/** How many are asked for at once at most. */
+/** The largest batch. */
 const MOST = 16;
 
 /**
- * Answers one question at a time by asking all those that come at the same moment together, as a round trip costs more than
- * one more answer. Nothing is remembered.
+ * Batches calls that arrive at the same moment into one call of `askAll`. One round trip for many keys costs less than
+ * one per key. Results are not cached.
  *
- * @param askAll answers as many as it is asked, in their order; what it rejects with, it does for all of them
+ * @param askAll returns one value per key, in the same order; if it rejects, every call of the batch rejects
  */
 export function batchCalls<Key, Value>(
   askAll: (keys: readonly Key[]) => Promise<Value[]>,
@@ -15,7 +15,7 @@ export function batchCalls<Key, Value>(
   const loader = new DataLoader<Key, Value>(askAll, {
     cache: false,
     maxBatchSize: MOST,
-    // After all requests that have arrived by now have been looked at.
+    // Waits until all requests that have arrived are processed.
     batchScheduleFn: setImmediate,
   });
   return (key) => loader.load(key);
