@@ -56,7 +56,7 @@ describe.skipIf(!available(setup))(`Redis away, for three processes on ${setup.t
 
     // Meanwhile every process has tried several times to connect.
     for (const demo of service.demos) {
-      expect(said(demo, 'The revocation channel is away'), demo.output()).toBe(1);
+      expect(said(demo, 'The revocation channel is disconnected'), demo.output()).toBe(1);
       expect(demo.output()).toContain('revocations arrive by polling alone, within 1000 ms');
       expect(await feedHealth(demo)).toMatchObject({ stale: expect.any(Boolean), channel: 'disconnected' });
     }
@@ -70,7 +70,7 @@ describe.skipIf(!available(setup))(`Redis away, for three processes on ${setup.t
     await expectArrival();
     for (const demo of service.demos) {
       expect(said(demo, 'The revocation channel is connected')).toBe(2);
-      expect(said(demo, 'The revocation channel is away')).toBe(1);
+      expect(said(demo, 'The revocation channel is disconnected')).toBe(1);
     }
   });
 
@@ -90,7 +90,7 @@ describe.skipIf(!available(setup))(`Redis away, for three processes on ${setup.t
     service.redis!.cut();
     try {
       const late = await service.launch();
-      await vi.waitFor(() => expect(said(late, 'The revocation channel is away')).toBe(1), RECONNECTION);
+      await vi.waitFor(() => expect(said(late, 'The revocation channel is disconnected')).toBe(1), RECONNECTION);
       const { ended } = await logOutOnA();
       await expectSoon([late], ended, 'token_revoked');
       expect(await late.stop()).toMatchObject({ signal: 'SIGTERM' });

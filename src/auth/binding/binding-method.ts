@@ -3,12 +3,12 @@ import type { RefreshToken } from '../session/refresh-token.entity.js';
 import type { BindingEvidence } from './binding-evidence.js';
 import type { BindingKind } from './binding-kind.js';
 
-/** What the row keeps of what a session is bound to: `null` in all columns for one that is not. */
+/** The columns that store the bindings of a session. A column is `null` if the session has no binding of that kind. */
 export type BoundTo = Pick<RefreshToken, 'dpopThumbprint' | 'certificateThumbprint' | 'clientNonceHash'>;
 
 export const UNBOUND: BoundTo = { dpopThumbprint: null, certificateThumbprint: null, clientNonceHash: null };
 
-/** A session that is being bound, or whose binding is asked for. */
+/** A session that is being bound, or whose binding is being checked. */
 export interface BoundSession extends BoundTo {
   readonly id: string;
   readonly transport: RefreshToken['transport'];
@@ -17,18 +17,20 @@ export interface BoundSession extends BoundTo {
 /** One kind of binding. */
 export interface BindingMethod {
   readonly kind: BindingKind;
-  /** Whether a key is proven at each refresh: the predecessor is then honoured until its successor is used. */
+  /**
+   * Whether the client proves a key at each refresh. If so, the predecessor is accepted until its successor is used.
+   */
   readonly provesKey: boolean;
   isBound(session: BoundTo): boolean;
-  /** What the row is to keep; `undefined` where the request has not brought what it takes. */
+  /** The columns to store; `undefined` if the request lacks the evidence for this binding. */
   bind(sessionId: string, keys: Keys, evidence: BindingEvidence): Binding | undefined;
-  /** Whether the request comes from where the session is bound to. */
+  /** Whether the evidence matches the binding of the session. */
   holds(session: BoundSession, keys: Keys, evidence: BindingEvidence): boolean;
 }
 
-/** A binding that has been made. */
+/** A new binding. */
 export interface Binding {
   readonly columns: Partial<BoundTo>;
-  /** What the client gets, and has to bring from now on. */
+  /** The client receives it once, and must send it with each refresh. */
   readonly clientNonce?: string;
 }

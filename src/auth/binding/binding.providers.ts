@@ -12,7 +12,7 @@ import { ClientCertificates } from './tls/client-certificates.js';
 export const bindingProviders: ConceptProviders = {
   exported: [DpopVerifier, PresentedBinding],
   internal: [
-    // Its options are written as `binding.fingerprint`.
+    // Its options are at `binding.fingerprint`.
     {
       provide: DeviceRecognition,
       useFactory: ({ fingerprint }: BindingConfig) => new DeviceRecognition(fingerprint),

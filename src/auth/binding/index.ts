@@ -1,4 +1,4 @@
-// `nestjs-refresh-token/binding`: what binds a session to its client, and how devices are recognised.
+// `nestjs-refresh-token/binding`: binds sessions to their clients, and recognises devices.
 export type { BindingKind } from './binding-kind.js';
 export { BindingOptions, ClientCertificateOptions, DpopOptions } from './binding-options.js';
 export {

@@ -12,11 +12,11 @@ import { DpopVerifier } from './dpop/dpop-verifier.js';
 import { urlOf } from './dpop/proven-url.js';
 import { ClientCertificates } from './tls/client-certificates.js';
 
-/** A client nonce has 43 characters. */
+/** Characters. A client nonce has 43. */
 const LONGEST_CLIENT_NONCE = 256;
 
 /**
- * Finds in a request what shows where it comes from: the evidence for sign-in and refresh.
+ * Finds the evidence of the binding in a request, for sign-in and refresh.
  *
  * @example
  * const evidence = await presentedBinding.of(request, response);
@@ -34,9 +34,9 @@ export class PresentedBinding {
   ) {}
 
   /**
-   * Writes nothing: of a proof that is not valid, nothing remains.
+   * Collects the evidence, and verifies a DPoP proof. It writes nothing to the database.
    *
-   * @param response gets the header `DPoP-Nonce`, where the client's nonce is about to end
+   * @param response gets the header `DPoP-Nonce` if the nonce in the proof expires soon
    * @throws AuthError `invalid_dpop_proof`, `use_dpop_nonce`, `invalid_request`
    */
   async of(request: HttpRequest, response: HttpResponse): Promise<BindingEvidence> {
@@ -74,7 +74,7 @@ function nonceInBody(body: unknown): string | undefined {
   if (typeof body !== 'object' || body === null || !Object.hasOwn(body, 'client_nonce')) return undefined;
   const nonce = (body as { client_nonce: unknown }).client_nonce;
   if (typeof nonce !== 'string' || nonce.length > LONGEST_CLIENT_NONCE) {
-    throw new AuthError('invalid_request', 'The client nonce must be a string, and no longer than the one given.');
+    throw new AuthError('invalid_request', 'The client nonce must be the string that this server issued.');
   }
   return nonce === '' ? undefined : nonce;
 }

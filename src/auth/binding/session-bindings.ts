@@ -22,16 +22,16 @@ const MISSING: Record<BindingKind, string> = {
   nonce: 'A client nonce is required.',
 };
 
-/** What a sign-in has to bind its session by. */
+/** A sign-in, with the evidence to bind its session. */
 export interface BindingRequest {
   readonly user: AuthUser;
-  /** What the client asks for by name. */
+  /** The kind of binding that the client requests. */
   readonly asked: BindingKind | undefined;
   readonly evidence: BindingEvidence;
   readonly client: ClientContext;
 }
 
-/** What binds the sessions, of whatever kind, and whether it holds. */
+/** Binds sessions, by every kind of binding, and checks their bindings. */
 @Injectable()
 export class SessionBindings {
   constructor(
@@ -41,9 +41,11 @@ export class SessionBindings {
   ) {}
 
   /**
-   * Binds a new session as the options require and as its client asks. A DPoP proof in the request binds it too.
+   * Binds a new session by every kind that the options require and that the client requests. A DPoP proof binds the
+   * session even if nothing requires it.
    *
-   * @throws AuthError `invalid_request` if something is missing or not allowed; `invalid_dpop_proof`
+   * @throws AuthError `invalid_request` if evidence is missing or the requested kind is not allowed;
+   *   `invalid_dpop_proof`
    */
   async bind(
     sessionId: string,
@@ -61,27 +63,29 @@ export class SessionBindings {
     return { columns, clientNonce: made.find(({ clientNonce }) => clientNonce)?.clientNonce };
   }
 
-  /** The kind of binding that does not hold; `undefined` where all do. */
+  /** The first kind of binding that the evidence does not match; `undefined` if all match. */
   broken(session: BoundSession, keys: Keys, evidence: BindingEvidence): BindingKind | undefined {
     return BINDINGS.find((binding) => binding.isBound(session) && !binding.holds(session, keys, evidence))?.kind;
   }
 
-  /** Whether a key is proven at each refresh of the session. */
+  /** Whether the client proves a key at each refresh of the session. */
   provesKey(session: BoundTo): boolean {
     return BINDINGS.some((binding) => binding.provesKey && binding.isBound(session));
   }
 
   /**
-   * Uses up the proof of a session that takes one. Comes last before what it is for, so that only who holds key and token
-   * can make the server remember anything.
+   * Records the proof of a DPoP-bound session as used. Call it last, after all other checks. So only a client with both
+   * key and token can make the server store anything.
    *
-   * @throws AuthError `invalid_dpop_proof` where it has been used before
+   * @throws AuthError `invalid_dpop_proof` if the proof has been used before
    */
   async assertFirstUse({ dpopThumbprint }: BoundTo, { dpop }: BindingEvidence, use: ProofUse): Promise<void> {
     if (dpopThumbprint !== null && dpop) await this.replay.assertFirstUse(dpop, use);
   }
 
-  /** The hash of the client nonce under other keys, once it has been found to hold: a secret may be rotated. */
+  /**
+   * The hash of the client nonce under new keys, for secret rotation. Call it only after the nonce has been checked.
+   */
   rehashClientNonce(session: BoundSession, keys: Keys, { clientNonce }: BindingEvidence): string | null {
     return session.clientNonceHash && hashClientNonce(clientNonce![session.transport]!, session.id, keys);
   }
@@ -89,7 +93,7 @@ export class SessionBindings {
   private async wanted({ user, asked, evidence }: BindingRequest): Promise<Set<BindingKind>> {
     const { allowed, required } = this.config;
     if (asked !== undefined && !allowed.includes(asked)) {
-      throw new AuthError('invalid_request', 'This way of binding a session is not offered here.');
+      throw new AuthError('invalid_request', 'This server does not allow this kind of binding.');
     }
     const wanted = new Set([...required, ...(await this.requiredFor(user))]);
     if (asked !== undefined) wanted.add(asked);
@@ -97,7 +101,7 @@ export class SessionBindings {
     return wanted;
   }
 
-  /** The host's hook, bounded as the host's user provider is. */
+  /** Calls the host's hook, with the timeout of the user provider. */
   private async requiredFor(user: AuthUser): Promise<BindingKind[]> {
     const { requiredFor } = this.config;
     if (!requiredFor) return [];

@@ -1,8 +1,8 @@
 import type { Provider, Type } from '@nestjs/common';
 
-/** What a concept brings into the module. */
+/** The providers of a concept. */
 export interface ConceptProviders {
-  /** For the host and its guards. */
+  /** Visible to the host and its guards. */
   readonly exported: readonly Type[];
   readonly internal: readonly Provider[];
 }

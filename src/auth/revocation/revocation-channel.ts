@@ -1,22 +1,24 @@
 import type { AccessFloor } from '../session/access-floor.js';
 
-/** What a {@link RevocationChannel} tells. */
+/** The callbacks of a {@link RevocationChannel}. */
 export interface RevocationChannelListener {
+  /** Floors have been raised on another instance. */
   changed(changes: AccessFloor[]): void;
-  /** From now on nothing is missed. */
+  /** From now on every change arrives. */
   connected(): void;
-  /** From now on everything is missed. */
+  /** From now on no change arrives. */
   disconnected(reason: string): void;
 }
 
 /**
- * Carries the changes of one instance to the others at once. Every instance also polls the table, so a lost message costs at most the
- * stated delay. For example `redisRevocationChannel`.
+ * Sends changes from one instance to the others at once. Every instance also polls the table. So a lost message delays
+ * a revocation by `revocation.delay` at most. `redisRevocationChannel` is an implementation.
  */
 export interface RevocationChannel {
-  /** Begins to connect, and goes on trying by itself. Does not wait for it, and does not fail. */
+  /** Starts to connect, and keeps trying in the background. It must neither wait nor throw. */
   open(listener: RevocationChannelListener): void;
-  /** May fail. */
+  /** Publishes changes. It may reject: other instances then read them from the table. */
   publish(changes: AccessFloor[]): Promise<void>;
+  /** Disconnects when the application stops. */
   close(): Promise<void>;
 }

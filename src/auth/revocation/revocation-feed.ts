@@ -7,35 +7,36 @@ import { RefreshTokenStore } from '../session/refresh-token.store.js';
 import { RevocationList } from './revocation-list.js';
 import { RevocationConfig } from './revocation-options.js';
 
-/** How old the revocation list of this instance is. */
+/** The state of the revocation list on this instance. */
 export interface RevocationFeedStatus {
   /** Milliseconds since the table was last read. */
   readonly age: number;
-  /** Whether that is longer than the stated delay. */
+  /** Whether `age` exceeds the option `revocation.delay`. */
   readonly stale: boolean;
-  /** Sessions whose floor is held in memory. */
+  /** The number of sessions whose floor is held in memory. */
   readonly floors: number;
-  /** The state of the channel, if one is configured. */
+  /** The state of the revocation channel; `undefined` if none is configured. */
   readonly channel: 'connected' | 'disconnected' | undefined;
 }
 
-/** Two readings within the delay, so that one may be late. */
+/** Two reads within the delay, so that one may be late. */
 const READINGS_PER_DELAY = 2;
-/** Milliseconds that a change may take from its time stamp to its commit; one that takes longer is stamped again. */
+/** Milliseconds that a change may take from its time stamp to its commit. A slower change is stamped again. */
 const LATEST_COMMIT = 10_000;
-/** Milliseconds after which a reading is given up, because its connection may have died in silence. */
+/** Milliseconds after which a read is aborted, because its connection may be dead. */
 const LONGEST_READING = 3_000;
-/** After this number of readings of new changes, everything is read once. This finds changes of an instance that died meanwhile. */
+/** Every 30th read loads the whole list. It finds changes of an instance that crashed between stamp and commit. */
 const READINGS_PER_CATCH_UP = 30;
 
 /**
- * Keeps the revocation list in memory up to date. It reads the changes from the table, and gets them sooner through a channel if one is
- * configured. The database stamps the changes with its own clock and tells their age, so no two clocks are compared.
+ * Keeps the floors in memory up to date. It polls the table for changes, and receives them sooner through the channel
+ * if one is configured. The database stamps each change with its own clock and computes its age. So the clocks of
+ * instances are never compared.
  */
 @Injectable()
 export class RevocationFeed implements OnModuleInit, OnModuleDestroy {
   private readonly logger = new Logger(RevocationFeed.name);
-  /** By the monotonic clock, in milliseconds. */
+  /** Start of the last successful read, by the monotonic clock, in milliseconds. */
   private readAt = -Infinity;
   private readings = 0;
   private reading: Promise<void> | undefined;
@@ -52,7 +53,7 @@ export class RevocationFeed implements OnModuleInit, OnModuleDestroy {
     private readonly config: RevocationConfig,
   ) {}
 
-  /** The whole list is here before the first request is served. */
+  /** Loads the whole list before the application serves its first request. */
   async onModuleInit(): Promise<void> {
     this.openChannel();
     await this.read();
@@ -76,7 +77,7 @@ export class RevocationFeed implements OnModuleInit, OnModuleDestroy {
     };
   }
 
-  /** @throws AuthError `temporarily_unavailable` where a stale list is to refuse all tokens */
+  /** @throws AuthError `temporarily_unavailable` if the list is stale and `revocation.onStale` is `refuse` */
   assertFresh(): void {
     const { onStale, delay } = this.config;
     if (onStale === 'refuse' && performance.now() - this.readAt > delay) {
@@ -84,12 +85,15 @@ export class RevocationFeed implements OnModuleInit, OnModuleDestroy {
     }
   }
 
-  /** Tells of changes that are already in the table: here at once, elsewhere by the channel, or by the next reading. */
+  /**
+   * Announces changes that are already in the table. They apply here at once. Other instances learn of them through the
+   * channel or by their next read.
+   */
   announce(changes: AccessFloor[]): void {
     if (changes.length === 0) return;
     for (const change of changes) this.list.raise(change);
     this.config.channel?.publish(changes).catch(() => {
-      // The others read it from the table. That the channel is away has been said when it went.
+      // Other instances read the change from the table. The disconnection has already been logged.
     });
   }
 
@@ -107,13 +111,13 @@ export class RevocationFeed implements OnModuleInit, OnModuleDestroy {
       disconnected: (reason) => {
         this.channelState = 'disconnected';
         this.logger.warn(
-          `The revocation channel is away: revocations arrive by polling alone, within ${delay} ms. ${reason}`,
+          `The revocation channel is disconnected. Revocations arrive by polling only, within ${delay} ms. ${reason}`,
         );
       },
     });
   }
 
-  /** What was said while nobody listened is in the table. */
+  /** Changes published while this instance was disconnected are in the table, so it reads the whole list once. */
   private catchUp(): void {
     this.readings = 0;
     if (this.readAt > -Infinity) void this.tick();
@@ -140,7 +144,7 @@ export class RevocationFeed implements OnModuleInit, OnModuleDestroy {
     this.schedule();
   }
 
-  /** Once per outage. */
+  /** Publishes the event once per outage. */
   private tellStale(): void {
     if (this.toldStale || !this.status.stale) return;
     this.toldStale = true;

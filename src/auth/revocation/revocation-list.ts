@@ -9,8 +9,8 @@ import { RevocationConfig } from './revocation-options.js';
 const LATEST_MINTING = 10_000;
 
 /**
- * The revocation list, in memory: the floors that were raised within one life of an access token. Tokens of all other
- * sessions have either expired since, or nothing to fear.
+ * The revocation list in memory. It holds the floors that were raised recently enough to affect an access token that
+ * has not expired. A session without an entry accepts all its access tokens.
  */
 @Injectable()
 export class RevocationList {
@@ -25,20 +25,21 @@ export class RevocationList {
   ) {}
 
   /**
-   * Milliseconds for which a floor matters after it has been raised. A request that waited for the user or the database may issue an access
-   * token after that. This token expires later, by the time of the wait.
+   * Milliseconds for which a raised floor is kept. A request may still mint a refused token after the floor was raised.
+   * That happens if it was waiting for the user provider or the database. So this is longer than the lifetime of an
+   * access token.
    */
   get lifetime(): number {
     const { accessTokenLifetime, config, userConfig } = this;
     return accessTokenLifetime + config.delay + userConfig.userProviderTimeout + LATEST_MINTING;
   }
 
-  /** How many floors are held. */
+  /** The number of floors held. */
   get size(): number {
     return this.floors.size;
   }
 
-  /** Calls back whenever a floor has risen. Returns the function that ends it. */
+  /** Calls the listener each time a floor is raised. Returns a function that ends the subscription. */
   subscribe(listener: (change: AccessFloor) => void): () => void {
     this.listeners.add(listener);
     return () => this.listeners.delete(listener);
@@ -59,7 +60,7 @@ export class RevocationList {
     throw new AuthError(known.floor === REVOKED_FLOOR ? 'token_revoked' : 'token_stale');
   }
 
-  /** Lets go of the floors below which every token has expired. */
+  /** Removes the floors that are older than `lifetime`: the access tokens below them have expired. */
   sweep(): void {
     const now = this.clock.now();
     for (const [sessionId, { until }] of this.floors) {

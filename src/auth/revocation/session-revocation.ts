@@ -9,7 +9,7 @@ import { RefreshTokenStore } from '../session/refresh-token.store.js';
 import { RevocationFeed } from './revocation-feed.js';
 import { RevocationList } from './revocation-list.js';
 
-/** Ends sessions, and raises floors: in the table first, then in the memory of every instance. */
+/** Revokes sessions and raises floors: first in the table, then in the memory of every instance. */
 @Injectable()
 export class SessionRevocation {
   private readonly logger = new Logger(SessionRevocation.name);
@@ -22,20 +22,20 @@ export class SessionRevocation {
     private readonly clock: Clock,
   ) {}
 
-  /** Says whether it was this call that ended the session. */
+  /** Revokes a session. Resolves to `true` if this call revoked it. */
   async end(session: RefreshToken, reason: RevocationReason, client: ClientContext): Promise<boolean> {
     const ended = await this.store.revoke(session.id, this.clock.now(), reason);
     if (ended) this.ended(session, reason, client);
     return ended;
   }
 
-  /** For a session that has been revoked in the table: makes it known. */
+  /** Announces a session that is already revoked in the table. */
   ended({ id, userId, clientId, generation }: RefreshToken, reason: RevocationReason, client: ClientContext): void {
     this.feed.announce([{ sessionId: id, floor: REVOKED_FLOOR }]);
     this.events.publish({ type: 'revoked', sessionId: id, userId, clientId, generation, reason, ...client });
   }
 
-  /** Says how many sessions it has ended. */
+  /** Revokes all sessions of a user, except one if given. Resolves to the number of revoked sessions. */
   async endAllOfUser(
     userId: string,
     reason: RevocationReason,
@@ -49,14 +49,14 @@ export class SessionRevocation {
     for (const { id: sessionId, clientId, generation } of ended) {
       this.events.publish({ type: 'revoked', sessionId, userId, clientId, generation, reason, ...client });
     }
-    // Those that have begun in between.
+    // Sessions that started between the two statements.
     const others = count - ended.length;
     if (others > 0) this.events.publish({ type: 'revoked', userId, reason, count: others, ...client });
     await this.announceOfUser(userId);
     return count;
   }
 
-  /** Says of how many sessions the access tokens that are out have become stale. */
+  /** Makes the current access tokens of a user stale. Resolves to the number of sessions concerned. */
   async permissionsChanged(userId: string): Promise<number> {
     const count = await this.store.raiseFloorsOfUser(userId);
     this.events.publish({ type: 'permissions_changed', userId, count });
@@ -64,12 +64,12 @@ export class SessionRevocation {
     return count;
   }
 
-  /** The change is in the table: where it cannot be announced, it is read from there. */
+  /** The change is already in the table. If it cannot be announced, instances read it from there. */
   private async announceOfUser(userId: string): Promise<void> {
     try {
       this.feed.announce(await this.store.floorsOfUser(userId, this.list.lifetime));
     } catch (error) {
-      this.logger.warn(`A revocation could not be announced, and takes effect by polling: ${String(error)}`);
+      this.logger.warn(`A revocation could not be announced. It takes effect by polling: ${String(error)}`);
     }
   }
 }

@@ -1,6 +1,4 @@
-/**
- * The floor of a revoked session: above every generation, which has 32 bits.
- */
+/** The floor of a revoked session. Generations have 32 bits, so it is above all of them. */
 export const REVOKED_FLOOR = 2 ** 32;
 
 /** Access tokens of this session are refused if they were minted at a generation below the floor. */
@@ -10,7 +8,7 @@ export interface AccessFloor {
 }
 
 /**
- * Injects for how many milliseconds after its minting an access token is accepted. The revocation list must remember a floor
- * for that long. The concept `access-token` provides it, so that nothing here imports that concept.
+ * Injects the lifetime of an access token, in milliseconds. The revocation list must remember a floor at least that
+ * long. The concept `access-token` provides it, so that this concept does not import `access-token`.
  */
 export const ACCESS_TOKEN_LIFETIME = Symbol('ACCESS_TOKEN_LIFETIME');

@@ -1,22 +1,24 @@
 import type { AuthenticationScheme } from '../common/errors/auth-error.js';
 import type { Transport } from './session-options.js';
 
-/** What a login or a refresh yields. */
+/** The result of a login or a refresh. */
 export interface IssuedTokens {
   readonly accessToken: string;
-  /** `DPoP` where the session is bound to a key (RFC 9449 §5). */
+  /** `DPoP` if the session is bound to a key (RFC 9449 §5), else `Bearer`. */
   readonly tokenType: AuthenticationScheme;
-  /** Seconds that the access token lives. */
+  /** Lifetime of the access token, in seconds. */
   readonly expiresIn: number;
   /** Space-separated. */
   readonly scope: string;
   readonly sessionId: string;
   readonly refreshToken: string;
-  /** How the refresh token is to travel. */
+  /** How the client receives the refresh token: in the body or in a cookie. */
   readonly transport: Transport;
-  /** When the refresh token dies if it is not used, in milliseconds since the Unix epoch. */
+  /** When the refresh token expires if it is not used, in milliseconds since the Unix epoch. */
   readonly refreshTokenExpiresAt: number;
-  /** Where the session is bound to one: given at login, brought at each refresh. */
+  /**
+   * The client nonce, if the session is bound to one. The client receives it at login and sends it with each refresh.
+   */
   readonly clientNonce?: string;
 }
 

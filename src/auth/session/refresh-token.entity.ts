@@ -14,7 +14,7 @@ export abstract class RefreshTokenColumns {
   @Column({ name: 'client_id', type: 'varchar', length: 255 })
   clientId: string;
 
-  /** What the client called itself at login. */
+  /** The device name that the client sent at login. */
   @Column({ name: 'device_name', type: 'varchar', length: 255, nullable: true })
   deviceName: string | null;
 
@@ -25,7 +25,7 @@ export abstract class RefreshTokenColumns {
   @Column({ type: 'varchar', length: 8 })
   transport: Transport;
 
-  /** How often the session has been refreshed. */
+  /** The number of refreshes of the session so far. */
   @Column({ type: 'bigint', transformer: asNumber })
   generation: number;
 
@@ -37,15 +37,15 @@ export abstract class RefreshTokenColumns {
   @Column({ name: 'key_id', type: 'varchar', length: 8 })
   keyId: string;
 
-  /** With the predecessor it derives the live token; none before the first refresh. base64url. */
+  /** With its predecessor, this value derives the live token. `null` before the first refresh. base64url. */
   @Column({ type: 'varchar', length: 43, nullable: true })
   nonce: string | null;
 
-  /** Access tokens minted at a generation below it are refused. */
+  /** Access tokens that were minted at a lower generation are refused. */
   @Column({ name: 'access_floor', type: 'bigint', transformer: asNumber })
   accessFloor: number;
 
-  /** When the floor was last raised, by the database's own clock; none while it never was. */
+  /** When the floor was last raised, by the clock of the database; `null` if it never was. */
   @Column({ name: 'floor_raised_at', type: 'bigint', nullable: true, transformer: asNumber })
   floorRaisedAt: number | null;
 
@@ -61,7 +61,7 @@ export abstract class RefreshTokenColumns {
   @Column({ name: 'client_nonce_hash', type: 'varchar', length: 43, nullable: true })
   clientNonceHash: string | null;
 
-  /** Keyed hashes of what is known of the device. */
+  /** Keyed hashes of the device signals. */
   @Column({ type: 'varchar', length: 512, nullable: true })
   fingerprint: string | null;
 
@@ -74,7 +74,7 @@ export abstract class RefreshTokenColumns {
   @Column({ name: 'last_used_at', type: 'bigint', transformer: asNumber })
   lastUsedAt: number;
 
-  /** The absolute end, fixed at login. */
+  /** The absolute expiry, fixed at login. */
   @Column({ name: 'expires_at', type: 'bigint', transformer: asNumber })
   expiresAt: number;
 
@@ -84,14 +84,14 @@ export abstract class RefreshTokenColumns {
   @Column({ name: 'revoked_reason', type: 'varchar', length: 64, nullable: true })
   revokedReason: string | null;
 
-  /** From where the session was last used. */
+  /** The address from which the session was last used. */
   @Column({ type: 'varchar', length: 45, nullable: true })
   ip: string | null;
 
   @Column({ name: 'user_agent', type: 'varchar', length: 512, nullable: true })
   userAgent: string | null;
 
-  /** Where that was: ISO 3166-1, two letters. */
+  /** The country of that address: ISO 3166-1, two letters. */
   @Column({ type: 'varchar', length: 2, nullable: true })
   country: string | null;
 
@@ -103,22 +103,22 @@ export abstract class RefreshTokenColumns {
   @Column({ type: 'varchar', length: 64, nullable: true })
   location: string | null;
 
-  /** When the first of the counted refreshes was; 0 while none are counted. */
+  /** When the first of the counted refreshes was; 0 if none are counted. */
   @Column({ name: 'rate_started_at', type: 'bigint', transformer: asNumber })
   rateStartedAt: number;
 
   @Column({ name: 'rate_count', type: 'bigint', transformer: asNumber })
   rateCount: number;
 
-  /** When the user last authenticated: at login, or by stepping up. */
+  /** When the user last authenticated, at login or by step-up. */
   @Column({ name: 'auth_time', type: 'bigint', transformer: asNumber })
   authTime: number;
 }
 
 /**
- * Makes a class a table of sessions of its own, for a further `AuthModule` in the same application.
+ * Declares a class as its own table of sessions, for an additional `AuthModule` in the same application.
  *
- * @param name of the table; its indexes are named after it
+ * @param name the name of the table; the names of its indexes start with it
  * @example
  * @RefreshTokenTable('staff_refresh_tokens')
  * export class StaffRefreshToken extends RefreshTokenColumns {}
@@ -132,10 +132,10 @@ export function RefreshTokenTable(name: string): ClassDecorator {
 }
 
 /**
- * A session: one sign-in on one device, one row for as long as it lives. The row always describes the live refresh token;
- * those that came before need no rows. Times are milliseconds since the Unix epoch.
+ * A session: one sign-in on one device, in one row for its whole life. The row always describes the live refresh token.
+ * Its predecessors need no rows. Times are milliseconds since the Unix epoch.
  *
- * Nothing that a refresh changes is indexed, so that PostgreSQL updates the row in place.
+ * No column that a refresh changes is indexed, so PostgreSQL can update the row in place (HOT).
  */
 @RefreshTokenTable('refresh_tokens')
 export class RefreshToken extends RefreshTokenColumns {}

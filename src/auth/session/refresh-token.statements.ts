@@ -3,7 +3,7 @@ import { databaseTime, equalAsBytes } from '../common/database/dialect.js';
 import type { EntityClass } from '../common/database/entity-class.js';
 import type { RefreshToken, RefreshTokenColumns } from './refresh-token.entity.js';
 
-/** What a new authentication writes where the token stays as it is: when, from where and by what the session was used last. */
+/** The columns that a step-up writes. The token stays the same. */
 const REAUTHENTICATED = [
   'authTime',
   'lastUsedAt',
@@ -19,7 +19,7 @@ const REAUTHENTICATED = [
 
 export type Reauthentication = Pick<RefreshToken, (typeof REAUTHENTICATED)[number]>;
 
-/** The columns that a rotation writes in addition to the generation. */
+/** The columns that a rotation writes, besides the generation. */
 const ROTATED = [
   'tokenHash',
   'keyId',
@@ -33,7 +33,7 @@ export type Rotation = Pick<RefreshToken, (typeof ROTATED)[number]>;
 
 type Column = keyof RefreshToken;
 
-/** Milliseconds; it reads the whole table. */
+/** Timeout in milliseconds for `countLive`, which reads the whole table. */
 const LONGEST_COUNT = 60_000;
 
 /** The statements of the table of sessions. */

@@ -17,14 +17,14 @@ import {
 /** Injects the entity of the table of sessions. */
 export const SESSION_ENTITY = Symbol('SESSION_ENTITY');
 
-/** A session is to be removed when one of its times is no later than here. */
+/** Time limits for removal: a session is dead if one of its times is at or before its limit. */
 export type DeadBefore = Record<'expiresAt' | 'lastUsedAt' | 'revokedAt', number>;
 
 type Column = keyof RefreshToken;
 
 /**
- * The table of sessions. But for `insertInPlaceOf`, each method is one statement that stands alone: there is no transaction
- * to deadlock, and a pool of one connection cannot hang. A database that fails is `temporarily_unavailable`.
+ * The table of sessions. Each method except `insertInPlaceOf` is one statement without a transaction. So it cannot
+ * deadlock, and a pool of one connection cannot hang. If the database fails, methods throw `temporarily_unavailable`.
  */
 @Injectable()
 export class RefreshTokenStore {
@@ -41,9 +41,10 @@ export class RefreshTokenStore {
   }
 
   /**
-   * Inserts a session and revokes those that have to make room for it, while nobody else does so for the same user.
+   * Inserts a session and revokes the sessions that must make room for it. A lock prevents concurrent calls for the
+   * same user.
    *
-   * @param choose which of the user's sessions have to go; what it throws is thrown, and nothing has happened
+   * @param choose selects the sessions to revoke; if it throws, nothing is written and the error is rethrown
    */
   async insertInPlaceOf(
     session: RefreshToken,
@@ -63,7 +64,7 @@ export class RefreshTokenStore {
         return displaced;
       }),
     );
-    // It is all of this that is committed at once, so the first stamp may be much older than the last statement.
+    // The statements are committed together. So the first stamp may be much older than the commit.
     if (isLate(startedAt)) for (const { id } of displaced) await this.execute('stamp', { id });
     return displaced;
   }
@@ -74,8 +75,8 @@ export class RefreshTokenStore {
   }
 
   /**
-   * As `find`, for the hot path: sessions that are asked for at the same moment are read by one statement. What one asks for
-   * in vain fails for all, so `id` comes from a token that this server has issued.
+   * Like `find`, for the hot path: sessions requested at the same moment are read by one statement. An error of one id
+   * fails all of them. So pass only ids from tokens that this server issued.
    */
   readonly findTogether = batchCalls((ids: readonly string[]) => this.findAll(ids));
 
@@ -85,32 +86,32 @@ export class RefreshTokenStore {
     return ids.map((id) => sessions.get(id));
   }
 
-  /** The compare-and-set: `false` where another request, a revocation or a raised floor came first. */
+  /** Compare-and-set. Resolves to `false` if another request, a revocation or a raised floor came first. */
   async rotate(before: RefreshToken, rotation: Rotation): Promise<boolean> {
     const { id, generation, accessFloor } = before;
     const { affected } = await this.execute('rotate', { ...rotation, id, generation, accessFloor });
     return affected === 1;
   }
 
-  /** A compare-and-set, too; the token that is live stays so. */
+  /** Compare-and-set. The live token stays the same. */
   async reauthenticate(before: RefreshToken, reauthentication: Reauthentication): Promise<boolean> {
     const { id, generation, accessFloor } = before;
     const { affected } = await this.execute('reauthenticate', { ...reauthentication, id, generation, accessFloor });
     return affected === 1;
   }
 
-  /** Lets the latest rotation count from a later time, unless there has been another one. */
+  /** Moves the time of the latest rotation later, unless another rotation followed. */
   async postponeRotation(id: string, generation: number, rotatedAt: number): Promise<void> {
     await this.execute('postponeRotation', { id, generation, rotatedAt });
   }
 
-  /** `false` if the session does not exist, or was revoked before. */
+  /** Resolves to `false` if the session does not exist or was already revoked. */
   async revoke(id: string, revokedAt: number, revokedReason: string): Promise<boolean> {
     const { affected } = await this.raise('revoke', revocation(id, revokedAt, revokedReason));
     return affected === 1;
   }
 
-  /** Revokes the sessions of a user, but for `exceptId`; says how many they were. */
+  /** Revokes the sessions of a user, except `exceptId`. Resolves to their number. */
   async revokeAllOfUser(
     userId: string,
     revokedAt: number,
@@ -121,49 +122,53 @@ export class RefreshTokenStore {
     return (await this.raise('revokeAllOfUser', values)).affected;
   }
 
-  /** Raises the floor of a user's sessions above every access token that is out; says how many they were. */
+  /**
+   * Raises the floors of all sessions of a user above every issued access token. Resolves to the number of sessions.
+   */
   async raiseFloorsOfUser(userId: string): Promise<number> {
     return (await this.raise('raiseFloorsOfUser', { userId })).affected;
   }
 
-  /** The floors of a user's sessions that were raised within this number of milliseconds. */
+  /** The floors of the sessions of a user that were raised less than `youngerThan` milliseconds ago. */
   async floorsOfUser(userId: string, youngerThan: number): Promise<AccessFloor[]> {
     const { records } = await this.execute('floorsOfUser', { userId, youngerThan });
     return records.map(toAccessFloor);
   }
 
-  /** The floors that were raised within this number of milliseconds, by the clock of the database, and their age. */
+  /**
+   * The floors that were raised less than `youngerThan` milliseconds ago, by the clock of the database, with their age.
+   */
   async floorsRaised(youngerThan: number): Promise<(AccessFloor & { age: number })[]> {
     const { records } = await this.execute('floorsRaised', { youngerThan });
     return records.map((record) => ({ ...toAccessFloor(record), age: Number(record.age) }));
   }
 
-  /** The sessions of a user that have not been revoked; the longest idle last. */
+  /** The sessions of a user that are not revoked, most recently used first. */
   async findOfUser(userId: string): Promise<RefreshToken[]> {
     const { records } = await this.execute('findOfUser', { userId });
     return records.map(toSession).sort((a, b) => b.lastUsedAt - a.lastUsedAt);
   }
 
-  /** How many sessions have not been revoked, end after `now`, and were last used after `idleSince`. */
+  /** Counts the sessions that are not revoked, expire after `now`, and were last used after `idleSince`. */
   async countLive(now: number, idleSince: number): Promise<number> {
     const { records } = await this.execute('countLive', { expiresAt: now, lastUsedAt: idleSince });
     return Number(records[0].count);
   }
 
-  /** The next page of the table, in the order of the ids; `after` is the last id of the page before. */
+  /** The next page of the table, ordered by id. `after` is the last id of the previous page. */
   async page(after: string | undefined, size: number, dead: DeadBefore): Promise<{ id: string; dead: boolean }[]> {
     const { records } = await this.execute('page', { after: after ?? NO_SESSION, size, ...dead });
     return records.map(({ id, dead }) => ({ id: id as string, dead: Number(dead) === 1 }));
   }
 
-  /** Removes the dead sessions of a page, and says how many they were. */
+  /** Removes the dead sessions of a page. Resolves to their number. */
   async removeDead(after: string | undefined, last: string, dead: DeadBefore): Promise<number> {
     return (await this.execute('removeDead', { after: after ?? NO_SESSION, last, ...dead })).affected;
   }
 
   /**
-   * A statement that raises floors stamps them with the time at which it began to write. If it then had to wait for another
-   * transaction, the stamp is older than any instance looks back: it is set anew.
+   * A statement that raises floors stamps them when it starts to write. If it then waits for another transaction, the
+   * stamp may be too old for the reads of other instances. In that case the row is stamped again.
    */
   private async raise(
     name: 'revoke' | 'revokeAllOfUser' | 'raiseFloorsOfUser',
@@ -180,10 +185,10 @@ export class RefreshTokenStore {
   }
 }
 
-/** Stands before every session id; no session has it. */
+/** Sorts before every session id. No session has it. */
 const NO_SESSION = '00000000-0000-0000-0000-000000000000';
 
-/** Milliseconds: far less than any instance looks back. */
+/** Milliseconds. Far less than the time for which instances look back. */
 const LATEST_STAMP = 3_000;
 
 function isLate(startedAt: number): boolean {
@@ -207,7 +212,7 @@ const NUMBERS: readonly Column[] = [
 
 function toSession(record: Record<string, unknown>): RefreshToken {
   for (const name of NUMBERS) {
-    // As text from PostgreSQL.
+    // PostgreSQL returns bigint as text.
     if (record[name] !== null) record[name] = Number(record[name]);
   }
   return record as unknown as RefreshToken;

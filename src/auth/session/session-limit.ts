@@ -1,9 +1,7 @@
 import type { RefreshToken } from './refresh-token.entity.js';
 import type { OnTooManySessions } from './session-options.js';
 
-/**
- * Which of a user's live sessions have to make room for one more; `undefined` where the new one is refused instead.
- */
+/** The live sessions of a user that must end to make room for a new one; `undefined` if the new one must be refused. */
 export function makeRoom(
   live: readonly RefreshToken[],
   limit: number,

@@ -5,7 +5,10 @@ import { withTimeout } from '../common/time/with-timeout.js';
 import { UserProviderConfig } from './user-options.js';
 import { type AuthUser, USER_PROVIDER, type UserProvider } from './user-provider.js';
 
-/** The host's user provider, bounded in time: what throws or hangs is `temporarily_unavailable`. */
+/**
+ * Wraps the host's user provider with a timeout. If a method throws or takes too long, the request fails with
+ * `temporarily_unavailable`.
+ */
 @Injectable()
 export class BoundedUserProvider implements UserProvider {
   private readonly loadTogether: ((id: string) => Promise<AuthUser | null>) | undefined;
@@ -28,10 +31,10 @@ export class BoundedUserProvider implements UserProvider {
     return this.bounded('loadUser', () => this.users.loadUser(id));
   }
 
-  /** @throws AuthError `forbidden` where the host has no way to do that */
+  /** @throws AuthError `forbidden` if the user provider has no `reauthenticate` */
   async reauthenticate(id: string, password: string): Promise<AuthUser | null> {
     if (!this.canReauthenticate)
-      throw new AuthError('forbidden', 'This server does not offer that. Sign in again instead.');
+      throw new AuthError('forbidden', 'This server does not support step-up. Sign in again instead.');
     return this.bounded('reauthenticate', () => this.users.reauthenticate!(id, password));
   }
 
@@ -40,13 +43,12 @@ export class BoundedUserProvider implements UserProvider {
   }
 
   private async loadAll(ids: readonly string[]): Promise<(AuthUser | null)[]> {
-    // As text, as the row has them: the host's may be numbers.
+    // Compare ids as text, as the row stores them: the host's ids may be numbers.
     const asked = new Set(ids.map(String));
     const users = new Map((await this.users.loadUsers!([...asked])).map((user) => [String(user.id), user]));
-    // Who is not found loses the session: so no guess at which of them is meant.
+    // A user who is not found loses the session, so a mismatched id is never guessed.
     const stranger = [...users.keys()].find((id) => !asked.has(id));
-    if (stranger !== undefined)
-      throw new Error('loadUsers has given a user of another id than those it was asked for.');
+    if (stranger !== undefined) throw new Error('loadUsers returned a user whose id was not among the requested ids.');
     return ids.map((id) => users.get(String(id)) ?? null);
   }
 

@@ -1,18 +1,20 @@
-/** A user of your application, as access tokens show them. */
+/** A user of the host application. Access tokens carry the id, roles and permissions. */
 export interface AuthUser {
-  /** At most 255 characters; never changes. */
+  /** At most 255 characters. It must never change. */
   id: string;
   roles: string[];
   permissions?: string[];
   /**
-   * A value that changes with the credentials of the user, for example a hash of the password's hash. With it, a login notices a password
-   * change that happens at the same time, without verifying the password twice. It never leaves the server.
+   * A value that changes whenever the user's credentials change, for example a hash of the password hash. With it, the
+   * library notices a password change during a sign-in without verifying the password twice. It never leaves the
+   * server.
    */
   credentialsVersion?: string;
 }
 
 /**
- * Implement this for your users. If a method fails or is slow, the request is answered with 503, and nothing is consumed.
+ * The interface to the users of the host application. If a method fails or takes too long, the request is answered with
+ * 503, and the refresh token remains valid.
  *
  * @example
  * @Injectable()
@@ -31,19 +33,22 @@ export interface AuthUser {
  * }
  */
 export interface UserProvider {
-  /** The user with these credentials; `null` if they are wrong or the user is disabled. */
+  /** Returns the user with these credentials; `null` for wrong credentials and for disabled users. */
   validateCredentials(username: string, password: string): Promise<AuthUser | null>;
-  /** The user as they are now. It is called at each refresh. `null` (unknown or disabled) ends the session. */
+  /**
+   * Returns the current state of the user. Called at each refresh. `null` if the user is unknown or disabled: that ends
+   * the session.
+   */
   loadUser(id: string): Promise<AuthUser | null>;
   /**
-   * Optional: the known and enabled users with these ids, in any order. If it exists, it is called instead of `loadUser`, once for all
-   * refreshes of the same moment, with at most 16 ids. The returned ids are exactly those of the argument. Do not implement it if your
-   * provider depends on the request, for example on its tenant.
+   * Returns the users with these ids (at most 16) in any order, without unknown and disabled users. It must not return
+   * other ids. Optional. If it exists, it replaces `loadUser`: the library calls it once for all refreshes that arrive
+   * at the same moment. So do not implement it if the result depends on the request, for example on its tenant.
    */
   loadUsers?(ids: readonly string[]): Promise<AuthUser[]>;
   /**
-   * Optional: for `POST /auth/step-up`. Returns the user as they are now if the password is right, otherwise `null`. It is required if a
-   * risk rule says `step_up` or a route has `@StepUp()`.
+   * Returns the current state of the user if the password is correct; `null` otherwise. `POST /auth/step-up` calls it.
+   * Needed if a risk rule answers `step_up` or a route uses `@StepUp()`.
    */
   reauthenticate?(id: string, password: string): Promise<AuthUser | null>;
 }

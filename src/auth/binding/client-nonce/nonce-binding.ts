@@ -4,8 +4,9 @@ import type { Keys } from '../../common/crypto/key-ring.js';
 import type { BindingMethod } from '../binding-method.js';
 
 /**
- * To a client nonce: a second secret of 256 random bits, given at login and kept apart from the refresh token. It stays
- * what it is, so it is no proof of possession; a refresh token alone, out of a log or a backup, is useless without it.
+ * Binds a session to a client nonce: a second secret of 256 random bits, issued at login and kept apart from the
+ * refresh token. It never changes, so it is not a proof of possession. But a refresh token that leaks from a log or a
+ * backup is useless without it.
  */
 export const nonceBinding: BindingMethod = {
   kind: 'nonce',
@@ -21,7 +22,7 @@ export const nonceBinding: BindingMethod = {
   },
 };
 
-/** The keyed hash that the row keeps, tied to its session. */
+/** The keyed hash that the row stores. It depends on the session. */
 export function hashClientNonce(clientNonce: string, sessionId: string, keys: Keys): string {
   return createHmac('sha256', keys.hash).update(`client-nonce ${sessionId} ${clientNonce}`).digest('base64url');
 }

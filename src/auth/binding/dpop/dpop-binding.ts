@@ -1,7 +1,7 @@
 import { equalInConstantTime } from '../../common/crypto/equal-in-constant-time.js';
 import type { BindingMethod } from '../binding-method.js';
 
-/** To the key of a DPoP proof (RFC 9449 §5). */
+/** Binds a session to the key of a DPoP proof (RFC 9449 §5). */
 export const dpopBinding: BindingMethod = {
   kind: 'dpop',
   provesKey: true,

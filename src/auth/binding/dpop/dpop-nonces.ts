@@ -6,8 +6,8 @@ import { Clock } from '../../common/time/clock.js';
 import { BindingConfig } from '../binding-options.js';
 
 /**
- * The nonces that the server gives for proofs (RFC 9449 §8). Each is computed from its time and the secret, so all instances
- * know the same ones, and none is stored.
+ * The DPoP nonces that the server issues (RFC 9449 §8). Each nonce is computed from the time and the secret. So all
+ * instances accept the same nonces, and the server stores none.
  */
 @Injectable()
 export class DpopNonces {
@@ -25,7 +25,10 @@ export class DpopNonces {
     return equalInConstantTime(nonce, this.current());
   }
 
-  /** The current one, the one before, and the one to come, whose time may have begun elsewhere; under every secret. */
+  /**
+   * Accepts the current nonce and the previous one, under every secret. It also accepts the next one, because the clock
+   * of another instance may be ahead.
+   */
   accepts(nonce: string): boolean {
     const now = this.period();
     return this.keyRing.all.some((keys) =>

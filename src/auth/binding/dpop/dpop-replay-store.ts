@@ -1,11 +1,14 @@
-/** Remembers, for all instances, which DPoP proofs have been used (RFC 9449 §11.1). `redisReplayStore` is one. */
+/** Records used DPoP proofs for all instances (RFC 9449 §11.1). `redisReplayStore` is an implementation. */
 export interface DpopReplayStore {
-  /** Connects, or gives up waiting after a moment and goes on trying by itself. Fails where it never can. */
+  /**
+   * Connects. It stops waiting after a short time and keeps trying in the background. Rejects only if a connection can
+   * never succeed.
+   */
   open(): Promise<void>;
   /**
-   * `true` for the first who asks with this id. May fail: the database is then asked.
+   * Resolves to `true` for the first call with this id. It may reject: the library then asks the database.
    *
-   * @param lifetime milliseconds for which the id is to be remembered
+   * @param lifetime milliseconds for which the store must remember the id
    */
   claim(id: string, lifetime: number): Promise<boolean>;
   close(): Promise<void>;

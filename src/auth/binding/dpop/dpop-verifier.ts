@@ -11,22 +11,25 @@ import type { DpopProof } from './dpop-proof.js';
 import { ProofKeys } from './proof-keys.js';
 import { provesUrl } from './proven-url.js';
 
-/** The request that a proof is for. */
+/** The request that the proof must match. */
 export interface ProvenRequest {
   readonly method: string;
-  /** Query and fragment do not count. `undefined`: none that a proof could be for. */
+  /**
+   * The URL; its query and fragment are ignored. `undefined` if the request has no URL that a proof could name: no
+   * proof is valid then.
+   */
   readonly url: string | undefined;
-  /** At resources: the proof must be for it, too (`ath`). */
+  /** The access token that the request presents, on resource routes. The proof must contain its hash (`ath`). */
   readonly accessToken?: string;
 }
 
-/** More than any proof has, whose key may be RSA. */
+/** Characters. Even a proof with an RSA key is shorter. */
 const LONGEST_PROOF = 8192;
 const LONGEST_JTI = 256;
 
 /**
- * Verifies DPoP proofs (RFC 9449 §4.3) as far as that takes no memory: whether one has been used before is for
- * {@link ProofReplay} to say.
+ * Verifies DPoP proofs (RFC 9449 §4.3). It stores nothing: {@link ProofReplay} checks whether a proof has been used
+ * before.
  *
  * @example
  * const { thumbprint } = await verifier.verify(proof, { method: 'POST', url: 'https://server.example/token' });
@@ -88,7 +91,7 @@ export class DpopVerifier implements OnModuleInit {
     }
   }
 
-  /** Says when the proof was made, in milliseconds. */
+  /** Checks the claims. Returns the time at which the proof was made, in milliseconds. */
   private assertClaims(claims: JWTPayload, { method, url, accessToken }: ProvenRequest): number {
     const { jti, iat, htm, htu, ath } = claims;
     if (typeof jti !== 'string' || jti === '' || jti.length > LONGEST_JTI) throw invalid('jti');
@@ -96,7 +99,7 @@ export class DpopVerifier implements OnModuleInit {
     if (typeof htu !== 'string' || url === undefined || !provesUrl(htu, url)) {
       throw invalid('htu is not the URL of this request');
     }
-    // A NumericDate may have a fraction (RFC 7519 §2), and a column of milliseconds none.
+    // A NumericDate may have a fraction (RFC 7519 §2), but the column holds whole milliseconds.
     const issuedAt = typeof iat === 'number' ? Math.round(iat * 1000) : NaN;
     if (!(Math.abs(this.clock.now() - issuedAt) <= this.config.dpop.proofLifetime)) {
       throw invalid('iat is too far from the time of this server');
@@ -119,7 +122,7 @@ function invalid(flaw: string): AuthError {
   return new AuthError('invalid_dpop_proof', `The DPoP proof is not valid: ${flaw}.`);
 }
 
-/** What is wrong, without anything of what was sent. */
+/** Describes the error without quoting the proof. */
 function flawOf(error: unknown): string {
   if (error instanceof errors.JWTClaimValidationFailed) return /^\w+$/.test(error.claim) ? error.claim : 'a claim';
   if (error instanceof errors.JWTExpired) return 'exp';

@@ -6,14 +6,17 @@ interface ProofKey {
   readonly thumbprint: string;
 }
 
-/** Members that no public key has (RFC 7518 §6). */
+/** Members of a JWK that only private and symmetric keys have (RFC 7518 §6). */
 const PRIVATE_MEMBERS = ['d', 'p', 'q', 'dp', 'dq', 'qi', 'oth', 'k'];
 
-/** The public keys that proofs carry in their headers. Those of late are remembered, for a client keeps its key. */
+/**
+ * Imports the public keys in the headers of proofs. It caches recent keys, because a client uses the same key for all
+ * its proofs.
+ */
 export class ProofKeys {
   private readonly known = new LRUCache<string, ProofKey>({ max: 1000 });
 
-  /** @throws Error for anything but one public key that suits the algorithm */
+  /** @throws Error unless the header holds one public key that suits the algorithm */
   async keyOf({ alg, jwk }: JWSHeaderParameters): Promise<ProofKey> {
     const given = jwk as JWK | undefined;
     if (typeof given !== 'object' || given === null || Array.isArray(given)) throw new Error('jwk is missing');
@@ -30,7 +33,8 @@ export class ProofKeys {
     if (PRIVATE_MEMBERS.some((member) => member in jwk)) throw new Error('jwk is not a public key');
     const key = await importJWK(jwk, algorithm);
     if (key instanceof Uint8Array || key.type !== 'public') throw new Error('jwk is not a public key');
-    // Of the key, and not of the text that came: one key has one thumbprint.
+    // The thumbprint is computed from the imported key, not from the JWK as sent. So one key has exactly one
+    // thumbprint.
     return { key, thumbprint: await calculateJwkThumbprint(await exportJWK(key), 'sha256') };
   }
 }

@@ -8,24 +8,25 @@ import { BindingConfig } from '../binding-options.js';
 import type { DpopProof } from './dpop-proof.js';
 import { UsedDpopProofStore } from './used-dpop-proof.store.js';
 
-/** Milliseconds by which the clocks of other instances may be behind. */
+/** Milliseconds by which the clocks of other instances may lag. */
 const CLOCK_SKEW = 5_000;
-/** Milliseconds after which a store that does not answer counts as away. */
+/** Milliseconds after which a store that does not answer counts as unavailable. */
 const LONGEST_CLAIM = 1_000;
-/** Milliseconds for which a store that is away is not asked again. */
+/** Milliseconds for which an unavailable store is not asked again. */
 const PAUSE = 5_000;
 
-/** What a proof was for, as events tell it. */
+/** The session and client that used a proof, for events. */
 export type ProofUse = Pick<AuthEvent, 'sessionId' | 'userId' | 'clientId' | 'generation' | 'ip' | 'userAgent'>;
 
 /**
- * Lets each proof be used once, on whatever instance (RFC 9449 §11.1). Where a store is configured and fails, the database
- * remembers: proofs that are not younger than the failure may have been used before, and are put off.
+ * Accepts each proof once, across all instances (RFC 9449 §11.1). If the configured store fails, the database records
+ * used proofs instead. Proofs that were made before the failure may be in the store only, so they are refused as
+ * `temporarily_unavailable`.
  */
 @Injectable()
 export class ProofReplay implements OnModuleInit, OnModuleDestroy {
   private readonly logger = new Logger(ProofReplay.name);
-  /** Since when the store has been away; `undefined` while it answers. */
+  /** The time since which the store has been unavailable; `undefined` while it answers. */
   private awaySince: number | undefined;
   private lastAwayAt = -Infinity;
 
@@ -45,8 +46,8 @@ export class ProofReplay implements OnModuleInit, OnModuleDestroy {
   }
 
   /**
-   * @throws AuthError `invalid_dpop_proof` where it has been used; `temporarily_unavailable` where that cannot be known, or
-   * remembered: a new proof will do
+   * @throws AuthError `invalid_dpop_proof` if the proof has been used; `temporarily_unavailable` if this cannot be
+   *   checked or recorded: the client can then try again with a new proof
    */
   async assertFirstUse(proof: DpopProof, use: ProofUse): Promise<void> {
     if (await this.claim(proof)) return;
@@ -61,15 +62,15 @@ export class ProofReplay implements OnModuleInit, OnModuleDestroy {
 
     const first = await this.claimInStore(id, remembered);
     if (first === undefined && issuedAt <= this.awaySince!) {
-      const cause = new Error('The store of used proofs is away, and a proof is older than that');
+      const cause = new Error('The store of used proofs is unavailable, and this proof is older than the failure');
       throw new AuthError('temporarily_unavailable', undefined, { cause });
     }
-    // What was used while the store was away, the database alone knows.
+    // Only the database knows the proofs that were used while the store was unavailable.
     const databaseKnows = first === undefined || this.clock.now() < this.lastAwayAt + 2 * proofLifetime + CLOCK_SKEW;
     return first !== false && (!databaseKnows || this.database.claim(id, remembered));
   }
 
-  /** `undefined` where the store is away. */
+  /** `undefined` if the store is unavailable. */
   private async claimInStore(id: string, lifetime: number): Promise<boolean | undefined> {
     const now = this.clock.now();
     if (this.awaySince !== undefined && now < this.lastAwayAt + PAUSE) return undefined;
@@ -81,7 +82,9 @@ export class ProofReplay implements OnModuleInit, OnModuleDestroy {
       return first;
     } catch (error) {
       if (this.awaySince === undefined) {
-        this.logger.warn(`The store of used proofs is away: the database remembers. ${String(error)}`);
+        this.logger.warn(
+          `The store of used proofs is unavailable. Used proofs are recorded in the database meanwhile. ${String(error)}`,
+        );
       }
       this.lastAwayAt = this.clock.now();
       this.awaySince ??= this.lastAwayAt;

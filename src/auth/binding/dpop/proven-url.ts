@@ -1,19 +1,23 @@
 import type { HttpRequest } from '../../common/request/http-request.js';
 
-/** Origin and path: what counts of a URL (RFC 9449 §4.3), in the one form in which URLs are compared (RFC 3986 §6.2). */
+/**
+ * The origin and path of a URL, which a proof must match (RFC 9449 §4.3). Both are normalized for comparison (RFC 3986
+ * §6.2).
+ */
 interface ProvenUrl {
   readonly origin: string;
   readonly path: string;
 }
 
-/** A host and a port, and nothing that could be taken for a path. */
+/** Matches a host with an optional port, and nothing that could be read as a path. */
 const HOST = /^(\[[\da-f:.]+\]|[\w.-]+)(:\d{1,5})?$/i;
 
 /**
- * The URL of a request as its client knows it, for the claim `htu`. Scheme and host are those that the host application
- * believes, which without a proxy is what the client says: set `publicUrl` wherever a client may talk to other servers, too.
+ * The URL of a request as its client knows it, for the claim `htu`. It uses the scheme and host that the host
+ * application trusts. Without a proxy, the client chooses that host. So set `publicUrl` if a client may also talk to
+ * other servers.
  *
- * @returns `undefined` where the request has none that a proof could be for
+ * @returns `undefined` if the request has no URL that a proof could name
  */
 export function urlOf(request: HttpRequest, publicUrl: string | undefined): string | undefined {
   const path = (request.originalUrl ?? request.url).split(/[?#]/, 1)[0];
@@ -34,7 +38,7 @@ function provenUrl(text: string): ProvenUrl | undefined {
   if (!/^https?:\/\//i.test(text) || !URL.canParse(text)) return undefined;
   const { origin, username, password } = new URL(text);
   const normal = withoutNeedlessEncoding(path);
-  // A router may not resolve what a URL parser does.
+  // A URL parser resolves dot segments, but a router may not.
   const hasDots = normal.split(/[/\\]/).some((segment) => segment === '.' || segment === '..');
   return username || password || hasDots ? undefined : { origin, path: normal };
 }

@@ -1,6 +1,6 @@
 import { Column, Entity, Index, PrimaryColumn } from 'typeorm';
 
-/** A proof that has been used, for as long as it could be used again. Tells nothing but that. */
+/** A used DPoP proof. The row is kept for as long as the proof remains valid, and holds only a hash. */
 @Entity({ name: 'used_dpop_proofs' })
 export class UsedDpopProof {
   /** A hash of the key's thumbprint and the proof's `jti`. */

@@ -5,10 +5,10 @@ import { Clock } from '../../common/time/clock.js';
 import { PurgeConfig } from '../../session/session-options.js';
 import { UsedDpopProof } from './used-dpop-proof.entity.js';
 
-/** Milliseconds between two removals of what has expired, on one instance. */
+/** Milliseconds between two removals of expired rows, per instance. */
 const SWEEP_INTERVAL = 60_000;
 
-/** The table of used proofs: one insert for each, and now and then a removal of those that have expired. */
+/** The table of used proofs. Each proof is one insert. Expired rows are removed once a minute. */
 @Injectable()
 export class UsedDpopProofStore implements OnModuleDestroy {
   private readonly statements: ReturnType<UsedDpopProofStore['prepare']>;
@@ -30,9 +30,9 @@ export class UsedDpopProofStore implements OnModuleDestroy {
   }
 
   /**
-   * `true` for the first who asks with this id, on any instance.
+   * Resolves to `true` for the first call with this id on any instance.
    *
-   * @param lifetime milliseconds for which it is remembered
+   * @param lifetime milliseconds for which the table remembers the id
    */
   async claim(id: string, lifetime: number): Promise<boolean> {
     const now = this.clock.now();
@@ -43,7 +43,7 @@ export class UsedDpopProofStore implements OnModuleDestroy {
     return affected === 1;
   }
 
-  /** Removes what has expired, in batches. */
+  /** Removes expired rows, in batches. */
   async removeExpired(): Promise<void> {
     const values = { expiresAt: this.clock.now(), size: this.config.batchSize };
     let removed: number;
@@ -52,7 +52,7 @@ export class UsedDpopProofStore implements OnModuleDestroy {
     } while (removed > 0 && !this.stopping);
   }
 
-  /** Nobody waits for it; what it leaves, the next one takes. */
+  /** Runs in the background. If it fails, the next run removes the rest. */
   private sweep(now: number): void {
     if (now - this.sweptAt < SWEEP_INTERVAL) return;
     this.sweptAt = now;
@@ -69,7 +69,7 @@ export class UsedDpopProofStore implements OnModuleDestroy {
           `VALUES (:id, :expiresAt)${isMySql ? '' : ' ON CONFLICT DO NOTHING'}`,
       ),
       removeExpired: this.database.statement(
-        // MySQL takes a limit in a subquery only where that is a table of its own.
+        // MySQL accepts a limit in a subquery only inside a derived table.
         `DELETE FROM ${table.name} WHERE ${column('id')} IN (SELECT expired.id FROM (` +
           `SELECT ${column('id')} AS id FROM ${table.name} WHERE ${column('expiresAt')} <= :expiresAt LIMIT :size) expired)`,
       ),

@@ -1,7 +1,7 @@
 import { equalInConstantTime } from '../../common/crypto/equal-in-constant-time.js';
 import type { BindingMethod } from '../binding-method.js';
 
-/** To a TLS client certificate (RFC 8705 §4). */
+/** Binds a session to a TLS client certificate (RFC 8705 §4). */
 export const certificateBinding: BindingMethod = {
   kind: 'tls',
   provesKey: true,

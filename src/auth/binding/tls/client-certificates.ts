@@ -7,25 +7,25 @@ import { forwardedThumbprint } from './forwarded-certificate.js';
 
 const LONGEST_HEADER = 32_768;
 
-/** Finds the client certificate of a request: that of its connection, or the one that a trusted proxy names. */
+/** Finds the client certificate of a request: from its TLS connection, or from the header of a trusted proxy. */
 @Injectable()
 export class ClientCertificates {
-  /** By header. Each client sends its own with every request, and a certificate takes long to read. */
+  /** Thumbprints by header value. A client sends the same certificate with every request, and parsing one is slow. */
   private readonly forwarded = new LRUCache<string, string>({ max: 1000 });
 
   constructor(private readonly config: BindingConfig) {}
 
   /**
-   * A client that shows a certificate has proven in the TLS handshake that it has the key. The issuer of the certificate does not matter
-   * (RFC 8705 §2.2).
+   * The TLS handshake has proven that the client holds the key of the certificate. The issuer does not matter here (RFC
+   * 8705 §2.2).
    *
-   * @returns the `x5t#S256`; `undefined` without a certificate
+   * @returns the `x5t#S256`; `undefined` if the request has no client certificate
    */
   thumbprintOf(request: HttpRequest): string | undefined {
     return this.ofProxy(request) ?? this.ofConnection(request);
   }
 
-  /** The header of anybody else is ignored, and a proxy's own certificate is not its client's. */
+  /** The header counts only if a trusted proxy sent it. The proxy's own certificate is not the client's. */
   private ofProxy(request: HttpRequest): string | undefined {
     const { trustedProxies, header } = this.config.tls;
     const peer = request.socket?.remoteAddress;

@@ -1,19 +1,20 @@
 import { X509Certificate } from 'node:crypto';
 import { sha256 } from '../../common/crypto/sha256.js';
 
-/** The whole value: if a proxy adds to a value of the client, the result does not match. */
+/** Anchored at both ends. So it does not match if a proxy appended the certificate to text that the client sent. */
 const ONE_CERTIFICATE = /^-----BEGIN CERTIFICATE-----([\w+/=\s]+)-----END CERTIFICATE-----$/;
 
 /**
- * The thumbprint of the client certificate that a proxy names in a header. The header has one of three forms:
+ * The thumbprint of the client certificate that a proxy names in a header, in any of the common formats:
  *
- * - Envoy's `X-Forwarded-Client-Cert`: the `Cert` or the `Hash` of the last element, which the nearest proxy has added.
- * - nginx's `$ssl_client_escaped_cert`: PEM, URL-encoded.
+ * - Envoy's `X-Forwarded-Client-Cert`: the `Cert` or `Hash` of the last element, which the nearest proxy appended;
+ * - nginx's `$ssl_client_escaped_cert`: PEM, URL-encoded;
  * - `Client-Cert` (RFC 9440): DER in base64 between colons.
  *
- * The value itself tells its form. If a proxy adds to a value that the client sent, the result always has the first form.
+ * The function recognises the format from the text. If a proxy appends to a header that the client sent, only the first
+ * format can match.
  *
- * @returns base64url of SHA-256; `undefined` if the header names no certificate
+ * @returns base64url of SHA-256; `undefined` if the header holds no valid certificate
  */
 export function forwardedThumbprint(header: string): string | undefined {
   const text = header.trim();
@@ -49,12 +50,12 @@ function thumbprintOf(der: Buffer): string | undefined {
   }
 }
 
-/** `Key=value`; a value between double quotes may hold commas and semicolons, and quotes after a backslash. */
+/** Matches `Key=value`. A value in double quotes may contain commas, semicolons, and quotes escaped by a backslash. */
 const PAIR = /\s*(\w+)=(?:"((?:[^"\\]|\\.)*)"|([^",;]*))([,;]|$)/y;
 
 /**
- * What stands after the last comma. A header that strays from the form anywhere counts for nothing: what a client has sent
- * may stand before it.
+ * The element after the last comma. If any part of the header is malformed, the whole header is ignored, because the
+ * client may have sent that part.
  */
 function lastElement(text: string): ReadonlyMap<string, string> | undefined {
   let element = new Map<string, string>();

@@ -3,30 +3,30 @@ import { Injectable } from '@nestjs/common';
 import { AuthConfigurationError } from '../errors/auth-error.js';
 import { secretsOf, type SecretOption } from './secret-option.js';
 
-/** Bytes of a key id: with them a refresh token is a multiple of three bytes, and base64url has no spare bits. */
+/** Bytes of a key id. With 3 bytes a refresh token is a multiple of three bytes, so base64url has no unused bits. */
 export const KEY_ID_BYTES = 3;
 
-/** The keys that come from one configured secret, each for one purpose only. */
+/** The keys derived from one configured secret, one key per purpose. */
 export interface Keys {
-  /** Names the secret, in tokens and rows, without telling anything about it. */
+  /** Identifies the secret in tokens and rows, without revealing it. */
   readonly id: string;
   /** Authenticates refresh tokens before any I/O. */
   readonly tag: KeyObject;
-  /** Keys the hash that is stored. */
+  /** Keys the hash that the row stores. */
   readonly hash: KeyObject;
   /** Derives the successor of a refresh token. */
   readonly next: KeyObject;
   /** Signs access tokens. */
   readonly accessToken: KeyObject;
-  /** Hashes what is known of a device. */
+  /** Hashes the device signals. */
   readonly fingerprint: KeyObject;
-  /** Makes the nonces for DPoP proofs. */
+  /** Makes the DPoP nonces. */
   readonly dpopNonce: KeyObject;
 }
 
 /**
- * All keys, set up once. The first secret makes new tokens; the others verify what they made, so that a secret can be
- * changed with nobody logged out.
+ * All keys, derived once. The first secret makes new tokens. The others only verify older tokens, so that a secret can
+ * be rotated without logging anyone out.
  */
 @Injectable()
 export class KeyRing {
@@ -34,7 +34,7 @@ export class KeyRing {
   readonly all: readonly Keys[];
   private readonly byId: ReadonlyMap<string, Keys>;
 
-  /** @param name of the `AuthModule` */
+  /** @param name the name of the `AuthModule` */
   constructor(secret: SecretOption | undefined, name: string | undefined) {
     this.all = secretsOf(secret).map((secret) => deriveKeys(secret, name));
     this.current = this.all[0];
@@ -49,7 +49,7 @@ export class KeyRing {
   }
 }
 
-/** HKDF (RFC 5869) with one label per purpose, and per name: the tokens of two `AuthModule`s share no key. */
+/** HKDF (RFC 5869) with one label per purpose and per name. So the tokens of two `AuthModule`s share no key. */
 function deriveKeys(secret: Buffer, name: string | undefined): Keys {
   const label = name === undefined ? 'nestjs-refresh-token/1' : `nestjs-refresh-token/1/of ${name}`;
   const derive = (purpose: string, bytes: number) =>

@@ -1,13 +1,13 @@
 import { AuthConfigurationError } from '../errors/auth-error.js';
 
-/** What the host gives as its `secret`: one, or several of which the first makes new tokens. */
+/** The option `secret`: one secret, or a list. The first secret of a list makes new tokens. */
 export type SecretOption = string | Uint8Array | (string | Uint8Array)[];
 
 const LEAST_SECRET_BYTES = 32;
 const LEAST_DIFFERENT_BYTES = 5;
 const ADVICE = 'Make one with: openssl rand -base64 48';
 
-/** @throws AuthConfigurationError for a secret that is missing or weak */
+/** @throws AuthConfigurationError if a secret is missing or weak */
 export function secretsOf(secret: SecretOption | undefined): Buffer[] {
   const given = Array.isArray(secret) ? secret : [secret];
   if (given.length === 0 || given.some((one) => one === undefined || one === '')) {

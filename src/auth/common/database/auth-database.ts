@@ -8,7 +8,7 @@ import type { EntityClass } from './entity-class.js';
 import { EntityTable } from './entity-table.js';
 import { Statement } from './statement.js';
 
-/** How the database is asked. */
+/** Database options. */
 export class DatabaseOptions {
   /**
    * How long the database may take to answer a SELECT. After that the connection is closed, and the request is answered with 503.
@@ -43,7 +43,7 @@ export class AuthDatabase {
     return new EntityTable(this.dataSource, entity);
   }
 
-  /** @param timeout milliseconds, where it is not that of the options */
+  /** @param timeout milliseconds; by default the option `databaseTimeout` */
   statement(sql: string, timeout = this.config.databaseTimeout): Statement {
     return new Statement(this.dataSource, sql, this.config.preparedStatements, timeout);
   }

@@ -1,18 +1,19 @@
 import type { DataSource, QueryRunner } from 'typeorm';
 
-/** What connections of `pg` and of `mysql2` have for it; those of databases within the process have nothing to hang up. */
+/** The methods of `pg` and `mysql2` that close a connection. In-process databases have none. */
 interface Connection {
   destroy?(): void;
-  /** The socket of `mysql2`, which `destroy` leaves half open. */
+  /** The socket of `mysql2`. Its `destroy` leaves the socket half open. */
   stream?: { destroy?(): void };
   end?(): unknown;
 }
 
 /**
- * Does the work on a connection of its own, and returns its result.
+ * Does the work on its own connection, and resolves to the result.
  *
- * If the server or the network dies without a sign, the work would wait for ever, and so would the next user of the connection. So a
- * time-out closes the connection. Work that still waits for a connection at that time never begins.
+ * If a server or network fails silently, the work would wait forever. The next user of the connection would wait, too.
+ * So a timeout closes the connection and aborts the work. Work that is still waiting for a connection then does not
+ * start.
  *
  * @param timeout milliseconds
  */
@@ -26,19 +27,19 @@ export function withConnection<T>(
     let givenUp = false;
     const timer = setTimeout(() => {
       givenUp = true;
-      // A connection of `pg` is destroyed by `end` while a query is under way; one of `mysql2` would go on waiting.
+      // `end` of `pg` destroys a connection with a running query. `end` of `mysql2` would wait for the query.
       if (connection?.destroy) {
         connection.destroy();
         connection.stream?.destroy?.();
       } else void connection?.end?.();
-      reject(new Error(`The database has not answered within ${timeout} ms`));
+      reject(new Error(`The database did not answer within ${timeout} ms`));
     }, timeout);
 
     const run = async (): Promise<T> => {
       const runner = dataSource.createQueryRunner();
       try {
         connection = (await runner.connect()) as Connection | undefined;
-        if (givenUp) throw new Error('The database has let us connect too late');
+        if (givenUp) throw new Error('The database connection came too late');
         return await work(runner);
       } finally {
         clearTimeout(timer);

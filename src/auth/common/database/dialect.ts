@@ -4,7 +4,7 @@ export function isMySql({ options }: DataSource): boolean {
   return options.type === 'mysql' || options.type === 'mariadb';
 }
 
-/** An SQL expression: the time of the database's own clock, in milliseconds since the Unix epoch. */
+/** An SQL expression for the current time of the database, in milliseconds since the Unix epoch. */
 export function databaseTime(dataSource: DataSource): string {
   if (isMySql(dataSource)) return `(TIMESTAMPDIFF(MICROSECOND, '1970-01-01', UTC_TIMESTAMP(3)) DIV 1000)`;
   if (dataSource.options.type === 'postgres') return 'CAST(EXTRACT(EPOCH FROM statement_timestamp()) * 1000 AS bigint)';
@@ -12,8 +12,8 @@ export function databaseTime(dataSource: DataSource): string {
 }
 
 /**
- * An SQL condition that compares text exactly on MySQL. Its usual collations treat 'a' and 'A' as equal, and its columns may have any
- * character set. No index supports this condition, so use it in addition to a plain comparison.
+ * An SQL condition for a byte-wise comparison in MySQL. Its default collations treat "a" and "A" as equal, and a column
+ * may have any character set. This condition cannot use an index. So add it to a plain comparison, which can.
  */
 export function equalAsBytes(column: string, parameter: string): string {
   const bytes = (text: string) => `CAST(CONVERT(${text} USING utf8mb4) AS BINARY)`;

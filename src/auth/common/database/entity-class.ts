@@ -1,2 +1,2 @@
-/** A class that is an entity. */
+/** An entity class. */
 export type EntityClass<Entity> = new () => Entity;

@@ -1,9 +1,9 @@
 import type { DataSource, ObjectLiteral } from 'typeorm';
 import type { EntityClass } from './entity-class.js';
 
-/** The names of an entity's table and columns in SQL, as the host's data source names them. */
+/** The names of the table and columns of an entity in SQL, as the data source of the host defines them. */
 export class EntityTable<Entity extends ObjectLiteral> {
-  /** Escaped, with schema and prefix. */
+  /** The escaped name of the table, with its schema and prefix. */
   readonly name: string;
   readonly columns: readonly (keyof Entity & string)[];
   private readonly metadata;
@@ -27,7 +27,7 @@ export class EntityTable<Entity extends ObjectLiteral> {
   column = (property: keyof Entity & string): string =>
     this.escape(this.metadata.findColumnWithPropertyName(property)!.databaseName);
 
-  /** Each as `column = :property`. */
+  /** Each property as `column = :property`. */
   assignments(...properties: (keyof Entity & string)[]): string[] {
     return properties.map((property) => `${this.column(property)} = :${property}`);
   }

@@ -3,10 +3,10 @@ import { inspect } from 'node:util';
 import type { DataSource, QueryRunner } from 'typeorm';
 import { withConnection } from './connection-with-timeout.js';
 
-/** What a statement answered. */
+/** The result of a statement. */
 export interface StatementResult {
   readonly records: Record<string, unknown>[];
-  /** How many rows an INSERT, UPDATE or DELETE has touched. */
+  /** The number of rows that an INSERT, UPDATE or DELETE changed. */
   readonly affected: number;
 }
 
@@ -15,15 +15,15 @@ export type StatementValues = Record<string, unknown>;
 
 type EscapeQuery = (sql: string, parameters: object, nativeParameters: object) => [string, string[]];
 
-/** Deadlock or serialization failure: the database has undone the statement, and asks for it again. */
+/** Deadlocks and serialization failures: the database has rolled the statement back, and it can be repeated. */
 const ASK_AGAIN = new Set(['40P01', '40001', 'ER_LOCK_DEADLOCK', 'ER_CHECKREAD']);
 const MOST_TRIES = 5;
 const WRITE_TIMEOUT_FACTOR = 6;
 
-/** What goes to the driver. */
+/** A statement in the form that the driver takes. */
 interface Composed {
   readonly text: string;
-  /** In the order in which the placeholders want them. */
+  /** The parameter names in the order of the placeholders. */
   readonly parameters: readonly string[];
   readonly query: (values: unknown[]) => unknown;
 }
@@ -32,13 +32,13 @@ interface Composed {
 const LIST = /:\.\.\.(\w+)/;
 
 /**
- * One SQL statement, composed once and executed often.
+ * One SQL statement, prepared once and executed many times.
  *
- * On PostgreSQL it is a named prepared statement: parsed and planned once per connection. On PostgreSQL and MySQL its
- * values travel with it in one object that shows only its text, so that no query log tells the values.
+ * On PostgreSQL it is a named prepared statement, parsed and planned once per connection. On PostgreSQL and MySQL the
+ * statement and its values form one object that prints only the text. So query logs never show the values.
  *
- * One parameter may be a list of 1 to 16,384 values, written `:...name` in one place. Its last value is repeated up to the next power of
- * four, so that lists of different lengths share a few prepared statements.
+ * One parameter may be a list of 1 to 16,384 values, written once as `:...name`. The list is padded to the next power
+ * of four by repeating its last value. So lists of different lengths share a few prepared statements.
  *
  * @example
  * const userById = new Statement(dataSource, 'SELECT id, roles FROM users WHERE id = :id');
@@ -49,15 +49,15 @@ const LIST = /:\.\.\.(\w+)/;
  */
 export class Statement {
   private readonly list: string | undefined;
-  /** By the length of the list. */
+  /** Keyed by the length of the list. */
   private readonly composed = new Map<number, Composed>();
   /** Milliseconds. */
   private readonly timeout: number;
 
   /**
-   * @param sql with parameters as `:name`, identifiers escaped by the caller
-   * @param timeout milliseconds that the database may take to answer a SELECT. Any other statement has six times as long,
-   * for nobody knows whether one that was given up happens after all
+   * @param sql SQL with parameters as `:name`; the caller escapes identifiers
+   * @param timeout milliseconds that the database may take to answer a SELECT. Other statements get six times as long,
+   *   because an aborted write may still take effect
    */
   constructor(
     private readonly dataSource: DataSource,
@@ -70,7 +70,7 @@ export class Statement {
     this.composedFor(1);
   }
 
-  /** @param runner where given, the connection to use, which the caller then releases */
+  /** @param runner the connection to use; the caller releases it. By default the statement takes its own */
   async execute(values: StatementValues, runner?: QueryRunner): Promise<StatementResult> {
     const { composed, named } = this.filledUp(values);
     const list = composed.parameters.map((name) => named[name]);
@@ -111,8 +111,8 @@ export class Statement {
 
 function compose({ driver, options }: DataSource, sql: string, prepared: boolean): Composed {
   const names = Object.fromEntries([...sql.matchAll(/(?<!:):(\w+)/g)].map(([, name]) => [name, name]));
-  // The driver replaces each name by its own placeholder, and says in which order it wants the values.
-  // TypeORM 0.3 has a third argument, and needs it.
+  // The driver replaces each name with its own placeholder, and returns the values in their order. TypeORM 0.3 requires
+  // a third argument.
   const escape = driver.escapeQueryWithParameters.bind(driver) as EscapeQuery;
   const [text, parameters] = escape(sql, names, {});
   const shown = { toString: () => text, toJSON: () => text, [inspect.custom]: () => text };
@@ -123,7 +123,7 @@ function compose({ driver, options }: DataSource, sql: string, prepared: boolean
     }
     case 'mysql':
     case 'mariadb':
-      // There TypeORM wraps what it gets in an object of its own, which takes a text only.
+      // With this option TypeORM wraps the query in its own object, which accepts only text.
       if (options.enableQueryTimeout) return { text, parameters, query: () => text };
       return { text, parameters, query: (values) => ({ sql: text, values, ...shown }) };
     default:
@@ -133,7 +133,7 @@ function compose({ driver, options }: DataSource, sql: string, prepared: boolean
 
 async function executeOn(runner: QueryRunner, { text, query }: Composed, list: unknown[]): Promise<StatementResult> {
   const composed = query(list);
-  // TypeORM hands the first argument to the driver as it is; both drivers take an object there.
+  // TypeORM passes the first argument to the driver unchanged. Both drivers accept an object there.
   const values = composed === text ? list : undefined;
   const result = await runner.query(composed as string, values, true);
   return { records: result.records, affected: result.affected ?? 0 };

@@ -1,6 +1,6 @@
 import { AuthError } from '../errors/auth-error.js';
 
-/** What the work yields; a database that fails is `temporarily_unavailable`. */
+/** Resolves to the result of the work. If the database fails, it throws `temporarily_unavailable`. */
 export async function unavailableOnFailure<T>(work: () => Promise<T>): Promise<T> {
   try {
     return await work();

@@ -5,15 +5,15 @@ import { isMySql } from './dialect.js';
 
 /** Seconds that MySQL waits for the lock. */
 const LOCK_TIMEOUT = 10;
-/** Milliseconds after which a connection that has not come to the end of its work is given up. */
+/** Milliseconds after which a connection is closed if its work has not finished. */
 const LONGEST_WORK = 30_000;
 
 /**
- * Lets one caller at a time work on the sessions of a user, on any instance. It takes one connection, and the work is to
- * use no other, so that a pool of one cannot hang.
+ * Lets one caller at a time work on the sessions of a user, across instances. It takes one connection. The work must
+ * use no other connection, so that a pool of one cannot hang.
  */
 export class UserLock {
-  /** SQLite has one process, and nothing to lock by: there the callers stand in line here. */
+  /** SQLite has one process and no locks. There the callers wait in a queue in memory. */
   private readonly lines = new Map<string, Promise<unknown>>();
 
   constructor(private readonly dataSource: DataSource) {}
@@ -27,7 +27,7 @@ export class UserLock {
     });
   }
 
-  /** The lock ends with the transaction, also where a pooler shares connections between transactions. */
+  /** The lock ends with the transaction, even if a pooler shares connections between transactions. */
   private async holdOnPostgres<T>(runner: QueryRunner, name: string, work: (runner: QueryRunner) => Promise<T>) {
     await runner.startTransaction('READ COMMITTED');
     try {
@@ -43,7 +43,8 @@ export class UserLock {
 
   private async holdOnMySql<T>(runner: QueryRunner, name: string, work: (runner: QueryRunner) => Promise<T>) {
     const [{ held }] = await runner.query(`SELECT GET_LOCK(?, ${LOCK_TIMEOUT}) AS held`, [name]);
-    if (Number(held) !== 1) throw new Error(`The sign-ins of a user have not settled within ${LOCK_TIMEOUT} s`);
+    if (Number(held) !== 1)
+      throw new Error(`The lock for the sessions of a user was not available within ${LOCK_TIMEOUT} s`);
     try {
       return await work(runner);
     } finally {

@@ -1,7 +1,13 @@
-/** Controls of C0 and C1 (line feeds, terminal escapes), and what else ends a line or turns its direction. */
+/**
+ * Control characters of C0 and C1 (for example line feeds and terminal escapes), other line breaks, and characters that
+ * change the text direction.
+ */
 const UNSAFE = /[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]/gu;
 
-/** The text with its control characters shown as `\u001b`, so that it stays one line, and a terminal obeys nothing in it. */
+/**
+ * Escapes control characters, for example as `\u001b`. The text stays on one line, and a terminal does not interpret
+ * it.
+ */
 export function escapeControls(text: string): string {
   return text.replace(UNSAFE, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`);
 }

@@ -1,14 +1,14 @@
 import { BlockList, isIP } from 'node:net';
 import { unmapped } from './address.js';
 
-/** The ranges that go by a name, as Express and Fastify know them too. */
+/** Named ranges, as in Express and Fastify. */
 const NAMED: Record<string, readonly string[]> = {
   loopback: ['127.0.0.0/8', '::1/128'],
   linklocal: ['169.254.0.0/16', 'fe80::/10'],
   uniquelocal: ['10.0.0.0/8', '172.16.0.0/12', '192.168.0.0/16', 'fc00::/7'],
 };
 
-/** Addresses and ranges of addresses, for example `['10.0.0.0/8', '2001:db8::1', 'loopback']`. */
+/** Addresses and address ranges, for example `['10.0.0.0/8', '2001:db8::1', 'loopback']`. */
 export class AddressRanges {
   private readonly list = new BlockList();
 
@@ -17,7 +17,7 @@ export class AddressRanges {
     for (const range of ranges.flatMap((name) => NAMED[name] ?? [name])) this.add(range);
   }
 
-  /** An IPv4 address that is written as an IPv6 one counts as what it is. */
+  /** An IPv4-mapped IPv6 address counts as IPv4. */
   contains(address: string): boolean {
     const plain = unmapped(address);
     const family = familyOf(plain);
@@ -29,7 +29,7 @@ export class AddressRanges {
     const family = familyOf(address ?? '');
     const longest = family === 'ipv4' ? 32 : 128;
     if (!family || Number(prefix ?? 0) > longest) {
-      throw new RangeError(`'${range}' is no address and no range of addresses`);
+      throw new RangeError(`'${range}' is not an address or a range of addresses`);
     }
     this.list.addSubnet(address, Number(prefix ?? longest), family);
   }

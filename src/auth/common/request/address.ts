@@ -2,7 +2,10 @@ import { isIP, SocketAddress } from 'node:net';
 
 const MAPPED = /^::ffff:(?:(\d+\.\d+\.\d+\.\d+)|([0-9a-f]{1,4}):([0-9a-f]{1,4}))$/i;
 
-/** An address as its family writes it: a socket that listens on both shows an IPv4 address as an IPv6 one (RFC 4291 §2.5.5). */
+/**
+ * Converts an IPv4-mapped IPv6 address to IPv4 (RFC 4291 §2.5.5). A dual-stack socket shows IPv4 addresses in the
+ * mapped form.
+ */
 export function unmapped(ip: string): string {
   const [, dotted, high, low] = MAPPED.exec(ip) ?? [];
   if (dotted !== undefined) return dotted;
@@ -11,20 +14,25 @@ export function unmapped(ip: string): string {
   return bytes.join('.');
 }
 
-/** As some proxies forward it: in brackets, or with the port of the client's end (RFC 7239 §6). */
+/** Matches the forms that some proxies forward: in brackets, or with the port of the client (RFC 7239 §6). */
 const WITH_PORT = /^(?:\[([^\]]*)\]|(\d+\.\d+\.\d+\.\d+))(?::\d{1,5})?$/;
 
-/** `null` for what is no address, or only on one link: a proxy that is trusted may still pass on what a client made up. */
+/**
+ * `null` if the text is not an address, or is a link-local one with a zone. Even a trusted proxy may forward text that
+ * the client made up.
+ */
 export function addressOf(text: string): string | null {
   const [, ipv6, ipv4] = WITH_PORT.exec(text) ?? [];
   const address = unmapped(ipv6 ?? ipv4 ?? text);
   return isIP(address) !== 0 && !address.includes('%') ? address : null;
 }
 
-/** What stays the same while a device changes its address by itself: of IPv6, the first 64 bits. */
+/**
+ * The part of an address that stays the same when a device changes its address by itself: for IPv6 the first 64 bits.
+ */
 export function subnetOf(ip: string): string {
   if (isIP(ip) !== 6) return ip;
-  // In its one canonical form (RFC 5952), in which at most one run of zeros is left out.
+  // The canonical form (RFC 5952), which shortens at most one run of zeros.
   const { address } = new SocketAddress({ address: ip, family: 'ipv6' });
   const [head, tail = ''] = address.split('::');
   const before = head === '' ? [] : head.split(':');

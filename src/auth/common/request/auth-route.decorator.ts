@@ -2,11 +2,11 @@ import { SetMetadata } from '@nestjs/common';
 
 export const AUTH_ROUTE = 'nestjs-refresh-token:auth-route';
 
-/** The routes that guess at a secret, or use one. */
+/** The routes at which a client presents a secret. */
 export type AuthRouteName = 'login' | 'refresh' | 'step-up';
 
 /**
- * Marks a route as one that `AuthThrottlingModule` throttles and `AuthMetricsModule` measures; also of the host's own, whose
- * 401s then count as wrong guesses.
+ * Marks a route that `AuthThrottlingModule` throttles and `AuthMetricsModule` measures. It also works on routes of the
+ * host: their 401 responses then count as wrong guesses.
  */
 export const AuthRoute = (name: AuthRouteName) => SetMetadata(AUTH_ROUTE, name);

@@ -1,17 +1,17 @@
 import { addressOf } from './address.js';
 import { headerOf, type HttpRequest } from './http-request.js';
 
-/** From where a request came; told in the session list and in events. */
+/** The origin of a request, for the session list and for events. */
 export interface ClientContext {
   ip?: string | null;
   userAgent?: string | null;
-  /** ISO 3166-1, two letters. Found by the option `risk.geoIp`, where it is set. */
+  /** ISO 3166-1, two letters. Set if the option `risk.geoIp` is configured. */
   country?: string | null;
 }
 
 const LONGEST_USER_AGENT = 512;
 
-/** Of an HTTP request. The address is the one that the host's proxy trust yields. */
+/** Reads the context of an HTTP request. The address depends on the proxy trust of the host. */
 export function clientContextOf(request: HttpRequest): Required<Omit<ClientContext, 'country'>> {
   const userAgent = headerOf(request, 'user-agent');
   return {

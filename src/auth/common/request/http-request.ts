@@ -1,33 +1,33 @@
-/** What requests of Express and of Fastify have in common, as far as the library reads them. */
+/** The common part of Express and Fastify requests that the library reads. */
 export interface HttpRequest {
   readonly method: string;
   readonly headers: Record<string, string | string[] | undefined>;
   readonly body?: unknown;
   readonly ip?: string;
-  /** `https` also behind a TLS proxy that the host trusts (`trust proxy`, `trustProxy`). */
+  /** `https` also if a TLS proxy that the host trusts says so (`trust proxy`, `trustProxy`). */
   readonly protocol: string;
-  /** With the port; what the client wrote also behind a proxy that the host trusts. */
+  /** The host with its port, as the client sent it, even through a proxy that the host trusts. */
   readonly host?: string;
-  /** Path and query, before any router has taken something off. */
+  /** Path and query before any router changed them. */
   readonly originalUrl?: string;
   readonly url: string;
   readonly socket?: ClientSocket;
   user?: unknown;
 }
 
-/** The connection, to the client or to the proxy before us. */
+/** The connection to the client, or to the nearest proxy. */
 export interface ClientSocket {
   readonly remoteAddress?: string;
-  /** Of a TLS connection: the certificate that the other end has shown, DER in `raw`. */
+  /** On a TLS connection, the certificate of the peer, with its DER in `raw`. */
   getPeerCertificate?(): { raw?: Buffer } | null;
 }
 
-/** What responses of Express and of Fastify have in common. */
+/** The common part of Express and Fastify responses that the library uses. */
 export interface HttpResponse {
   header(name: string, value: string | string[]): unknown;
 }
 
-/** One value of a header; of a header that came twice, the first. */
+/** The value of a header; the first if it was sent twice. */
 export function headerOf(request: HttpRequest, name: string): string | undefined {
   const value = request.headers[name];
   return Array.isArray(value) ? value[0] : value;

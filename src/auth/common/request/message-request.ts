@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { ClientSocket, HttpRequest } from './http-request.js';
 
-/** What of a request there is at the opening of a socket, or with a message of a microservice. */
+/** The parts of a request that exist when a socket opens, or with a message of a microservice. */
 export interface OpeningRequest {
   readonly method?: string;
   readonly url?: string;
@@ -9,12 +9,12 @@ export interface OpeningRequest {
   readonly socket?: ClientSocket & { readonly encrypted?: boolean };
 }
 
-/** Far more than an access token with many roles has, and what HTTP servers take as a header. */
+/** Characters. Far more than an access token with many roles, and the limit of HTTP servers for a header. */
 const LONGEST_CREDENTIALS = 16_384;
 
 /**
- * Stands for the request where a token comes with the opening of a socket, or with a message. Browsers cannot set headers
- * there, so the token may also come in what the client's library sends first.
+ * Represents the request if a token comes with the opening of a socket, or with a message. Browsers cannot set headers
+ * there. So the token may also come in the connection parameters of the client library.
  */
 export class MessageRequest implements HttpRequest {
   readonly method: string;

@@ -1,25 +1,25 @@
 import bowser from 'bowser';
 import { LRUCache } from 'lru-cache';
 
-/** What a `User-Agent` tells. */
+/** A parsed `User-Agent`. */
 export interface ParsedUserAgent {
-  /** For example `Chrome`. For an unknown browser it is the first word, for example `curl`. */
+  /** For example `Chrome`; for unknown programs the first word, for example `curl`. */
   readonly browser: string;
-  /** `Windows`, or an empty text. */
+  /** For example `Windows`, or empty. */
   readonly os: string;
-  /** `desktop`, `tablet`, `mobile`, or an empty text. */
+  /** `desktop`, `tablet`, `mobile`, or empty. */
   readonly device: string;
-  /** The first number of the browser's version; 0 where it is not known. */
+  /** The major version of the browser; 0 if unknown. */
   readonly majorVersion: number;
 }
 
-/** The same few come again and again, and none is parsed fast. */
+/** A cache: the same few headers recur, and parsing is slow. */
 const known = new LRUCache<string, ParsedUserAgent>({ max: 1000 });
 
 export function parseUserAgent(header: string): ParsedUserAgent {
   let userAgent = known.get(header);
   if (!userAgent) {
-    // It refuses an empty text, and answers some with an empty name.
+    // bowser rejects an empty text, and returns an empty name for some texts.
     const { browser, os, platform } = bowser.parse(header || ' ');
     userAgent = {
       browser: browser.name || header.split('/', 1)[0],

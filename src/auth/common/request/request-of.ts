@@ -2,13 +2,13 @@ import type { ExecutionContext } from '@nestjs/common';
 import type { HttpRequest } from './http-request.js';
 import { MessageRequest, type OpeningRequest } from './message-request.js';
 
-/** A client of socket.io, or of the package ws once its opening is remembered. */
+/** A client of socket.io, or of the package ws after its opening request has been stored. */
 interface SocketIoClient {
   readonly handshake?: { readonly auth?: unknown };
   readonly request?: OpeningRequest;
 }
 
-/** What resolvers get as their context: that of graphql-ws for subscriptions, or the host's own around a request. */
+/** The context of resolvers: from graphql-ws for subscriptions, or the object that the host builds around a request. */
 interface GraphqlContext {
   readonly req?: GraphqlContext | HttpRequest;
   readonly request?: HttpRequest;
@@ -16,10 +16,10 @@ interface GraphqlContext {
   readonly connectionParams?: unknown;
 }
 
-/** One for each socket or message, so that guards, decorators and handlers all see the same user in it. */
+/** One request per socket or message, so that guards, decorators and handlers all see the same user. */
 const made = new WeakMap<object, MessageRequest>();
 
-/** What brings the access token, in whatever context; `undefined` where nothing can. */
+/** The request that carries the access token, in any context; `undefined` if there is no such request. */
 export function requestOf(context: ExecutionContext): HttpRequest | undefined {
   switch (context.getType<string>()) {
     case 'http':
@@ -35,7 +35,7 @@ export function requestOf(context: ExecutionContext): HttpRequest | undefined {
   }
 }
 
-/** The socket that a message or a subscription came through; it outlives the check of its token. */
+/** The socket of a message or a subscription. It stays open after its token has been checked. */
 export function socketOf(context: ExecutionContext): object | undefined {
   switch (context.getType<string>()) {
     case 'ws':
@@ -47,7 +47,7 @@ export function socketOf(context: ExecutionContext): object | undefined {
   }
 }
 
-/** Keeps what a socket was opened with, where the socket itself does not. */
+/** Stores the opening request and credentials of a socket that does not keep them itself. */
 export function openSocket(socket: object, opening: OpeningRequest, credentials: unknown): HttpRequest {
   return remembered(socket, () => new MessageRequest(opening, credentials));
 }
@@ -69,7 +69,7 @@ function subscriptionOf(context: GraphqlContext | undefined): GraphqlContext | u
   return [context, context?.req as GraphqlContext | undefined].find((candidate) => candidate?.extra?.socket);
 }
 
-/** Transports make a context for each message. */
+/** Transports create a context for each message. */
 function ofMessage(context: unknown, payload: unknown): HttpRequest | undefined {
   if (typeof context !== 'object' || context === null) return undefined;
   return remembered(context, () => new MessageRequest({}, payload));

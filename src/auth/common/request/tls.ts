@@ -17,9 +17,9 @@ export class TlsConfig extends configOf('', TlsOptions, {
   requireTls: (name, given) => boolean(name, given ?? process.env.NODE_ENV === 'production'),
 }) {}
 
-/** Refuses what came over plain HTTP where TLS is required. No redirect: the secret has already been seen. */
+/** Refuses plain HTTP if TLS is required. It does not redirect, because the secret has already been exposed. */
 export function assertTls(request: HttpRequest, { requireTls }: TlsConfig): void {
-  // Behind a proxy only the host can know how a socket was opened: no adapter applies its trust there.
+  // Adapters do not apply their proxy trust to sockets. So only the host can know how a socket was opened.
   if (request instanceof MessageRequest) return;
   if (requireTls && request.protocol !== 'https') throw new AuthError('https_required');
 }

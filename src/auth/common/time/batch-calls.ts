@@ -1,13 +1,13 @@
 import DataLoader from 'dataloader';
 
-/** How many are asked for at once at most. */
+/** The largest batch. */
 const MOST = 16;
 
 /**
- * Collects the calls of the same moment and makes them together, because a round trip costs more than one more answer. It caches
- * nothing.
+ * Batches calls that arrive at the same moment into one call of `askAll`. One round trip for many keys costs less than
+ * one per key. Results are not cached.
  *
- * @param askAll returns one answer for each question, in their order; if it rejects, all calls reject
+ * @param askAll returns one value per key, in the same order; if it rejects, every call of the batch rejects
  */
 export function batchCalls<Key, Value>(
   askAll: (keys: readonly Key[]) => Promise<Value[]>,
@@ -15,7 +15,7 @@ export function batchCalls<Key, Value>(
   const loader = new DataLoader<Key, Value>(askAll, {
     cache: false,
     maxBatchSize: MOST,
-    // After all requests that have arrived by now have been looked at.
+    // Waits until all requests that have arrived are processed.
     batchScheduleFn: setImmediate,
   });
   return (key) => loader.load(key);

@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { Injectable } from '@nestjs/common';
 
 /**
- * The one source of time of the library. Replace it in tests with
+ * The only source of wall-clock time in the library. Replace it in tests with
  * `Test.createTestingModule(…).overrideProvider(Clock).useValue(yourClock)`.
  */
 @Injectable()

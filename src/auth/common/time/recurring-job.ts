@@ -1,5 +1,5 @@
 /**
- * Work that runs by itself now and then, and on call; one run at a time.
+ * Work that runs periodically and on demand, one run at a time.
  *
  * @example
  * const purge = new RecurringJob((stopping) => removeInBatches(stopping));
@@ -11,23 +11,23 @@ export class RecurringJob<Result> {
   private running: Promise<Result> | undefined;
   private readonly stopping = new AbortController();
 
-  /** @param work ends early where the signal says so */
+  /** @param work must end early when the signal aborts */
   constructor(private readonly work: (stopping: AbortSignal) => Promise<Result>) {}
 
-  /** @param interval milliseconds; 0: on call alone */
+  /** @param interval milliseconds; 0 means on demand only */
   start(interval: number, onError: (error: unknown) => void): void {
     if (interval === 0) return;
     this.timer = setInterval(() => void this.run().catch(onError), interval);
     this.timer.unref();
   }
 
-  /** A call during a run waits for that one. */
+  /** If a run is in progress, waits for that one. */
   run(): Promise<Result> {
     this.running ??= this.work(this.stopping.signal).finally(() => (this.running = undefined));
     return this.running;
   }
 
-  /** Resolves when nothing runs any more. */
+  /** Stops the job. Resolves when no run is in progress. */
   async stop(): Promise<void> {
     this.stopping.abort();
     clearInterval(this.timer);
