@@ -57,7 +57,7 @@ describe.skipIf(!available(setup))(`Redis away, for three processes on ${setup.t
     // Meanwhile every process has tried several times to connect.
     for (const demo of service.demos) {
       expect(said(demo, 'The revocation channel is disconnected'), demo.output()).toBe(1);
-      expect(demo.output()).toContain('revocations arrive by polling alone, within 1000 ms');
+      expect(demo.output()).toContain('Revocations arrive by polling only, within 1000 ms');
       expect(await feedHealth(demo)).toMatchObject({ stale: expect.any(Boolean), channel: 'disconnected' });
     }
   });
