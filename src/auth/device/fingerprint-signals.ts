@@ -2,7 +2,7 @@ import { headerOf, type HttpRequest } from '../common/request/http-request.js';
 import { parseUserAgent } from '../common/request/parse-user-agent.js';
 import type { FingerprintSignal } from './device-options.js';
 
-/** Characters. Longer headers are ignored, because they can only serve to keep the server busy. */
+/** Characters. Longer headers are cut, because they can only serve to keep the server busy. */
 const LONGEST = 512;
 
 /** The browser or other program, from `User-Agent`. It omits the version, so that an update does not change it. */
