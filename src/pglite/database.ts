@@ -6,10 +6,13 @@ import { lockFolder } from './folder-lock.js';
 import { SERIALIZERS } from './parameters.js';
 import { parsersLikePg } from './parsers.js';
 
-/** What is passed on to PGlite as it is. The types are read and written as `pg` does, so they are not among it. */
+/**
+ * Options that PGlite receives unchanged. Parsers and serializers are excluded, because types are read and written as
+ * in `pg`.
+ */
 export type PgliteSettings = Omit<PGliteOptions, 'dataDir' | 'fs' | 'parsers' | 'serializers'>;
 
-/** A running PGlite, and how to end it. */
+/** A running PGlite, and a function that closes it. */
 export interface PgliteDatabase {
   readonly session: PGlite;
   close(): Promise<void>;
@@ -18,7 +21,7 @@ export interface PgliteDatabase {
 /**
  * Starts PGlite.
  *
- * @param folder absolute path, made where it is missing; undefined for memory.
+ * @param folder absolute path, created if missing; undefined for a database in memory.
  */
 export async function openDatabase(folder: string | undefined, settings: PgliteSettings): Promise<PgliteDatabase> {
   if (folder === undefined) {
@@ -40,14 +43,14 @@ export async function openDatabase(folder: string | undefined, settings: PgliteS
 async function start(options: PGliteOptions): Promise<PGlite> {
   const { PGlite, types } = await importPglite();
   const session = await PGlite.create(options);
-  // Replaced and not added to, as PGlite would go on to read types that `pg` leaves a text. It looks up the types of
-  // the host's own when it starts, so this is the first moment.
+  // Replace the parsers instead of adding to them. Otherwise PGlite would parse types that `pg` leaves as text. PGlite
+  // loads the types of the host at its start, so this is the earliest moment.
   session.parsers = parsersLikePg(types.arrayParser);
   session.serializers = SERIALIZERS;
   return session;
 }
 
-/** Imported when it is needed, as only those who want an embedded database have it. */
+/** Imported on demand, because only users of the embedded database install it. */
 async function importPglite(): Promise<typeof import('@electric-sql/pglite')> {
   try {
     return await import('@electric-sql/pglite');

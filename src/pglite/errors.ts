@@ -1,24 +1,24 @@
-/** Each code, and what to do about it. */
+/** The message of each code, with the fix. */
 const ERRORS = {
   pglite_missing: 'The embedded database needs @electric-sql/pglite. Install it: npm install @electric-sql/pglite',
-  pglite_data_dir: "dataDir is to be the path of a folder, or 'memory://' (or undefined) for a database in memory.",
+  pglite_data_dir: "dataDir must be the path of a folder, or 'memory://' (or undefined) for a database in memory.",
   pglite_locked:
-    'The embedded database is open elsewhere, and it takes one process at a time. Stop the other process, or use ' +
+    'The embedded database is already open. Only one process can use it at a time. Stop the other process, or use ' +
     'another dataDir. For several processes use a PostgreSQL server.',
   pglite_busy:
-    'The embedded database has one connection, and it was not free in time (connectTimeoutMS). Inside a transaction ' +
-    'use the EntityManager of that transaction, as everything else waits for its end.',
+    'The embedded database has only one connection, and it was busy for longer than connectTimeoutMS. ' +
+    'Inside a transaction use the EntityManager of that transaction: all other queries wait until the transaction ends.',
   pglite_closed: 'The embedded database is closed. Initialize the DataSource again.',
-  pglite_released: 'This connection was released. A query after that would run in the transaction of someone else.',
-  pglite_unsupported: 'The embedded database has no streams. Read in pages instead.',
+  pglite_released: 'This connection was released. A query on it would run in the transaction of another caller.',
+  pglite_unsupported: 'The embedded database does not support streams. Read in pages instead.',
 } as const satisfies Record<string, string>;
 
 /** The stable codes of {@link PgliteError}. */
 export type PgliteErrorCode = keyof typeof ERRORS;
 
 /**
- * Every refusal of the embedded database that is not an answer of PostgreSQL itself. Those come as from `pg`: with the
- * five characters of SQLSTATE in `code`.
+ * The error of the embedded database itself. Errors of PostgreSQL look as in `pg`: `code` holds the five characters of
+ * SQLSTATE.
  *
  * @example
  * try {

@@ -2,12 +2,12 @@ import { existsSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 /**
- * On the first start PGlite makes a database in memory and copies it into the folder, `PG_VERSION` among the first
- * files. Killed during the copy, it would take the half of it for a database at every later start, and fail. So a mark
- * lies in the folder until the first start is through, and a start that finds the mark begins anew. There is nothing to
- * lose: no one got a connection before.
+ * On the first start, PGlite creates a database in memory and copies it into the folder, with `PG_VERSION` among the
+ * first files. If the process dies during the copy, later starts take the partial copy for a database, and fail. So a
+ * marker file stays in the folder until the first start is complete. A start that finds the marker begins again. No
+ * data is lost, because no connection existed before.
  *
- * @param start is called once, and opens the folder.
+ * @param start opens the folder; it is called once.
  */
 export async function guardFirstStart<T>(folder: string, start: () => Promise<T>): Promise<T> {
   const mark = join(folder, 'pglite.first-start');

@@ -6,18 +6,17 @@ import { isRunning, thisProcess, type ProcessIdentity } from './process-identity
 
 const LOCK_FILE = 'pglite.lock';
 
-/** The content of a lock file. `nonce` tells two locks of one process apart. */
+/** The content of a lock file. `nonce` distinguishes two locks of one process. */
 interface Lock extends ProcessIdentity {
   readonly nonce: string;
 }
 
 /**
- * Takes the folder for this process, by a file in it that names the process. A lock that was left by a dead process is
- * taken over. It works among the processes of one machine: from another machine, or from another container on the same
- * volume, the pid says nothing.
+ * Locks the folder for this process, with a file that names the process. It takes over the lock of a dead process. It
+ * works only between processes of one machine. On a volume that machines or containers share, the pid has no meaning.
  *
- * @returns what gives the folder back.
- * @throws {PgliteError} `pglite_locked`, also when it is this very process that has the folder open.
+ * @returns a function that releases the lock.
+ * @throws {PgliteError} `pglite_locked`, even if this process itself holds the lock.
  */
 export function lockFolder(folder: string): () => void {
   return takeLock(join(folder, LOCK_FILE));
@@ -27,15 +26,15 @@ function takeLock(path: string): () => void {
   const lock: Lock = { ...thisProcess(), nonce: randomUUID() };
   if (!create(path, lock)) takeOver(path, lock);
   return () => {
-    // Someone may have deleted our file by hand, and someone else taken the folder since.
+    // Our file may have been deleted by hand, and another process may have locked the folder since.
     if (read(path)?.nonce === lock.nonce) rmSync(path);
   };
 }
 
 /**
- * Removing a stale file is the dangerous step: between looking and removing, another process may have done the same and
- * put its own file there. So a stale file is removed by nobody but the holder of a second lock, who looks again first.
- * That second lock can in turn be left by a dead process, and is taken over in the same way.
+ * Removing a stale file is dangerous: after our check, another process may remove it and create its own. So only the
+ * holder of a second lock may remove a stale file, and it checks again first. A dead process may also leave the second
+ * lock. It is taken over in the same way.
  */
 function takeOver(path: string, lock: Lock): void {
   refuseIfHeld(path, read(path));
@@ -43,7 +42,7 @@ function takeOver(path: string, lock: Lock): void {
   try {
     const holder = read(path);
     refuseIfHeld(path, holder);
-    // A file that is gone by now was given back by its holder. The next file there can be a fresh one: do not touch it.
+    // If the file is gone, its holder released it. The next file may be a new lock, so do not remove it.
     if (holder) rmSync(path);
     if (!create(path, lock)) throw refusal(path);
   } finally {
@@ -56,10 +55,10 @@ function refuseIfHeld(path: string, holder: Lock | undefined): void {
 }
 
 function refusal(path: string, holder = 'another process'): PgliteError {
-  return new PgliteError('pglite_locked', `(${path} is held by ${holder}.)`);
+  return new PgliteError('pglite_locked', `(${holder} holds ${path}.)`);
 }
 
-/** False when there is one already. Linked, not written, so that no one ever reads half of it. */
+/** Returns false if the file already exists. It is linked, not written, so that no process reads a partial file. */
 function create(path: string, lock: Lock): boolean {
   const draft = `${path}.${lock.nonce}`;
   writeFileSync(draft, JSON.stringify(lock));
@@ -74,7 +73,7 @@ function create(path: string, lock: Lock): boolean {
   }
 }
 
-/** `undefined` if the file does not exist. */
+/** Undefined if the file does not exist. */
 function read(path: string): Lock | undefined {
   let text: string;
   try {
@@ -86,7 +85,10 @@ function read(path: string): Lock | undefined {
   return parse(text) ?? NOBODY;
 }
 
-/** Files are never half written, so one that makes no sense is what a power failure left. No process has this pid. */
+/**
+ * Files are never partial, so an unreadable one results from a power failure. It counts as the lock of a dead process:
+ * no process has this pid.
+ */
 const NOBODY: Lock = { pid: 2 ** 31 - 1, started: null, nonce: '' };
 
 function parse(text: string): Lock | undefined {

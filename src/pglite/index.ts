@@ -19,27 +19,32 @@ export interface PgliteOptions extends PgliteSettings {
 
 type PostgresOptions = Extract<DataSourceOptions, { type: 'postgres' }>;
 
-/** What {@link pgliteDataSourceOptions} returns, to be spread into the options of a DataSource. */
+/** The result of {@link pgliteDataSourceOptions}, to spread into the options of a DataSource. */
 export type PgliteDataSourceOptions = Pick<
   PostgresOptions,
   'type' | 'driver' | 'poolSize' | 'connectTimeoutMS' | 'uuidExtension' | 'installExtensions'
 >;
 
-/** Milliseconds. Without a limit, a call past the transaction from inside it would wait for ever. */
+/**
+ * Milliseconds. Without a limit, a query outside the open transaction would wait forever if the transaction waits for
+ * it.
+ */
 const CONNECT_TIMEOUT_MS = 30_000;
 
 /**
- * Options for a TypeORM DataSource that make it use an embedded PostgreSQL: PGlite, in this process, without a server.
+ * Options for a TypeORM DataSource that uses an embedded PostgreSQL: PGlite, in this process, without a server.
  *
- * TypeORM talks to it as to a PostgreSQL server with a pool of one connection. Queries and transactions wait for one
- * another, so it is for a demo, a test, a small server of one process. One process at a time opens a folder. What was
- * committed survives the end of the process (`kill -9`), but PGlite runs without fsync: a power failure can take it.
+ * TypeORM uses it like a PostgreSQL server with a pool of one connection. Queries and transactions wait for one
+ * another. So it suits demos, tests and small servers of one process. Only one process at a time can open a folder.
+ * Committed data survives the end of the process (`kill -9`). But PGlite runs without fsync, so a power failure can
+ * lose data.
  *
- * What is spread after it wins: `uuidExtension` is set to the `gen_random_uuid()` of PostgreSQL itself, as PGlite comes
- * without the extension that TypeORM would use, and `connectTimeoutMS` to 30 s.
+ * Options that you spread after it take precedence. It sets `uuidExtension` to the `gen_random_uuid()` of PostgreSQL,
+ * because PGlite lacks the extension that TypeORM would use. It sets `connectTimeoutMS` to 30 s.
  *
- * @throws {PgliteError} `pglite_data_dir` here; from `initialize()` `pglite_missing` without the package
- *   `@electric-sql/pglite`, and `pglite_locked` when the folder is open; from a query `pglite_busy`.
+ * @throws {PgliteError} `pglite_data_dir` for an invalid `dataDir`. `initialize()` rejects with `pglite_missing`
+ *   without the package `@electric-sql/pglite`, and with `pglite_locked` if the folder is open. A query rejects with
+ *   `pglite_busy`.
  *
  * @example
  * const dataSource = new DataSource({
@@ -65,11 +70,11 @@ export function pgliteDataSourceOptions({ dataDir, ...settings }: PgliteOptions 
   };
 }
 
-/** Undefined for memory. */
+/** Undefined for a database in memory. */
 function folderOf(dataDir: string | undefined): string | undefined {
   if (dataDir === undefined || dataDir.startsWith('memory://')) return undefined;
   if (dataDir.startsWith('file://')) return fileURLToPath(dataDir);
-  // PGlite has more schemes, for browsers, and an empty path would be the working directory.
+  // PGlite has other schemes, for browsers. An empty path would mean the working directory.
   if (dataDir === '' || dataDir.includes('://')) throw new PgliteError('pglite_data_dir', `(It is '${dataDir}'.)`);
   return resolve(dataDir);
 }

@@ -2,7 +2,7 @@ import { types } from 'node:util';
 
 const BYTEA = 17;
 
-/** A parameter of a query as `pg` would send it: the text form of PostgreSQL, except for a Buffer. */
+/** Converts a parameter of a query as `pg` does: to the text form of PostgreSQL, except for a Buffer. */
 export function toParameter(value: unknown): string | Buffer | null {
   if (value === null || value === undefined) return null;
   if (ArrayBuffer.isView(value)) return bufferOf(value);
@@ -13,8 +13,8 @@ export function toParameter(value: unknown): string | Buffer | null {
 }
 
 /**
- * The last step, where the type of the parameter is known. Only for bytea do the bytes stay bytes: for every other type
- * PGlite takes the text that they spell, as the server does with the bytes from `pg`.
+ * Serializes a parameter when its type is known. Only bytea keeps the bytes. For other types PGlite takes the text of
+ * the bytes, as the server does with bytes from `pg`.
  */
 export const SERIALIZERS: Record<number, (parameter: string | Buffer) => string> = {
   [BYTEA]: (parameter) => (typeof parameter === 'string' ? parameter : hexadecimal(parameter)),
@@ -41,14 +41,14 @@ function arrayElement(value: unknown): string {
 }
 
 /**
- * Local time with its offset. A `timestamptz` column reads the offset; `timestamp` and `date` skip it and keep what the
- * clock on the wall shows, which is what the same column is read back as.
+ * Local time with its offset. A `timestamptz` column reads the offset. `timestamp` and `date` ignore it and store the
+ * local time, which is also how `pg` reads them back.
  */
 function localTime(date: Date): string {
   const minutesEast = -date.getTimezoneOffset();
   const year = date.getFullYear();
   const [sign, offset] = [minutesEast < 0 ? '-' : '+', Math.abs(minutesEast)];
-  // The year before 1 is 0 for JavaScript, and 1 BC for PostgreSQL.
+  // The year before 1 is 0 in JavaScript, and 1 BC in PostgreSQL.
   return (
     `${digits(year < 1 ? 1 - year : year, 4)}-${digits(date.getMonth() + 1)}-${digits(date.getDate())}` +
     `T${digits(date.getHours())}:${digits(date.getMinutes())}:${digits(date.getSeconds())}` +

@@ -11,20 +11,20 @@ const bytes: Parser = (text) => Buffer.from(text.slice('\\x'.length), 'hex');
 
 const POINT_IN_TIME = /^(\d{4,})(-\d\d-\d\d)(?: ([\d:.]+))?(?:([+-]\d\d)(:\d\d)?(?::\d\d)?)?( BC)?$/;
 
-/** As `pg` does: without an offset it is local time, and infinity is a number. */
+/** Parses a time as `pg` does: without an offset it is local time, and infinity is a number. */
 function pointInTime(text: string): Date | number | null {
   if (text === 'infinity') return Infinity;
   if (text === '-infinity') return -Infinity;
   const parts = POINT_IN_TIME.exec(text);
   if (!parts) return null;
   const [, digits, monthAndDay, time = '00:00:00', hours = '', minutes = ':00', beforeChrist] = parts;
-  // The year before 1 is 1 BC for PostgreSQL, and 0 for JavaScript.
+  // The year before 1 is 1 BC in PostgreSQL, and 0 in JavaScript.
   const year = beforeChrist ? 1 - Number(digits) : Number(digits);
   const isoYear = (year < 0 ? '-' : '+') + String(Math.abs(year)).padStart(6, '0');
   return new Date(`${isoYear}${monthAndDay}T${time}${hours && hours + minutes}`);
 }
 
-/** By the oid of the type, which is fixed for the types of the system. */
+/** Parsers by the oid of the type. The oids of system types never change. */
 const SCALARS: Readonly<Record<number, Parser>> = {
   16: boolean,
   17: bytes,
@@ -41,7 +41,7 @@ const SCALARS: Readonly<Record<number, Parser>> = {
   3802: json, // jsonb
 };
 
-/** What an element of the array type becomes. */
+/** The parser for each element, by the oid of the array type. */
 const ARRAYS: Readonly<Record<number, Parser>> = {
   199: json,
   651: asIs, // cidr
@@ -55,6 +55,7 @@ const ARRAYS: Readonly<Record<number, Parser>> = {
   1014: asIs, // char(n)
   1015: asIs, // varchar
   1016: asIs, // int8
+
   1021: float, // float4
   1022: float, // float8
   1028: integer, // oid
@@ -72,9 +73,8 @@ const ARRAYS: Readonly<Record<number, Parser>> = {
 };
 
 /**
- * What `pg` makes of a value, for the types that it reads; it leaves all others a text, and so does this. That matters
- * for the arrays of the host's own enums: PGlite would read them, and TypeORM expects the text. The exceptions are
- * interval, point and circle, which stay a text here.
+ * Parsers for the types that `pg` parses. All other types stay text, as in `pg`. This matters for arrays of enums:
+ * PGlite would parse them, but TypeORM expects text. Unlike in `pg`, interval, point and circle also stay text.
  */
 export function parsersLikePg(arrayParser: (typeof types)['arrayParser']): Record<number, Parser> {
   const arrays = Object.entries(ARRAYS).map(([oid, element]): [string, Parser] => [

@@ -3,16 +3,16 @@ import type { PGlite, Results } from '@electric-sql/pglite';
 import { PgliteError } from './errors.js';
 import { toParameter } from './parameters.js';
 
-/** A query as an object, as `pg` takes it. The name is taken and not used: PGlite prepares each query anew. */
+/** A query object, as in `pg`. The name is ignored, because PGlite prepares each query again. */
 export interface NamedQuery {
   readonly name?: string;
   readonly text: string;
   readonly values?: readonly unknown[];
 }
 
-/** The answer, in the shape of `pg`. A text with several statements is answered with an array of them. */
+/** The result, in the shape of `pg`. A text with several statements yields an array of results. */
 export interface QueryResult {
-  /** The first word of the command tag, as `SELECT`. */
+  /** The first word of the command tag, for example `SELECT`. */
   readonly command: string | null;
   readonly rowCount: number | null;
   readonly rows: Record<string, unknown>[];
@@ -24,10 +24,10 @@ type QueryCallback = (error: Error | null, answer?: Answer) => void;
 type Listener = Parameters<EventEmitter['on']>[1];
 
 /**
- * One checkout of the one connection: a `pg` client as far as TypeORM needs one.
+ * One checkout of the only connection: the part of a `pg` client that TypeORM needs.
  *
- * Every checkout is an object of its own, and refuses queries after its release. TypeORM can send one then: where one of
- * several parallel queries of a transaction failed, the others still come after the rollback.
+ * Each checkout is a separate object, and refuses queries after its release. TypeORM can send such queries: if one of
+ * several parallel queries of a transaction fails, the others still arrive after the rollback.
  */
 export class PgliteClient {
   #released = false;
@@ -35,7 +35,7 @@ export class PgliteClient {
 
   constructor(
     private readonly session: PGlite,
-    /** Outlives the checkout, as the listeners of `pg` do: TypeORM listens for notices on the first checkout only. */
+    /** It outlives the checkout, as listeners in `pg` do: TypeORM listens for notices on the first checkout only. */
     private readonly events: EventEmitter,
     private readonly handBack: (client: PgliteClient) => void,
   ) {}
@@ -60,14 +60,14 @@ export class PgliteClient {
     return undefined;
   }
 
-  /** Ends the checkout. The next one begins when the queries that are under way are through. */
+  /** Ends the checkout. The next one starts when the running queries have finished. */
   release = (): void => {
-    if (this.#released) throw new PgliteError('pglite_released', '(It is released twice.)');
+    if (this.#released) throw new PgliteError('pglite_released', '(It was released twice.)');
     this.#released = true;
     this.handBack(this);
   };
 
-  /** Leaves no transaction behind, whatever the caller did. */
+  /** Rolls back any open transaction. */
   async reset(): Promise<void> {
     await this.#lastQuery;
     if (this.session.isInTransaction()) await this.session.exec('ROLLBACK');
@@ -85,7 +85,7 @@ export class PgliteClient {
 
   async #enqueue(query: NamedQuery): Promise<Answer> {
     if (this.#released) throw new PgliteError('pglite_released');
-    // A stream of pg-query-stream carries a text as well, and would be answered with all rows at once.
+    // A stream of pg-query-stream also has a text. It would return all rows at once.
     if ('submit' in query) throw new PgliteError('pglite_unsupported');
     const answer = this.#lastQuery.then(() => this.#run(query));
     this.#lastQuery = answer.catch(() => undefined);
@@ -95,7 +95,8 @@ export class PgliteClient {
   async #run({ text, values = [] }: NamedQuery): Promise<Answer> {
     const options = { onNotice: (notice: unknown) => this.events.emit('notice', notice) };
     try {
-      // Without parameters a text may hold several statements, with parameters one: as in `pg`, by PostgreSQL's protocol.
+      // Without parameters a text may hold several statements, with parameters only one. `pg` has the same rule, from
+      // the protocol of PostgreSQL.
       if (values.length > 0) return resultOf(await this.session.query(text, values.map(toParameter), options));
       const results = (await this.session.exec(text, options)).map(resultOf);
       return results.length === 1 ? results[0] : results;
@@ -109,7 +110,10 @@ function resultOf({ command, rowCount, rows, fields }: Results): QueryResult {
   return { command: command ?? null, rowCount: rowCount ?? null, rows, fields };
 }
 
-/** PGlite puts the query and its parameters on the error, so that logging the error would log secrets. `pg` does not. */
+/**
+ * PGlite attaches the query and its parameters to the error. Logging it would expose secrets. `pg` does not attach
+ * them.
+ */
 function withoutParameters(error: unknown): unknown {
   if (error instanceof Error) {
     for (const added of ['query', 'params', 'queryOptions']) Reflect.deleteProperty(error, added);

@@ -6,7 +6,7 @@ import { Turnstile } from './turnstile.js';
 
 type ConnectCallback = (error: Error | undefined, client?: PgliteClient, release?: () => void) => void;
 
-/** A `pg` pool as far as TypeORM needs one, of exactly one connection: PGlite has no more. */
+/** The part of a `pg` pool that TypeORM needs, with exactly one connection, as PGlite has only one. */
 export class PglitePool extends EventEmitter {
   readonly #turnstile = new Turnstile();
   readonly #clientEvents = new EventEmitter();
@@ -16,14 +16,14 @@ export class PglitePool extends EventEmitter {
   constructor(
     private readonly folder: string | undefined,
     private readonly settings: PgliteSettings,
-    /** Milliseconds to wait for the connection; 0 for as long as it takes. */
+    /** Milliseconds to wait for the connection; 0 for no limit. */
     private readonly connectionTimeoutMillis = 0,
   ) {
     super();
   }
 
   /**
-   * Checks out the connection. The first checkout opens the database. The caller has it for itself until it calls
+   * Checks out the connection. The first checkout opens the database. The caller has exclusive use until it calls
    * `release`.
    *
    * @throws {PgliteError} `pglite_busy`, `pglite_closed`; at the first checkout also `pglite_locked`, `pglite_missing`.
@@ -40,7 +40,7 @@ export class PglitePool extends EventEmitter {
     return undefined;
   }
 
-  /** Sends away who waits, lets the holder of the connection finish, and closes the database. */
+  /** Rejects waiting callers, waits for the current holder of the connection, and closes the database. */
   end(): Promise<void>;
   end(callback: (error?: Error) => void): undefined;
   end(callback?: (error?: Error) => void): Promise<void> | undefined {
@@ -70,7 +70,7 @@ export class PglitePool extends EventEmitter {
       await client.reset();
       this.#turnstile.pass();
     } catch (error) {
-      // The next caller would be in the transaction of this one. So there is no next caller.
+      // The next caller would run in the transaction of another. So the pool is closed.
       this.#closed = true;
       this.#turnstile.refuseWaiting(new PgliteError('pglite_closed', '(A rollback failed.)', { cause: error }));
       this.#turnstile.pass();

@@ -5,16 +5,16 @@ interface Waiting {
   refuse(error: PgliteError): void;
 }
 
-/** Lets one through at a time, in the order in which they came. */
+/** Lets one caller at a time through, in the order of arrival. */
 export class Turnstile {
   #taken = false;
   #waiting: Waiting[] = [];
 
   /**
-   * Resolves when it is the caller's turn, which lasts until {@link pass}.
+   * Resolves when it is the caller's turn. The turn lasts until {@link pass}.
    *
-   * @param timeout milliseconds to wait at most; 0 for as long as it takes.
-   * @throws {PgliteError} `pglite_busy` after that time; what {@link refuseWaiting} is given.
+   * @param timeout the longest wait in milliseconds; 0 for no limit.
+   * @throws {PgliteError} `pglite_busy` after that time; the error passed to {@link refuseWaiting}.
    */
   async take(timeout = 0): Promise<void> {
     if (!this.#taken) {
@@ -41,14 +41,14 @@ export class Turnstile {
     });
   }
 
-  /** Ends the turn, and admits the next. */
+  /** Ends the turn and starts the next one. */
   pass(): void {
     const next = this.#waiting.shift();
     if (next) next.admit();
     else this.#taken = false;
   }
 
-  /** Sends everyone away who waits. The turn that is being taken goes on. */
+  /** Rejects all waiting callers. The current turn continues. */
   refuseWaiting(error: PgliteError): void {
     const waiting = this.#waiting;
     this.#waiting = [];

@@ -31,7 +31,7 @@ it('a refresh neither waits nor fails while the table cannot be written; nothing
   const { status } = host.module.get(AuthEventLog);
   expect(status).toEqual({ waiting: 301, lost: 0 });
   await vi.waitFor(
-    () => expect(errors.mock.calls.flat().join()).toContain('Events cannot be written, and wait'),
+    () => expect(errors.mock.calls.flat().join()).toContain('Events cannot be written and remain queued'),
     10_000,
   );
 

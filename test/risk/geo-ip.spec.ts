@@ -123,7 +123,7 @@ describe('a database that is missing or broken', () => {
     // What breaks afterwards leaves in force what was read.
     truncateSync(path, 1000);
     utimesSync(path, new Date(), new Date(Date.now() + 5_000));
-    const broken = () => (error.mock.calls.flat().join().includes('cannot be read anew') ? true : undefined);
+    const broken = () => (error.mock.calls.flat().join().includes('cannot be reloaded') ? true : undefined);
     await eventually(() => (geoIp.locate('8.8.8.8'), broken()));
     expect(geoIp.locate('8.8.8.8')).toMatchObject({ country: 'US' });
   });

@@ -153,9 +153,7 @@ describe('nest add', () => {
     ])('says what to write by hand, also the second time: %j', async (text) => {
       const first = await heard({ 'src/app.module.ts': text });
       const said = flat(first.said);
-      expect(said).toContain(
-        'src/app.module.ts: its @Module is not written out in a way that can be added to. By hand, add',
-      );
+      expect(said).toContain('src/app.module.ts: its @Module cannot be edited automatically. By hand, add');
       expect(said).toMatch(
         /imports: \[ConfigModule\.forRoot\(.* TypeOrmModule\.forRootAsync\(.* AuthModule\.forRootAsync\(/,
       );
@@ -256,7 +254,7 @@ describe('nest add', () => {
     async (ignored) => {
       const { tree, said } = await heard({ '.gitignore': ignored });
       expect(tree.exists('.env')).toBe(false);
-      expect(said).toContain('.gitignore lets git take up .env, so no AUTH_SECRET is put there');
+      expect(said).toContain('.gitignore allows .env in git, so AUTH_SECRET was not written there');
     },
   );
 
@@ -328,7 +326,7 @@ describe('nest add', () => {
       const { tree, said } = await heard({ [path]: text });
       expect(read(tree, path)).toBe(text);
       expect(flat(read(tree))).toContain('TypeOrmModule.forRootAsync({ imports: [ConfigModule]');
-      expect(said).toContain('No data source without a name was found in src, so there is one now');
+      expect(said).toContain('No data source without a name was found in src, so one was created');
     });
 
     test('and says so if the data source is not from TypeOrmModule', async () => {
@@ -356,7 +354,7 @@ describe('nest add', () => {
     const run = () => runner().runSchematic('nest-add', { sourceRoot: 'source' }, tree);
     await expect(run()).rejects.toThrow('There is no package.json here');
     tree.create('package.json', '{}');
-    await expect(run()).rejects.toThrow('There is no source/app.module.ts. Name the folder of the sources');
+    await expect(run()).rejects.toThrow('There is no source/app.module.ts. Name the source folder');
   });
 });
 

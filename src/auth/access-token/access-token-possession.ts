@@ -15,15 +15,18 @@ import { AuthEventBus } from '../events/auth-event-bus.js';
 import type { AuthenticatedUser } from './authenticated-user.js';
 import type { PresentedAccessToken } from './presented-access-token.js';
 
-/** Headers for the answer to a request that has proven possession. */
+/** Headers for the response to a request that has proven possession. */
 export type PossessionHeaders = Readonly<Record<string, string>>;
 
 const NO_HEADERS: PossessionHeaders = {};
 
-/** Whether who presents a bound access token holds what it is bound to (its claim `cnf`, RFC 7800). */
+/**
+ * Checks that the client that presents a bound access token holds the key, certificate or cookie of its claim `cnf`
+ * (RFC 7800).
+ */
 @Injectable()
 export class AccessTokenPossession {
-  /** Several guards may ask about one request, and its proof is good once. */
+  /** Results by request. Several guards may check the same request, but its proof can be used only once. */
   private readonly proven = new WeakMap<HttpRequest, { token: string; headers: Promise<PossessionHeaders> }>();
 
   constructor(
@@ -36,10 +39,10 @@ export class AccessTokenPossession {
   ) {}
 
   /**
-   * At once for a token that is bound to no key, as most are.
+   * Most tokens are bound to no key: for them the check is synchronous.
    *
-   * @throws AuthError `invalid_token` where the token is presented in the wrong scheme, with another certificate, or without
-   * its cookie; and, later, `invalid_dpop_proof`, `use_dpop_nonce`
+   * @throws AuthError `invalid_token` if the token is presented with the wrong scheme, with another certificate, or
+   *   without its cookie. For key-bound tokens the promise may reject with `invalid_dpop_proof` or `use_dpop_nonce`
    */
   prove(
     user: AuthenticatedUser,
@@ -47,7 +50,7 @@ export class AccessTokenPossession {
     request: HttpRequest,
   ): PossessionHeaders | Promise<PossessionHeaders> {
     const { jkt, 'x5t#S256': certificate, 'nonce#S256': nonce } = user.confirmation ?? {};
-    // A bound token is no bearer token, and the other way round (RFC 9449 §7.2).
+    // A key-bound token must use the scheme `DPoP`, and any other token must not (RFC 9449 §7.2).
     if ((jkt !== undefined) !== (presented.scheme === 'DPoP'))
       throw this.failed('invalid_token', 'scheme', user, request);
     if (certificate !== undefined && !equalInConstantTime(certificate, this.certificates.thumbprintOf(request) ?? '')) {
@@ -79,7 +82,7 @@ export class AccessTokenPossession {
     const { method } = request;
     const proven = await this.dpop.verify(proof, { method, url: urlOf(request, publicUrl), accessToken });
     if (!equalInConstantTime(proven.thumbprint, thumbprint)) {
-      const description = 'The DPoP proof is not valid: it is of another key.';
+      const description = 'The DPoP proof is not valid: it was made with another key.';
       throw this.failed('invalid_dpop_proof', 'dpop', user, request, description);
     }
     if (checkReplayAtResources) await this.replay.assertFirstUse(proven, useOf(user, request));

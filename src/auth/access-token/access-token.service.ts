@@ -18,9 +18,9 @@ export interface AccessTokenSession {
   readonly clientId: string;
   readonly scope: string;
   readonly generation: number;
-  /** The absolute end, in milliseconds. */
+  /** The absolute expiry of the session, in milliseconds since the Unix epoch. */
   readonly expiresAt: number;
-  /** When the user last authenticated, in milliseconds; now, where it is not said. */
+  /** When the user last authenticated, in milliseconds since the Unix epoch. By default, now. */
   readonly authTime?: number;
   /** The key that the token is bound to (RFC 9449 §6). */
   readonly dpopThumbprint?: string | null;
@@ -28,19 +28,20 @@ export interface AccessTokenSession {
   readonly certificateThumbprint?: string | null;
 }
 
+/** A new access token. */
 export interface MintedAccessToken {
   readonly accessToken: string;
-  /** Seconds. */
+  /** Lifetime in seconds. */
   readonly expiresIn: number;
 }
 
 const ALGORITHM = 'HS256';
 
 /**
- * Mints and verifies access tokens: JWTs after RFC 9068, `typ: at+jwt`.
+ * Mints and verifies access tokens: JWTs as in RFC 9068, `typ: at+jwt`.
  *
- * The header of every token that we mint is known beforehand, so a token is verified only if its header is one of these,
- * exactly: that pins algorithm, type and key, and leaves no room for `crit`, `jku` or `jwk` (RFC 8725 §3).
+ * The service knows the exact header of every token that it mints, and accepts no other header. That fixes algorithm,
+ * type and key, and excludes `crit`, `jku` and `jwk` (RFC 8725 §3).
  */
 @Injectable()
 export class AccessTokenService {
@@ -64,7 +65,7 @@ export class AccessTokenService {
     this.verified = cacheSize > 0 ? new LRUCache({ max: cacheSize }) : undefined;
   }
 
-  /** @param cookieNonce the client nonce, where guarded routes are to see its cookie */
+  /** @param cookieNonce the client nonce, if guarded routes receive its cookie */
   mint(user: AuthUser, session: AccessTokenSession, cookieNonce?: string): MintedAccessToken {
     const now = this.clock.now();
     const issuedAt = seconds(now);
@@ -89,8 +90,8 @@ export class AccessTokenService {
   }
 
   /**
-   * The user whom the token shows. Asks no database: whether the session was revoked, or its permissions have changed, is
-   * known from memory.
+   * Verifies a token and returns its user. It makes no database query: the revocation list in memory tells whether the
+   * session was revoked or its permissions changed.
    *
    * @throws AuthError `invalid_token`, `token_expired`, `token_revoked`, `token_stale`, `temporarily_unavailable`
    */
@@ -101,7 +102,7 @@ export class AccessTokenService {
   }
 
   /**
-   * Whether the token that showed this user is still good, where it was verified before: on a socket that has stayed open.
+   * Checks that the token of a user, verified earlier, is still valid. For example on a socket that stays open.
    *
    * @throws AuthError `token_expired`, `token_revoked`, `token_stale`, `temporarily_unavailable`
    */
@@ -111,7 +112,7 @@ export class AccessTokenService {
   }
 
   /**
-   * The user whom the token shows, be the session revoked or not: enough to end it.
+   * Verifies a token without checking whether its session was revoked. Use it only to end the session.
    *
    * @throws AuthError `invalid_token`, `token_expired`
    */
@@ -125,7 +126,7 @@ export class AccessTokenService {
     return user;
   }
 
-  /** Key and pinned options for a token whose header is one of ours. */
+  /** The key and options to verify a token, if its header is one that we mint; else `undefined`. */
   verifyOptionsFor(token: string): JwtVerifyOptions | undefined {
     return this.verifyOptionsByHeader.get(headerOfToken(token));
   }
@@ -150,7 +151,7 @@ export class AccessTokenService {
     } catch {
       throw new AuthError('invalid_token');
     }
-    // Remembered, and so shared by the requests that bring this token: none may change it.
+    // Cached and shared by all requests with this token, so it must not be changed.
     return Object.freeze({
       id: claims.sub,
       roles: Object.freeze(claims.roles),
@@ -167,8 +168,8 @@ export class AccessTokenService {
 
   private verifyOptionsOf(keys: Keys): JwtVerifyOptions {
     const { issuer, audience } = this.config;
-    // Expiry is checked by `verify`, by our clock, and for remembered tokens too.
-    // The types of @nestjs/jwt do not know KeyObject; jsonwebtoken, which gets it, does.
+    // `verify` checks the expiry by our clock, also for cached tokens. The types of @nestjs/jwt lack KeyObject, but
+    // jsonwebtoken accepts it.
     const publicKey = keys.accessToken as unknown as Buffer;
     return { publicKey, algorithms: [ALGORITHM], issuer, audience, ignoreExpiration: true };
   }
@@ -183,7 +184,7 @@ function signOptionsOf(keys: Keys): JwtSignOptions {
   };
 }
 
-/** `undefined`, and so no claim, for a session that is bound to no key. */
+/** `undefined` for a session without a binding, so that the token has no claim `cnf`. */
 function confirmationOf(
   { dpopThumbprint, certificateThumbprint }: AccessTokenSession,
   cookieNonce: string | undefined,

@@ -1,4 +1,4 @@
-/** The user as their access token shows them: `request.user`, and what `@CurrentUser()` gives. */
+/** The user of an access token: `request.user`, and the value of `@CurrentUser()`. */
 export interface AuthenticatedUser {
   readonly id: string;
   readonly roles: readonly string[];
@@ -7,19 +7,19 @@ export interface AuthenticatedUser {
   readonly clientId: string;
   /** Space-separated. */
   readonly scope: string;
-  /** The session's generation when the token was minted. */
+  /** The generation of the session when the token was minted. */
   readonly generation: number;
   /** When the token expires; seconds since the Unix epoch. */
   readonly expiresAt: number;
-  /** When the user last authenticated, at login or by stepping up; seconds since the Unix epoch. */
+  /** When the user last authenticated, at login or by step-up; seconds since the Unix epoch. */
   readonly authTime: number;
-  /** What the token is bound to, if anything. That its bearer holds it has been checked. */
+  /** The binding of the token, if any. The guard has checked that the client holds it. */
   readonly confirmation?: Confirmation;
 }
 
 /**
- * What a token is bound to (the claim `cnf`, RFC 7800): a key (RFC 9449 §6.1), a client certificate (RFC 8705 §3.1), the client
- * nonce in a cookie.
+ * The binding of a token (the claim `cnf`, RFC 7800): a key (RFC 9449 §6.1), a client certificate (RFC 8705 §3.1), or
+ * the client nonce in a cookie.
  */
 export interface Confirmation {
   readonly jkt?: string;

@@ -1,27 +1,29 @@
 import { AuthError, type AuthenticationScheme } from '../common/errors/auth-error.js';
 import { headerOf, type HttpRequest } from '../common/request/http-request.js';
 
-/** An access token, and how it was presented. */
+/** An access token, and its authentication scheme. */
 export interface PresentedAccessToken {
   readonly scheme: AuthenticationScheme;
   readonly token: string;
 }
 
-/** Of `Authorization: Bearer …` (RFC 6750 §2.1) or `DPoP …` (RFC 9449 §7.1); never from a URL or a body. */
+/**
+ * Reads the token from `Authorization: Bearer …` (RFC 6750 §2.1) or `DPoP …` (RFC 9449 §7.1), never from a URL or body.
+ */
 export function presentedAccessToken(request: HttpRequest): PresentedAccessToken | undefined {
   const header = headerOf(request, 'authorization');
   const match = header === undefined ? undefined : /^(Bearer|DPoP) +([\w.~+/-]+=*)$/i.exec(header);
   return match ? { scheme: schemeOf(match[1]), token: match[2] } : undefined;
 }
 
-/** @throws AuthError `unauthorized` if the request has no token, `invalid_token` if the token is malformed */
+/** @throws AuthError `unauthorized` if the request has no access token; `invalid_token` if the token is malformed */
 export function requirePresented(request: HttpRequest): PresentedAccessToken {
   const presented = presentedAccessToken(request);
   if (presented) return presented;
   throw new AuthError(presentedScheme(request) ? 'invalid_token' : 'unauthorized');
 }
 
-/** How the request means to present a token, however malformed. */
+/** The scheme that the request uses, even if the token is malformed. */
 export function presentedScheme(request: HttpRequest): AuthenticationScheme | undefined {
   const match = /^(Bearer|DPoP)( |$)/i.exec(headerOf(request, 'authorization') ?? '');
   return match ? schemeOf(match[1]) : undefined;

@@ -6,11 +6,11 @@ import type { AuthEvent } from '../events/auth-event.js';
 import { AlertConfig } from './alert-options.js';
 import { ALERT_SINKS, type AlertSink } from './alert-sink.js';
 
-/** Brings alerts to the sinks, and notices when reuses come in masses: then a database, or a log, may have leaked. */
+/** Delivers alerts to the sinks. It also detects mass reuse, which may mean that a database or a log has leaked. */
 @Injectable()
 export class AlertDispatch implements OnModuleInit, BeforeApplicationShutdown {
   private readonly logger = new Logger(AlertDispatch.name);
-  /** When the latest reuses were, in milliseconds; as many as make a mass. */
+  /** Times of recent reuse, in milliseconds. Cleared when `mass_reuse` is published. */
   private reuses: number[] = [];
 
   constructor(

@@ -1,9 +1,9 @@
 import type { AuthEvent } from '../events/auth-event.js';
 
 /**
- * Is told every event that somebody should look at: reuse, mass reuse, impossible travel, whatever a rule raised, a failed
- * binding, a revocation list that is out of date. It is called while a request is being answered: whatever takes time is to be
- * put off. What it throws is logged, and disturbs nobody. `webhookAlerts` makes one.
+ * Receives every event that needs attention: reuse, mass reuse, impossible travel, alerts from risk rules, failed
+ * bindings, and a stale revocation list. The library calls it while a request is in progress. So do slow work in the
+ * background. If it throws, the error is logged, and the request is not affected. `webhookAlerts` makes a sink.
  *
  * @example
  * @Injectable()
@@ -15,9 +15,9 @@ import type { AuthEvent } from '../events/auth-event.js';
  */
 export interface AlertSink {
   alert(event: AuthEvent): void | Promise<void>;
-  /** At an orderly stop: delivers what waits, or gives up soon. */
+  /** Called at an orderly shutdown. It should deliver queued alerts, or give up soon. */
   close?(): Promise<void>;
 }
 
-/** The injection token of all sinks; filled by the extra `alertSinks`. */
+/** The injection token of all sinks. The module option `alertSinks` fills it. */
 export const ALERT_SINKS = Symbol('ALERT_SINKS');

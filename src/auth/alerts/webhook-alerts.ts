@@ -14,11 +14,11 @@ interface Message {
 }
 
 /**
- * A sink that posts each alert as JSON, one after the other, and tries again where the receiver fails. Signed after Standard
- * Webhooks 1.0: the header `webhook-signature` holds `v1,` and the base64 of the HMAC-SHA-256 over
- * `webhook-id.webhook-timestamp.body`. A receiver is to refuse what is too old, and to ignore an id that it has seen.
+ * Makes a sink that posts each alert as JSON, one at a time, and retries if the receiver fails. Requests are signed as
+ * in Standard Webhooks 1.0: the header `webhook-signature` holds `v1,` and the base64 of the HMAC-SHA-256 over
+ * `webhook-id.webhook-timestamp.body`. A receiver should reject old timestamps, and ignore an id that it has seen.
  *
- * @throws AuthConfigurationError
+ * @throws AuthConfigurationError for an invalid option
  * @example
  * { provide: 'PAGER', useFactory: () => webhookAlerts({ url: 'https://alerts.example/hook', secret: process.env.HOOK_SECRET! }) }
  * AuthModule.forRoot({ …, alertSinks: ['PAGER'] })
@@ -49,7 +49,7 @@ class WebhookAlerts implements AlertSink {
   }
 
   private async postQueued(): Promise<void> {
-    // Not before the caller has gone on.
+    // Let the caller continue first.
     await Promise.resolve();
     for (let message = this.queue[0]; message; message = this.queue[0]) {
       if (!(await this.postWithRetries(message))) this.lose('the receiver did not take them');
@@ -72,7 +72,7 @@ class WebhookAlerts implements AlertSink {
     return false;
   }
 
-  /** Why it failed; `undefined` where it did not. */
+  /** The reason of a failure; `undefined` on success. */
   private async post({ id, body }: Message): Promise<string | undefined> {
     const timestamp = Math.floor(Date.now() / 1000);
     const signature = createHmac('sha256', this.config.secret).update(`${id}.${timestamp}.${body}`).digest('base64');
@@ -86,14 +86,14 @@ class WebhookAlerts implements AlertSink {
           'webhook-timestamp': String(timestamp),
           'webhook-signature': `v1,${signature}`,
         },
-        // A redirect would carry the alert to wherever it points.
+        // Following a redirect would send the alert to another server.
         redirect: 'manual',
         signal: AbortSignal.any([AbortSignal.timeout(this.config.timeout), this.stop.signal]),
       });
       await response.body?.cancel();
       return response.ok ? undefined : `the receiver answered ${response.status}`;
     } catch (error) {
-      // Not its message, which may hold the URL.
+      // The message may contain the URL, so only name and code are used.
       const { name, cause } = error as Error & { cause?: { code?: unknown } };
       return `${name}${cause?.code === undefined ? '' : ` ${String(cause.code)}`}`;
     }

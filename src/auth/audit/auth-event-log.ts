@@ -7,19 +7,19 @@ import type { AuthEventRecord } from './auth-event-record.entity.js';
 import { AuthEventWriter } from './auth-event-writer.js';
 import { AuthEventStore } from './auth-event.store.js';
 
-/** Which events are asked for. */
+/** Filters for events. */
 export interface AuthEventQuery {
   sessionId?: string;
-  /** The id of an event: only those before it. */
+  /** Only events before the event with this id. */
   before?: string;
   /** 1 to 1000; 50 by default. */
   limit?: number;
 }
 
-/** Milliseconds that a reader waits for what is still to be written. */
+/** Milliseconds that a reader waits until queued events are written. */
 const LONGEST_WAIT = 1_000;
 
-/** The stored events: read, written out, and purged. Needs the option `audit.store`. */
+/** Reads, flushes and purges the stored events. Needs the option `audit.store`. */
 @Injectable()
 export class AuthEventLog implements OnApplicationBootstrap, OnModuleDestroy {
   private readonly logger = new Logger(AuthEventLog.name);
@@ -45,8 +45,8 @@ export class AuthEventLog implements OnApplicationBootstrap, OnModuleDestroy {
   }
 
   /**
-   * The events of a user, the latest first. Events that wait on this instance are written first. Events of other instances from the last
-   * `audit.flushInterval` may be missing.
+   * The events of a user, latest first. It first writes the events that are queued on this instance. Events of other
+   * instances may be missing for up to `audit.flushInterval`.
    *
    * @throws AuthError `not_found` if events are not stored; `temporarily_unavailable`
    */
@@ -55,19 +55,19 @@ export class AuthEventLog implements OnApplicationBootstrap, OnModuleDestroy {
     return this.store.ofUser(userId, { ...query, limit: Math.min(Math.max(1, Math.trunc(limit)), 1000) });
   }
 
-  /** Writes what is queued now. */
+  /** Writes the queued events now. */
   flush(): Promise<void> {
     return this.writer.flush();
   }
 
-  /** Events that wait to be written, and that were lost, on this instance. */
+  /** The number of queued events and of lost events on this instance. */
   get status(): { waiting: number; lost: number } {
     return { waiting: this.writer.waiting, lost: this.writer.lost };
   }
 
   /**
-   * Removes the events that are older than `audit.retention`, in batches of `purge.batchSize`; says how many. Runs by itself
-   * too, every `purge.interval`.
+   * Removes events older than `audit.retention`, in batches of `purge.batchSize`. Resolves to their number. It also
+   * runs every `purge.interval`.
    */
   purge(): Promise<number> {
     return this.purging.run();

@@ -3,17 +3,17 @@ import { asNumber } from '../common/database/bigint-column.js';
 import type { AuthEventType } from '../events/auth-event.js';
 import type { AuthEventOutcome } from './event-outcome.js';
 
-/** One event, kept. Written once, never changed, and removed after `audit.retention`. */
+/** A stored event. It is never changed, and is removed after `audit.retention`. */
 @Entity({ name: 'auth_events' })
-// By whom they are asked for, and in the order in which they are told.
+// The indexes serve queries by session and by user, in the order of the events.
 @Index('auth_events_session_id', ['sessionId', 'id'])
 @Index('auth_events_user_id', ['userId', 'id'])
 export class AuthEventRecord {
-  /** A UUID of version 7 (RFC 9562): the order of the ids is that of the events. */
+  /** A UUID of version 7 (RFC 9562). Ids sort in the order of the events. */
   @PrimaryColumn({ type: 'varchar', length: 36 })
   id: string;
 
-  /** The name of the `AuthModule` that it happened to; '' for the one without. */
+  /** The name of the `AuthModule` of the event; '' for the one without a name. */
   @Column({ type: 'varchar', length: 64 })
   realm: string;
 
@@ -42,7 +42,7 @@ export class AuthEventRecord {
   @Column({ type: 'bigint', nullable: true, transformer: asNumber })
   generation: number | null;
 
-  /** How many sessions, where there can be several. */
+  /** The number of sessions, for events that can concern several. */
   @Column({ type: 'bigint', nullable: true, transformer: asNumber })
   count: number | null;
 

@@ -13,13 +13,13 @@ import { AuthEventStore, LARGEST_BATCH, type NewAuthEvent } from './auth-event.s
 import { eventId } from './event-id.js';
 import { outcomeOf } from './event-outcome.js';
 
-// Milliseconds between the attempts at a table that cannot be written.
+// Milliseconds between attempts to write while the table is unavailable.
 const FIRST_RETRY = 100;
 const LONGEST_RETRY = 5_000;
 
 /**
- * Writes events to the table in the background. Publishing an event never waits for the table, and never fails with it. A graceful
- * stop still writes the queue.
+ * Writes events to the table in the background. Publishing an event never waits for the table and never fails because
+ * of it. An orderly shutdown still writes the queue.
  */
 @Injectable()
 export class AuthEventWriter implements OnModuleInit, BeforeApplicationShutdown, OnApplicationShutdown {
@@ -29,7 +29,7 @@ export class AuthEventWriter implements OnModuleInit, BeforeApplicationShutdown,
   private timer: NodeJS.Timeout | undefined;
   private retry = 0;
   private stopping = false;
-  /** Events that were lost, because the queue was full or the stop took too long. */
+  /** The number of lost events, because the queue was full or the shutdown took too long. */
   lost = 0;
 
   constructor(
@@ -42,30 +42,30 @@ export class AuthEventWriter implements OnModuleInit, BeforeApplicationShutdown,
     if (this.store.isOpen) this.events.subscribe((event) => this.add(event));
   }
 
-  /** Events that wait to be written. */
+  /** The number of queued events. */
   get waiting(): number {
     return this.queue.length;
   }
 
-  /** Before the server is closed; requests that are still under way are written as they come, until it is. */
+  /** Flushes before the server closes. Until then, events of requests in progress are written as they arrive. */
   async beforeApplicationShutdown(): Promise<void> {
     this.stopping = true;
     await this.flush();
   }
 
   async onApplicationShutdown(): Promise<void> {
-    // Requests that were still under way have published until now.
+    // Requests in progress may have published events until now.
     await this.flush(performance.now() + this.config.stopTimeout);
     await this.writing?.catch(() => undefined);
     clearTimeout(this.timer);
-    this.lose(this.queue.length, 'the table could not be written before the stop');
+    this.lose(this.queue.length, 'the table could not be written before the shutdown');
     this.queue = [];
   }
 
-  /** Writes all that is queued, or gives up after `audit.stopTimeout`. */
+  /** Writes the whole queue, or stops after `audit.stopTimeout`. */
   async flush(before = performance.now() + this.config.stopTimeout): Promise<void> {
     while (this.queue.length > 0 && performance.now() < before) {
-      // A connection that has died in silence may never answer.
+      // A dead connection may never answer.
       await Promise.race([this.write(), sleep(before - performance.now(), undefined, { ref: false })]);
       if (this.retry > 0) await sleep(FIRST_RETRY);
     }
@@ -105,7 +105,7 @@ export class AuthEventWriter implements OnModuleInit, BeforeApplicationShutdown,
       } while (this.queue.length >= LARGEST_BATCH);
       this.retry = 0;
     } catch (error) {
-      if (this.retry === 0) this.logger.error(`Events cannot be written, and wait: ${String(error)}`);
+      if (this.retry === 0) this.logger.error(`Events cannot be written and remain queued: ${String(error)}`);
       this.retry = Math.min(LONGEST_RETRY, this.retry * 2 || FIRST_RETRY);
       this.timer = setTimeout(() => void this.write(), this.retry).unref();
     }
@@ -113,7 +113,7 @@ export class AuthEventWriter implements OnModuleInit, BeforeApplicationShutdown,
 
   private lose(count: number, why: string): void {
     if (count === 0) return;
-    // One line for the first of a thousand: a flood of events is not to become a flood of lines.
+    // Log only every thousandth loss, so that a flood of events does not flood the log.
     if (this.lost % 1000 === 0) this.logger.error(`Events are lost (${this.lost + count} so far): ${why}.`);
     this.lost += count;
   }
@@ -137,7 +137,10 @@ function recordOf(event: AuthEvent): NewAuthEvent {
   };
 }
 
-/** What a column takes: one event that it refuses would hold up all others. PostgreSQL knows no NUL in a text. */
+/**
+ * Shortens a text to fit its column, because one rejected event would block all others. PostgreSQL texts cannot hold
+ * NUL.
+ */
 function cut(text: string | null | undefined, longest: number): string | null {
   return text?.replaceAll('\0', '').slice(0, longest) ?? null;
 }

@@ -9,16 +9,19 @@ import { AuditConfig } from './audit-options.js';
 import { AuthEventRecord } from './auth-event-record.entity.js';
 import { leastIdAt } from './event-id.js';
 
-/** Rows that one statement writes; the largest that fits is taken, so that few statements have to be prepared. */
+/** Rows per statement. The largest batch that fits is used, so that few statements must be prepared. */
 const BATCHES = [64, 8, 1] as const;
 export const LARGEST_BATCH = BATCHES[0];
 
 type Column = keyof AuthEventRecord;
 
-/** The store knows by itself whose events they are. */
+/** A new event. The store adds the `realm`. */
 export type NewAuthEvent = Omit<AuthEventRecord, 'realm'>;
 
-/** The table of events, in which each `AuthModule` sees its own. Each method is one statement, but for `insert`, whose statements can be repeated. */
+/**
+ * The table of events. Each `AuthModule` sees only its own events. Each method is one statement, except `insert`, whose
+ * statements can be repeated.
+ */
 @Injectable()
 export class AuthEventStore {
   private readonly realm: string;
@@ -44,7 +47,7 @@ export class AuthEventStore {
     return this.statements !== undefined;
   }
 
-  /** Writes events; those that have been written before are left as they are. */
+  /** Writes events, and skips those that already exist. */
   async insert(records: readonly NewAuthEvent[]): Promise<void> {
     for (let from = 0; from < records.length;) {
       const size = BATCHES.find((size) => size <= records.length - from)!;
@@ -57,7 +60,7 @@ export class AuthEventStore {
     }
   }
 
-  /** The events of a user, the latest first. */
+  /** The events of a user, latest first. */
   async ofUser(
     userId: string,
     { sessionId, before, limit }: { sessionId?: string; before?: string; limit: number },
@@ -68,7 +71,7 @@ export class AuthEventStore {
     return records.map(toRecord);
   }
 
-  /** Removes the oldest events, at most `size`, if they happened before `time`; says how many. */
+  /** Removes at most `size` of the oldest events that happened before `time`. Resolves to their number. */
   async removeBefore(time: number, size: number): Promise<number> {
     const { records } = await this.open.oldest.execute({ realm: this.realm, least: leastIdAt(time), limit: size });
     if (records.length === 0) return 0;
@@ -78,7 +81,7 @@ export class AuthEventStore {
 
   private get open(): NonNullable<AuthEventStore['statements']> {
     if (this.statements) return this.statements;
-    throw new AuthError('not_found', 'Events are not stored here.');
+    throw new AuthError('not_found', 'This server does not store events.');
   }
 
   private prepare() {
@@ -111,14 +114,14 @@ export class AuthEventStore {
   }
 }
 
-/** Stands behind every id. */
+/** Sorts after every id. */
 const LAST_ID = 'ffffffff-ffff-ffff-ffff-ffffffffffff';
 
 const NUMBERS: readonly Column[] = ['at', 'generation', 'count'];
 
 function toRecord(record: Record<string, unknown>): AuthEventRecord {
   for (const name of NUMBERS) {
-    // As text from PostgreSQL.
+    // PostgreSQL returns bigint as text.
     if (record[name] !== null) record[name] = Number(record[name]);
   }
   return record as unknown as AuthEventRecord;

@@ -4,8 +4,8 @@ import { bytesToUuid } from '../common/crypto/uuid-bytes.js';
 let last = { at: 0, sequence: 0 };
 
 /**
- * A UUID of version 7 (RFC 9562 §5.7): milliseconds first, so that ids sort by time. Those that one process makes within a
- * millisecond count up.
+ * A UUID of version 7 (RFC 9562 §5.7). It starts with the milliseconds, so ids sort by time. Within one millisecond,
+ * the ids of a process count up.
  */
 export function eventId(at: number): string {
   const sequence = at === last.at ? (last.sequence + 1) & 0xfff : 0;
@@ -17,7 +17,7 @@ export function eventId(at: number): string {
   return bytesToUuid(bytes);
 }
 
-/** The least id of that time: every earlier event's id stands before it. */
+/** The smallest id of that time. The ids of all earlier events sort before it. */
 export function leastIdAt(at: number): string {
   const bytes = Buffer.alloc(16);
   bytes.writeUIntBE(Math.max(0, at), 0, 6);

@@ -1,9 +1,9 @@
 import type { AuthEvent } from '../events/auth-event.js';
 
-/** What came of it, in one word. */
+/** The outcome of an event, in one word. */
 export type AuthEventOutcome =
   | 'success'
-  /** It succeeded, and a rule raised an alert. */
+  /** The request succeeded, but raised an alert. */
   | 'alert'
   | 'step_up'
   | 'denied'

@@ -2,10 +2,10 @@ import { AuthError } from '../common/errors/auth-error.js';
 import { headerOf, type HttpRequest } from '../common/request/http-request.js';
 
 /**
- * Whether the request comes from a page of this server, from a page of an allowed origin, or from no page. It reads `Sec-Fetch-Site`
- * (Fetch Metadata), or `Origin` if that is missing.
+ * Whether the request comes from the server's own origin, from an allowed origin, or from no page at all. It reads
+ * `Sec-Fetch-Site` (Fetch Metadata), or `Origin` if that header is missing.
  *
- * @param allowedOrigins other origins whose pages may send such requests
+ * @param allowedOrigins origins that are allowed in addition to the server's own
  */
 export function isSameSite(request: HttpRequest, allowedOrigins: readonly string[]): boolean {
   const origin = headerOf(request, 'origin');
@@ -18,7 +18,10 @@ export function crossSiteRefusal(): AuthError {
   return new AuthError('forbidden', 'A page of another site may not do this.');
 }
 
-/** `same-site` is not enough: a sister host is not the server. `none` is the user's own doing. */
+/**
+ * `same-site` is not enough, because another host of the site is not this server. `none` means that the user started
+ * the request.
+ */
 function isOwnSite(site: string): boolean {
   return site === 'same-origin' || site === 'none';
 }

@@ -6,14 +6,14 @@ import type { IssuedTokens } from '../session/issued-tokens.js';
 import { CookieConfig } from './cookie-options.js';
 import { crossSiteRefusal, isSameSite } from './cross-site.js';
 
-/** Ours have 43 characters. */
+/** Characters. A client nonce has 43. */
 const LONGEST_CLIENT_NONCE = 256;
-/** Browsers cut cookies at 400 days (RFC 6265bis §5.5). */
+/** Seconds. Browsers limit cookies to 400 days (RFC 6265bis §5.5). */
 const LONGEST_MAX_AGE = 400 * 24 * 60 * 60;
 
 /**
- * The refresh token as a cookie, and the client nonce as another where the session is bound to one: HttpOnly, Secure,
- * `SameSite=Strict`, for this host alone.
+ * Stores the refresh token in a cookie. If the session is bound to a client nonce, a second cookie holds it. Both are
+ * HttpOnly, Secure, `SameSite=Strict`, and for this host only.
  */
 @Injectable()
 export class RefreshCookie {
@@ -23,32 +23,32 @@ export class RefreshCookie {
   ) {}
 
   /**
-   * Whether the request may use the cookie: a page of the server's own, or of an allowed origin, has sent it, or no page
-   * at all.
+   * Whether the request may use the cookie: it comes from the server's own origin, from an allowed origin, or from no
+   * page at all.
    */
   isSameSite(request: HttpRequest): boolean {
     return isSameSite(request, this.config.allowedOrigins);
   }
 
-  /** @throws AuthError `forbidden` for a request that a page of another site made the browser send */
+  /** @throws AuthError `forbidden` if a page of another site made the browser send the request */
   assertSameSite(request: HttpRequest): void {
     if (!this.isSameSite(request)) throw crossSiteRefusal();
   }
 
-  /** The token that the request carries in its cookie, if it carries one. */
+  /** The refresh token in the cookie of the request, if any. */
   read(request: HttpRequest): string | undefined {
     return readCookie(request, this.config.name);
   }
 
-  /** The client nonce that the request carries in its cookie; `undefined` also for what is too long to be one. */
+  /** The client nonce in the cookie of the request; `undefined` if absent or too long. */
   readClientNonce(request: HttpRequest): string | undefined {
     const nonce = readCookie(request, this.config.clientNonceName);
     return nonce !== undefined && nonce.length <= LONGEST_CLIENT_NONCE ? nonce : undefined;
   }
 
   /**
-   * The `Set-Cookie` headers that hand over what was issued; they never outlive the session. A client nonce that an earlier
-   * session has left is removed.
+   * The `Set-Cookie` headers for the issued tokens. The cookies never outlive the session. They also remove a client
+   * nonce of an earlier session.
    */
   setCookies({ refreshToken, clientNonce, refreshTokenExpiresAt }: IssuedTokens, request: HttpRequest): string[] {
     const left = Math.floor((refreshTokenExpiresAt - this.clock.now()) / 1000);
@@ -58,7 +58,7 @@ export class RefreshCookie {
     return [token, ...this.clearClientNonce(request)];
   }
 
-  /** The `Set-Cookie` headers that remove them. */
+  /** The `Set-Cookie` headers that remove the cookies. */
   clearCookies(request: HttpRequest): string[] {
     return [serialize(this.config.name, '', 0), ...this.clearClientNonce(request)];
   }
@@ -73,7 +73,7 @@ export class RefreshCookie {
 function readCookie(request: HttpRequest, name: string): string | undefined {
   const header = headerOf(request, 'cookie');
   const value = header === undefined ? undefined : parseCookie(header)[name];
-  // Quotes may stand around any value (RFC 6265 §4.1.1). An empty cookie is how some clients keep one that was cleared.
+  // A value may be in quotes (RFC 6265 §4.1.1). Some clients keep a cleared cookie as an empty one.
   return value?.replace(/^"(.*)"$/s, '$1') || undefined;
 }
 

@@ -3,20 +3,20 @@ import { equalInConstantTime } from '../common/crypto/equal-in-constant-time.js'
 import type { Keys } from '../common/crypto/key-ring.js';
 import type { DeviceSignals } from './device-options.js';
 
-/** How a device compares with the one that the row knows; `tolerated`: it differs no more than it may. */
+/** The result of comparing a device with the stored fingerprint. `tolerated`: it differs within the tolerance. */
 export type DeviceComparison = 'same' | 'tolerated' | 'changed';
 
-/** Enough to tell signals apart, and too short to be sure of any. */
+/** Characters. Long enough to distinguish signals, and too short to identify a value with certainty. */
 const HASH_LENGTH = 11;
 
-/** What the row keeps: for each signal its name and a keyed hash, tied to the session. */
+/** The fingerprint that the row stores: the name of each signal and a keyed hash that depends on the session. */
 export function fingerprintOf(signals: DeviceSignals, sessionId: string, keys: Keys): string {
   return Object.entries(signals)
     .map(([name, value]) => `${name}=${hashOf(name, value, sessionId, keys)}`)
     .join(' ');
 }
 
-/** A signal that the row does not know, because the options have changed since, differs from nothing. */
+/** A signal that the fingerprint lacks, because the options have changed, does not count as a difference. */
 export function compareDevice(
   fingerprint: string,
   signals: DeviceSignals,

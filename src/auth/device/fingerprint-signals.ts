@@ -2,16 +2,16 @@ import { headerOf, type HttpRequest } from '../common/request/http-request.js';
 import { parseUserAgent } from '../common/request/parse-user-agent.js';
 import type { FingerprintSignal } from './device-options.js';
 
-/** What is longer was made up to keep the server busy. */
+/** Characters. Longer headers are cut, because they can only serve to keep the server busy. */
 const LONGEST = 512;
 
-/** Which browser, or other program, by its `User-Agent`: without the version, so that an update does not change it. */
+/** The browser or other program, from `User-Agent`. It omits the version, so that an update does not change it. */
 export const browserFamily: FingerprintSignal = (request) => {
   const userAgent = boundedHeader(request, 'user-agent');
   return userAgent && parseUserAgent(userAgent).browser;
 };
 
-/** Which operating system, and whether a desktop, tablet or phone, by `User-Agent`: without versions. */
+/** The operating system, and whether the device is a desktop, tablet or phone, from `User-Agent`. It omits versions. */
 export const platform: FingerprintSignal = (request) => {
   const userAgent = boundedHeader(request, 'user-agent');
   if (!userAgent) return undefined;
@@ -19,7 +19,7 @@ export const platform: FingerprintSignal = (request) => {
   return `${os} ${device}`;
 };
 
-/** The brands, the platform and the form of the device as client hints tell them (`Sec-CH-UA…`), without versions. */
+/** The brands, platform and form factor from client hints (`Sec-CH-UA…`), without versions. */
 export const clientHints: FingerprintSignal = (request) => {
   const hints = [
     brandsOf(boundedHeader(request, 'sec-ch-ua')),
@@ -28,13 +28,13 @@ export const clientHints: FingerprintSignal = (request) => {
   return hints.every((hint) => hint === undefined) ? undefined : JSON.stringify(hints);
 };
 
-/** A header without changes: for example an id that the client made for its device, `headerSignal('x-device-id')`. */
+/** The raw value of a header, for example an id that the client made for its device: `headerSignal('x-device-id')`. */
 export function headerSignal(name: string): FingerprintSignal {
   const lower = name.toLowerCase();
   return (request) => boundedHeader(request, lower);
 }
 
-/** Browsers mix in a brand that none has, and change it with each version, against programs that expect a fixed list. */
+/** Browsers add a fake brand that changes with each version (GREASE), so that programs do not expect a fixed list. */
 function brandsOf(header: string | undefined): string[] | undefined {
   const brands = header?.matchAll(/"((?:[^"\\]|\\.)*)";v="[^"]*"/g);
   return (

@@ -3,11 +3,11 @@ import { escapeControls } from '../common/logging/escape-controls.js';
 import { Clock } from '../common/time/clock.js';
 import type { AuthEvent } from './auth-event.js';
 
-/** Receives every {@link AuthEvent}. What it throws is logged, and disturbs nobody. */
+/** Receives every {@link AuthEvent}. If it throws, the error is logged, and the request is not affected. */
 export type AuthEventListener = (event: AuthEvent) => void | Promise<void>;
 
 /**
- * Where the host hears of what happens to sessions. Alerts are logged as warnings.
+ * Publishes the events of sessions to the host. Alerts are also logged as warnings.
  *
  * @example
  * constructor(events: AuthEventBus) {
@@ -24,13 +24,13 @@ export class AuthEventBus {
 
   constructor(private readonly clock: Clock) {}
 
-  /** Returns the function that ends the subscription. */
+  /** Subscribes to all events. Returns a function that ends the subscription. */
   subscribe(listener: AuthEventListener): () => void {
     this.listeners.add(listener);
     return () => this.listeners.delete(listener);
   }
 
-  /** Like `subscribe`, for alerts only. Other events then cost nothing. */
+  /** Subscribes to alerts only. Then other events cost nothing. Returns a function that ends the subscription. */
   subscribeToAlerts(listener: AuthEventListener): () => void {
     this.alertListeners.add(listener);
     return () => this.alertListeners.delete(listener);
@@ -39,7 +39,7 @@ export class AuthEventBus {
   publish(happened: Omit<AuthEvent, 'at'>): void {
     if (this.listeners.size === 0 && !happened.alert) return;
     const event: AuthEvent = { ...happened, at: this.clock.now() };
-    // JSON lets the C1 controls of a user agent through, and the separators of lines.
+    // JSON does not escape C1 controls and line separators, which a user agent may contain.
     if (event.alert) this.logger.warn(escapeControls(JSON.stringify(event)));
     for (const listener of this.listeners) void this.deliver(listener, event);
     if (!event.alert) return;

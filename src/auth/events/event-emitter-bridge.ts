@@ -3,7 +3,8 @@ import { ModuleRef } from '@nestjs/core';
 import { AuthEventBus } from './auth-event-bus.js';
 
 /**
- * Hands every event on to `@nestjs/event-emitter`, where the host has imported its module: as `auth.signed_in`, and so on.
+ * Forwards every event to `@nestjs/event-emitter`, if the host has imported its module. The names are `auth.signed_in`,
+ * and so on.
  *
  * @example
  * @OnEvent('auth.reuse_detected')
@@ -26,7 +27,7 @@ export class EventEmitterBridge implements OnModuleInit {
       const { EventEmitter2 } = await import('@nestjs/event-emitter');
       return this.moduleRef.get(EventEmitter2, { strict: false });
     } catch {
-      // The package, or its module, is not there: nobody listens by it.
+      // The package or its module is missing, so there are no listeners.
       return undefined;
     }
   }

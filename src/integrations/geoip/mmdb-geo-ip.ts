@@ -9,7 +9,7 @@ import { AddressRanges } from '../../auth/common/request/address-ranges.js';
 import type { GeoIpRecord, GeoIpProvider } from '../../auth/risk/geo-ip-provider.js';
 import { type MmdbRecord, geoIpOfRecords } from './mmdb-record.js';
 
-/** The GeoIP databases. */
+/** The options of {@link mmdbGeoIp}. */
 export class MmdbGeoIpOptions {
   /**
    * A file in the MaxMind DB format, or a list of them: for example one of cities and one of autonomous systems. They are read into
@@ -21,10 +21,11 @@ export class MmdbGeoIpOptions {
 }
 
 /**
- * Places by databases in the MaxMind DB format (GeoLite2, DB-IP, IPinfo, ip-location-db). A file that is missing or broken
- * does not keep the application from starting: addresses cannot be located then, and `risk.onGeoIpFailure` says what follows.
+ * Locates addresses with databases in the MaxMind DB format (GeoLite2, DB-IP, IPinfo, ip-location-db). A missing or
+ * broken file does not prevent the application from starting. Lookups then fail, and `risk.onGeoIpFailure` decides what
+ * happens.
  *
- * @throws AuthConfigurationError for options that make no sense
+ * @throws AuthConfigurationError for invalid options
  * @example
  * import { mmdbGeoIp } from 'nestjs-refresh-token/geoip'; // npm install mmdb-lib
  * AuthModule.forRoot({ …, risk: { geoIp: mmdbGeoIp({ path: ['GeoLite2-City.mmdb', 'GeoLite2-ASN.mmdb'] }) } })
@@ -49,7 +50,10 @@ function pathsOf(name: string, path: string | string[]): string[] {
   throw new AuthConfigurationError(`${name} must be a file or a list of files, for example './GeoLite2-City.mmdb'.`);
 }
 
-/** Nowhere in particular, though databases that are merged from many sources place some of them: RFC 1918, 4193, 6598 and so on. */
+/**
+ * Non-public ranges have no place (RFC 1918, 4193, 6598 and others). But databases merged from many sources locate some
+ * of them.
+ */
 const NOT_PUBLIC = new AddressRanges([
   'loopback',
   'linklocal',
@@ -88,7 +92,7 @@ class MmdbGeoIp implements GeoIpProvider {
 class MmdbFile {
   private readonly logger = new Logger('MmdbGeoIp');
   private reader: Reader<Response> | undefined;
-  /** When the file that has been read was written, in milliseconds. */
+  /** The modification time of the loaded file, in milliseconds; -1 until the first check for changes. */
   private writtenAt = -1;
 
   constructor(private readonly path: string) {
@@ -99,13 +103,13 @@ class MmdbFile {
     }
   }
 
-  /** @throws Error where the file could not be read */
+  /** @throws Error if the file could not be read */
   find(ip: string): MmdbRecord | null {
     if (!this.reader) throw new Error('a GeoIP database could not be read');
     return this.reader.get(ip) as MmdbRecord | null;
   }
 
-  /** A file that is broken leaves in force what was read before. */
+  /** Reads the file if it has changed. If the new file is broken, the loaded data stays in use. */
   async readIfChanged(): Promise<void> {
     try {
       const { mtimeMs } = await stat(this.path);
@@ -113,13 +117,13 @@ class MmdbFile {
       this.open(await readFile(this.path));
       this.writtenAt = mtimeMs;
     } catch (error) {
-      this.logger.error(`${this.path} cannot be read anew: ${String(error)}`);
+      this.logger.error(`${this.path} cannot be reloaded: ${String(error)}`);
     }
   }
 
   private open(bytes: Buffer): void {
     const reader = new Reader<Response>(bytes);
-    // A file that was cut off may have a sound end, and is noticed only on the way through its tree.
+    // A truncated file may still end correctly. Only a lookup through its tree detects that.
     reader.get('192.0.2.1');
     this.reader = reader;
   }

@@ -1,7 +1,7 @@
 import { countryExtent } from '../../auth/risk/country-extents.js';
 import type { GeoLocation, GeoIpRecord } from '../../auth/risk/geo-ip-provider.js';
 
-/** What GeoIP databases hold of an address, as far as it is read: each maker has names of its own. */
+/** The fields of a GeoIP database record that the library reads. Each vendor has its own names. */
 export interface MmdbRecord {
   readonly country?: { readonly iso_code?: string } | string;
   readonly country_code?: string;
@@ -20,12 +20,12 @@ interface Coordinates {
   readonly accuracy_radius?: number;
 }
 
-/** Kilometres; for a city whose database does not say how sure it is. */
+/** Kilometres. The radius for a city if the database states none. */
 const RADIUS_OF_A_CITY = 50;
 
 /**
- * One place of what several databases know, the first that knows wins. Where none has coordinates, the country's centre
- * serves, with its extent as the radius. `null` where nothing is known.
+ * Merges the records of several databases into one place. For each field, the first record that has it wins. If no
+ * record has coordinates, the centre of the country is used, with its extent as the radius. `null` if nothing is known.
  */
 export function geoIpOfRecords(records: readonly MmdbRecord[]): GeoIpRecord | null {
   const country = firstOf(records, countryOf);
@@ -48,7 +48,7 @@ function countryOf({ country, country_code: code }: MmdbRecord): string | null {
   return found !== undefined && /^[A-Z]{2}$/.test(found) ? found : null;
 }
 
-/** As a number, or as `AS15169`. */
+/** Reads the number from a number, or from text in the form `AS15169`. */
 function asnOf({ autonomous_system_number: number, asn }: MmdbRecord): number | null {
   const found = String(number ?? asn ?? '').replace(/^AS/, '');
   return /^\d{1,10}$/.test(found) ? Number(found) : null;

@@ -6,9 +6,9 @@ import { type AuthMetricsOptions, MetricsConfig } from './metrics-options.js';
 import { RequestDurationInterceptor } from './request-duration.interceptor.js';
 
 /**
- * Measures sign-ins, refreshes by outcome, their latency, repeats, reuse, revocations, alerts, the age of the revocation list
- * and the live sessions, with `prom-client`; of several `AuthModule`s, all together. Serving the registry is for the host. Needs
- * a global `AuthModule` without a name.
+ * Measures the library with `prom-client`: sign-ins, refreshes by outcome, latency, repeats, reuse, revocations,
+ * alerts, the age of the revocation list, and live sessions. Several `AuthModule`s share the metrics. The host serves
+ * the registry. Needs a global `AuthModule` without a name.
  *
  * @example
  * import { AuthMetricsModule } from 'nestjs-refresh-token/metrics'; // npm install prom-client

@@ -10,10 +10,13 @@ import { RevocationFeed } from '../../auth/revocation/revocation-feed.js';
 import { MetricsConfig } from './metrics-options.js';
 import { type RefreshOutcome, refreshOutcomeOf, revocationReasonOf } from './outcomes.js';
 
-/** Seconds: a refresh takes one to ten milliseconds, an Argon2id login a hundred. */
+/** Seconds. A refresh takes one to ten milliseconds, an Argon2id login about a hundred. */
 const BUCKETS = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5];
 
-/** The metrics of sessions, kept up by the events. Their labels are of fixed sets: no id and no address is among them. */
+/**
+ * The metrics of sessions, updated by the events. Their labels have fixed sets of values, and contain no ids or
+ * addresses.
+ */
 @Injectable()
 export class AuthMetrics implements OnModuleInit, OnModuleDestroy {
   readonly registry: Registry;
@@ -44,14 +47,14 @@ export class AuthMetrics implements OnModuleInit, OnModuleDestroy {
       named('refreshes_total', 'Refreshes, by outcome: refreshed, repeated, denied, step_up, reuse.', 'outcome'),
     );
     this.throttled = new Counter(
-      named('throttled_total', 'Times that somebody had failed too often and was refused, by at what.', 'reason'),
+      named('throttled_total', 'Refusals because of too many failures, by what failed.', 'reason'),
     );
-    this.repeats = new Counter(named('refresh_repeats_total', 'Predecessors that were answered again.'));
-    this.reuses = new Counter(named('reuse_detected_total', 'Sessions that were ended because of reuse.'));
-    this.revocations = new Counter(named('revocations_total', 'Sessions that were ended, by reason.', 'reason'));
+    this.repeats = new Counter(named('refresh_repeats_total', 'Refreshes by a predecessor that were answered again.'));
+    this.reuses = new Counter(named('reuse_detected_total', 'Sessions revoked because of reuse.'));
+    this.revocations = new Counter(named('revocations_total', 'Revoked sessions, by reason.', 'reason'));
     this.alerts = new Counter(named('alerts_total', 'Alerts, by type of event.', 'type'));
     this.requestDuration = new Histogram({
-      ...named('request_duration_seconds', 'Time to the answer of an auth route.', 'route', 'status'),
+      ...named('request_duration_seconds', 'Response time of the auth routes.', 'route', 'status'),
       buckets: BUCKETS,
     });
     this.makeGauges(named);
@@ -72,19 +75,19 @@ export class AuthMetrics implements OnModuleInit, OnModuleDestroy {
     const ofLogs = (what: 'waiting' | 'lost') => sum(this.ofAll(AuthEventLog).map(({ status }) => status[what]));
     const oldest = () => Math.max(...this.ofAll(RevocationFeed).map(({ status }) => status.age));
     new Gauge({
-      ...named('revocation_feed_age_seconds', 'Time since this instance has read the list of revoked sessions.'),
+      ...named('revocation_feed_age_seconds', 'Time since this instance last read the revocation list.'),
       collect() {
         this.set(oldest() / 1000);
       },
     });
     new Gauge({
-      ...named('events_waiting', 'Events that this instance has still to write.'),
+      ...named('events_waiting', 'Events that wait to be written by this instance.'),
       collect() {
         this.set(ofLogs('waiting'));
       },
     });
     new Gauge({
-      ...named('events_lost', 'Events that this instance could not write since its start.'),
+      ...named('events_lost', 'Events that this instance has lost since its start.'),
       collect() {
         this.set(ofLogs('lost'));
       },
@@ -98,7 +101,7 @@ export class AuthMetrics implements OnModuleInit, OnModuleDestroy {
     });
   }
 
-  /** A database that is down leaves the count as it was: the scrape is wanted most then. */
+  /** If the database is unavailable, the gauge keeps its last value, because metrics matter most then. */
   private async countSessions(set: (count: number) => void): Promise<void> {
     const now = this.clock.now();
     if (now - this.countedAt < this.config.sessionCountInterval) return;
@@ -106,7 +109,7 @@ export class AuthMetrics implements OnModuleInit, OnModuleDestroy {
       set(sum(await Promise.all(this.ofAll(RefreshTokenService).map((service) => service.countLive()))));
       this.countedAt = now;
     } catch {
-      // The database says so itself, louder.
+      // Other parts already log a database failure.
     }
   }
 

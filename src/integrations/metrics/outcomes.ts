@@ -12,7 +12,7 @@ export function refreshOutcomeOf({ type, generation }: AuthEvent): RefreshOutcom
     case 'refresh_denied':
       return 'denied';
     case 'binding_failed':
-      // Sign-ins and guarded routes present no generation.
+      // Sign-ins and guarded routes have no generation.
       return generation === undefined ? undefined : 'denied';
     case 'step_up_required':
       return 'step_up';
@@ -23,7 +23,7 @@ export function refreshOutcomeOf({ type, generation }: AuthEvent): RefreshOutcom
   }
 }
 
-/** The host's own reasons could be any number. */
+/** Reasons of the host would be an unlimited number of label values. */
 const REASONS: ReadonlySet<string> = new Set([
   'logout',
   'logout_all',

@@ -10,7 +10,7 @@ import { type Observable, tap } from 'rxjs';
 import { AUTH_ROUTE, type AuthRouteName } from '../../auth/common/request/auth-route.decorator.js';
 import { AuthMetrics } from './auth-metrics.js';
 
-/** Measures how long the auth routes take, whatever they answer. */
+/** Measures the response time of the auth routes, for success and failure. */
 @Injectable()
 export class RequestDurationInterceptor implements NestInterceptor {
   constructor(

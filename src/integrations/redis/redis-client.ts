@@ -4,15 +4,16 @@ import { complete } from '../../auth/common/options/checks.js';
 
 export type RedisClient = ReturnType<typeof createClient>;
 
-/** Milliseconds between two attempts to connect. */
+/** Milliseconds between attempts to connect. */
 const RECONNECT_INTERVAL = 500;
-/** Milliseconds between two signs of life on a connection, so that one that has silently died is noticed. */
+/** Milliseconds between pings, which detect a dead connection. */
 const PING_INTERVAL = 1_000;
-/** Milliseconds after which a connection that answers nothing is given up. */
+/** Milliseconds without an answer after which a connection is closed. */
 const SILENCE = 4 * PING_INTERVAL;
 
 /**
- * Without a URL the package would connect to a Redis on this machine. No message contains the URL, because it may hold a password.
+ * Checks the options. Without a URL, the package would connect to a Redis on this machine. No message contains the URL,
+ * because it may hold a password.
  *
  * @throws AuthConfigurationError for an invalid URL, and for an unknown option
  */
@@ -28,7 +29,10 @@ export function redisOptions<T extends { url: string }>(
   throw new AuthConfigurationError(`${where}: url must be a URL of Redis, for example 'redis://localhost:6379'.`);
 }
 
-/** A client that has not begun to connect. It sends nothing late: what it cannot send at once fails. */
+/**
+ * Creates a client that has not connected yet. It does not queue commands by default: a command fails if it cannot be
+ * sent at once.
+ */
 export async function redisClient(url: string, { queue = false } = {}): Promise<RedisClient> {
   const { createClient } = await loadRedis();
   return createClient({

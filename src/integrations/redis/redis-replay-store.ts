@@ -26,7 +26,7 @@ export function redisReplayStore(given: RedisReplayStoreOptions): DpopReplayStor
   return new RedisReplayStore(url, prefix);
 }
 
-/** Milliseconds that an application waits for it when it starts. */
+/** Milliseconds that the application waits for Redis at its start. */
 const FIRST_CONNECTION = 2_000;
 
 class RedisReplayStore implements DpopReplayStore {
@@ -39,7 +39,7 @@ class RedisReplayStore implements DpopReplayStore {
 
   async open(): Promise<void> {
     const client = await redisClient(this.url);
-    // That it is away is seen when something is to be remembered.
+    // An unavailable Redis is noticed when a proof must be recorded.
     client.on('error', () => undefined);
     this.client = client;
     const connected = client.connect().catch(() => undefined);

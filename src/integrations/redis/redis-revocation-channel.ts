@@ -39,7 +39,7 @@ class RedisRevocationChannel implements RevocationChannel {
   ) {}
 
   open(listener: RevocationChannelListener): void {
-    // Options that were made once may serve one application after another.
+    // The same options may serve several applications, one after another.
     this.closed = false;
     this.subscribed = false;
     this.connected = undefined;
@@ -57,16 +57,16 @@ class RedisRevocationChannel implements RevocationChannel {
   }
 
   private async connect(listener: RevocationChannelListener): Promise<void> {
-    // What could not be sent is read from the table; sent late it would be of no use.
+    // Other instances read unsent changes from the table, so a delayed message would be useless.
     const publisher = await redisClient(this.url);
     const subscriber = await redisClient(this.url, { queue: true });
     if (this.closed) return;
     this.publisher = publisher;
-    // Its state is of no interest until there is something to publish.
+    // The state of the publisher matters only when there is something to publish.
     this.publisher.on('error', () => undefined);
     this.subscriber = subscriber;
     this.subscriber.on('error', (error: unknown) => this.isAway(listener, error));
-    // After a reconnection the subscription has been made anew by then.
+    // After a reconnection, the client has already subscribed again at this point.
     this.subscriber.on('ready', () => this.subscribed && this.isHere(listener));
     void this.publisher.connect().catch(() => undefined);
     await this.subscriber.connect();
@@ -92,7 +92,7 @@ function encode(changes: AccessFloor[]): string {
   return JSON.stringify(changes.map(({ sessionId, floor }) => [sessionId, floor]));
 }
 
-/** Whatever is not of our making is passed over. */
+/** Ignores messages that this library did not send. */
 function decode(message: string): AccessFloor[] {
   try {
     const pairs = JSON.parse(message) as unknown;

@@ -9,10 +9,10 @@ import { ThrottlingGuard } from './throttling.guard.js';
 import { ThrottlingInterceptor } from './throttling.interceptor.js';
 
 /**
- * Throttles guessing at logins, refresh tokens and step-ups: 429 `too_many_requests` with `Retry-After`. It counts in the
- * stores of `@nestjs/throttler`, for each `AuthModule` by itself. Needs a global one without a name.
+ * Throttles guesses at logins, refresh tokens and step-ups: 429 `too_many_requests` with `Retry-After`. It counts in
+ * the storage of `@nestjs/throttler`, separately for each `AuthModule`. Needs a global `AuthModule` without a name.
  *
- * @throws AuthConfigurationError
+ * @throws AuthConfigurationError for invalid options
  * @example
  * import { AuthThrottlingModule } from 'nestjs-refresh-token/throttling'; // npm install @nestjs/throttler
  * imports: [AuthModule.forRoot({ … }), AuthThrottlingModule.forRoot({ loginFailures: 5, per: '5m' })]

@@ -5,15 +5,16 @@ import type { ClientContext } from '../../auth/common/request/client-context.js'
 import type { HttpRequest } from '../../auth/common/request/http-request.js';
 import type { FailureKind } from './throttling-options.js';
 
-/** What the failures of a request count for. */
+/** A counter for the failures of a request. */
 export interface FailureKey {
   readonly kind: FailureKind;
   readonly key: string;
 }
 
 /**
- * @param name of the `AuthModule`: an account of another may have the same name
- * @param sessionId of the refresh token that the request carries; `undefined` where it carries none of this server
+ * @param name the name of the `AuthModule`, because another module may have an account with the same name
+ * @param sessionId the session of the refresh token in the request; `undefined` if the request has no token of this
+ *   server
  */
 export function failureKeysOf(
   name: string | undefined,
@@ -30,12 +31,12 @@ export function failureKeysOf(
     case 'refresh':
       return [keyOf('refresh', address, sessionId ?? 'none')];
     case 'step-up':
-      // Only its holder can present the session's token, so this locks out nobody but a thief and them.
+      // Only a holder of the session's token can fail here. So a block affects only the user and a thief.
       return [sessionId === undefined ? keyOf('refresh', address, 'none') : keyOf('step_up', sessionId)];
   }
 }
 
-/** Hashed: names have any length, and do not belong into a store of counters. */
+/** A hash, because user names have any length and should not appear in a counter store. */
 function hashedKey(kind: FailureKind, name: string | undefined, parts: string[]): FailureKey {
   const hash = createHash('sha256')
     .update(JSON.stringify([kind, name ?? null, ...parts]))

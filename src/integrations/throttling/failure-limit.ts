@@ -7,14 +7,17 @@ import type { FailureKey } from './failure-keys.js';
 import type { ThrottledRequest } from './throttled-request.js';
 import { ThrottlingConfig } from './throttling-options.js';
 
-/** Keys whose block this instance remembers, so that it need not be asked for; of more, the oldest are forgotten. */
+/**
+ * The number of blocked keys that this instance remembers, to save requests to the storage. Beyond that, the oldest are
+ * dropped.
+ */
 const MOST_BLOCKS = 100_000;
 
-/** Counts failures in the store of `@nestjs/throttler`, and refuses those who had too many. */
+/** Counts failures in the storage of `@nestjs/throttler`, and refuses clients that failed too often. */
 @Injectable()
 export class FailureLimit {
   private readonly logger = new Logger(FailureLimit.name);
-  /** Until when, in milliseconds since the Unix epoch. */
+  /** The end of the block of each key, in milliseconds since the Unix epoch. */
   private readonly blocks = new LRUCache<string, number>({ max: MOST_BLOCKS });
 
   constructor(
@@ -32,9 +35,10 @@ export class FailureLimit {
   }
 
   /**
-   * The last failure that is borne is still answered as such, and every attempt after it refused, the right one too.
+   * Counts a failure. The last allowed failure still gets its normal response. Every later attempt is refused, even
+   * with the right secret.
    *
-   * @throws AuthError `too_many_requests` where there had been enough before, on another instance
+   * @throws AuthError `too_many_requests` if the limit had already been reached on another instance
    */
   async count({ keys, tell }: ThrottledRequest): Promise<void> {
     const waits = await Promise.all(keys.map((key) => this.countOne(key, tell)));
@@ -42,11 +46,14 @@ export class FailureLimit {
     if (longest > 0) throw tooMany(longest);
   }
 
-  /** Milliseconds to wait for who should not have come. A store that fails counts nothing: nobody is refused for that. */
+  /**
+   * Returns how many milliseconds the client must wait; 0 if it may continue. If the storage fails, nothing is counted
+   * and the request is not refused.
+   */
   private async countOne({ kind, key }: FailureKey, tell: ThrottledRequest['tell']): Promise<number> {
     const { limits, per } = this.config;
     try {
-      // It blocks what is more than its limit.
+      // The storage blocks from the first hit above the limit.
       const { totalHits, isBlocked, timeToBlockExpire } = await this.storage.increment(
         key,
         per,
@@ -55,10 +62,11 @@ export class FailureLimit {
         kind,
       );
       if (!isBlocked) return 0;
-      // In seconds, as `@nestjs/throttler` has it.
+      // `@nestjs/throttler` returns seconds.
       const wait = Math.max(1, timeToBlockExpire) * 1000;
       const isLate = totalHits > limits[kind];
-      // Once, however many attempts follow, and wherever: an attack is to be seen, and not to fill a table.
+      // Publish one event per block, on whichever instance it starts. The attack stays visible without filling the
+      // table.
       if (!isLate && this.blockLeft(key) === 0) tell(kind);
       this.blocks.set(key, this.clock.now() + wait);
       return isLate ? wait : 0;
@@ -68,7 +76,7 @@ export class FailureLimit {
     }
   }
 
-  /** Milliseconds, as far as this instance knows. */
+  /** Remaining milliseconds of the block, as far as this instance knows. */
   private blockLeft(key: string): number {
     const until = this.blocks.get(key);
     return until === undefined ? 0 : Math.max(0, until - this.clock.now());

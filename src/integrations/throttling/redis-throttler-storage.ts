@@ -14,7 +14,10 @@ export interface RedisThrottlerOptions {
   prefix?: string;
 }
 
-/** Counts, and once the limit is passed holds the count for the time of the block. At once, as no two commands are. */
+/**
+ * Increments the count. When it exceeds the limit, it keeps the count for the block duration. A script is atomic; two
+ * commands are not.
+ */
 const INCREMENT = `
 local count = redis.call('INCR', KEYS[1])
 if count == 1 then redis.call('PEXPIRE', KEYS[1], ARGV[1]) end
@@ -63,10 +66,10 @@ class RedisThrottlerStorage implements ThrottlerStorage, OnApplicationShutdown {
     this.connecting = undefined;
   }
 
-  /** The first failure waits for the connection, but not for long: it is made again and again behind the requests. */
+  /** The first failure waits for the connection for a limited time. Reconnection happens in the background. */
   private async connect(): Promise<void> {
     const client = await redisClient(this.url);
-    // That it is away is seen when something is to be counted.
+    // An unavailable Redis is noticed when a failure must be counted.
     client.on('error', () => undefined);
     this.client = client;
     const connected = client.connect().catch(() => undefined);

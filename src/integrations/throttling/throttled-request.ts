@@ -9,12 +9,12 @@ import { AuthModuleRegistry, type Registered } from '../../auth/modules/auth-mod
 import { type FailureKey, failureKeysOf } from './failure-keys.js';
 import type { FailureKind } from './throttling-options.js';
 
-/** What a request to an auth route is counted by. */
+/** A request to an auth route, with its counters. */
 export interface ThrottledRequest {
   readonly keys: readonly FailureKey[];
-  /** It carries a refresh token that this server has not issued. */
+  /** Whether it carries a refresh token that this server did not issue. */
   readonly isForged: boolean;
-  /** Tells the events of its `AuthModule` that somebody will be refused from now on. */
+  /** Publishes the event that this client will be refused from now on. */
   tell(kind: FailureKind): void;
 }
 
@@ -25,7 +25,7 @@ export class ThrottledRequests {
     private readonly modules: AuthModuleRegistry,
   ) {}
 
-  /** `undefined` for a request to any other route. */
+  /** `undefined` for requests to other routes. */
   of(context: ExecutionContext): ThrottledRequest | undefined {
     const route = this.reflector.get<AuthRouteName | undefined>(AUTH_ROUTE, context.getHandler());
     const registered = route && this.modules.of(this.reflector, context);
@@ -38,7 +38,7 @@ export class ThrottledRequests {
       keys: failureKeysOf(registered.registration.name, route, request, client, sessionId),
       isForged: token !== undefined && !token.decoded,
       tell(kind) {
-        // Who fails at that holds a token of the session.
+        // A client that fails here holds a token of the session.
         const alert = kind === 'step_up' ? true : undefined;
         registered.service(AuthEventBus).publish({ type: 'throttled', reason: kind, alert, sessionId, ...client });
       },
@@ -50,7 +50,7 @@ function tokenOf(request: HttpRequest, { service }: Registered): FoundRefreshTok
   try {
     return service(PresentedRefreshToken).find(request);
   } catch {
-    // Malformed, or from another site: the route's own guard says so.
+    // The token is malformed, or the request comes from another site. The guard of the route refuses it.
     return undefined;
   }
 }

@@ -2,7 +2,7 @@ import { type CanActivate, type ExecutionContext, Injectable } from '@nestjs/com
 import { FailureLimit } from './failure-limit.js';
 import { ThrottledRequests } from './throttled-request.js';
 
-/** Refuses those who have failed too often, before anything is looked at. */
+/** Refuses clients that failed too often, before any other check. */
 @Injectable()
 export class ThrottlingGuard implements CanActivate {
   constructor(
@@ -14,7 +14,7 @@ export class ThrottlingGuard implements CanActivate {
     const throttled = this.requests.of(context);
     if (!throttled) return true;
     this.limit.assertBearable(throttled);
-    // The route's own guard refuses it, where no interceptor sees it.
+    // The guard of the route refuses a forged token, and the interceptor does not run then. So it is counted here.
     if (throttled.isForged) await this.limit.count(throttled);
     return true;
   }

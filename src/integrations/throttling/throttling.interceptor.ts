@@ -12,12 +12,15 @@ import type { FailureKey } from './failure-keys.js';
 import { FailureLimit } from './failure-limit.js';
 import { ThrottledRequests } from './throttled-request.js';
 
-/** The refusals that count as wrong guesses. Other failures do not count, for example of the database. */
+/** Wrong guesses. Other failures do not count, for example an unavailable database. */
 const GUESSES: ReadonlySet<AuthErrorCode> = new Set(['invalid_credentials', 'invalid_grant']);
-/** No guesses; but anybody can have a login refused so, and each leaves an event: a table is not to be filled by them. */
+/**
+ * Not guesses. But anyone can cause these refusals, and each leaves an event. The limit prevents them from filling the
+ * table.
+ */
 const REFUSED_LOGINS: ReadonlySet<AuthErrorCode> = new Set(['invalid_dpop_proof', 'region_not_allowed', 'forbidden']);
 
-/** Counts those who fail. */
+/** Counts failed requests. */
 @Injectable()
 export class ThrottlingInterceptor implements NestInterceptor {
   constructor(
@@ -38,7 +41,7 @@ export class ThrottlingInterceptor implements NestInterceptor {
   }
 }
 
-/** A route of the host's own may know nothing of `AuthError`: there, any 401 is a wrong guess. */
+/** Routes of the host may not use `AuthError`. There, any 401 counts as a wrong guess. */
 function codeOf(error: unknown): AuthErrorCode | undefined {
   if (error instanceof AuthError) return error.sessionLives ? undefined : error.code;
   return error instanceof HttpException && error.getStatus() === 401 ? 'invalid_credentials' : undefined;

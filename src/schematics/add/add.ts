@@ -16,11 +16,11 @@ import {
 
 interface AddOptions {
   sourceRoot?: string;
-  /** The Nest CLI hands on what it was called with, and takes the next word for its value. */
+  /** The Nest CLI passes its own options on. It takes the word after this flag as its value, so it may be a string. */
   skipInstall?: boolean | string;
 }
 
-/** `nest add nestjs-refresh-token`: what is there already is left alone, so that it can be run again. */
+/** `nest add nestjs-refresh-token`. It does not change existing files of its own, so it can be run again. */
 export function add({ sourceRoot = 'src', skipInstall = false }: AddOptions): Rule {
   return (tree: Tree, context: SchematicContext) => {
     const project = new Project(tree, sourceRoot);
@@ -28,15 +28,15 @@ export function add({ sourceRoot = 'src', skipInstall = false }: AddOptions): Ru
     byHand.push(...addVariables(project));
     const isMissing = project.addDependencies(neededPackages(project));
     if (isMissing && (skipInstall === false || skipInstall === 'false')) context.addTask(installTask());
-    // Nest 12 consists of ES modules itself: what its own tests need is enough.
+    // Nest 12 itself uses ES modules, so its Jest setup already transforms packages.
     if (project.majorOf('@nestjs/core', '12') === '11') project.transformInJest(['nestjs-refresh-token', 'jose']);
     for (const line of byHand) context.logger.warn(line);
     const users = `${sourceRoot}/auth-users/auth-users.service.ts`;
-    if (tree.exists(users)) context.logger.info(`Now say who may sign in: ${users}`);
+    if (tree.exists(users)) context.logger.info(`Now implement who may sign in: ${users}`);
   };
 }
 
-/** Wherever in the application. */
+/** Whether any file of the application registers the module. */
 function isRegistered(project: Project): boolean {
   return project.sources(/nestjs-refresh-token/).some((path) => {
     const source = new SourceEdit(project.tree.readText(path));
@@ -45,7 +45,7 @@ function isRegistered(project: Project): boolean {
   });
 }
 
-/** @returns what is left to be done by hand, or to be looked at */
+/** @returns messages about what remains to be done by hand, or to be checked */
 function register(project: Project): string[] {
   const { extension, sourceRoot } = project;
   project.createOnce(`${sourceRoot}/auth-users/auth-users.service.ts`, usersService());
@@ -68,7 +68,7 @@ function register(project: Project): string[] {
   return [...byHand, ...module.save()];
 }
 
-/** An application may well have an `AuthModule` of its own. */
+/** An application may have its own `AuthModule`, so imports may need another local name. */
 function localNames(module: SourceEdit): LocalNames {
   return {
     authModule: module.nameOf('AuthModule', 'nestjs-refresh-token', 'RefreshTokenModule'),
@@ -81,9 +81,9 @@ function localNames(module: SourceEdit): LocalNames {
 const as = (name: string, local: string) => (name === local ? name : `${name} as ${local}`);
 
 /**
- * The secret goes into a file that is ignored, and into no other.
+ * Writes the secret to `.env`, but only if git ignores that file.
  *
- * @returns what is left to be done by hand
+ * @returns messages about what remains to be done by hand
  */
 function addVariables(project: Project): string[] {
   project.ignore('.database', { isFolder: true });
@@ -95,13 +95,15 @@ function addVariables(project: Project): string[] {
   );
   project.addLine('.env.example', 'DATABASE_URL=', '# postgres://…; empty: an embedded database', 'DATABASE_URL=');
   if (!project.ignore('.env')) {
-    return ['.gitignore lets git take up .env, so no AUTH_SECRET is put there: set it where git does not see it.'];
+    return ['.gitignore allows .env in git, so AUTH_SECRET was not written there. Set it in a place that git ignores.'];
   }
   project.setVariable('.env', 'AUTH_SECRET', randomBytes(48).toString('base64url'));
   return [];
 }
 
-/** What `new NodePackageInstallTask()` stands for, without loading the devkit: it need not be where this package is. */
+/**
+ * The same as `new NodePackageInstallTask()`. It does not import the devkit, which may be missing next to this package.
+ */
 function installTask() {
   return { toConfiguration: () => ({ name: 'node-package', options: { command: 'install', quiet: true } }) };
 }

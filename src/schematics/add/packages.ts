@@ -7,7 +7,7 @@ const { peerDependencies } = createRequire(import.meta.url)('../../../package.js
 
 const NEEDED = ['class-transformer', 'passport', 'passport-jwt'];
 
-/** What has to be installed, in versions that go with the application's Nest. */
+/** The packages to install, in versions that fit the Nest version of the application. */
 export function neededPackages(project: Project): Record<string, string> {
   const nest = `^${project.majorOf('@nestjs/core', '12')}.0.0`;
   const isEmbedded = project.sources(/nestjs-refresh-token\/pglite/).length > 0;
@@ -16,16 +16,16 @@ export function neededPackages(project: Project): Record<string, string> {
     '@nestjs/jwt': nest,
     '@nestjs/passport': nest,
     '@nestjs/typeorm': nest,
-    // Packages of the time of Nest 11 do not go with a later one.
+    // The range for Nest 11 does not work with later versions.
     'class-validator': rangesOf('class-validator').at(nest === '^11.0.0' ? 0 : -1)!,
     typeorm: rangesOf('typeorm').at(-1)!,
     ...Object.fromEntries(NEEDED.map((name) => [name, peerDependencies[name]])),
-    // The data source that `nest add` writes needs these.
+    // The packages of the data source that the schematic creates.
     ...(isEmbedded && { pg: '^8.0.0', '@electric-sql/pglite': peerDependencies['@electric-sql/pglite'] }),
   };
 }
 
-/** The oldest first. */
+/** Version ranges, oldest first. */
 function rangesOf(name: string): string[] {
   return peerDependencies[name].split('||').map((range) => range.trim());
 }

@@ -1,16 +1,16 @@
-/** The files of `nest add`, each with the end of its relative imports. */
+/** Templates for the files of `nest add`. The parameter is the extension of relative imports. */
 
 export const usersService = () => `import { Injectable } from '@nestjs/common';
 import type { AuthUser, UserProvider } from 'nestjs-refresh-token';
 
-/* eslint-disable @typescript-eslint/no-unused-vars, @typescript-eslint/require-await -- until it is filled in */
+/* eslint-disable @typescript-eslint/no-unused-vars, @typescript-eslint/require-await -- until it is implemented */
 
-/** Who may sign in. As it is, nobody can. */
+/** Decides who may sign in. As generated, it rejects everyone. */
 @Injectable()
 export class AuthUsersService implements UserProvider {
   /**
-   * TODO: return the user with this name and password, and null for everybody else, the disabled among them.
-   * Keep passwords as hashes of Argon2id, and let unknown names take as long as known ones.
+   * TODO: return the user with this name and password. Return null for wrong credentials and for disabled users.
+   * Store passwords as Argon2id hashes, and take as long for unknown names as for known ones.
    */
   async validateCredentials(
     username: string,
@@ -20,8 +20,8 @@ export class AuthUsersService implements UserProvider {
   }
 
   /**
-   * TODO: return the user as they are now, { id, roles }; null, which ends the session, for the unknown and the disabled.
-   * Asked at each refresh.
+   * TODO: return the current { id, roles } of the user. Return null if the user is unknown or disabled: that ends the
+   * session. Called at each refresh.
    */
   async loadUser(id: string): Promise<AuthUser | null> {
     return null;
@@ -43,7 +43,7 @@ import {
   refreshTokenMigrations,
 } from 'nestjs-refresh-token/typeorm';
 
-/** PostgreSQL at this URL; without one an embedded PostgreSQL in the folder .database, for one process. */
+/** PostgreSQL at this URL. Without a URL, an embedded PostgreSQL in the folder .database, for one process. */
 export function databaseOptions(url: string | undefined): TypeOrmModuleOptions {
   return {
     ...(url
@@ -57,7 +57,7 @@ export function databaseOptions(url: string | undefined): TypeOrmModuleOptions {
 }
 `;
 
-/** What the imports are called in the module of the application; some of it by another name than its own. */
+/** The local names of the imports in the application module. They differ from the original names if those are taken. */
 export interface LocalNames {
   authModule: string;
   authExceptionFilter: string;

@@ -1,6 +1,5 @@
 /**
- * Whether git ignores what stands at the root by this name, by the lines of a .gitignore; `undefined` where none speaks of it.
- * The last line that does decides.
+ * Whether a .gitignore ignores this name at the root. The last matching line decides; `undefined` if no line matches.
  */
 export function isIgnored(name: string, lines: string, { isFolder }: { isFolder: boolean }): boolean | undefined {
   const decisive = lines

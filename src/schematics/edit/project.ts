@@ -16,11 +16,12 @@ export class Project {
     readonly tree: Tree,
     readonly sourceRoot: string,
   ) {
-    if (!tree.exists('package.json')) throw new Error('There is no package.json here. Run it in the application.');
+    if (!tree.exists('package.json'))
+      throw new Error('There is no package.json here. Run the command in the folder of the application.');
     this.packageJson = JSON.parse(tree.readText('package.json')) as PackageJson;
   }
 
-  /** The end of a relative import: CommonJS needs none. */
+  /** The extension of relative imports. CommonJS needs none. */
   get extension(): '.js' | '' {
     return this.packageJson.type === 'module' ? '.js' : '';
   }
@@ -29,18 +30,18 @@ export class Project {
     const path = `${this.sourceRoot}/app.module.ts`;
     if (this.tree.exists(path)) return path;
     throw new Error(
-      `There is no ${path}. Name the folder of the sources: --source-root=apps/shop/src. ` +
-        'What is set up otherwise, the README of nestjs-refresh-token shows how to write by hand: see "Quick start".',
+      `There is no ${path}. Name the source folder: --source-root=apps/shop/src. ` +
+        'For another layout, set it up by hand: see "Getting started" in the documentation of nestjs-refresh-token.',
     );
   }
 
-  /** The major version of a package that the application names, else the one given. */
+  /** The major version of a dependency of the application, or the fallback if it is not listed. */
   majorOf(name: string, otherwise: string): string {
     const range = this.packageJson.dependencies?.[name] ?? '';
     return /\d+/.exec(range)?.[0] ?? otherwise;
   }
 
-  /** Adds the packages that are missing. Says whether there were any. */
+  /** Adds missing packages. Returns whether any were missing. */
   addDependencies(versions: Record<string, string>): boolean {
     const { dependencies = {}, devDependencies = {} } = this.packageJson;
     const missing = Object.entries(versions).filter(([name]) => !(name in dependencies) && !(name in devDependencies));
@@ -52,7 +53,7 @@ export class Project {
     return true;
   }
 
-  /** Has Jest transform packages of ES modules: before Node.js 24.9 it cannot load them otherwise. */
+  /** Makes Jest transform packages of ES modules, because Jest cannot load them before Node.js 24.9. */
   transformInJest(names: string[]): void {
     const { jest } = this.packageJson;
     if (!jest || jest.transformIgnorePatterns) return;
@@ -60,7 +61,7 @@ export class Project {
     this.savePackageJson();
   }
 
-  /** The source files, tests aside, with this in their text; their paths are relative to the application. */
+  /** The source files that match the pattern, without tests. Paths are relative to the application. */
   sources(text: RegExp): string[] {
     const found: string[] = [];
     this.tree.getDir(this.sourceRoot).visit((path) => {
@@ -70,12 +71,12 @@ export class Project {
     return found;
   }
 
-  /** Writes a file, unless it is there: then it is the application's own. */
+  /** Writes a file, unless it exists. */
   createOnce(path: string, text: string): void {
     if (!this.tree.exists(path)) this.tree.create(path, text);
   }
 
-  /** Adds lines that are missing; `key` is what such a line begins with. */
+  /** Adds lines if no line starts with `key`. */
   addLine(path: string, key: string, ...lines: string[]): void {
     const text = this.tree.exists(path) ? this.tree.readText(path) : '';
     if (text.split('\n').some((line) => line.trim().startsWith(key))) return;
@@ -93,7 +94,7 @@ export class Project {
     else this.tree.create(path, added);
   }
 
-  /** Sees to it that git does not take up a file or folder at the root; `false` where a line asks git to. */
+  /** Makes git ignore a file or folder at the root. Returns `false` if a line of .gitignore explicitly includes it. */
   ignore(name: string, { isFolder = false } = {}): boolean {
     const text = this.tree.exists('.gitignore') ? this.tree.readText('.gitignore') : '';
     const isThere = isIgnored(name, text, { isFolder });
@@ -101,7 +102,7 @@ export class Project {
     return isThere ?? true;
   }
 
-  /** Gives a variable in a file a value, for example in .env, unless it has one. */
+  /** Sets a variable in an env file, for example .env, unless it has a value. */
   setVariable(path: string, name: string, value: string): void {
     const text = this.tree.exists(path) ? this.tree.readText(path) : '';
     const empty = new RegExp(`^([ \\t]*(?:export[ \\t]+)?${name}[ \\t]*=)[ \\t]*(?:""|'')?[ \\t]*(?=\\r?$)`, 'm');

@@ -1,15 +1,15 @@
 import ts from 'typescript';
 import { callsOf, decoratedBy, importsFrom, isNamed, isTaken, objectGivenTo, propertyOf } from './syntax.js';
 
-/** As the scaffold of Nest has its files laid out. */
+/** The line width of the Nest scaffold. */
 const WIDTH = 80;
 
-/** A source file that is being added to; everything else in it stays exactly as it is. */
+/** Edits a source file by adding to it. All other text stays unchanged. */
 export class SourceEdit {
   constructor(private text: string) {
     if (typeof ts.createSourceFile !== 'function') {
       throw new Error(
-        'This TypeScript has no compiler API. Run it with TypeScript 5 or 6: npm install -D typescript@6',
+        'The installed TypeScript has no compiler API. Install TypeScript 5 or 6: npm install -D typescript@6',
       );
     }
   }
@@ -18,7 +18,9 @@ export class SourceEdit {
     return this.text;
   }
 
-  /** What an import is called in this file, or would be: the alternative, where its name stands for something else. */
+  /**
+   * The local name of an import in this file, existing or future. It is the alternative if the name is already taken.
+   */
   nameOf(name: string, from: string, alternative: string): string {
     const elements = importsFrom(from, this.source).flatMap((bindings) => [...bindings.elements]);
     const imported = elements.find((element) => (element.propertyName ?? element.name).text === name);
@@ -27,7 +29,7 @@ export class SourceEdit {
   }
 
   /**
-   * Imports the names that are not there yet.
+   * Imports the names that are not yet imported.
    *
    * @param names `AuthModule`; `AuthModule as RefreshTokenModule`
    */
@@ -42,12 +44,12 @@ export class SourceEdit {
   }
 
   /**
-   * Adds an element to a list that is a property of the object given to a call, or returned by its `useFactory`. Of several
-   * calls it is the first whose object has no `name`; of several modules the `AppModule`.
+   * Adds an element to a list property of the object passed to a call, or returned by its `useFactory`. Among several
+   * calls, it takes the first whose object has no `name`. Among several modules, it takes `AppModule`.
    *
    * @param callee `Module`, `DataSource`, `TypeOrmModule.forRoot`, `TypeOrmModule.forRootAsync`
-   * @param element not added if the list has it already
-   * @returns `false` if there is no such call with an object literal
+   * @param element skipped if the list already has it
+   * @returns `false` if no such call has an object literal
    */
   addToList(callee: string, property: string, element: string): boolean {
     const call = this.unnamedCalls(callee).find((each) => objectGivenTo(each, callee));
@@ -55,7 +57,7 @@ export class SourceEdit {
     if (!object) return false;
     const present = propertyOf(object, property);
     if (!present) {
-      // What is spread into the object may have this list.
+      // An object that is spread in may contain this list.
       if (object.properties.some(ts.isSpreadAssignment)) return false;
       const separator = object.properties.length > 0 ? '' : '\n';
       const start = object.properties[0]?.getStart(this.source) ?? object.getStart(this.source) + 1;
@@ -70,7 +72,7 @@ export class SourceEdit {
     return true;
   }
 
-  /** Whether this is called, or constructed, at all; calls with a `name` in their options do not count. */
+  /** Whether the file calls or constructs this. Calls whose options have a `name` do not count. */
   calls(callee: string): boolean {
     return this.unnamedCalls(callee).length > 0;
   }
@@ -88,7 +90,7 @@ export class SourceEdit {
     const [start, end] = [list.getStart(), list.getEnd()];
     const text = list.getText();
     if (!ts.isArrayLiteralExpression(list)) {
-      // A list that is composed elsewhere is spread, and added to.
+      // A list that is not a literal is spread into a new list.
       if (!text.includes(head(element))) this.replace(start, end, `[...${text}, ${element}]`);
       return;
     }
@@ -107,7 +109,7 @@ export class SourceEdit {
     }
   }
 
-  /** What is imported as a type alone cannot be injected, nor imported a second time. */
+  /** A type-only import cannot be injected, and cannot be imported twice. So it becomes a value import. */
   private importAsValue(name: string, from: string): void {
     for (const { parent: clause, elements } of importsFrom(from, this.source)) {
       const found = elements.find((element) => nameIn(element) === name);
@@ -128,19 +130,19 @@ export class SourceEdit {
   }
 }
 
-/** From the beginning of the first line to the end of the last. */
+/** The text from the start of the first line to the end of the last. */
 function lineAround(text: string, start: number, end: number): string {
   return text.slice(text.lastIndexOf('\n', start - 1) + 1, `${text}\n`.indexOf('\n', end));
 }
 
-/** As it is written between the braces, less a `type`. */
+/** The text between the braces of the import, without `type`. */
 function nameIn({ name, propertyName }: ts.ImportSpecifier): string {
   return propertyName && propertyName.text !== name.text ? `${propertyName.text} as ${name.text}` : name.text;
 }
 
-/** What names an element: `AuthModule.forRoot` of a call, the whole of an identifier or an object. */
+/** The identity of an element: `AuthModule.forRoot` for a call, the whole text for an identifier or object. */
 function head(element: string): string {
   const call = /^[\w.]+(?=\()/.exec(element)?.[0];
-  // However a module is registered, it is the same module.
+  // `forRoot` and `forRootAsync` register the same module.
   return call === undefined ? element.replace(/\s+/g, ' ') : call.replace(/\.forRootAsync$/, '.forRoot');
 }

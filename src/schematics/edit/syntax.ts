@@ -2,7 +2,7 @@ import ts from 'typescript';
 
 type Call = ts.CallExpression | ts.NewExpression;
 
-/** The calls of this name, `TypeOrmModule.forRoot`, and the classes of this name that are constructed. */
+/** The calls with this name, for example `TypeOrmModule.forRoot`, and constructions of a class with this name. */
 export function callsOf(callee: string, source: ts.SourceFile): Call[] {
   const found: Call[] = [];
   const visit = (node: ts.Node): void => {
@@ -15,7 +15,7 @@ export function callsOf(callee: string, source: ts.SourceFile): Call[] {
   return found;
 }
 
-/** Whether the options of a data source have a name: then it is not the one that the library works with. */
+/** Whether the options of a data source have a name. The library does not use a named data source. */
 export function isNamed(call: Call): boolean {
   const options = writtenOut(call.arguments?.[0]);
   if (!options) return false;
@@ -28,7 +28,7 @@ export function isNamed(call: Call): boolean {
   return !isDefault;
 }
 
-/** The object that a call is given; where its name ends in `Async`, the one that its `useFactory` returns. */
+/** The object passed to a call. If the name of the call ends in `Async`, the object that its `useFactory` returns. */
 export function objectGivenTo(call: Call, callee: string): ts.ObjectLiteralExpression | undefined {
   const given = writtenOut(call.arguments?.[0]);
   if (!given || !callee.endsWith('Async')) return given;
@@ -36,14 +36,14 @@ export function objectGivenTo(call: Call, callee: string): ts.ObjectLiteralExpre
   return factory && ts.isPropertyAssignment(factory) ? returnedBy(factory.initializer) : undefined;
 }
 
-/** The object that a function returns, where it is written out. */
+/** The object literal that a function returns, if any. */
 function returnedBy(factory: ts.Expression): ts.ObjectLiteralExpression | undefined {
   if (!(ts.isArrowFunction(factory) || ts.isFunctionExpression(factory))) return undefined;
   const { body } = factory;
   return writtenOut(ts.isBlock(body) ? body.statements.find(ts.isReturnStatement)?.expression : body);
 }
 
-/** The object itself, whatever its type is said to be; or the one that a constant of the file stands for. */
+/** The object literal of an expression, without type assertions, or the literal of a constant in the file. */
 function writtenOut(expression: ts.Expression | undefined): ts.ObjectLiteralExpression | undefined {
   const bare = expression && withoutType(expression);
   const value = bare && ts.isIdentifier(bare) ? constant(bare) : bare;
@@ -59,7 +59,7 @@ function withoutType(expression: ts.Expression): ts.Expression {
   return isWrapped ? withoutType(expression.expression) : expression;
 }
 
-/** What a constant at the top of the file is initialized with. */
+/** The initializer of a constant at the top level of the file. */
 function constant(identifier: ts.Identifier): ts.Expression | undefined {
   const value = identifier
     .getSourceFile()
@@ -96,7 +96,7 @@ export function importsFrom(from: string, source: ts.SourceFile): ts.NamedImport
     });
 }
 
-/** Whether a file imports, or declares, something of this name. */
+/** Whether a file imports or declares this name. */
 export function isTaken(name: string, source: ts.SourceFile): boolean {
   return source.statements.some((statement) => {
     if (ts.isClassDeclaration(statement) || ts.isFunctionDeclaration(statement)) return statement.name?.text === name;

@@ -31,7 +31,7 @@ export function guardedResource(options: GuardedResourceOptions): Rule {
   };
 }
 
-/** @returns what is left to be done by hand */
+/** @returns messages about what remains to be done by hand */
 function importInto(project: Project, { className, file, extension }: Resource, folder: string): string[] {
   const module = new ModuleEdit(project);
   module.addToList('imports', `${className}Module`);
@@ -41,7 +41,7 @@ function importInto(project: Project, { className, file, extension }: Resource, 
 
 function resourceOf(name: string, role: string, extension: string): Resource {
   const words = name.match(/[A-Z]?[a-z\d]+|[A-Z]+(?![a-z])/g);
-  if (!words) throw new Error(`The name '${name}' has no letters. Write for example cats or user-profiles.`);
+  if (!words) throw new Error(`The name '${name}' has no letters. Use a name like cats or user-profiles.`);
   if (!/^[^\p{Cc}'\\]+$/u.test(role)) throw new Error('The role must be plain text, for example admin.');
   return {
     file: words.map((word) => word.toLowerCase()).join('-'),

@@ -1,11 +1,11 @@
-/** What the files of a guarded resource are made from. */
+/** The values for the files of a guarded resource. */
 export interface Resource {
-  /** In kebab case: of files and routes. */
+  /** The name in kebab case, for files and routes. */
   readonly file: string;
   readonly className: string;
-  /** Of the guarded route. */
+  /** The role that the guarded route requires. */
   readonly role: string;
-  /** Of relative imports. */
+  /** The extension of relative imports. */
   readonly extension: string;
 }
 
@@ -62,7 +62,7 @@ describe('${className}Controller', () => {
   let roles: string[] | undefined;
 
   beforeEach(async () => {
-    // Stands for the access token; the guard of the roles is the real one.
+    // Replaces the check of the access token. RolesGuard is the real one.
     const guard = {
       canActivate: (context: ExecutionContext) => {
         if (!roles) throw new AuthError('unauthorized');
