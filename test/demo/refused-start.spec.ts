@@ -55,7 +55,9 @@ describe('the demo does not start', { timeout: 120_000 }, () => {
     await dataSource.query('ALTER TABLE refresh_tokens RENAME COLUMN asn TO network');
     await dataSource.destroy();
     const { code, output } = await refusedStart(env, dirname(emptyFolder()));
-    expect(saidLast(output)).toMatch(/refresh_tokens was created by a different version of the demo: name a different database/);
+    expect(saidLast(output)).toMatch(
+      /refresh_tokens was created by a different version of the demo: name a different database/,
+    );
     expect(code).toBe(1);
   });
 

@@ -131,7 +131,9 @@ describe.each(adapters)('one guard for everything, and a second AuthModule (%s)'
     expect(await statuses('/back-office')).toEqual([401, 200, 401]);
     const said = warn.mock.calls.map(([line]) => String(line)).filter((line) => line.includes('RolesGuard'));
     expect(said).toEqual([
-      expect.stringMatching(/^ShopController\.stock: no guard that ran before RolesGuard has found a user\. .*@UseGuards\(/),
+      expect.stringMatching(
+        /^ShopController\.stock: no guard that ran before RolesGuard has found a user\. .*@UseGuards\(/,
+      ),
     ]);
   });
 
