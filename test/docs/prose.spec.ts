@@ -17,7 +17,7 @@ describe('prose', () => {
     ['docs/page.md', `- Short.\n- ${LONG}`, 2, /26 words/],
     ['docs/page.md', 'A file such as this.', 1, /for example/],
     ['docs/page.md', `| a |\n|---|\n| ${'x'.repeat(81)} |`, 3, /81 characters/],
-    ['README.md', 'line\n'.repeat(201), 201, /more than 200 lines/],
+    ['README.md', 'Line.\n'.repeat(201), 201, /more than 200 lines/],
     ['src/a.ts', `/** ${LONG} */\nexport const a = 1;`, 1, /26 words/],
     ['src/a.ts', `// ${LONG.slice(0, 60)}\n// ${LONG.slice(60)}`, 1, /26 words/],
     ['src/a.ts', "throw new Error('write a number such as 5 here');", 1, /for example/],
