@@ -96,15 +96,15 @@ describe.runIf(nginxAvailable)('two instances behind nginx, as the documentation
     expect((await refresh(body.refresh_token, {}, client)).status).toBe(200);
   });
 
-  test('sign nobody out when one of them restarts', async () => {
-    const answers = await Promise.all(Array.from({ length: 4 }, () => login({ transport: 'body' })));
+  test('sign nobody out when one of them restarts', { timeout: 120_000 }, async () => {
+    const answers = await Promise.all(Array.from({ length: 2 }, () => login({ transport: 'body' })));
     const tokens = answers.map(({ body }) => body.refresh_token);
     let restarted = false;
     const refreshing = Promise.all(
       tokens.map(async (first) => {
         let token = first;
         let refreshes = 0;
-        while (!restarted || refreshes < 20) {
+        while (!restarted || refreshes < 5) {
           const { status, body } = await refresh(token);
           // 502 while nginx has not noticed that the instance is gone: the same token again.
           if (status === 502) continue;
