@@ -32,7 +32,8 @@ export interface LastSeen {
 }
 
 /**
- * The input of the risk rules. The client chooses nothing in it except the user agent.
+ * The input of the risk rules. The client chooses `clientId` at its sign-in, the user agent, and the headers that `deviceChanged`
+ * compares. Do not rely on these alone.
  *
  * @example
  * const isAtNight = ({ at }: RiskSignals) => new Date(at).getUTCHours() < 5;

@@ -25,8 +25,8 @@ if count == tonumber(ARGV[2]) + 1 then redis.call('PEXPIRE', KEYS[1], ARGV[3]) e
 return { count, redis.call('PTTL', KEYS[1]) }`;
 
 /**
- * Counts failures in Redis, for all instances together. While Redis is unavailable nothing is counted, and nobody is refused. It
- * needs the package `redis`.
+ * Counts failures in Redis, for all instances together. While Redis is unavailable nothing is counted, so no new block begins. An
+ * instance keeps the blocks that it knows. It needs the package `redis`.
  *
  * @throws AuthConfigurationError for an invalid option
  * @example
