@@ -131,6 +131,7 @@ export class AuthMetrics implements OnModuleInit, OnModuleDestroy {
       case 'refresh_repeated':
         return this.repeats.inc();
       case 'reuse_detected':
+      case 'token_shared':
         return this.reuses.inc();
       case 'revoked':
         return this.revocations.inc({ reason: revocationReasonOf(event) }, event.count ?? 1);
