@@ -17,6 +17,7 @@ import { sessionEndReason } from './refresh-rule.js';
 import { SessionRows } from './session-rows.js';
 import type { SignInRequest } from './sign-in-request.js';
 import { TokenIssuer } from './token-issuer.js';
+import type { TokenUse } from './token-use.js';
 
 /** Begins sessions. */
 @Injectable()
@@ -43,6 +44,7 @@ export class SessionIssuer {
     request: SignInRequest,
     from: ClientContext,
     evidence: BindingEvidence,
+    _use: TokenUse,
   ): Promise<IssuedTokens> {
     const { defaultClientId, defaultTransport } = this.config;
     const scope = this.grantedScope(request.scope);

@@ -20,6 +20,7 @@ import type { IssuedRefreshToken } from './refresh-token.codec.js';
 import { SessionRows } from './session-rows.js';
 import { StrictSettling } from './strict-settling.js';
 import { TokenIssuer } from './token-issuer.js';
+import type { TokenUse } from './token-use.js';
 
 /** How often one refresh is attempted. It starts over when a different request changed the session first. */
 const MOST_ATTEMPTS = 8;
@@ -47,6 +48,7 @@ export class TokenRotation {
     refreshToken: string | IssuedRefreshToken,
     from: ClientContext,
     evidence: BindingEvidence,
+    _use: TokenUse,
     reauthenticate?: Reauthenticate,
   ): Promise<IssuedTokens> {
     const arrivedAt = this.clock.now();
