@@ -41,6 +41,7 @@ export interface SessionResponse {
   ip: string | null;
   country: string | null;
   created_at: string;
+  /** Rounded down to five minutes. */
   last_used_at: string;
   expires_at: string;
 }

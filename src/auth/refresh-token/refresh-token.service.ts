@@ -7,6 +7,7 @@ import { SessionRevocation } from '../revocation/session-revocation.js';
 import type { IssuedTokens, SessionSummary } from '../session/issued-tokens.js';
 import { RefreshTokenStore } from '../session/refresh-token.store.js';
 import { RefreshTokenConfig } from '../session/session-options.js';
+import { summariesOf } from '../session/session-summary.js';
 import type { AuthUser } from '../user/user-provider.js';
 import { RefreshAttempts } from './refresh-attempt.js';
 import { sessionEndReason } from './refresh-rule.js';
@@ -175,7 +176,8 @@ export class RefreshTokenService {
   }
 
   /**
-   * Lists the live sessions of a user, the last used first.
+   * Lists the live sessions of a user, the last used first. `lastUsedAt` is rounded down to five minutes, because a thief
+   * could use the exact time.
    *
    * @throws AuthError `temporarily_unavailable` if the database fails
    * @example
@@ -184,11 +186,7 @@ export class RefreshTokenService {
   async list(userId: string): Promise<SessionSummary[]> {
     const now = this.clock.now();
     const sessions = await this.store.findOfUser(userId);
-    return sessions
-      .filter((session) => !sessionEndReason(session, now, this.config))
-      .map(({ id, clientId, deviceName, userAgent, ip, country, createdAt, lastUsedAt, expiresAt }) => {
-        return { id, clientId, deviceName, userAgent, ip, country, createdAt, lastUsedAt, expiresAt };
-      });
+    return summariesOf(sessions.filter((session) => !sessionEndReason(session, now, this.config)));
   }
 
   /**

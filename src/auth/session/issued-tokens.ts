@@ -33,6 +33,7 @@ export interface SessionSummary {
   readonly ip: string | null;
   readonly country: string | null;
   readonly createdAt: number;
+  /** The time of the last refresh or login, rounded down to five minutes, but not before `createdAt`. */
   readonly lastUsedAt: number;
   readonly expiresAt: number;
 }
