@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { DemoProcess } from '../support/demo-process.js';
 import { feedHealth, Service, type ServiceSetup, signIn, verdictOf } from '../support/demo-service.js';
+import { DpopClient, generateProofKey, type ProofKey } from '../support/dpop.js';
 import { refresh, send, bearer } from '../support/http.js';
 import { DAY, HOUR, MINUTE, SECOND } from '../support/listening.js';
 import { databaseNamed } from '../support/databases.js';
@@ -24,9 +25,14 @@ for (const setup of setups) {
   describe.skipIf(!available)(`processes whose clocks are wrong, on ${setup.title}`, () => {
     const service = new Service(setup);
     const demos = {} as Record<Name, DemoProcess>;
+    let key: ProofKey;
     beforeAll(async () => {
+      key = await generateProofKey();
       await service.start(0);
-      for (const name of NAMES) demos[name] = await service.launch(withClockAhead(CLOCKS[name] / SECOND));
+      for (const name of NAMES) {
+        const adapter = name === 'early' ? 'fastify' : 'express';
+        demos[name] = await service.launch({ HTTP_ADAPTER: adapter, ...withClockAhead(CLOCKS[name] / SECOND) });
+      }
     }, 120_000);
     afterAll(() => service.stop());
 
@@ -68,6 +74,18 @@ for (const setup of setups) {
       expect(Math.abs(health.clock_offset_ms - CLOCKS[name])).toBeLessThan(BUSY);
       const warnings = demos[name].output().split('The clock of this machine is').length - 1;
       expect(warnings).toBe(name === 'right' ? 0 : 1);
+    });
+
+    it.for(NAMES)('the %s one tells a client with a wrong clock the right time', async (name) => {
+      const { url } = demos[name];
+      const client = (ahead: number) => new DpopClient(key, url, () => Date.now() + ahead);
+      const credentials = { username: 'alice', password: 'alice-password', transport: 'body' } as const;
+      const refused = await client(CLOCKS[name] || HOUR).login(credentials);
+      expect(refused).toMatchObject(
+        name === 'late' ? { status: 200 } : { status: 400, body: { error: 'invalid_dpop_proof' } },
+      );
+      if (name !== 'late') expectNow(Date.parse(refused.headers.get('date')!));
+      expect(await client(0).login(credentials)).toMatchObject({ status: 200, body: { token_type: 'DPoP' } });
     });
 
     it('an idle session has ended, by the clock of the database, at all of them', async () => {
