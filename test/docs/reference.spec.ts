@@ -159,6 +159,7 @@ const CODES: Record<AuthErrorCode, true> = {
   forbidden: true,
   https_required: true,
   not_found: true,
+  superseded: true,
   too_many_requests: true,
   server_error: true,
   temporarily_unavailable: true,
