@@ -45,7 +45,7 @@ no secret but the access token; the refresh token and the client nonce are in co
 
 const REFRESH_TOKEN = `## The refresh token
 
-It is opaque: \`nrt_\` and 96 characters. With the transport \`body\` it is in the answer, as \`refresh_token\`. Send it in the body of a
+It is opaque: \`nrt_\` and 128 characters. With the transport \`body\` it is in the answer, as \`refresh_token\`. Send it in the body of a
 request, never in a URL or a header.`;
 
 const COOKIE = `## The cookie
