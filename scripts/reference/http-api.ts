@@ -14,13 +14,13 @@ const NOTES: Record<string, string> = {
   'post /login': `The transport is chosen here, for the whole session. With a \`DPoP\` header the session is bound to the key of the proof. With the transport
 \`cookie\` the login ends the session whose cookie the request has; the reason is \`replaced\`.`,
   'post /refresh': `The refresh token comes in the body or in the cookie, together with what the session is bound to. After \`step_up_required\`,
-\`region_not_allowed\`, 429 and 503 the token is still good.`,
+\`region_not_allowed\`, 429 and 503 the token is still good. Which requests get an answer: [Retries and theft](../guides/retries-and-theft.md).`,
   'post /logout': `Send the refresh token in the body or in the cookie, or an access token in \`Authorization\`. A second logout succeeds too, and so does one
 with an unknown refresh token. The cookie is cleared.`,
   'post /logout-all':
     'With `"except_current": true` the session of the access token goes on. Otherwise the cookie is cleared.',
   'post /step-up': `The session gets a new refresh token, and the access token a new \`auth_time\`. The old token still brings the same successor within the
-grace window. The user provider needs \`reauthenticate\`.`,
+grace window, and to a retry with the same key. The user provider needs \`reauthenticate\`.`,
   'get /events': 'The route answers 404 if [`audit.store`](options.md#auditstore) is off.',
   'get /me': 'The database is not asked: the answer is what the access token says.',
   'delete /sessions/{id}': 'The id is that of the list of sessions. A session of another user answers 404 too.',
