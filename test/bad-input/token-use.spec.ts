@@ -1,4 +1,5 @@
 import { APP_FILTER } from '@nestjs/core';
+import { inspect } from 'node:util';
 import { Body, Controller, Module, Post, Req, ValidationPipe } from '@nestjs/common';
 import { type HttpRequest } from '../../src/auth/common/request/http-request.js';
 import { AuthExceptionFilter, SignInService, StepUpService, tokenUseOf, type TokenUse } from 'nestjs-refresh-token';
@@ -360,6 +361,25 @@ for (const adapter of adapters) {
       await refused('received_with', (route) =>
         postJson(route, { received_with: { generation: 4, keys: [] } }, { 'idempotency-key': KEY }),
       );
+    });
+
+    test('is in no property of the error', () => {
+      const request = { method: 'POST', url: '/', protocol: 'https' };
+      for (const [headers, body] of [
+        [{}, { idempotency_key: CANARY }],
+        [{}, { received_with: { generation: 4, keys: [CANARY] } }],
+        [FORM, { received_with: `{"${CANARY}` }],
+        [{ 'idempotency-key': CANARY }, {}],
+      ] as [Record<string, string>, object][]) {
+        let error: unknown;
+        try {
+          tokenUseOf({ ...request, headers, body });
+        } catch (thrown) {
+          error = thrown;
+        }
+        expect(error).toMatchObject({ code: 'invalid_request' });
+        expect(inspect(error, { depth: 9, showHidden: true })).not.toContain(CANARY);
+      }
     });
 
     test('at a route of the host', async () => {
