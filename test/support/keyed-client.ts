@@ -191,6 +191,7 @@ export class KeyedClient {
       const use = this.beginUse();
       const answer = await this.send(use).catch((error: unknown) => {
         if (error instanceof Killed || ++failures === MOST_FAILURES) throw error;
+        return undefined;
       });
       switch (answer?.status) {
         case 200:
@@ -209,7 +210,7 @@ export class KeyedClient {
           await this.options.wait(1_000 * Number(answer?.headers.get('retry-after') ?? 1));
           break;
         default:
-          throw new SignedOut(answer);
+          throw new SignedOut(answer!);
       }
     }
     throw new Offline();
