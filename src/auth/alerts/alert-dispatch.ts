@@ -28,7 +28,7 @@ export class AlertDispatch implements OnModuleInit, BeforeApplicationShutdown {
   onModuleInit(): void {
     this.events.subscribeToAlerts((event) => {
       for (const sink of this.sinks) void this.deliver(sink, event);
-      if (event.type === 'reuse_detected') this.countReuse(event.at);
+      if (event.type === 'reuse_detected' || event.type === 'token_shared') this.countReuse(event.at);
     });
   }
 

@@ -20,6 +20,7 @@ export function outcomeOf({ type, alert }: Pick<AuthEvent, 'type' | 'alert'>): A
     case 'throttled':
       return 'denied';
     case 'reuse_detected':
+    case 'token_shared':
     case 'revoked':
       return 'revoked';
     default:

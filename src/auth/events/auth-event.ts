@@ -16,19 +16,27 @@ export type AuthEventType =
    * A refresh token was replaced by its successor.
    *
    * @alert if a risk rule raised one. `reason` and `reasons` then name the rules.
+   * @reason row_rolled_back: the token was newer than its row; see the event of that name
    */
   | 'refreshed'
   /**
-   * A predecessor got the same successor again: within the grace window, or, if the session is
-   * bound to a key or a certificate, until the successor is used.
+   * A token that was replaced before got the live token of its session: within the grace window, or as the retry of a
+   * use, or as a late answer. If the session is bound to a key or a certificate, its predecessor gets it until the
+   * successor is used.
    *
-   * @alert if a risk rule raised one. `reason` and `reasons` then name the rules.
+   * @alert with all reasons except `late_retry`, and if a risk rule raised one. `reason` and `reasons` then name the rules.
+   * @reason late_retry: the same use was answered again, after its window
+   * @reason late_answer: the predecessor was answered after its window, out of the budget `refreshToken.lateAnswers`
+   * @reason other_device: another browser family or operating system, with `refreshToken.onRepeatFromOtherDevice: 'alert'`
+   * @reason other_network_and_agent: both the network and the user agent differ from those of the latest refresh
+   * @reason repeated_in_a_row: a client without keys repeated in three successive generations
+   * @reason uses_overflowed: more than 16 uses were answered with one token; from then on its list accuses nobody
    */
   | 'refresh_repeated'
   /**
    * A refresh was refused.
    *
-   * @alert with the reason `generation_ahead`, and if a risk rule ended the session.
+   * @alert with the reason `not_genuine`, and if a risk rule ended the session.
    * @reason not_issued_here: this server did not issue the token, or it is forged
    * @reason unknown_session: the session has been purged, or never existed
    * @reason revoked: the session ended before
@@ -37,7 +45,9 @@ export type AuthEventType =
    * @reason concurrent: another request refreshed the session at the same time; it goes on
    * @reason user_unavailable: the user provider returned `null`; the session has been ended
    * @reason secret_removed: the secret of the token is no longer configured
-   * @reason generation_ahead: the token is newer than the row, so a backup of the database may have been restored
+   * @reason superseded: the request is finished, or its client has a newer token (409); the session goes on
+   * @reason not_genuine: root or voucher are not those of the session, although the tag is right: a secret has leaked, or a
+   * session id was used twice
    * @reason the reason of a risk rule that denied the refresh, or ended the session
    */
   | 'refresh_denied'
@@ -70,6 +80,20 @@ export type AuthEventType =
    * @reason repeat_from_elsewhere: the rule `RepeatFromElsewhere` ended the session. Otherwise there is no reason.
    */
   | 'reuse_detected'
+  /**
+   * A client said which uses brought its refresh token, and the token had been given to another use, too: a second party
+   * holds tokens of the session. It has been ended.
+   *
+   * @alert always.
+   */
+  | 'token_shared'
+  /**
+   * `count` refresh tokens were newer than their rows: the database has lost commits, by a failover, a stale replica or
+   * a restored backup. The sessions go on. At most once a minute, on each instance.
+   *
+   * @alert always.
+   */
+  | 'row_rolled_back'
   /**
    * `count` reuses were detected within `alerts.massReuseWithin`, on one instance. A database or a log may have leaked.
    *
@@ -133,6 +157,8 @@ export type RevocationReason =
   | 'user_unavailable'
   /** An old refresh token was presented: two parties hold tokens of the session. */
   | 'reuse_detected'
+  /** A refresh token was given to two parties: the claim of a client shows it. */
+  | 'token_shared'
   /** The browser signed in again, and got a new session. */
   | 'replaced'
   /** The device changed, and `binding.fingerprint.onMismatch` is `'revoke'`. */

@@ -30,14 +30,18 @@ export class RefreshAdmission {
   ) {}
 
   /** @throws AuthError if a rule refuses the refresh, or if the user may no longer have a session */
-  async admit(occasion: 'refresh' | 'repeat', attempt: RefreshAttempt): Promise<Admitted> {
+  async admit(occasion: 'refresh' | 'repeat' | 'late', attempt: RefreshAttempt): Promise<Admitted> {
     const { session, located, device, keyBound, reauthenticate } = attempt;
     const deviceChanged = device === 'changed';
+    const findings = [
+      deviceChanged ? this.deviceFinding() : undefined,
+      occasion === 'late' ? abroad(attempt) : undefined,
+    ];
     const remark = await this.risk.pass(reauthenticate ? 'step_up' : occasion, session, located, {
       deviceChanged,
       // A session whose binding failed does not get this far, so a key binding means a proven key.
       keyProven: keyBound,
-      finding: deviceChanged ? this.deviceFinding() : undefined,
+      findings: findings.filter((finding) => finding !== undefined),
     });
     return { user: await this.authenticate(attempt), remark };
   }
@@ -65,4 +69,10 @@ export class RefreshAdmission {
     await this.revocation.end(session, 'user_unavailable', client);
     throw this.refusal.denied(session, 'user_unavailable', client);
   }
+}
+
+/** A late answer is refused in another country. In another network it is not: people travel between home and work. */
+function abroad({ session, located: { geoIp } }: RefreshAttempt): Finding | undefined {
+  const differ = geoIp?.country != null && session.country !== null && geoIp.country !== session.country;
+  return differ ? { reason: 'late_answer_abroad', verdict: 'deny' } : undefined;
 }

@@ -4,20 +4,25 @@ import type { BindingKind } from '../binding/binding-kind.js';
 import { SessionBindings } from '../binding/session-bindings.js';
 import { KeyRing, type Keys } from '../common/crypto/key-ring.js';
 import type { ClientContext } from '../common/request/client-context.js';
+import { Clock } from '../common/time/clock.js';
 import { crossSiteRefusal } from '../cookie/cross-site.js';
 import type { DeviceComparison } from '../device/device-fingerprint.js';
 import { DeviceRecognition } from '../device/device-recognition.js';
 import type { LocatedClient } from '../risk/risk-assessor.js';
 import { RiskStage } from '../risk/risk-stage.js';
+import { isSameKind } from '../risk/user-agent.js';
+import { RevocationFeed } from '../revocation/revocation-feed.js';
 import type { RefreshToken } from '../session/refresh-token.entity.js';
 import { RefreshTokenStore } from '../session/refresh-token.store.js';
 import { RefreshTokenConfig } from '../session/session-options.js';
 import type { AuthUser } from '../user/user-provider.js';
 import { RefreshRefusal } from './refresh-refusal.js';
-import { decideRefresh, type RefreshDecision } from './refresh-rule.js';
+import { decideRefresh, type RefreshDecision, type RefreshLimits } from './refresh-rule.js';
 import { type DecodedRefreshToken, type IssuedRefreshToken, RefreshTokenCodec } from './refresh-token.codec.js';
-import { deriveSuccessor, hashedMessage } from './successor.js';
+import { judgedUse, useOf } from './session-chain.js';
 import { TokenHasher } from './token-hasher.js';
+import type { TokenUse } from './token-use.js';
+import { hashedMessage, isVouchedFor, tokenAt } from './voucher.js';
 
 /** Authenticates the user again. Throws if authentication fails. */
 export type Reauthenticate = (session: RefreshToken, client: ClientContext) => Promise<AuthUser>;
@@ -27,6 +32,8 @@ export interface RefreshRequest {
   readonly presented: DecodedRefreshToken;
   readonly located: LocatedClient;
   readonly evidence: BindingEvidence;
+  /** What the client says about this use of its token. */
+  readonly says: TokenUse;
   /** Called instead of loading the user when the request is a step-up. */
   readonly reauthenticate: Reauthenticate | undefined;
 }
@@ -53,6 +60,8 @@ export class RefreshAttempts {
     private readonly bindings: SessionBindings,
     private readonly devices: DeviceRecognition,
     private readonly refusal: RefreshRefusal,
+    private readonly feed: RevocationFeed,
+    private readonly clock: Clock,
     private readonly config: RefreshTokenConfig,
   ) {}
 
@@ -71,10 +80,11 @@ export class RefreshAttempts {
     refreshToken: string | IssuedRefreshToken,
     from: ClientContext,
     evidence: BindingEvidence,
+    says: TokenUse,
     reauthenticate: Reauthenticate | undefined,
   ): Promise<RefreshRequest> {
     const presented = this.decode(refreshToken, from);
-    return { presented, located: await this.risk.locate(from), evidence, reauthenticate };
+    return { presented, located: await this.risk.locate(from), evidence, says, reauthenticate };
   }
 
   /**
@@ -105,40 +115,40 @@ export class RefreshAttempts {
    * @param wasLive whether an earlier attempt of this request found the token to be the live one
    */
   async decide(attempt: RefreshAttempt, arrivedAt: number, wasLive: boolean): Promise<RefreshDecision> {
-    const { session, presented, keyBound, brokenBinding } = attempt;
+    const { session, keys, presented, keyBound, brokenBinding, located, says } = attempt;
     return decideRefresh(
       { ...session, keyBound },
       {
         generation: presented.generation,
-        matches: await this.vouchesFor(attempt),
+        genuine: await this.isGenuine(attempt),
         bound: brokenBinding === undefined,
+        sameDevice: isSameKind(session.userAgent, located.client.userAgent),
+        arrivedAt,
         wasLive,
+        ...judgedUse({ ...session, keys }, useOf(presented.generation, says), says.receivedWith),
       },
-      arrivedAt,
-      this.config,
+      this.clock.now(),
+      { ...this.config, ...this.limits(session) },
     );
   }
 
-  /**
-   * Whether the secret matches the row. For the live token, the row has its hash. For the predecessor, the row has the
-   * hash of the successor that the predecessor derives.
-   */
-  private async vouchesFor(attempt: RefreshAttempt): Promise<boolean> {
-    const { session, keys, presented } = attempt;
-    switch (presented.generation) {
-      case session.generation:
-        return this.hasher.verify(keys, session.tokenHash, hashedMessage(presented));
-      case session.generation - 1:
-        return this.hasher.verify(keys, session.tokenHash, hashedMessage(successorOf(attempt)));
-      default:
-        return false;
-    }
+  private limits({ windowStartedAt }: RefreshToken): Pick<RefreshLimits, 'outage' | 'otherDeviceIsReuse'> {
+    return {
+      outage: this.feed.unreadableSince(windowStartedAt),
+      otherDeviceIsReuse: this.config.onRepeatFromOtherDevice === 'reuse',
+    };
+  }
+
+  /** The keys of the token vouch for its generation; the hash of the row, for its root. */
+  private async isGenuine({ session, keys, presented }: RefreshAttempt): Promise<boolean> {
+    if (!isVouchedFor(presented, session.seed)) return false;
+    return this.hasher.verify(keys, session.tokenHash, hashedMessage(presented));
   }
 }
 
-/** Derives the live token from its predecessor and the row. */
-export function successorOf({ presented, keys, session }: RefreshAttempt): DecodedRefreshToken {
-  return deriveSuccessor(presented, keys, Buffer.from(session.nonce!, 'base64url'));
+/** The live token of the session. */
+export function liveTokenOf({ presented, keys, session }: RefreshAttempt): DecodedRefreshToken {
+  return tokenAt(session.generation, presented, keys, session.seed);
 }
 
 /**

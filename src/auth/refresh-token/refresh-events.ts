@@ -1,26 +1,93 @@
-import { Injectable } from '@nestjs/common';
+import { Injectable, type OnModuleDestroy } from '@nestjs/common';
+import { subnetOf } from '../common/request/address.js';
+import type { ClientContext } from '../common/request/client-context.js';
+import { Clock } from '../common/time/clock.js';
 import { DeviceRecognition } from '../device/device-recognition.js';
 import { AuthEventBus } from '../events/auth-event-bus.js';
 import type { RiskRemark } from '../risk/risk-stage.js';
+import { isSameKind } from '../risk/user-agent.js';
 import type { RefreshToken } from '../session/refresh-token.entity.js';
+import { RefreshTokenConfig } from '../session/session-options.js';
+import { GivenUses } from './given-uses.js';
 import type { RefreshAttempt } from './refresh-attempt.js';
+import type { Written } from './repeat-writer.js';
+import type { Repeat } from './session-chain.js';
+
+/** In so many successive generations a client without keys may repeat before it is an alert. */
+const MOST_REPEATED_IN_A_ROW = 3;
+/** Milliseconds between two alerts about rows that the database has rolled back. */
+const ROLLED_BACK_EVERY = 60_000;
 
 /** Publishes the events of successful refreshes. */
 @Injectable()
-export class RefreshEvents {
+export class RefreshEvents implements OnModuleDestroy {
+  /** Rows that were rolled back and that no alert has told of yet. */
+  private rolledBack = 0;
+  private toldRolledBackAt = -Infinity;
+  private silence: NodeJS.Timeout | undefined;
+
   constructor(
     private readonly events: AuthEventBus,
     private readonly devices: DeviceRecognition,
+    private readonly clock: Clock,
+    private readonly config: RefreshTokenConfig,
   ) {}
 
+  onModuleDestroy(): void {
+    this.tellRolledBack();
+  }
+
   rotated(rotated: RefreshToken, attempt: RefreshAttempt, remark: RiskRemark): void {
-    this.succeeded('refreshed', rotated, attempt, remark);
+    const adopted = attempt.presented.generation > attempt.session.generation;
+    this.succeeded('refreshed', rotated, attempt, adopted ? { ...remark, ...ROW_ROLLED_BACK } : remark);
+    if (adopted) this.noteRolledBack();
     if (rotated.keyId === attempt.session.keyId) return;
     this.events.publish({ type: 'key_rotated', ...eventOf(rotated, attempt) });
   }
 
-  repeated(seen: RefreshToken, attempt: RefreshAttempt, remark: RiskRemark): void {
-    this.succeeded('refresh_repeated', seen, attempt, remark);
+  repeated(repeat: Repeat, written: Written, attempt: RefreshAttempt, remark: RiskRemark): void {
+    const reasons = [...this.reasonsOf(repeat, written, attempt), ...(remark.reasons ?? [])];
+    const alert = remark.alert || reasons.some((reason) => reason !== 'late_retry') || undefined;
+    const told = reasons.length > 0 ? { alert, reason: reasons[0], reasons } : remark;
+    this.succeeded('refresh_repeated', written.row, attempt, told);
+  }
+
+  private reasonsOf(repeat: Repeat, { row, isFirst }: Written, attempt: RefreshAttempt): string[] {
+    const { session, located, says, keyBound } = attempt;
+    if (repeat.action === 'late') return ['late_answer'];
+    if (repeat.action === 'retry') return repeat.late ? ['late_retry'] : [];
+    const reasons: string[] = [];
+    if (
+      !keyBound &&
+      !isSameKind(session.userAgent, located.client.userAgent) &&
+      this.config.onRepeatFromOtherDevice === 'alert'
+    ) {
+      reasons.push('other_device');
+    }
+    if (says.idempotencyKey === undefined && !keyBound && isElsewhere(session, located.client)) {
+      reasons.push('other_network_and_agent');
+    }
+    if (!isFirst) return reasons;
+    const counted = !keyBound && row.repeatedGeneration !== session.repeatedGeneration;
+    if (counted && row.repeatedInARow === MOST_REPEATED_IN_A_ROW) reasons.push('repeated_in_a_row');
+    if (GivenUses.hasOverflowed(row.given) && !GivenUses.hasOverflowed(session.given)) reasons.push('uses_overflowed');
+    return reasons;
+  }
+
+  /** Tells of the first at once, and of those that follow once a minute. */
+  private noteRolledBack(): void {
+    this.rolledBack++;
+    if (this.clock.now() - this.toldRolledBackAt >= ROLLED_BACK_EVERY) return this.tellRolledBack();
+    this.silence ??= setTimeout(() => this.tellRolledBack(), ROLLED_BACK_EVERY).unref();
+  }
+
+  private tellRolledBack(): void {
+    clearTimeout(this.silence);
+    this.silence = undefined;
+    if (this.rolledBack === 0) return;
+    this.toldRolledBackAt = this.clock.now();
+    this.events.publish({ type: 'row_rolled_back', alert: true, count: this.rolledBack });
+    this.rolledBack = 0;
   }
 
   private succeeded(
@@ -35,6 +102,14 @@ export class RefreshEvents {
     const alert = this.devices.onMismatch === 'alert' ? true : undefined;
     this.events.publish({ type: 'device_changed', alert, ...event });
   }
+}
+
+const ROW_ROLLED_BACK = { reason: 'row_rolled_back' };
+
+/** No honest client changes both within seconds. */
+function isElsewhere(session: RefreshToken, client: ClientContext): boolean {
+  if (!session.ip || !client.ip || !session.userAgent) return false;
+  return subnetOf(session.ip) !== subnetOf(client.ip) && session.userAgent !== client.userAgent;
 }
 
 function eventOf({ id: sessionId, userId, clientId, generation }: RefreshToken, { located }: RefreshAttempt) {

@@ -4,6 +4,7 @@ import { AuthError } from '../common/errors/auth-error.js';
 import type { ClientContext } from '../common/request/client-context.js';
 import { AuthEventBus } from '../events/auth-event-bus.js';
 import { SessionRevocation } from '../revocation/session-revocation.js';
+import type { ReuseReason } from './refresh-rule.js';
 import type { RefreshToken } from '../session/refresh-token.entity.js';
 
 /**
@@ -23,7 +24,7 @@ export class RefreshRefusal {
   }
 
   denied(session: RefreshToken | undefined, reason: string, client: ClientContext, generation?: number): AuthError {
-    const alert = reason === 'generation_ahead' ? true : undefined;
+    const alert = reason === 'not_genuine' ? true : undefined;
     this.events.publish({ type: 'refresh_denied', alert, reason, ...idsOf(session), generation, ...client });
     return new AuthError('invalid_grant', undefined, { sessionLives: reason === 'concurrent' });
   }
@@ -42,12 +43,23 @@ export class RefreshRefusal {
     return new AuthError('invalid_grant', undefined, { sessionLives: true });
   }
 
+  /** The request is finished, or its client has a newer token. The session stays alive. */
+  superseded(session: RefreshToken, generation: number, client: ClientContext): AuthError {
+    this.events.publish({ type: 'refresh_denied', reason: 'superseded', ...idsOf(session), generation, ...client });
+    return new AuthError('superseded', undefined, { sessionLives: true });
+  }
+
   /** Ends the session, because two parties hold its tokens. */
-  async reused(session: RefreshToken, generation: number, client: ClientContext): Promise<AuthError> {
-    if (!(await this.revocation.end(session, 'reuse_detected', client))) {
+  async reused(
+    session: RefreshToken,
+    reason: ReuseReason,
+    generation: number,
+    client: ClientContext,
+  ): Promise<AuthError> {
+    if (!(await this.revocation.end(session, reason, client))) {
       return this.denied(session, 'revoked', client, generation);
     }
-    this.events.publish({ type: 'reuse_detected', alert: true, ...idsOf(session), generation, ...client });
+    this.events.publish({ type: reason, alert: true, ...idsOf(session), generation, ...client });
     return new AuthError('invalid_grant');
   }
 }

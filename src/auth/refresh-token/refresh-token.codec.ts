@@ -15,29 +15,34 @@ export interface IssuedRefreshToken {
 export interface DecodedRefreshToken extends IssuedRefreshToken {
   /** The keys that the token was issued with. */
   readonly keys: Keys;
-  readonly secret: Buffer;
+  /** 256 random bits, the same in all tokens of a session. */
+  readonly root: Buffer;
+  /** Proves that this server has issued the token of this generation. */
+  readonly voucher: Buffer;
 }
 
 /** The prefix by which secret scanners recognise the token. */
 export const REFRESH_TOKEN_PREFIX = 'nrt_';
 
-export const SECRET_BYTES = 32;
-const VERSION = 1;
+export const ROOT_BYTES = 32;
+export const VOUCHER_BYTES = 24;
+const VERSION = 2;
 const TAG_BYTES = 16;
 
 const KEY_ID_AT = 1;
 const SESSION_ID_AT = KEY_ID_AT + KEY_ID_BYTES;
 const GENERATION_AT = SESSION_ID_AT + 16;
-const SECRET_AT = GENERATION_AT + 4;
-const TAG_AT = SECRET_AT + SECRET_BYTES;
+const ROOT_AT = GENERATION_AT + 4;
+const VOUCHER_AT = ROOT_AT + ROOT_BYTES;
+const TAG_AT = VOUCHER_AT + VOUCHER_BYTES;
 const TOKEN_BYTES = TAG_AT + TAG_BYTES;
 
 // TOKEN_BYTES is a multiple of three, so no two texts of this form decode to the same bytes.
 const FORM = new RegExp(`^${REFRESH_TOKEN_PREFIX}[A-Za-z0-9_-]{${(TOKEN_BYTES / 3) * 4}}$`);
 
 /**
- * Encodes and decodes refresh tokens: `version · key id · session id · generation · secret · tag`. The tag covers
- * everything before it.
+ * Encodes and decodes refresh tokens: `version · key id · session id · generation · root · voucher · tag`. The
+ * tag covers everything before it.
  */
 @Injectable()
 export class RefreshTokenCodec {
@@ -46,13 +51,14 @@ export class RefreshTokenCodec {
 
   constructor(private readonly keyRing: KeyRing) {}
 
-  encode({ keys, sessionId, generation, secret }: DecodedRefreshToken): string {
+  encode({ keys, sessionId, generation, root, voucher }: DecodedRefreshToken): string {
     const bytes = Buffer.alloc(TOKEN_BYTES);
     bytes.writeUInt8(VERSION, 0);
     bytes.write(keys.id, KEY_ID_AT, 'base64url');
     uuidToBytes(sessionId).copy(bytes, SESSION_ID_AT);
     bytes.writeUInt32BE(generation, GENERATION_AT);
-    secret.copy(bytes, SECRET_AT);
+    root.copy(bytes, ROOT_AT);
+    voucher.copy(bytes, VOUCHER_AT);
     tagOf(keys, bytes).copy(bytes, TAG_AT);
     return REFRESH_TOKEN_PREFIX + bytes.toString('base64url');
   }
@@ -73,7 +79,8 @@ export class RefreshTokenCodec {
       keys,
       sessionId: bytesToUuid(bytes.subarray(SESSION_ID_AT, GENERATION_AT)),
       generation: bytes.readUInt32BE(GENERATION_AT),
-      secret: bytes.subarray(SECRET_AT, TAG_AT),
+      root: bytes.subarray(ROOT_AT, VOUCHER_AT),
+      voucher: bytes.subarray(VOUCHER_AT, TAG_AT),
     };
     this.decoded.add(decoded);
     return decoded;

@@ -5,6 +5,7 @@ import { RefreshEvents } from './refresh-events.js';
 import { RefreshRefusal } from './refresh-refusal.js';
 import { RefreshTokenCodec } from './refresh-token.codec.js';
 import { RefreshTokenService } from './refresh-token.service.js';
+import { RepeatWriter } from './repeat-writer.js';
 import { SessionIssuer } from './session-issuer.js';
 import { SessionPurge } from './session-purge.js';
 import { SessionRows } from './session-rows.js';
@@ -21,6 +22,7 @@ export const refreshTokenProviders: ConceptProviders = {
     RefreshEvents,
     RefreshRefusal,
     RefreshTokenCodec,
+    RepeatWriter,
     SessionIssuer,
     SessionPurge,
     SessionRows,

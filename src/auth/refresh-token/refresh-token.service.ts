@@ -61,7 +61,7 @@ export class RefreshTokenService {
     client: ClientContext = {},
     evidence: BindingEvidence = {},
   ): Promise<IssuedTokens> {
-    return this.sessionIssuer.issue(user, request, client, evidence);
+    return this.sessionIssuer.issue(user, request, client, evidence, {});
   }
 
   /**
@@ -85,7 +85,7 @@ export class RefreshTokenService {
     client: ClientContext = {},
     evidence: BindingEvidence = {},
   ): Promise<IssuedTokens> {
-    return this.rotation.refresh(refreshToken, client, evidence);
+    return this.rotation.refresh(refreshToken, client, evidence, {});
   }
 
   /**

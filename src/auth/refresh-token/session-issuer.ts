@@ -17,6 +17,7 @@ import { sessionEndReason } from './refresh-rule.js';
 import { SessionRows } from './session-rows.js';
 import type { SignInRequest } from './sign-in-request.js';
 import { TokenIssuer } from './token-issuer.js';
+import type { TokenUse } from './token-use.js';
 
 /** Begins sessions. */
 @Injectable()
@@ -43,6 +44,7 @@ export class SessionIssuer {
     request: SignInRequest,
     from: ClientContext,
     evidence: BindingEvidence,
+    { idempotencyKey }: TokenUse,
   ): Promise<IssuedTokens> {
     const { defaultClientId, defaultTransport } = this.config;
     const scope = this.grantedScope(request.scope);
@@ -51,7 +53,7 @@ export class SessionIssuer {
     const { client } = located;
     const remark = await this.risk.passSignIn(located, user.id, clientId);
     const first = this.rows.firstToken();
-    const { columns: boundTo, clientNonce } = await this.bindings.bind(first.sessionId, first.keys, {
+    const { columns: boundTo, clientNonce } = await this.bindings.bind(first.token.sessionId, first.token.keys, {
       user,
       asked: request.bind,
       evidence,
@@ -66,10 +68,11 @@ export class SessionIssuer {
       boundTo,
       located,
       evidence,
+      idempotencyKey,
     });
     await this.begin(session, client);
     const fresh = await this.reload(user, session, client);
-    const issued = this.issuer.tokensOf(session, first, fresh, clientNonce);
+    const issued = this.issuer.tokensOf(session, first.token, fresh, clientNonce);
     const { id: sessionId, userId, generation } = session;
     this.events.publish({ type: 'signed_in', sessionId, userId, clientId, generation, ...remark, ...client });
     return issued;

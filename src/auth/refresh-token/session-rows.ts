@@ -9,18 +9,27 @@ import { DeviceRecognition } from '../device/device-recognition.js';
 import type { LocatedClient } from '../risk/risk-assessor.js';
 import { RiskStage } from '../risk/risk-stage.js';
 import type { RefreshToken } from '../session/refresh-token.entity.js';
-import type { Reauthentication } from '../session/refresh-token.statements.js';
+import type { Seen } from '../session/refresh-token.statements.js';
 import { RefreshTokenConfig } from '../session/session-options.js';
 import type { RefreshAttempt } from './refresh-attempt.js';
 import type { DecodedRefreshToken } from './refresh-token.codec.js';
-import { deriveSuccessor, hashedMessage, randomSecret } from './successor.js';
+import { firstChain, type Repeat, repeatedChain, rotatedChain, useOf } from './session-chain.js';
 import { TokenHasher } from './token-hasher.js';
+import { hashedMessage, random256, tokenAt } from './voucher.js';
 
 /** The values that a sign-in has determined before its row is composed. */
 export interface SessionStart extends Pick<RefreshToken, 'userId' | 'clientId' | 'deviceName' | 'scope' | 'transport'> {
   readonly boundTo: BoundTo;
   readonly located: LocatedClient;
   readonly evidence: BindingEvidence;
+  /** The key of the sign-in, if the client sent one. */
+  readonly idempotencyKey: string | undefined;
+}
+
+/** The first token of a session, and the seed of its row. */
+export interface FirstToken {
+  readonly token: DecodedRefreshToken;
+  readonly seed: string;
 }
 
 /** Composes the row of a session at sign-in, rotation and step-up. It writes nothing to the database. */
@@ -37,12 +46,14 @@ export class SessionRows {
   ) {}
 
   /** The first token of a new session. */
-  firstToken(): DecodedRefreshToken {
-    return { keys: this.keyRing.current, sessionId: randomUUID(), generation: 0, secret: randomSecret() };
+  firstToken(): FirstToken {
+    const seed = random256().toString('base64url');
+    const root = { sessionId: randomUUID(), root: random256() };
+    return { token: tokenAt(0, root, this.keyRing.current, seed), seed };
   }
 
-  async first(token: DecodedRefreshToken, start: SessionStart): Promise<RefreshToken> {
-    const { boundTo, located, evidence, ...session } = start;
+  async first({ token, seed }: FirstToken, start: SessionStart): Promise<RefreshToken> {
+    const { boundTo, located, evidence, idempotencyKey, ...session } = start;
     const { keys, sessionId } = token;
     const { client } = located;
     const now = this.clock.now();
@@ -51,14 +62,13 @@ export class SessionRows {
       ...boundTo,
       fingerprint: this.devices.fingerprintOf(sessionId, keys, evidence.signals),
       id: sessionId,
-      generation: token.generation,
       tokenHash: await this.hasher.hash(keys, hashedMessage(token)),
       keyId: keys.id,
-      nonce: null,
+      seed,
+      ...firstChain({ id: sessionId, keys }, idempotencyKey),
       accessFloor: 0,
       floorRaisedAt: null,
       createdAt: now,
-      rotatedAt: now,
       lastUsedAt: now,
       expiresAt: now + this.config.ttl,
       revokedAt: null,
@@ -71,7 +81,7 @@ export class SessionRows {
   }
 
   /**
-   * The row and the successor after a rotation.
+   * The row and the successor after a rotation, also of a token that is newer than the row.
    *
    * @param settlingTime milliseconds from now until the rotation counts
    */
@@ -79,32 +89,41 @@ export class SessionRows {
     attempt: RefreshAttempt,
     settlingTime: number,
   ): Promise<{ rotated: RefreshToken; successor: DecodedRefreshToken }> {
-    const { session, evidence } = attempt;
+    const { session, keys: before, presented, evidence, says } = attempt;
     const keys = this.keyRing.current;
-    const nonce = randomSecret();
-    const successor = deriveSuccessor(attempt.presented, keys, nonce);
-    const tokenHash = await this.hasher.hash(keys, hashedMessage(successor));
-    const now = this.clock.now();
+    const adopted = presented.generation > session.generation;
+    const successor = tokenAt(presented.generation + 1, presented, keys, session.seed);
+    const tokenHash = await this.hasher.rehash(session, keys, hashedMessage(presented));
+    const now = this.nowFor(session);
+    const use = useOf(presented.generation, says);
     const rotated = {
       ...session,
-      generation: successor.generation,
+      ...rotatedChain({ ...session, keys: before }, use, keys, this.clock.now(), this.config, settlingTime),
+      accessFloor: adopted ? floorAfterRollback(session, successor.generation, now) : session.accessFloor,
       tokenHash,
       keyId: keys.id,
-      nonce: nonce.toString('base64url'),
-      rotatedAt: now + settlingTime,
       clientNonceHash: this.bindings.rehashClientNonce(session, keys, evidence),
       ...this.seenAgain(attempt, keys, now),
     };
     return { rotated, successor };
   }
 
-  /** The row after a step-up that repeats an answer: the token is unchanged, and the user has authenticated again. */
-  reauthenticated(attempt: RefreshAttempt): RefreshToken {
-    return { ...attempt.session, ...this.seenAgain(attempt, attempt.keys, this.clock.now()) };
+  /** The row after a repeated answer. The live token is unchanged. Returns the row itself if nothing changes. */
+  repeated(attempt: RefreshAttempt, repeat: Repeat): RefreshToken {
+    const { session, keys, presented, says, reauthenticate } = attempt;
+    const use = useOf(presented.generation, says);
+    const chain = repeatedChain({ ...session, keys }, repeat, use, this.clock.now(), this.config.lateAnswers);
+    const seen = reauthenticate && this.seenAgain(attempt, keys, this.nowFor(session));
+    return chain || seen ? { ...session, listsVersion: session.listsVersion + 1, ...chain, ...seen } : session;
+  }
+
+  /** Nothing is written earlier than the row has. */
+  private nowFor({ lastUsedAt }: RefreshToken): number {
+    return Math.max(this.clock.now(), lastUsedAt);
   }
 
   /** When, from where and with which client the session was last used. */
-  private seenAgain(attempt: RefreshAttempt, keys: RefreshAttempt['keys'], now: number): Reauthentication {
+  private seenAgain(attempt: RefreshAttempt, keys: RefreshAttempt['keys'], now: number): Seen {
     const { session, located, evidence, device, reauthenticate } = attempt;
     const { client } = located;
     return {
@@ -116,4 +135,9 @@ export class SessionRows {
       authTime: reauthenticate ? now : session.authTime,
     };
   }
+}
+
+/** The database lost commits. So access tokens were minted of which the row knows nothing. */
+function floorAfterRollback({ accessFloor }: RefreshToken, generation: number, now: number): number {
+  return accessFloor === 0 ? 0 : Math.max(generation, accessFloor + 1, Math.floor(now / 1000));
 }

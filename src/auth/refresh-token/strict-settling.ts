@@ -30,21 +30,22 @@ export class StrictSettling {
   }
 
   /** Delays the response of the request that won the race, unless that response has already left. */
-  async postpone({ id, generation, rotatedAt, lastUsedAt }: RefreshToken): Promise<void> {
+  async postpone({ id, lastUsedAt, ...window }: RefreshToken): Promise<void> {
     const now = this.clock.now();
-    if (this.config.grace > 0 || now >= rotatedAt) return;
+    if (this.config.grace > 0 || now >= window.windowStartedAt) return;
     // `lastUsedAt` is the time of the rotation. So the response leaves eventually, however many requests arrive.
     const until = Math.min(now + SETTLING_TIME, lastUsedAt + LONGEST_SETTLING_TIME);
-    if (until - rotatedAt > SETTLING_TIME / 2) await this.store.postponeRotation(id, generation, until);
+    if (until - window.windowStartedAt <= SETTLING_TIME / 2) return;
+    await this.store.postponeWindow(id, { ...window, windowStartedAt: until });
   }
 
   /** Resolves when the rotation counts. */
-  async settled({ id, rotatedAt }: RefreshToken): Promise<void> {
-    let until: number | undefined = rotatedAt;
+  async settled({ id, windowStartedAt }: RefreshToken): Promise<void> {
+    let until: number | undefined = windowStartedAt;
     while (until !== undefined && until > this.clock.now()) {
       await this.clock.sleep(until - this.clock.now());
       // The rotation is already in the table. If the row cannot be read again, the response leaves anyway.
-      until = (await this.store.find(id).catch(() => undefined))?.rotatedAt;
+      until = (await this.store.find(id).catch(() => undefined))?.windowStartedAt;
     }
   }
 }

@@ -3,6 +3,7 @@ import { Injectable } from '@nestjs/common';
 import type { Keys } from '../common/crypto/key-ring.js';
 import { AuthConfigurationError } from '../common/errors/auth-error.js';
 import type { Argon2idOptions } from '../session/argon2id-options.js';
+import type { RefreshToken } from '../session/refresh-token.entity.js';
 import { RefreshTokenConfig } from '../session/session-options.js';
 
 const ARGON2ID = '$argon2id$';
@@ -28,6 +29,16 @@ export class TokenHasher {
     if (!this.parameters) return hmac(keys, message).toString('base64url');
     const argon2 = await loadArgon2();
     return argon2.hash(message, { ...this.parameters, type: argon2.argon2id, secret: keys.hash.export() });
+  }
+
+  /** The hash under the current keys and options: the old one, if it is of their kind. */
+  async rehash(
+    { tokenHash, keyId }: Pick<RefreshToken, 'tokenHash' | 'keyId'>,
+    keys: Keys,
+    message: Buffer,
+  ): Promise<string> {
+    const sameKind = tokenHash.startsWith(ARGON2ID) === (this.parameters !== undefined);
+    return sameKind && keyId === keys.id ? tokenHash : this.hash(keys, message);
   }
 
   async verify(keys: Keys, hash: string, message: Buffer): Promise<boolean> {

@@ -4,25 +4,32 @@ import { AuthError } from '../common/errors/auth-error.js';
 import type { ClientContext } from '../common/request/client-context.js';
 import { Clock } from '../common/time/clock.js';
 import type { IssuedTokens } from '../session/issued-tokens.js';
+import type { RefreshToken } from '../session/refresh-token.entity.js';
+import { SessionRevocation } from '../revocation/session-revocation.js';
 import { RefreshTokenStore } from '../session/refresh-token.store.js';
 import { RefreshAdmission } from './refresh-admission.js';
 import {
   clientNonceOf,
+  liveTokenOf,
   type Reauthenticate,
   type RefreshAttempt,
   RefreshAttempts,
-  successorOf,
 } from './refresh-attempt.js';
 import { RefreshEvents } from './refresh-events.js';
 import { RefreshRefusal } from './refresh-refusal.js';
 import type { RefreshDecision } from './refresh-rule.js';
 import type { IssuedRefreshToken } from './refresh-token.codec.js';
+import { RepeatWriter } from './repeat-writer.js';
+import { isLate, type Repeat } from './session-chain.js';
 import { SessionRows } from './session-rows.js';
 import { StrictSettling } from './strict-settling.js';
 import { TokenIssuer } from './token-issuer.js';
+import type { TokenUse } from './token-use.js';
 
 /** How often one refresh is attempted. It starts over when a different request changed the session first. */
 const MOST_ATTEMPTS = 8;
+/** Milliseconds after which a commit is slow. */
+const SLOW_COMMIT = 1_000;
 
 /** Records the DPoP proof of the request as used. Does nothing if there is no proof. */
 type UseProof = () => Promise<void>;
@@ -35,10 +42,12 @@ export class TokenRotation {
     private readonly attempts: RefreshAttempts,
     private readonly admission: RefreshAdmission,
     private readonly rows: SessionRows,
+    private readonly repeats: RepeatWriter,
     private readonly issuer: TokenIssuer,
     private readonly settling: StrictSettling,
     private readonly refusal: RefreshRefusal,
     private readonly events: RefreshEvents,
+    private readonly revocation: SessionRevocation,
     private readonly clock: Clock,
   ) {}
 
@@ -47,10 +56,11 @@ export class TokenRotation {
     refreshToken: string | IssuedRefreshToken,
     from: ClientContext,
     evidence: BindingEvidence,
+    use: TokenUse,
     reauthenticate?: Reauthenticate,
   ): Promise<IssuedTokens> {
     const arrivedAt = this.clock.now();
-    const request = await this.attempts.begin(refreshToken, from, evidence, reauthenticate);
+    const request = await this.attempts.begin(refreshToken, from, evidence, use, reauthenticate);
 
     // The proof is recorded once, however many attempts the request needs.
     let proofUsed: Promise<void> | undefined;
@@ -61,7 +71,7 @@ export class TokenRotation {
       const decision = await this.attempts.decide(attempt, arrivedAt, wasLive);
       const issued = await this.carryOut(decision, attempt, useProof);
       if (issued) return issued;
-      wasLive ||= decision.action === 'rotate';
+      wasLive ||= decision.action === 'rotate' || decision.action === 'adopt';
       // A different request changed the session between the read and the write.
     }
     throw new AuthError('temporarily_unavailable');
@@ -76,11 +86,17 @@ export class TokenRotation {
     const { client } = located;
     switch (decision.action) {
       case 'rotate':
+      case 'adopt':
         return this.rotate(attempt, useProof);
       case 'repeat':
-        return this.repeat(attempt, useProof);
+      case 'retry':
+      case 'late':
+        return this.repeat(decision, attempt, useProof);
+      case 'superseded':
+        throw this.refusal.superseded(session, presented.generation, client);
       case 'reuse':
-        throw await this.refusal.reused(session, presented.generation, client);
+        await this.assertSenderWaits(attempt);
+        throw await this.refusal.reused(session, decision.reason, presented.generation, client);
       case 'refuse':
         if (decision.reason === 'binding_failed') throw this.refusal.unbound(session, brokenBinding!, client);
         if (decision.reason === 'concurrent') await this.settling.postpone(session);
@@ -96,23 +112,51 @@ export class TokenRotation {
     const { rotated, successor } = await this.rows.rotated(attempt, settlingTime);
     const issued = this.issuer.tokensOf(rotated, successor, user, clientNonceOf(attempt));
     await useProof();
+    const startedAt = performance.now();
     if (!(await this.store.rotate(session, rotated))) return undefined;
 
+    if (performance.now() - startedAt > SLOW_COMMIT) await this.startWindowAgain(session, rotated);
+    this.revocation.floorRaised(session, rotated);
     this.events.rotated(rotated, attempt, remark);
     if (settlingTime > 0) await this.settling.settled(rotated);
     return issued;
   }
 
-  /** Answers with the same successor again. A retry writes nothing, so its window does not move. */
-  private async repeat(attempt: RefreshAttempt, useProof: UseProof): Promise<IssuedTokens | undefined> {
-    const { session, reauthenticate } = attempt;
-    const { user, remark } = await this.admission.admit('repeat', attempt);
-    const seen = reauthenticate ? this.rows.reauthenticated(attempt) : session;
-    const issued = this.issuer.tokensOf(seen, successorOf(attempt), user, clientNonceOf(attempt));
+  /** Answers with the live token again. */
+  private async repeat(
+    decision: Repeat,
+    attempt: RefreshAttempt,
+    useProof: UseProof,
+  ): Promise<IssuedTokens | undefined> {
+    const { user, remark } = await this.admission.admit(isLate(decision) ? 'late' : 'repeat', attempt);
+    const seen = this.rows.repeated(attempt, decision);
+    const issued = this.issuer.tokensOf(seen, liveTokenOf(attempt), user, clientNonceOf(attempt));
     await useProof();
-    if (reauthenticate && !(await this.store.reauthenticate(session, seen))) return undefined;
+    const written = await this.repeats.write(attempt, decision, seen);
+    if (!written) return undefined;
 
-    this.events.repeated(seen, attempt, remark);
+    this.events.repeated(decision, written, attempt, remark);
     return issued;
+  }
+
+  /** Nobody can have had the answer before the commit. So the window of a slow one starts again. */
+  private async startWindowAgain({ generation: windowGeneration }: RefreshToken, rotated: RefreshToken): Promise<void> {
+    const { id, generation } = rotated;
+    const window = { generation, windowGeneration, windowStartedAt: this.clock.now() };
+    // The rotation is already in the table. Without the stamp the window is only shorter.
+    await this.store.postponeWindow(id, window).catch(() => undefined);
+  }
+
+  /**
+   * Who has hung up can be given nothing. So a request that came late, for example to a process that stood still, does
+   * not end a session.
+   *
+   * @throws AuthError `temporarily_unavailable` if the sender is gone
+   */
+  private async assertSenderWaits({ says: { hasHungUp } }: RefreshAttempt): Promise<void> {
+    if (!hasHungUp) return;
+    // Lets the process read from its sockets that the sender is gone.
+    for (let turn = 0; turn < 2 && !hasHungUp(); turn++) await new Promise((resolve) => setImmediate(resolve));
+    if (hasHungUp()) throw new AuthError('temporarily_unavailable');
   }
 }

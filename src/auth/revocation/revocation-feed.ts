@@ -77,6 +77,11 @@ export class RevocationFeed implements OnModuleInit, OnModuleDestroy {
     };
   }
 
+  /** Replaced by the branch `time`. */
+  unreadableSince(_since: number): number {
+    return 0;
+  }
+
   /** @throws AuthError `temporarily_unavailable` if the list is stale and `revocation.onStale` is `refuse` */
   assertFresh(): void {
     const { onStale, delay } = this.config;

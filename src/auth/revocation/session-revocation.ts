@@ -35,6 +35,11 @@ export class SessionRevocation {
     this.events.publish({ type: 'revoked', sessionId: id, userId, clientId, generation, reason, ...client });
   }
 
+  /** Announces a floor that a rotation has raised in the table; does nothing if it has not. */
+  floorRaised(before: RefreshToken, { id: sessionId, accessFloor: floor }: RefreshToken): void {
+    if (floor !== before.accessFloor) this.feed.announce([{ sessionId, floor }]);
+  }
+
   /** Revokes all sessions of a user, except one if given. Resolves to the number of revoked sessions. */
   async endAllOfUser(
     userId: string,

@@ -49,9 +49,9 @@ export class RiskAssessor {
     }
   }
 
-  /** @param found a finding to combine with those of the rules */
-  async assess(signals: RiskSignals, found?: Finding): Promise<Assessment> {
-    const findings: Finding[] = found ? [found] : [];
+  /** @param found findings to combine with those of the rules */
+  async assess(signals: RiskSignals, found: readonly Finding[] = []): Promise<Assessment> {
+    const findings = [...found];
     for (const rule of this.rules) {
       const { reason } = rule;
       try {

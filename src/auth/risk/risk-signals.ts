@@ -12,6 +12,11 @@ export type RiskOccasion =
   | 'refresh'
   /** A retry: the predecessor of the live token is presented again within its window. */
   | 'repeat'
+  /**
+   * A token that was replaced before, long after its window: a late retry of a use, or a late answer. People travel
+   * meanwhile: another network is no sign of theft. Another country refuses it without any rule.
+   */
+  | 'late'
   /** The user authenticates again. That satisfies the verdicts `alert` and `step_up`. */
   | 'step_up';
 

@@ -76,11 +76,11 @@ export class RiskStage {
     occasion: RiskOccasion,
     session: RefreshToken,
     located: LocatedClient,
-    { finding, ...seen }: Pick<RiskSignals, 'deviceChanged' | 'keyProven'> & { finding?: Finding },
+    { findings, ...seen }: Pick<RiskSignals, 'deviceChanged' | 'keyProven'> & { findings: readonly Finding[] },
   ): Promise<RiskRemark> {
-    if (this.assessor.rules.length === 0 && !finding) return NO_REMARK;
+    if (this.assessor.rules.length === 0 && findings.length === 0) return NO_REMARK;
     const signals = signalsOf(occasion, session, located, this.clock.now(), this.per, seen);
-    const assessment = await this.assessor.assess(signals, finding);
+    const assessment = await this.assessor.assess(signals, findings);
     const { verdict } = assessment;
     switch (verdict) {
       case 'allow':

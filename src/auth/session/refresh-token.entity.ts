@@ -2,6 +2,9 @@ import { Column, Entity, Index, PrimaryColumn } from 'typeorm';
 import { asNumber } from '../common/database/bigint-column.js';
 import type { Transport } from './session-options.js';
 
+/** Characters of the longest list of uses: 17 of 16 each. */
+const LONGEST_USES = 272;
+
 /** The columns of a table of sessions; see {@link RefreshToken}. */
 export abstract class RefreshTokenColumns {
   /** The session id. */
@@ -29,7 +32,7 @@ export abstract class RefreshTokenColumns {
   @Column({ type: 'bigint', transformer: asNumber })
   generation: number;
 
-  /** The keyed hash of session id, generation and secret. */
+  /** The keyed hash of session id and root. The root is the same in all tokens of the session. */
   @Column({ name: 'token_hash', type: 'varchar', length: 255 })
   tokenHash: string;
 
@@ -37,9 +40,41 @@ export abstract class RefreshTokenColumns {
   @Column({ name: 'key_id', type: 'varchar', length: 8 })
   keyId: string;
 
-  /** With its predecessor, this value derives the live token. `null` before the first refresh. base64url. */
-  @Column({ type: 'varchar', length: 43, nullable: true })
-  nonce: string | null;
+  /** 256 random bits, drawn at sign-in. Only seed, root and keys together make the voucher of a token. base64url. */
+  @Column({ type: 'varchar', length: 43 })
+  seed: string;
+
+  /** The uses that were answered with the live token; `null` if they are not known. */
+  @Column({ type: 'varchar', length: LONGEST_USES, nullable: true })
+  given: string | null;
+
+  /** The uses that were answered with its predecessor; `null` if they are not known. */
+  @Column({ name: 'given_before', type: 'varchar', length: LONGEST_USES, nullable: true })
+  givenBefore: string | null;
+
+  /** How often the lists of uses have changed. */
+  @Column({ name: 'lists_version', type: 'bigint', transformer: asNumber })
+  listsVersion: number;
+
+  /** The generation that was live when the current burst of refreshes began. */
+  @Column({ name: 'window_generation', type: 'bigint', transformer: asNumber })
+  windowGeneration: number;
+
+  /** When the current burst of refreshes began; 0 before the first refresh. */
+  @Column({ name: 'window_started_at', type: 'bigint', transformer: asNumber })
+  windowStartedAt: number;
+
+  /** The theoretical arrival time (GCRA) of the next late answer; 0 if there was none. */
+  @Column({ name: 'late_answers_at', type: 'bigint', transformer: asNumber })
+  lateAnswersAt: number;
+
+  /** The last generation whose predecessor a client without keys presented again. */
+  @Column({ name: 'repeated_generation', type: 'bigint', transformer: asNumber })
+  repeatedGeneration: number;
+
+  /** In how many successive generations that happened. */
+  @Column({ name: 'repeated_in_a_row', type: 'bigint', transformer: asNumber })
+  repeatedInARow: number;
 
   /** Access tokens that were minted at a lower generation are refused. */
   @Column({ name: 'access_floor', type: 'bigint', transformer: asNumber })
@@ -67,9 +102,6 @@ export abstract class RefreshTokenColumns {
 
   @Column({ name: 'created_at', type: 'bigint', transformer: asNumber })
   createdAt: number;
-
-  @Column({ name: 'rotated_at', type: 'bigint', transformer: asNumber })
-  rotatedAt: number;
 
   @Column({ name: 'last_used_at', type: 'bigint', transformer: asNumber })
   lastUsedAt: number;

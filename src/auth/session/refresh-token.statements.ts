@@ -3,8 +3,8 @@ import { databaseTime, equalAsBytes } from '../common/database/dialect.js';
 import type { EntityClass } from '../common/database/entity-class.js';
 import type { RefreshToken, RefreshTokenColumns } from './refresh-token.entity.js';
 
-/** The columns that a step-up writes. The token stays the same. */
-const REAUTHENTICATED = [
+/** The columns that say when, from where and with which client a session was last used. */
+const SEEN = [
   'authTime',
   'lastUsedAt',
   'ip',
@@ -17,19 +17,31 @@ const REAUTHENTICATED = [
   'fingerprint',
 ] as const satisfies readonly (keyof RefreshToken)[];
 
-export type Reauthentication = Pick<RefreshToken, (typeof REAUTHENTICATED)[number]>;
+export type Seen = Pick<RefreshToken, (typeof SEEN)[number]>;
+
+/** The columns that a repeated answer writes. The live token stays the same. */
+const REPEATED = [
+  'given',
+  'windowGeneration',
+  'windowStartedAt',
+  'lateAnswersAt',
+  'repeatedGeneration',
+  'repeatedInARow',
+  ...SEEN,
+] as const satisfies readonly (keyof RefreshToken)[];
+
+export type Repetition = Pick<RefreshToken, (typeof REPEATED)[number]>;
 
 /** The columns that a rotation writes, besides the generation. */
 const ROTATED = [
   'tokenHash',
   'keyId',
-  'nonce',
-  'rotatedAt',
+  'givenBefore',
   'clientNonceHash',
-  ...REAUTHENTICATED,
+  ...REPEATED,
 ] as const satisfies readonly (keyof RefreshToken)[];
 
-export type Rotation = Pick<RefreshToken, (typeof ROTATED)[number]>;
+export type Rotation = Pick<RefreshToken, 'generation' | 'accessFloor' | (typeof ROTATED)[number]>;
 
 type Column = keyof RefreshToken;
 
@@ -57,6 +69,8 @@ export function prepareStatements(database: AuthDatabase, entity: EntityClass<Re
     .join(' OR ');
   const ofUser = where('userId') + (database.isMySql ? ` AND ${equalAsBytes(column('userId'), ':userId')}` : '');
 
+  const changed = `${column('listsVersion')} = ${column('listsVersion')} + 1`;
+  const asRead = `${where('id', 'generation', 'listsVersion', 'accessFloor')} AND ${live}`;
   const revoke = `${set('revokedAt', 'revokedReason', 'accessFloor')}, ${stamp}`;
   const floor = `${column('id')} AS ${quoted('id')}, ${column('accessFloor')} AS ${quoted('floor')}`;
 
@@ -67,15 +81,16 @@ export function prepareStatements(database: AuthDatabase, entity: EntityClass<Re
     find: statement(`${select} WHERE ${where('id')}`),
     findAll: statement(`${select} WHERE ${column('id')} IN (:...ids)`),
     rotate: statement(
-      `UPDATE ${table.name} SET ${column('generation')} = ${column('generation')} + 1, ` +
-        set(...ROTATED) +
-        ` WHERE ${where('id', 'generation', 'accessFloor')} AND ${live}`,
+      `UPDATE ${table.name} SET ${column('generation')} = :nextGeneration, ${changed}, ${set(...ROTATED)} WHERE ${asRead}`,
     ),
-    reauthenticate: statement(
-      `UPDATE ${table.name} SET ${set(...REAUTHENTICATED)} WHERE ${where('id', 'generation', 'accessFloor')} AND ${live}`,
+    adopt: statement(
+      `UPDATE ${table.name} SET ${column('generation')} = :nextGeneration, ${column('accessFloor')} = :nextFloor, ` +
+        `${stamp}, ${changed}, ${set(...ROTATED)} WHERE ${asRead}`,
     ),
-    postponeRotation: statement(
-      `UPDATE ${table.name} SET ${set('rotatedAt')} WHERE ${where('id', 'generation')} AND ${column('rotatedAt')} < :rotatedAt`,
+    repeat: statement(`UPDATE ${table.name} SET ${changed}, ${set(...REPEATED)} WHERE ${asRead}`),
+    postponeWindow: statement(
+      `UPDATE ${table.name} SET ${set('windowGeneration', 'windowStartedAt')} ` +
+        `WHERE ${where('id', 'generation')} AND ${column('windowStartedAt')} < :windowStartedAt`,
     ),
     revoke: statement(`UPDATE ${table.name} SET ${revoke} WHERE ${where('id')} AND ${live}`),
     revokeAllOfUser: statement(

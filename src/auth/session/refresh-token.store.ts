@@ -9,8 +9,8 @@ import { type AccessFloor, REVOKED_FLOOR } from './access-floor.js';
 import type { RefreshToken, RefreshTokenColumns } from './refresh-token.entity.js';
 import {
   prepareStatements,
-  type Reauthentication,
   type RefreshTokenStatements,
+  type Repetition,
   type Rotation,
 } from './refresh-token.statements.js';
 
@@ -21,6 +21,7 @@ export const SESSION_ENTITY = Symbol('SESSION_ENTITY');
 export type DeadBefore = Record<'expiresAt' | 'lastUsedAt' | 'revokedAt', number>;
 
 type Column = keyof RefreshToken;
+type WindowColumn = 'generation' | 'windowGeneration' | 'windowStartedAt';
 
 /**
  * The table of sessions. Each method except `insertInPlaceOf` is one statement without a transaction. So it cannot
@@ -88,21 +89,25 @@ export class RefreshTokenStore {
 
   /** Compare-and-set. Resolves to `false` if another request, a revocation or a raised floor came first. */
   async rotate(before: RefreshToken, rotation: Rotation): Promise<boolean> {
-    const { id, generation, accessFloor } = before;
-    const { affected } = await this.execute('rotate', { ...rotation, id, generation, accessFloor });
+    const { generation: nextGeneration, accessFloor: nextFloor } = rotation;
+    const raised = nextFloor !== before.accessFloor;
+    const values = { ...rotation, ...asRead(before), nextGeneration, nextFloor };
+    const { affected } = await this.execute(raised ? 'adopt' : 'rotate', values);
     return affected === 1;
   }
 
-  /** Compare-and-set. The live token stays the same. */
-  async reauthenticate(before: RefreshToken, reauthentication: Reauthentication): Promise<boolean> {
-    const { id, generation, accessFloor } = before;
-    const { affected } = await this.execute('reauthenticate', { ...reauthentication, id, generation, accessFloor });
+  /** Compare-and-set, like `rotate`. The live token stays the same. */
+  async repeat(before: RefreshToken, repetition: Repetition): Promise<boolean> {
+    const { affected } = await this.execute('repeat', { ...repetition, ...asRead(before) });
     return affected === 1;
   }
 
-  /** Moves the time of the latest rotation later, unless another rotation followed. */
-  async postponeRotation(id: string, generation: number, rotatedAt: number): Promise<void> {
-    await this.execute('postponeRotation', { id, generation, rotatedAt });
+  /** Lets the window of this generation start later, unless another rotation followed. */
+  async postponeWindow(
+    id: string,
+    { generation, windowGeneration, windowStartedAt }: Pick<RefreshToken, WindowColumn>,
+  ): Promise<void> {
+    await this.execute('postponeWindow', { id, generation, windowGeneration, windowStartedAt });
   }
 
   /** Resolves to `false` if the session does not exist or was already revoked. */
@@ -200,7 +205,12 @@ const NUMBERS: readonly Column[] = [
   'accessFloor',
   'floorRaisedAt',
   'createdAt',
-  'rotatedAt',
+  'listsVersion',
+  'windowGeneration',
+  'windowStartedAt',
+  'lateAnswersAt',
+  'repeatedGeneration',
+  'repeatedInARow',
   'lastUsedAt',
   'expiresAt',
   'revokedAt',
@@ -220,6 +230,11 @@ function toSession(record: Record<string, unknown>): RefreshToken {
 
 function revocation(id: string, revokedAt: number, revokedReason: string): StatementValues {
   return { id, revokedAt, revokedReason, accessFloor: REVOKED_FLOOR };
+}
+
+/** What a write asks for: that the row is as it was read. */
+function asRead({ id, generation, listsVersion, accessFloor }: RefreshToken): StatementValues {
+  return { id, generation, listsVersion, accessFloor };
 }
 
 function toAccessFloor(record: Record<string, unknown>): AccessFloor {

@@ -1,5 +1,5 @@
 import { AuthConfigurationError } from '../common/errors/auth-error.js';
-import { integer, oneOf, optional, text, texts } from '../common/options/checks.js';
+import { boolean, complete, integer, oneOf, optional, text, texts } from '../common/options/checks.js';
 import { configOf } from '../common/options/config.js';
 import { duration, LONGEST } from '../common/options/duration.js';
 import { type Argon2idOptions, argon2idParameters } from './argon2id-options.js';
@@ -12,6 +12,21 @@ export type Transport = 'cookie' | 'body';
 /** What a login does when its user has the most sessions allowed. */
 export type OnTooManySessions = 'refuse' | 'end_oldest' | 'end_longest_idle';
 
+/**
+ * The budget of a session for late answers.
+ *
+ * @example
+ * const lateAnswers: LateAnswersOptions = { burst: 1, per: '7d' };
+ */
+export interface LateAnswersOptions {
+  /** How many at once. 1 to 10. */
+  burst?: number;
+  /** The time after which there is one more. `'1m'` to `'400d'`. */
+  per?: string;
+  /** Whether clients get them that send no `received_with`. */
+  withoutKeys?: boolean;
+}
+
 /** Refresh tokens, and the sessions that they keep alive. */
 export class RefreshTokenOptions {
   /** How long a session lives after its login. No refresh extends it. We advise 7 to 30 days. */
@@ -19,14 +34,30 @@ export class RefreshTokenOptions {
   /** How long a session lives without a refresh. */
   idleTtl = '7d';
   /**
-   * The grace window: how long the predecessor of a refresh token still gets the same successor. With
-   * `'0s'` (strict mode) a predecessor is never answered, a lost answer costs the session, and a refresh takes half a
-   * second.
+   * The grace window: how long the requests of one burst get the live token, from its first refresh on. With `'0s'`
+   * (strict mode) a predecessor is answered only to a retry with the same `idempotency_key`. A client without keys
+   * then loses the session with a lost answer, and a refresh takes half a second.
    */
   grace = '10s';
   /**
+   * A small budget of each session for the predecessor of its token, after the window: `burst` answers at once, and one
+   * more after each `per`. It helps an app that was killed before it stored its new token. By default only requests with
+   * a claim (`received_with`) get such an answer, because a thief with a predecessor would profit. `withoutKeys: true`
+   * gives them to all clients. `false` switches them off. Each is an alert.
+   *
+   * @example
+   * AuthModule.forRoot({ ...authOptions, refreshToken: { lateAnswers: { burst: 2, per: '1d', withoutKeys: false } } });
+   */
+  lateAnswers: false | LateAnswersOptions = { burst: 1, per: '1d', withoutKeys: false };
+  /**
+   * What a repeat from another browser family or another operating system than the latest refresh is, within the grace
+   * window. `'reuse'` ends the session, `'alert'` answers and raises an alert, `'allow'` answers. Requests that prove
+   * the session's key are exempt.
+   */
+  onRepeatFromOtherDevice: 'reuse' | 'alert' | 'allow' = 'reuse';
+  /**
    * How the token is hashed in the database. `'hmac-sha256'` is keyed and takes microseconds. `'argon2id'` is keyed and
-   * slow, for policies that demand it. It needs the package `argon2`, and takes some 50 ms twice per refresh. Give `{
+   * slow, for policies that demand it. It needs the package `argon2`, and takes some 50 ms per refresh. Give `{
    * memoryCost, timeCost, parallelism }` (KiB, passes, lanes) for other parameters than 19,456 KiB, 2 passes and 1
    * lane. A token of 256 random bits gains nothing by Argon2id. Rows of both kinds are always verified, so you can
    * change the option at any time.
@@ -68,6 +99,8 @@ export class RefreshTokenConfig extends configOf('refreshToken.', RefreshTokenOp
   ttl: duration('1s', LONGEST),
   idleTtl: duration('1s', LONGEST),
   grace: duration('0s', '60s'),
+  lateAnswers: lateAnswersOf,
+  onRepeatFromOtherDevice: oneOf('reuse', 'alert', 'allow'),
   hasher: argon2idOf,
   defaultTransport: oneOf('cookie', 'body'),
   defaultClientId: text(255),
@@ -101,4 +134,21 @@ function argon2idOf(name: string, hasher: RefreshTokenOptions['hasher']): Requir
   if (hasher === 'argon2id') return argon2idParameters({});
   if (typeof hasher === 'object' && hasher !== null) return argon2idParameters(hasher);
   throw new AuthConfigurationError(`${name} must be 'hmac-sha256', 'argon2id' or the parameters of Argon2id.`);
+}
+
+const lateBurst = integer(1, 10);
+const latePer = duration('1m', LONGEST);
+
+/** The budget in milliseconds. `burst` is 0 if there are no late answers. */
+function lateAnswersOf(name: string, given: RefreshTokenOptions['lateAnswers']) {
+  if (given === false) return { burst: 0, per: 0, withoutKeys: false };
+  if (typeof given !== 'object' || given === null) {
+    throw new AuthConfigurationError(`${name} must be false or, for example, { burst: 1, per: '1d' }.`);
+  }
+  const { burst, per, withoutKeys } = complete(name, { burst: 1, per: '1d', withoutKeys: false }, given);
+  return {
+    burst: lateBurst(`${name}.burst`, burst),
+    per: latePer(`${name}.per`, per),
+    withoutKeys: boolean(`${name}.withoutKeys`, withoutKeys),
+  };
 }

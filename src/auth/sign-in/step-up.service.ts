@@ -77,7 +77,7 @@ export class StepUpService implements OnModuleInit {
     evidence: BindingEvidence = {},
   ): Promise<IssuedTokens> {
     const reauthenticate: Reauthenticate = (session, from) => this.authenticate(session, password, from);
-    return this.rotation.refresh(refreshToken, client, evidence, reauthenticate);
+    return this.rotation.refresh(refreshToken, client, evidence, {}, reauthenticate);
   }
 
   private async authenticate(

@@ -14,8 +14,10 @@ export interface Keys {
   readonly tag: KeyObject;
   /** Keys the hash that the row stores. */
   readonly hash: KeyObject;
-  /** Derives the successor of a refresh token. */
-  readonly next: KeyObject;
+  /** Makes the voucher of a refresh token. */
+  readonly voucher: KeyObject;
+  /** Hashes the uses of refresh tokens. */
+  readonly use: KeyObject;
   /** Signs access tokens. */
   readonly accessToken: KeyObject;
   /** Hashes the device signals. */
@@ -59,7 +61,8 @@ function deriveKeys(secret: Buffer, name: string | undefined): Keys {
     id: derive('key-id', KEY_ID_BYTES).toString('base64url'),
     tag: key('tag'),
     hash: key('hash'),
-    next: key('next'),
+    voucher: key('voucher'),
+    use: key('use'),
     accessToken: key('access-token'),
     fingerprint: key('fingerprint'),
     dpopNonce: key('dpop-nonce'),

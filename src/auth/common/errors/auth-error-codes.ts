@@ -167,6 +167,8 @@ export const ERRORS = {
    * @client Do not repeat the request.
    */
   not_found: [404, 'Not found.'],
+  /** Replaced by the branch `wire`. */
+  superseded: [409, 'The token has been replaced.'],
   /**
    * Too many attempts failed. It needs the `AuthThrottlingModule`.
    *
