@@ -125,6 +125,8 @@ export interface KeyedClientOptions {
 const BETWEEN_ATTEMPTS = 1_000;
 const MOST_ATTEMPTS = 30;
 const MOST_FAILURES = 3;
+/** A claim has no more keys. A client that has more does not know which use brought its token, and claims nothing. */
+const MOST_KEYS = 16;
 
 /** Sends a refresh as it is. */
 export async function present(url: string, { headers, body }: KeyedRequest): Promise<Answer<KeyedBody>> {
@@ -263,7 +265,7 @@ export class KeyedClient {
       body: {
         ...(transport === 'body' && { refresh_token: token }),
         ...(where === 'body' && { idempotency_key: pendingKey }),
-        ...(claims && { received_with: { generation, keys } }),
+        ...(claims && keys.length <= MOST_KEYS && { received_with: { generation, keys } }),
       },
     };
   }
@@ -290,9 +292,10 @@ export class KeyedClient {
   }
 }
 
-/** Kills a client the first time that it reaches this point. */
-export function killedAt(point: Point): (reached: Point) => void {
+/** Kills a client when it reaches this point for the nth time. */
+export function killedAt(point: Point, nth = 1): (reached: Point) => void {
+  let times = 0;
   return (reached) => {
-    if (reached === point) throw new Killed(point);
+    if (reached === point && ++times === nth) throw new Killed(point);
   };
 }
