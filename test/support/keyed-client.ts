@@ -255,7 +255,8 @@ export class KeyedClient {
   }
 
   private async requestOf({ token, generation, keys, pendingKey }: Ledger): Promise<KeyedRequest> {
-    const { transport, keys: where, claims } = this.habits;
+    const { transport, keys: where } = this.habits;
+    const knows = this.habits.claims && keys.length > 0 && keys.length <= MOST_KEYS;
     return {
       headers: {
         ...(await this.options.headers?.()),
@@ -265,7 +266,7 @@ export class KeyedClient {
       body: {
         ...(transport === 'body' && { refresh_token: token }),
         ...(where === 'body' && { idempotency_key: pendingKey }),
-        ...(claims && keys.length <= MOST_KEYS && { received_with: { generation, keys } }),
+        ...(knows && { received_with: { generation, keys } }),
       },
     };
   }
