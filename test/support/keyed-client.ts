@@ -87,8 +87,10 @@ export interface KeyedRequest {
 }
 
 export type KeyedBody = AuthBody & { generation: number };
-/** Brings a request to the server, and the answer back. It throws if the network fails. */
+/** Brings a request to the server, and the answer back. It throws {@link NetworkError} if one of them is lost. */
 export type Network = (request: KeyedRequest) => Promise<Answer<KeyedBody>>;
+
+export class NetworkError extends Error {}
 
 /** The client was killed. Its memory is lost. */
 export class Killed extends Error {
@@ -192,7 +194,8 @@ export class KeyedClient {
       this.reach('before it reads its ledger');
       const use = this.beginUse();
       const answer = await this.send(use).catch((error: unknown) => {
-        if (error instanceof Killed || ++failures === MOST_FAILURES) throw error;
+        if (!(error instanceof NetworkError)) throw error;
+        if (++failures === MOST_FAILURES) throw new Offline();
         return undefined;
       });
       switch (answer?.status) {
