@@ -182,10 +182,11 @@ export async function runHistory({ instances, clock }: Service, { habits, steps 
 
   /** No packet lives for longer than two more uses. */
   const deliverOverdue = async (turn: number) => {
+    // The tab goes on with a refresh.
+    if (frozen && frozen.generation < highest - 1) await thaw(turn);
     const overdue = packets.filter(({ generation }) => generation < highest - 1);
     packets = packets.filter((packet) => !overdue.includes(packet));
     for (const packet of overdue) await packet.deliver(turn);
-    if (frozen && frozen.generation < highest - 1) await thaw(turn);
   };
 
   const thaw = async (turn: number) => {
@@ -301,12 +302,13 @@ export async function runHistory({ instances, clock }: Service, { habits, steps 
   await deliverOverdue(0);
   await thaw(0);
   for (let turn = 0; turn < 3; turn++) {
+    await deliverOverdue(turn);
     const before = store.read()!.generation;
     await refresh(disturbed(turn, []));
     expect(store.read()!.generation).toBeGreaterThan(before);
     clock.advance(12 * MINUTE);
-    await deliverOverdue(turn);
   }
+  for (const packet of packets) await packet.deliver(0);
   await expectGoodStanding(instances[0], sessionId);
   // A token has one spelling for each secret.
   for (const [, spellings] of tokens) expect(spellings.size).toBeLessThanOrEqual(secret === 0 ? 1 : 2);
