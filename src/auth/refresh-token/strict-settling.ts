@@ -6,6 +6,8 @@ import { RefreshTokenConfig } from '../session/session-options.js';
 
 /** Milliseconds without further requests after which a rotation counts. */
 const SETTLING_TIME = 500;
+/** Milliseconds after which a commit is slow. */
+const SLOW_COMMIT = 1_000;
 /** The longest time in milliseconds that a response waits. */
 const LONGEST_SETTLING_TIME = 5_000;
 
@@ -27,6 +29,19 @@ export class StrictSettling {
   /** How many milliseconds after the rotation it counts. */
   timeOf(keyBound: boolean): number {
     return this.config.grace === 0 && !keyBound ? SETTLING_TIME : 0;
+  }
+
+  /**
+   * Nobody can have had the answer before the commit. So the window of a slow rotation starts again.
+   *
+   * @param took milliseconds that the write took
+   */
+  async committed({ generation: windowGeneration }: RefreshToken, rotated: RefreshToken, took: number): Promise<void> {
+    if (took <= SLOW_COMMIT) return;
+    const { id, generation } = rotated;
+    const window = { generation, windowGeneration, windowStartedAt: this.clock.now() };
+    // The rotation is already in the table. Without this write the window is only shorter.
+    await this.store.postponeWindow(id, window).catch(() => undefined);
   }
 
   /** Delays the response of the request that won the race, unless that response has already left. */
