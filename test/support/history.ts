@@ -1,7 +1,8 @@
 import fc from 'fast-check';
+import type { RefreshToken } from 'nestjs-refresh-token/typeorm';
 import { expect } from 'vitest';
 import type { AuthApp, ManualClock } from './auth-app.js';
-import { accusationOf, expectGoodStanding } from './chain.js';
+import { accusationOf, expectGoodStanding, rowOf, setBack } from './chain.js';
 import { type Answer, REFRESH_COOKIE, refreshCookie } from './http.js';
 import {
   CAREFUL,
@@ -20,6 +21,7 @@ import {
   type Point,
   POINTS,
   present,
+  SignedOut,
   WITH_A_COOKIE,
   WITHOUT_CLAIMS,
 } from './keyed-client.js';
@@ -59,10 +61,14 @@ export type Step =
   | { type: 'arrive'; server: number }
   | { type: 'wait'; milliseconds: number }
   /** The new secret signs on some instances, and then on all of them. */
-  | { type: 'rotate the secret' };
+  | { type: 'rotate the secret' }
+  /** The database loses what it committed in the last steps. */
+  | { type: 'lose commits'; steps: number };
 
 export interface History {
   habits: Habits;
+  /** At this generation a careful client is disturbed so often that it has to begin afresh. */
+  storm?: number;
   steps: Step[];
 }
 
@@ -84,7 +90,7 @@ const milliseconds = fc.oneof(
   fc.integer({ min: 0, max: 30 * MINUTE }),
   fc.integer({ min: 0, max: DAY }),
 );
-const step: fc.Arbitrary<Step> = fc.oneof(
+const ordinary: fc.MaybeWeightedArbitrary<Step>[] = [
   {
     weight: 50,
     arbitrary: fc.record({
@@ -103,14 +109,24 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 6, arbitrary: fc.record({ type: fc.constant('thaw' as const), server }) },
   { weight: 10, arbitrary: fc.record({ type: fc.constant('arrive' as const), server }) },
   { weight: 40, arbitrary: fc.record({ type: fc.constant('wait' as const), milliseconds }) },
-  { weight: 3, arbitrary: fc.record({ type: fc.constant('rotate the secret' as const) }) },
-);
+  ];
+const rotation = { weight: 3, arbitrary: fc.record({ type: fc.constant('rotate the secret' as const) }) };
+const loss = {
+  weight: 8,
+  arbitrary: fc.record({ type: fc.constant('lose commits' as const), steps: fc.integer({ min: 1, max: 8 }) }),
+};
+
+const among = (steps: typeof ordinary): fc.Arbitrary<History> =>
+  fc.record({
+    habits: fc.constantFrom(CAREFUL, CAREFUL, WITHOUT_CLAIMS, WITH_A_COOKIE),
+    storm: fc.option(fc.nat(2), { nil: undefined }),
+    steps: fc.array(fc.oneof(...steps), { minLength: 1, maxLength: 30 }),
+  });
 
 /** Histories of an honest client. */
-export const histories: fc.Arbitrary<History> = fc.record({
-  habits: fc.constantFrom(CAREFUL, CAREFUL, WITHOUT_CLAIMS, WITH_A_COOKIE),
-  steps: fc.array(step, { minLength: 1, maxLength: 30 }),
-});
+export const histories = among(ordinary);
+export const historiesWithNewSecret = among([...ordinary, rotation]);
+export const historiesWithLosses = among([...ordinary, loss]);
 
 /** Longer than this, no session is left alone. The default of the server is 7 days. */
 const LONGEST_IDLE = 5 * DAY;
@@ -118,6 +134,8 @@ const LONGEST_IDLE = 5 * DAY;
 const LONGEST_HISTORY = 24 * DAY;
 /** How often one use of a token may be disturbed. The server repeats an answer three times after its window. */
 const MOST_DISTURBANCES = 3;
+/** In a storm the client begins afresh once, gets a late answer, and is disturbed three times again. */
+const MOST_IN_A_STORM = 7;
 
 const DISTURBING: readonly Fault[] = [
   'the answer is lost',
@@ -138,10 +156,20 @@ export interface Service {
   clock: ManualClock;
 }
 
-/** Runs a history, and expects that the client is never accused and never signed out. */
-export async function runHistory({ instances, clock }: Service, { habits, steps }: History): Promise<void> {
+/**
+ * Runs a history, and expects that the client is never accused and never signed out. Only if the database loses commits,
+ * the session may end: a late packet can then be an old token of which nobody knows anything.
+ *
+ * @returns whether the session lives
+ */
+export async function runHistory(service: Service, history: History): Promise<boolean> {
+  const { instances, clock } = service;
+  const { habits, storm, steps } = history;
+  for (const { events } of instances) events.length = 0;
   const store = new ClientStore();
   const startedAt = clock.now();
+  const losesCommits = steps.some(({ type }) => type === 'lose commits');
+  let ended = false;
   let secret = 0;
   let usedAt = startedAt;
   let packets: Packet[] = [];
@@ -164,8 +192,9 @@ export async function runHistory({ instances, clock }: Service, { habits, steps 
 
   const deliver = async (turn: number, request: KeyedRequest): Promise<Answer<KeyedBody>> => {
     const answer = await present(urlOf(turn), request);
+    ended ||= losesCommits && answer.status === 401;
     // Nobody tells an honest client that its token is not valid.
-    expect([200, 409, 503], JSON.stringify(answer.body)).toContain(answer.status);
+    if (!ended) expect([200, 409, 503], JSON.stringify(answer.body)).toContain(answer.status);
     if (answer.status !== 200) return answer;
     usedAt = clock.now();
     const { generation, refresh_token = refreshCookie(answer)! } = answer.body;
@@ -177,16 +206,20 @@ export async function runHistory({ instances, clock }: Service, { habits, steps 
 
   const mayDisturb = (generation: number) => {
     if (disturbances.generation !== generation) disturbances = { generation, count: 0 };
-    return ++disturbances.count <= MOST_DISTURBANCES;
+    const inStorm = habits.claims && generation === storm;
+    return ++disturbances.count <= (inStorm ? MOST_IN_A_STORM : MOST_DISTURBANCES);
   };
 
   /** No packet lives for longer than two more uses. */
   const deliverOverdue = async (turn: number) => {
-    // The tab goes on with a refresh.
-    if (frozen && frozen.generation < highest - 1) await thaw(turn);
-    const overdue = packets.filter(({ generation }) => generation < highest - 1);
-    packets = packets.filter((packet) => !overdue.includes(packet));
+    const isOverdue = ({ generation }: Packet) => generation < highest - 1;
+    const overdue = packets.filter(isOverdue);
+    packets = packets.filter((packet) => !isOverdue(packet));
     for (const packet of overdue) await packet.deliver(turn);
+    if (!frozen || !isOverdue(frozen)) return;
+    await thaw(turn);
+    // The tab has gone on, with another refresh.
+    await deliverOverdue(turn);
   };
 
   const thaw = async (turn: number) => {
@@ -241,13 +274,15 @@ export async function runHistory({ instances, clock }: Service, { habits, steps 
     const wait = (time: number) => clock.advance(time);
     const tab = new KeyedClient({ url: urlOf(0), habits, store, wait, network, drawKey, ...options });
     await tab.refresh().catch((error: unknown) => {
-      if (!(error instanceof Killed || error instanceof Offline)) throw error;
+      if (!(error instanceof Killed || error instanceof Offline || (error instanceof SignedOut && ended))) throw error;
     });
   };
 
   const signIn = new KeyedClient({ url: urlOf(0), habits, store, wait: () => undefined });
   const { session_id: sessionId } = (await signIn.login()).body;
   generations.set(signIn.token, 0);
+  /** Copies of the row, one for each step. */
+  const rows: RefreshToken[] = [];
 
   const run = async (action: Step) => {
     switch (action.type) {
@@ -260,7 +295,7 @@ export async function runHistory({ instances, clock }: Service, { habits, steps 
       case 'together':
         return Promise.all(Array.from({ length: action.tabs }, (_, tab) => refresh(disturbed(action.server + tab, []))));
       case 'freeze':
-        frozen ??= await freeze();
+        if (!frozen && mayDisturb(store.read()!.generation)) frozen = await freeze();
         return;
       case 'thaw':
         return thaw(action.server);
@@ -273,6 +308,9 @@ export async function runHistory({ instances, clock }: Service, { habits, steps 
       }
       case 'rotate the secret':
         secret = Math.min(secret + 1, 2);
+        return;
+      case 'lose commits':
+        return setBack(instances[0], rows.at(-action.steps) ?? rows[0]);
     }
   };
 
@@ -295,23 +333,31 @@ export async function runHistory({ instances, clock }: Service, { habits, steps 
 
   for (const action of steps) {
     await deliverOverdue(0);
+    if (losesCommits) rows.push(await rowOf(instances[0], sessionId));
     await run(action);
-    for (const instance of instances) expect(accusationOf(instance, sessionId)).toBeUndefined();
+    for (const instance of instances) {
+      const accusation = accusationOf(instance, sessionId);
+      if (!ended) expect(accusation).toBeUndefined();
+      else if (accusation) expect(accusation.type).toBe('reuse_detected');
+    }
+    if (ended) return false;
   }
 
   await deliverOverdue(0);
   await thaw(0);
-  for (let turn = 0; turn < 3; turn++) {
+  for (let turn = 0; turn < 3 && !ended; turn++) {
     await deliverOverdue(turn);
     const before = store.read()!.generation;
     await refresh(disturbed(turn, []));
-    expect(store.read()!.generation).toBeGreaterThan(before);
+    if (!ended) expect(store.read()!.generation).toBeGreaterThan(before);
     clock.advance(12 * MINUTE);
   }
   for (const packet of packets) await packet.deliver(0);
+  if (ended) return false;
   await expectGoodStanding(instances[0], sessionId);
   // A token has one spelling for each secret.
-  for (const [, spellings] of tokens) expect(spellings.size).toBeLessThanOrEqual(secret === 0 ? 1 : 2);
+  for (const spellings of tokens.values()) expect(spellings.size).toBeLessThanOrEqual(secret === 0 ? 1 : 2);
+  return true;
 }
 
 function gatewayAnswer(status: number): Answer<KeyedBody> {
