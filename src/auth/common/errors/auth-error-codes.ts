@@ -170,6 +170,15 @@ export const ERRORS = {
   /** Replaced by the branch `wire`. */
   superseded: [409, 'The token has been replaced.'],
   /**
+   * The refresh token is an older one, and the request that it belongs to has been answered. The answer may have been
+   * lost, or this request arrived very late.
+   *
+   * @session The session lives, and nothing changed. The cookie stays.
+   * @client If your store has a newer token, drop this one. If it has none, present the token afresh, with a new
+   * `idempotency_key`.
+   */
+  superseded: [409, 'The token has been replaced, and the request that it belongs to has been answered.'],
+  /**
    * Too many attempts failed. It needs the `AuthThrottlingModule`.
    *
    * @session The refresh token is still good.

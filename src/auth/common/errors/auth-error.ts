@@ -10,7 +10,7 @@ export interface AuthErrorDetails {
   cause?: unknown;
   /** The HTTP status, if it is not that of the code. */
   status?: number;
-  /** Whether the session goes on although its token was refused. */
+  /** Whether the session goes on although its token was refused. `superseded` always says so. */
   sessionLives?: boolean;
   /** The nonce for the next proof of the client. */
   dpopNonce?: string;
@@ -40,8 +40,8 @@ const RETRY_AFTER_SECONDS = 1;
  */
 export class AuthError extends HttpException {
   /**
-   * The token is refused, but its session lives: the binding was missing, another request came first, or a step-up is
-   * not possible.
+   * The token is refused, but its session lives: the binding was missing, another request came first, the token was
+   * superseded, or a step-up is not possible.
    */
   readonly sessionLives: boolean;
   /** Seconds within which the user must have authenticated (RFC 9470 §3). */
@@ -56,7 +56,7 @@ export class AuthError extends HttpException {
     {
       cause,
       status = ERRORS[code][0],
-      sessionLives = false,
+      sessionLives = code === 'superseded',
       dpopNonce,
       scheme = 'Bearer',
       maxAge,
