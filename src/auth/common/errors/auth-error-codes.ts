@@ -167,8 +167,6 @@ export const ERRORS = {
    * @client Do not repeat the request.
    */
   not_found: [404, 'Not found.'],
-  /** Replaced by the branch `wire`. */
-  superseded: [409, 'The token has been replaced.'],
   /**
    * The refresh token is an older one, and the request that it belongs to has been answered. The answer may have been
    * lost, or this request arrived very late.
