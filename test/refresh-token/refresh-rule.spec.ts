@@ -265,8 +265,16 @@ describe('the rule', () => {
       ['the predecessor that arrived before it', decide(4, -1, strict), refuse('concurrent')],
       ['the predecessor that arrived after it', decide(4, 1, strict), reuse],
       ['the predecessor within an outage', decide(4, 1, { ...strict, outage: 100 }), reuse],
-      ['the predecessor that was live when it arrived', decide(4, 9, { ...strict, wasLive: true }), refuse('concurrent')],
-      ['an older token that was live when it arrived', decide(2, 9, { ...strict, wasLive: true }), refuse('concurrent')],
+      [
+        'the predecessor that was live when it arrived',
+        decide(4, 9, { ...strict, wasLive: true }),
+        refuse('concurrent'),
+      ],
+      [
+        'an older token that was live when it arrived',
+        decide(2, 9, { ...strict, wasLive: true }),
+        refuse('concurrent'),
+      ],
       ['an older token', decide(3, 9, strict), reuse],
       ['before a window in the far future', decide(4, -10_000, strict), reuse],
       ['with a claim, shared', decide(4, -1, { ...strict, ...shared }), tokenShared],
@@ -410,7 +418,8 @@ describe('the rule', () => {
         if (genuineOlder && !shared && mayBeLate && !inWindow) expect(action).not.toBe('reuse');
         // No reuse overlooked.
         if (genuineOlder && !known && shared) expect(reason).toBe('token_shared');
-        if (genuineOlder && !known && !shared && !inWindow && !mayBeLate && !raced) expect(reason).toBe('reuse_detected');
+        if (genuineOlder && !known && !shared && !inWindow && !mayBeLate && !raced)
+          expect(reason).toBe('reuse_detected');
         if (genuineOlder && !known && !shared && inWindow && otherDevice && !isStrict && (behind === 1 || !claims)) {
           expect(reason).toBe('reuse_detected');
         }
