@@ -103,8 +103,8 @@ export class GivenUses {
 
   /** How often the answer to this use was repeated after its window; `undefined` if the use is not in the list. */
   lateRetriesOf(use: Use): number | undefined {
-    const hash = this.hashOf(use);
-    return this.uses.find((one) => one.hash === hash)?.lateRetries;
+    const hashes = this.hashesOf(use);
+    return this.uses.find(({ hash }) => hashes.includes(hash))?.lateRetries;
   }
 
   /** Whether the list has a use that the client does not name. */
@@ -112,7 +112,7 @@ export class GivenUses {
     if (this.overflowed) return false;
     return !this.uses.every(({ hash, distance }) => {
       const generation = this.of.generation - distance;
-      return keys.some((key) => this.hashOf({ generation, key }) === hash);
+      return keys.some((key) => this.hashesOf({ generation, key }).includes(hash));
     });
   }
 
@@ -140,8 +140,14 @@ export class GivenUses {
     );
   }
 
-  private hashOf({ generation, key }: Use): string {
-    const { keys, sessionId } = this.of;
+  /** Under all keys that may have hashed it. */
+  private hashesOf(use: Use): string[] {
+    const { keys, otherKeys = [] } = this.of;
+    return [keys, ...otherKeys].map((one) => this.hashOf(use, one));
+  }
+
+  private hashOf({ generation, key }: Use, keys = this.of.keys): string {
+    const { sessionId } = this.of;
     const presented = Buffer.alloc(4);
     // The generations of tokens have 32 bits. The last of them stands for a sign-in.
     presented.writeUInt32BE(generation >>> 0);
@@ -159,4 +165,6 @@ export interface GivenToken {
   readonly sessionId: string;
   readonly generation: number;
   readonly keys: Keys;
+  /** Keys that may have hashed the uses, too: those of a secret that was replaced since. */
+  readonly otherKeys?: readonly Keys[];
 }

@@ -125,7 +125,7 @@ export class RefreshAttempts {
         sameDevice: isSameKind(session.userAgent, located.client.userAgent),
         arrivedAt,
         wasLive,
-        ...judgedUse({ ...session, keys }, useOf(presented.generation, says), says.receivedWith),
+        ...judgedUse({ ...session, keys }, useOf(presented.generation, says), says.receivedWith, this.keyRing.all),
       },
       this.clock.now(),
       { ...this.config, ...this.limits(session) },

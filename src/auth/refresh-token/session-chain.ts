@@ -33,14 +33,19 @@ export function useOf(generation: number, { idempotencyKey: key }: TokenUse): Us
   return { generation, key };
 }
 
-/** What the rule needs to know of a use and of a claim. */
+/**
+ * What the rule needs to know of a use and of a claim.
+ *
+ * @param allKeys of all configured secrets; the predecessor may come from a secret that was replaced
+ */
 export function judgedUse(
   session: KeyedSession,
   use: Use,
   receivedWith: ReceivedWith | undefined,
+  allKeys: readonly Keys[],
 ): Pick<PresentedToken, 'lateRetries' | 'finished' | 'claims' | 'shared'> {
   const behind = session.generation - use.generation;
-  const [given, givenBefore] = [givenOf(session), givenBeforeOf(session)];
+  const [given, givenBefore] = [givenOf(session), givenBeforeOf(session, allKeys)];
   // The uses of clients without keys cannot be told apart, so none of them is recognised.
   const keyed = use.key !== undefined;
   const claim = receivedWith?.generation === use.generation ? receivedWith : undefined;
@@ -90,8 +95,8 @@ export function rotatedChain(
     ...chainOf(session),
     generation,
     given: String(GivenUses.to({ sessionId: session.id, generation, keys }, use)),
-    // After lost commits, or under other keys, nobody knows to whom the predecessor was given.
-    givenBefore: adopted || keys.id !== session.keys.id ? null : session.given,
+    // After lost commits nobody knows to whom the predecessor was given.
+    givenBefore: adopted ? null : session.given,
     listsVersion: session.listsVersion + 1,
     ...(!goesOn && { windowGeneration: session.generation, windowStartedAt: now + settlingTime }),
   };
@@ -129,8 +134,8 @@ function givenOf(session: KeyedSession): GivenUses | undefined {
   return GivenUses.read(given(session, session.generation), session.given);
 }
 
-function givenBeforeOf(session: KeyedSession): GivenUses | undefined {
-  return GivenUses.read(given(session, session.generation - 1), session.givenBefore);
+function givenBeforeOf(session: KeyedSession, otherKeys: readonly Keys[]): GivenUses | undefined {
+  return GivenUses.read({ ...given(session, session.generation - 1), otherKeys }, session.givenBefore);
 }
 
 function given({ id: sessionId, keys }: Pick<KeyedSession, 'id' | 'keys'>, generation: number) {
