@@ -143,7 +143,11 @@ describe('the row of a session', () => {
       clock.advance(5_000);
       const repeated = await service.refresh(refreshToken, { ip: '192.0.2.3' }, {}, OTHER_USE);
       const after = await rowOf(host(), sessionId);
-      expect(after).toEqual({ ...before, given: expect.stringMatching(/^[\w-]{32}$/), listsVersion: expect.any(Number) });
+      expect(after).toEqual({
+        ...before,
+        given: expect.stringMatching(/^[\w-]{32}$/),
+        listsVersion: expect.any(Number),
+      });
       expect(after.given).toContain(before.given);
       expectNoSecretOf(repeated.refreshToken, after);
     });

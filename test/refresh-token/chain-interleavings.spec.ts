@@ -302,7 +302,10 @@ describe('refreshes, retries, thefts, revocations, lost commits and time, in any
     );
   });
 
-  async function answerOf(token: string, { generation, key, claim }: Use): Promise<IssuedTokens | Exclude<Owed, number>> {
+  async function answerOf(
+    token: string,
+    { generation, key, claim }: Use,
+  ): Promise<IssuedTokens | Exclude<Owed, number>> {
     const receivedWith = claim === undefined ? undefined : { generation, keys: [claim] };
     try {
       return await context.service.refresh(token, {}, {}, { idempotencyKey: key, receivedWith });
