@@ -1,5 +1,5 @@
 import type { AuthDatabase } from '../common/database/auth-database.js';
-import { databaseTime, equalAsBytes } from '../common/database/dialect.js';
+import { databaseSeconds, databaseTime, equalAsBytes, greatest } from '../common/database/dialect.js';
 import type { EntityClass } from '../common/database/entity-class.js';
 import type { RefreshToken, RefreshTokenColumns } from './refresh-token.entity.js';
 
@@ -58,6 +58,13 @@ export function prepareStatements(database: AuthDatabase, entity: EntityClass<Re
   const ofUser = where('userId') + (database.isMySql ? ` AND ${equalAsBytes(column('userId'), ':userId')}` : '');
 
   const revoke = `${set('revokedAt', 'revokedReason', 'accessFloor')}, ${stamp}`;
+  // Above every access token of the session, even if the database has lost generations or an earlier floor.
+  const nextFloor = greatest(
+    database.dataSource,
+    `${column('generation')} + 1`,
+    `${column('accessFloor')} + 1`,
+    databaseSeconds(database.dataSource),
+  );
   const floor = `${column('id')} AS ${quoted('id')}, ${column('accessFloor')} AS ${quoted('floor')}`;
 
   return {
@@ -82,7 +89,7 @@ export function prepareStatements(database: AuthDatabase, entity: EntityClass<Re
       `UPDATE ${table.name} SET ${revoke} WHERE ${ofUser} AND ${live} AND ${column('id')} <> :exceptId`,
     ),
     raiseFloorsOfUser: statement(
-      `UPDATE ${table.name} SET ${column('accessFloor')} = ${column('generation')} + 1, ${stamp} WHERE ${ofUser} AND ${live}`,
+      `UPDATE ${table.name} SET ${column('accessFloor')} = ${nextFloor}, ${stamp} WHERE ${ofUser} AND ${live}`,
     ),
     stamp: statement(`UPDATE ${table.name} SET ${stamp} WHERE ${where('id')} AND ${raised}`),
     stampAllOfUser: statement(`UPDATE ${table.name} SET ${stamp} WHERE ${ofUser} AND ${raised}`),

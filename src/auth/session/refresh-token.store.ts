@@ -123,7 +123,8 @@ export class RefreshTokenStore {
   }
 
   /**
-   * Raises the floors of all sessions of a user above every issued access token. Resolves to the number of sessions.
+   * Raises the floors of all sessions of a user above every issued access token, also above those of generations that
+   * the database has lost. Resolves to the number of sessions.
    */
   async raiseFloorsOfUser(userId: string): Promise<number> {
     return (await this.raise('raiseFloorsOfUser', { userId })).affected;
