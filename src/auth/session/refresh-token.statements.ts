@@ -55,6 +55,7 @@ export function prepareStatements(database: AuthDatabase, entity: EntityClass<Re
   const dead = (['expiresAt', 'lastUsedAt', 'revokedAt'] as const)
     .map((name) => `${column(name)} <= :${name}`)
     .join(' OR ');
+  const ofPage = `${column('id')} > :after AND ${column('id')} <= :last`;
   const ofUser = where('userId') + (database.isMySql ? ` AND ${equalAsBytes(column('userId'), ':userId')}` : '');
 
   const revoke = `${set('revokedAt', 'revokedReason', 'accessFloor')}, ${stamp}`;
@@ -91,6 +92,17 @@ export function prepareStatements(database: AuthDatabase, entity: EntityClass<Re
     raiseFloorsOfUser: statement(
       `UPDATE ${table.name} SET ${column('accessFloor')} = ${nextFloor}, ${stamp} WHERE ${ofUser} AND ${live}`,
     ),
+    lastOfPage: statement(
+      `SELECT ${quoted('last')} FROM (SELECT ${column('id')} AS ${quoted('last')} FROM ${table.name} ` +
+        `WHERE ${column('id')} > :after ORDER BY ${column('id')} LIMIT :size) page ` +
+        `ORDER BY ${quoted('last')} DESC LIMIT 1`,
+    ),
+    revokePage: statement(
+      `UPDATE ${table.name} SET ${revoke} WHERE ${ofPage} AND ${live} ` +
+        `AND ${column('lastUsedAt')} < :lastUsedAt AND ${column('createdAt')} < :createdAt`,
+    ),
+    stampPage: statement(`UPDATE ${table.name} SET ${stamp} WHERE ${ofPage} AND ${where('revokedAt')}`),
+    floorsOfPage: statement(`SELECT ${floor} FROM ${table.name} WHERE ${ofPage} AND ${where('revokedAt')}`),
     stamp: statement(`UPDATE ${table.name} SET ${stamp} WHERE ${where('id')} AND ${raised}`),
     stampAllOfUser: statement(`UPDATE ${table.name} SET ${stamp} WHERE ${ofUser} AND ${raised}`),
     floorsOfUser: statement(`SELECT ${floor} FROM ${table.name} WHERE ${ofUser} AND ${raisedSince}`),
