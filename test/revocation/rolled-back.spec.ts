@@ -15,7 +15,7 @@ const LONGEST_REQUEST = 20_000;
 /** Takes a copy of a row. The returned function writes the copy back, as a failover to an old replica would. */
 async function copyOf({ dataSource }: AuthContext, { sessionId: id }: IssuedTokens): Promise<() => Promise<unknown>> {
   const rows = dataSource.getRepository(RefreshToken);
-  const { id: _, ...copy } = await rows.findOneByOrFail({ id });
+  const copy = await rows.findOneByOrFail({ id });
   return () => rows.update({ id }, copy);
 }
 

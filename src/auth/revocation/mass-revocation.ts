@@ -20,6 +20,8 @@ export interface RevokeAllOptions {
   readonly reason?: RevocationReason;
 }
 
+const OPTIONS = ['usedBefore', 'createdBefore', 'reason'];
+
 /** Later than all times of sessions. */
 const NO_LIMIT = Number.MAX_SAFE_INTEGER;
 
@@ -43,7 +45,7 @@ export class MassRevocation {
   /** Resolves to the number of revoked sessions. If it rejects, the pages until then are revoked. */
   async run(options: RevokeAllOptions): Promise<number> {
     const limits = limitsOf(options);
-    const { reason = 'revoked_all' } = options;
+    const reason = options.reason ?? 'revoked_all';
     let count = 0;
     try {
       for (let after: string | undefined; ;) {
@@ -63,10 +65,10 @@ export class MassRevocation {
 }
 
 function limitsOf(options: RevokeAllOptions): Record<'lastUsedAt' | 'createdAt', number> {
-  const { usedBefore, createdBefore, reason: _, ...unknown } = options ?? {};
-  const [name] = Object.keys(unknown);
-  if (name !== undefined) {
-    throw new TypeError(`revokeAll: there is no option "${name}". The options are: usedBefore, createdBefore, reason.`);
+  const { usedBefore, createdBefore } = options ?? {};
+  const unknown = Object.keys(options ?? {}).find((name) => !OPTIONS.includes(name));
+  if (unknown !== undefined) {
+    throw new TypeError(`revokeAll: there is no option "${unknown}". The options are: ${OPTIONS.join(', ')}.`);
   }
   if (usedBefore === undefined && createdBefore === undefined) {
     throw new TypeError(
