@@ -123,7 +123,7 @@ export type AuthEventType =
    */
   | 'device_changed'
   /**
-   * A session ended, or `count` sessions of a user.
+   * A session ended, or `count` sessions of a user. Without a user, `revokeAll` ended `count` sessions of all users.
    *
    * @reason a `RevocationReason`: see [below](#reasons-of-a-revocation)
    */
@@ -170,6 +170,8 @@ export type RevocationReason =
   | 'session_limit'
   /** The credentials changed while the login was under way. */
   | 'credentials_changed'
+  /** For operators: `revokeAll` ended sessions of all users, for example after a backup was restored. */
+  | 'revoked_all'
   /** The login failed after its session had been stored. */
   | 'sign_in_failed'
   | (string & {});

@@ -136,7 +136,7 @@ export class RevocationFeed implements OnModuleInit, OnModuleDestroy {
    */
   announce(changes: AccessFloor[]): void {
     if (changes.length === 0) return;
-    for (const change of changes) this.list.raise(change);
+    for (const change of changes) this.list.raise(change, 0);
     this.config.channel?.publish(changes).catch(() => {
       // Other instances read the change from the table. The disconnection has already been logged.
     });
