@@ -21,6 +21,7 @@ export const ERRORS = {
    *
    * @session The refresh token and the access token are still good.
    * @client Make a new proof for this method and URL, and send the request again.
+   * @header `Date`: if the time of the proof is wrong, the time of the database, to correct the client's clock
    * @source RFC 9449 §5
    */
   invalid_dpop_proof: [400, 'The DPoP proof is not valid.'],
