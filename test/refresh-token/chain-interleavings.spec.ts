@@ -129,7 +129,7 @@ class Promised {
       const late = answered.get(use)!;
       if (late === MOST_LATE_RETRIES) return 'superseded';
       answered.set(use, late + 1);
-      this.past.burst = { from: generation, startedAt: now };
+      this.past.burst = { from: live - 1, startedAt: now };
       return live;
     }
     if (key !== undefined && generation < live - 1 && answeredBefore?.has(use)) return 'superseded';
@@ -302,12 +302,15 @@ describe('refreshes, retries, thefts, revocations, lost commits and time, in any
     );
   });
 
-  async function answerOf(token: string, { generation, key, claim }: Use): Promise<IssuedTokens | Owed> {
+  async function answerOf(
+    token: string,
+    { generation, key, claim }: Use,
+  ): Promise<IssuedTokens | Exclude<Owed, number>> {
     const receivedWith = claim === undefined ? undefined : { generation, keys: [claim] };
     try {
       return await context.service.refresh(token, {}, {}, { idempotencyKey: key, receivedWith });
     } catch (error) {
-      return (error as AuthError).code as Owed;
+      return (error as AuthError).code as Exclude<Owed, number>;
     }
   }
 });
