@@ -37,13 +37,13 @@ describe.skipIf(!browserAvailable)('the laboratory', { timeout: 120_000 }, () =>
   test('twenty refreshes at once are one', async () => {
     const { cells, marks } = await experiment(await signedIn(), 'parallel');
     expect(cells).toEqual(['20 times 200', expect.stringMatching(/^200: token/)]);
-    expect(marks).toContain('given the same successor');
+    expect(marks).toContain('given the live token');
   });
 
   test('a lost response is made good', async () => {
     const { cells, marks } = await experiment(await signedIn(), 'lost');
     expect(cells[1]).toMatch(/^200: token/);
-    expect(marks).toMatch(/succeeded by a new one[^]*given the same successor/);
+    expect(marks).toMatch(/succeeded by a new one[^]*given the live token/);
   });
 
   test('a token that is stolen and used in time gets the same successor', async () => {

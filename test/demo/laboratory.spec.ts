@@ -67,7 +67,10 @@ describe('the laboratory', SIDE_BY_SIDE, () => {
     });
   });
 
-  /** What the page sends for the experiments with keys, by the cookie of a session. */
+  /**
+   * What the page sends for the experiments with keys, by the cookie of a session. It is a user of whom no role is taken: the
+   * end of a session gives it back.
+   */
   const owner = async (username: string) => {
     const { headers, body } = await login(demo.url, {
       username,
@@ -93,7 +96,7 @@ describe('the laboratory', SIDE_BY_SIDE, () => {
   };
 
   test('loses the answer to a use, and gives it again after the window', { timeout: 60_000 }, async ({ expect }) => {
-    const { use, laboratory } = await owner('bob');
+    const { use, laboratory } = await owner('admin');
     const first = await use('first-use-first-use');
     const claim = { generation: first.body.generation, keys: ['first-use-first-use'] };
     expect((await laboratory('/lose-next-answer')).status).toBe(204);
@@ -104,7 +107,7 @@ describe('the laboratory', SIDE_BY_SIDE, () => {
   });
 
   test('ends the session of a thief in lock-step when its owner comes again', async ({ expect }) => {
-    const { use, laboratory } = await owner('bob');
+    const { use, laboratory } = await owner('admin');
     const { generation } = (await use('first-use-first-use')).body;
     await laboratory('/steal');
     const thief = await laboratory<{ status: number }>('/use-stolen', { elsewhere: false });

@@ -106,7 +106,7 @@ export function repeatedChain(
   const list = repeat.action !== 'retry' ? known?.with(use) : repeat.late ? known?.withLateRetry(use) : known;
   const changes: Partial<SessionChain> = {
     ...(list !== known && { given: String(list) }),
-    // A late answer opens a window for the requests beside it, which present the predecessor.
+    // A late answer opens a window for the other requests of its burst, which present the predecessor.
     ...(isLate(repeat) && { windowGeneration: session.generation - 1, windowStartedAt: now }),
     ...(repeat.action === 'late' && { lateAnswersAt: Math.max(session.lateAnswersAt, now) + per }),
     ...(use.key === undefined && repeatedInARow(session)),
