@@ -98,7 +98,13 @@ describe('the database loses commits', () => {
     });
 
     test('after two replicas went on apart, and were merged by the highest generation', async () => {
-      for (const turns of [[0, 1], [0, 1, 0, 1, 0], [0, 0, 0, 1], [0, 1, 1, 1, 0], [1, 0, 0, 1]]) {
+      for (const turns of [
+        [0, 1],
+        [0, 1, 0, 1, 0],
+        [0, 0, 0, 1],
+        [0, 1, 1, 1, 0],
+        [1, 0, 0, 1],
+      ]) {
         const client = await signedInClient(app, { habits });
         await refreshTimes(app, client, 2, BETWEEN_REFRESHES);
         const replicas = [await rowOf(app, client.sessionId), await rowOf(app, client.sessionId)];
