@@ -1,4 +1,4 @@
-import { RefreshToken } from 'nestjs-refresh-token/typeorm';
+import type { RefreshToken } from 'nestjs-refresh-token/typeorm';
 import { describe, expect, test } from 'vitest';
 import type { AuthApp } from '../support/auth-app.js';
 import {
