@@ -175,6 +175,8 @@ const TYPES: Record<AuthEventType, true> = {
   step_up_failed: true,
   throttled: true,
   reuse_detected: true,
+  token_shared: true,
+  row_rolled_back: true,
   mass_reuse: true,
   binding_failed: true,
   device_changed: true,

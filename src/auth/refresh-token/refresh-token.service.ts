@@ -69,8 +69,8 @@ export class RefreshTokenService {
   }
 
   /**
-   * Answers a refresh token with a new access token and the token's one successor. A retry within the grace window gets
-   * the same successor again.
+   * Answers a refresh token with a new access token and the token's one successor. A repeat within the grace window gets
+   * the same successor again. So does a retry with the same key, after the window too.
    *
    * @param refreshToken the token as a string, or the object into which a guard has decoded it
    * @param client IP address and user agent of the request

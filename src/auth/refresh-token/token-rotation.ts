@@ -19,7 +19,7 @@ import type { IssuedRefreshToken } from './refresh-token.codec.js';
 import { RepeatWriter } from './repeat-writer.js';
 import { isLate, type Repeat } from './session-chain.js';
 import { SessionRows } from './session-rows.js';
-import { StrictSettling } from './strict-settling.js';
+import { WindowStart } from './window-start.js';
 import { TokenIssuer } from './token-issuer.js';
 import type { TokenUse } from './token-use.js';
 
@@ -39,7 +39,7 @@ export class TokenRotation {
     private readonly rows: SessionRows,
     private readonly repeats: RepeatWriter,
     private readonly issuer: TokenIssuer,
-    private readonly settling: StrictSettling,
+    private readonly windowStart: WindowStart,
     private readonly refusal: RefreshRefusal,
     private readonly events: RefreshEvents,
   ) {}
@@ -91,7 +91,7 @@ export class TokenRotation {
         throw await this.refusal.reused(session, decision.reason, presented.generation, client);
       case 'refuse':
         if (decision.reason === 'binding_failed') throw this.refusal.unbound(session, brokenBinding!, client);
-        if (decision.reason === 'concurrent') await this.settling.postpone(session);
+        if (decision.reason === 'concurrent') await this.windowStart.postpone(session);
         throw this.refusal.denied(session, decision.reason, client, presented.generation);
     }
   }
@@ -100,16 +100,16 @@ export class TokenRotation {
   private async rotate(attempt: RefreshAttempt, useProof: UseProof): Promise<IssuedTokens | undefined> {
     const { session, keyBound } = attempt;
     const { user, remark } = await this.admission.admit('refresh', attempt);
-    const settlingTime = this.settling.timeOf(keyBound);
+    const settlingTime = this.windowStart.timeOf(keyBound);
     const { rotated, successor } = await this.rows.rotated(attempt, settlingTime);
     const issued = this.issuer.tokensOf(rotated, successor, user, clientNonceOf(attempt));
     await useProof();
     const startedAt = performance.now();
     if (!(await this.store.rotate(session, rotated))) return undefined;
 
-    await this.settling.committed(session, rotated, performance.now() - startedAt);
+    await this.windowStart.committed(session, rotated, performance.now() - startedAt);
     this.events.rotated(rotated, attempt, remark);
-    if (settlingTime > 0) await this.settling.settled(rotated);
+    if (settlingTime > 0) await this.windowStart.settled(rotated);
     return issued;
   }
 

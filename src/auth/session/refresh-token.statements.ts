@@ -69,7 +69,7 @@ export function prepareStatements(database: AuthDatabase, entity: EntityClass<Re
     .join(' OR ');
   const ofUser = where('userId') + (database.isMySql ? ` AND ${equalAsBytes(column('userId'), ':userId')}` : '');
 
-  const changed = `${column('listsVersion')} = ${column('listsVersion')} + 1`;
+  const changed = `${column('listsVersion')} = ${column('listsVersion')} + :step`;
   const asRead = `${where('id', 'generation', 'listsVersion', 'accessFloor')} AND ${live}`;
   const revoke = `${set('revokedAt', 'revokedReason', 'accessFloor')}, ${stamp}`;
   const floor = `${column('id')} AS ${quoted('id')}, ${column('accessFloor')} AS ${quoted('floor')}`;

@@ -1,3 +1,4 @@
+import { randomInt } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
 import { AuthDatabase } from '../common/database/auth-database.js';
 import type { EntityClass } from '../common/database/entity-class.js';
@@ -200,6 +201,9 @@ function isLate(startedAt: number): boolean {
   return performance.now() - startedAt > LATEST_STAMP;
 }
 
+/** The version stays below 2^53 for 2^33 changes. */
+const MOST_STEP = 2 ** 20;
+
 const NUMBERS: readonly Column[] = [
   'generation',
   'accessFloor',
@@ -234,7 +238,8 @@ function revocation(id: string, revokedAt: number, revokedReason: string): State
 
 /** What a write asks for: that the row is as it was read. */
 function asRead({ id, generation, listsVersion, accessFloor }: RefreshToken): StatementValues {
-  return { id, generation, listsVersion, accessFloor };
+  // A random step: a row that the database has rolled back does not come to the same version again.
+  return { id, generation, listsVersion, accessFloor, step: randomInt(1, MOST_STEP) };
 }
 
 function toAccessFloor(record: Record<string, unknown>): AccessFloor {

@@ -12,14 +12,14 @@ const SLOW_COMMIT = 1_000;
 const LONGEST_SETTLING_TIME = 5_000;
 
 /**
- * Delays responses when `grace` is `'0s'`. A rotation then counts from the moment its response leaves. The response
- * waits until no further request has presented the predecessor for a while.
+ * Says when the window of a rotation starts: when its answer can leave.
  *
+ * With `grace: '0s'` the response waits until no further request has presented the predecessor for a while.
  * A request before that moment cannot have seen the successor. It is a race and is refused; it is not reuse, which
  * would end the session. Sessions that are bound to a key do not wait, because their predecessor needs the key.
  */
 @Injectable()
-export class StrictSettling {
+export class WindowStart {
   constructor(
     private readonly store: RefreshTokenStore,
     private readonly clock: Clock,
