@@ -88,14 +88,17 @@ for (const adapter of adapters) {
           await expectToGoOn(app, again, client.sessionId);
         });
 
-        test.each(ABSENCES)('goes on when this happens at two uses, each time for $absence', async ({ milliseconds }) => {
-          const client = await signedInClient(app, { habits });
-          for (let use = 0; use < 2; use++) {
-            const again = await killed(app, client, point, milliseconds);
-            expect(await again.refresh()).toMatchObject({ status: 200 });
-          }
-          await expectToGoOn(app, client.restarted(), client.sessionId);
-        });
+        test.each(ABSENCES)(
+          'goes on when this happens at two uses, each time for $absence',
+          async ({ milliseconds }) => {
+            const client = await signedInClient(app, { habits });
+            for (let use = 0; use < 2; use++) {
+              const again = await killed(app, client, point, milliseconds);
+              expect(await again.refresh()).toMatchObject({ status: 200 });
+            }
+            await expectToGoOn(app, client.restarted(), client.sessionId);
+          },
+        );
       });
 
       test.each(ABSENCES.filter(({ milliseconds }) => milliseconds <= HOUR))(

@@ -1,4 +1,4 @@
-import { RefreshToken } from 'nestjs-refresh-token/typeorm';
+import type { RefreshToken } from 'nestjs-refresh-token/typeorm';
 import { describe, expect, test } from 'vitest';
 import type { AuthApp } from '../support/auth-app.js';
 import {
@@ -21,6 +21,8 @@ import {
   Killed,
   killedAt,
   type KeyedClient,
+  type KeyedRequest,
+  type Network,
   present,
   WITH_A_COOKIE,
   WITHOUT_CLAIMS,
@@ -98,7 +100,13 @@ describe('the database loses commits', () => {
     });
 
     test('after two replicas went on apart, and were merged by the highest generation', async () => {
-      for (const turns of [[0, 1], [0, 1, 0, 1, 0], [0, 0, 0, 1], [0, 1, 1, 1, 0], [1, 0, 0, 1]]) {
+      for (const turns of [
+        [0, 1],
+        [0, 1, 0, 1, 0],
+        [0, 0, 0, 1],
+        [0, 1, 1, 1, 0],
+        [1, 0, 0, 1],
+      ]) {
         const client = await signedInClient(app, { habits });
         await refreshTimes(app, client, 2, BETWEEN_REFRESHES);
         const replicas = [await rowOf(app, client.sessionId), await rowOf(app, client.sessionId)];
@@ -172,6 +180,23 @@ describe('the database loses commits', () => {
     }
     await refreshTimes(app, client, 3, MINUTE);
     await expectGoodStanding(app, client.sessionId);
+  });
+
+  // What does not hold.
+  test('a late copy of a finished request ends the session: its use was among the lost commits', async () => {
+    const requests: KeyedRequest[] = [];
+    const network: Network = (request) => {
+      requests.push(request);
+      return present(app.url, request);
+    };
+    const client = await signedInClient(app, { network });
+    const copy = await rowOf(app, client.sessionId);
+    await refreshTimes(app, client, 1, BETWEEN_REFRESHES);
+    await setBack(app, copy);
+    await refreshTimes(app, client, 1, BETWEEN_REFRESHES);
+    app.clock.advance(11 * SECOND);
+    expect((await present(app.url, requests[0])).status).toBe(401);
+    await expectAccused(app, client.sessionId, 'reuse_detected');
   });
 
   test("a thief's older token is reuse: from before the row's generation, and later every predecessor", async () => {

@@ -9,8 +9,10 @@ import {
   type History,
   runHistory,
   type Service,
+  type Step,
 } from '../support/history.js';
-import { Instances } from '../support/instances.js';
+import { Instances, MINUTE } from '../support/instances.js';
+import { CAREFUL } from '../support/keyed-client.js';
 
 const OLD = 'old-secret-Zp2vQ7mB4nT8wL1cR6yH3jF5kX9s';
 const NEW = 'new-secret-4nT8wL1cR6yH3jF5kX9sZp2vQ7mB';
@@ -56,6 +58,30 @@ describe(`an honest client with keys, in ${RUNS} random histories (seed ${seed})
   }, 300_000);
 
   test('is never accused of a shared token while the database loses commits', async () => {
-    console.log(await runAll(historiesWithLosses));
+    // A late packet can end the session: nobody knows any more that its use is finished. That is rare.
+    expect(await runAll(historiesWithLosses)).toBeLessThan(RUNS / 4);
   }, 300_000);
+
+  describe('a history that a random one has shrunk to', () => {
+    const late: Step = { type: 'refresh', server: 0, faults: ['a copy comes later'], sameKey: false };
+    const refresh: Step = { type: 'refresh', server: 0, faults: [], sameKey: false };
+    const wait: Step = { type: 'wait', milliseconds: 12 * MINUTE };
+    const arrive: Step = { type: 'arrive', server: 0 };
+
+    test('a copy of a finished request comes late', async () => {
+      expect(await runHistory(service, { habits: CAREFUL, steps: [late, wait, refresh, wait, arrive] })).toBe(true);
+    });
+
+    test('a copy of a finished request comes late, after the new secret has begun to sign', async () => {
+      const secret: Step = { type: 'rotate the secret' };
+      const steps = [late, wait, secret, { ...refresh, server: 1 }, wait, arrive];
+      expect(await runHistory(service, { habits: CAREFUL, steps })).toBe(true);
+    });
+
+    test('a copy of a finished request comes late, while two instances sign with different secrets', async () => {
+      const secret: Step = { type: 'rotate the secret' };
+      const steps = [secret, late, wait, { ...refresh, server: 1 }, wait, arrive];
+      expect(await runHistory(service, { habits: CAREFUL, steps })).toBe(true);
+    });
+  });
 });

@@ -2,12 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it, test } from 'vitest';
 import { adapters } from '../support/auth-app.js';
 import { expectAccused, expectGoodStanding, rowOf, signedInClient } from '../support/chain.js';
-import {
-  type Answer,
-  cookieHeader,
-  login,
-  refreshCookie,
-} from '../support/http.js';
+import { type Answer, cookieHeader, login, refreshCookie } from '../support/http.js';
 import {
   ClientStore,
   freshKey,
@@ -23,7 +18,7 @@ import { ALICE, onTwoServers, type TwoServers } from '../support/two-servers.js'
 /** What a browser opens to one host. */
 const CONNECTIONS = 6;
 const TABS = 8;
-const ROUNDS = 10;
+const ROUNDS = 5;
 
 interface Browser {
   browser: string;

@@ -44,7 +44,11 @@ interface Thief {
 }
 
 const never = () => Infinity;
-const justAfter = { first: (_: number, owner: number) => owner + SECOND, next: never, follow: (now: number) => now + SECOND };
+const justAfter = {
+  first: (_: number, owner: number) => owner + SECOND,
+  next: never,
+  follow: (now: number) => now + SECOND,
+};
 const justBefore = {
   first: (_: number, owner: number) => owner - SECOND,
   next: never,
@@ -273,7 +277,9 @@ describe('what does not hold', () => {
     const owner = await signedInClient(app);
     for (let round = 0; round < 10; round++) {
       app.clock.advance(BETWEEN_REFRESHES);
-      await expect(owner.restarted({ at: killedAt('when it has written the key down') }).refresh()).rejects.toThrow(Killed);
+      await expect(owner.restarted({ at: killedAt('when it has written the key down') }).refresh()).rejects.toThrow(
+        Killed,
+      );
       const stolen: ClientStore = owner.store.copy();
       expect(await owner.restarted({ store: stolen }).refresh()).toMatchObject({ status: 200 });
       expect(await owner.restarted().refresh()).toMatchObject({ status: 200 });
@@ -313,7 +319,8 @@ async function overflow(app: AuthApp, token: string): Promise<string[]> {
 }
 
 function alertsOf({ events }: AuthApp, sessionId: string, reason: string): number {
-  return events.filter((event) => event.sessionId === sessionId && event.alert && event.reasons?.includes(reason)).length;
+  return events.filter((event) => event.sessionId === sessionId && event.alert && event.reasons?.includes(reason))
+    .length;
 }
 
 /** @returns how often the owner was answered with a token */

@@ -17,7 +17,11 @@ export async function signedInClient(
   options: Partial<KeyedClientOptions> = {},
   credentials?: object,
 ): Promise<KeyedClient & { sessionId: string }> {
-  const client = new KeyedClient({ url: host.url, wait: (milliseconds) => host.clock.advance(milliseconds), ...options });
+  const client = new KeyedClient({
+    url: host.url,
+    wait: (milliseconds) => host.clock.advance(milliseconds),
+    ...options,
+  });
   const { body } = await client.login('alice', credentials);
   return Object.assign(client, { sessionId: body.session_id });
 }
@@ -36,7 +40,8 @@ export function recorded(url: string): { network: Network; answers: Answer<Keyed
 /** The event that says that two parties hold tokens of the session. */
 export function accusationOf({ events }: Pick<Host, 'events'>, sessionId: string): AuthEvent | undefined {
   return events.find(
-    (event) => event.sessionId === sessionId && (event.type === 'reuse_detected' || String(event.type) === 'token_shared'),
+    (event) =>
+      event.sessionId === sessionId && (event.type === 'reuse_detected' || String(event.type) === 'token_shared'),
   );
 }
 

@@ -104,12 +104,15 @@ const ordinary: fc.MaybeWeightedArbitrary<Step>[] = [
       sameKey: fc.boolean(),
     }),
   },
-  { weight: 6, arbitrary: fc.record({ type: fc.constant('together' as const), tabs: fc.integer({ min: 2, max: 4 }), server }) },
+  {
+    weight: 6,
+    arbitrary: fc.record({ type: fc.constant('together' as const), tabs: fc.integer({ min: 2, max: 4 }), server }),
+  },
   { weight: 6, arbitrary: fc.record({ type: fc.constant('freeze' as const) }) },
   { weight: 6, arbitrary: fc.record({ type: fc.constant('thaw' as const), server }) },
   { weight: 10, arbitrary: fc.record({ type: fc.constant('arrive' as const), server }) },
   { weight: 40, arbitrary: fc.record({ type: fc.constant('wait' as const), milliseconds }) },
-  ];
+];
 const rotation = { weight: 3, arbitrary: fc.record({ type: fc.constant('rotate the secret' as const) }) };
 const loss = {
   weight: 8,
@@ -293,7 +296,9 @@ export async function runHistory(service: Service, history: History): Promise<bo
         return refresh(disturbed(turn, faults), { at }, sameKey);
       }
       case 'together':
-        return Promise.all(Array.from({ length: action.tabs }, (_, tab) => refresh(disturbed(action.server + tab, []))));
+        return Promise.all(
+          Array.from({ length: action.tabs }, (_, tab) => refresh(disturbed(action.server + tab, []))),
+        );
       case 'freeze':
         if (!frozen && mayDisturb(store.read()!.generation)) frozen = await freeze();
         return;

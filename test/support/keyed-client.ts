@@ -13,7 +13,10 @@ export const POINTS = [
 ] as const;
 
 /** The points that a client reaches only after an answer `superseded`. */
-export const POINTS_AFTER_SUPERSEDED = ['when it has drawn a key afresh', 'when it has written the key afresh'] as const;
+export const POINTS_AFTER_SUPERSEDED = [
+  'when it has drawn a key afresh',
+  'when it has written the key afresh',
+] as const;
 
 export type Point = (typeof POINTS)[number] | (typeof POINTS_AFTER_SUPERSEDED)[number];
 
