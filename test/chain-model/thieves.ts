@@ -72,7 +72,7 @@ export class Thief {
 
   /** Copies what the owner has at this moment. */
   steal(): void {
-    const { world, owner, habits } = this;
+    const { owner, habits } = this;
     const { token, claim } = owner.stored;
     this.token = this.oldest = token;
     this.world.trace(() => `the thief copies token ${token}`);
