@@ -14,14 +14,15 @@ const NOTES: Record<string, string> = {
   'post /login': `The transport is chosen here, for the whole session. With a \`DPoP\` header the session is bound to the key of the proof. With the transport
 \`cookie\` the login ends the session whose cookie the request has; the reason is \`replaced\`.`,
   'post /refresh': `The refresh token comes in the body or in the cookie, together with what the session is bound to. After \`step_up_required\`,
-\`region_not_allowed\`, 429 and 503 the token is still good.`,
+\`region_not_allowed\`, 429 and 503 the token is still good. A use of a token: see [below](#a-use-of-a-token).`,
   'post /logout': `Send the refresh token in the body or in the cookie, or an access token in \`Authorization\`. A second logout succeeds too, and so does one
 with an unknown refresh token. The cookie is cleared.`,
   'post /logout-all':
     'With `"except_current": true` the session of the access token goes on. Otherwise the cookie is cleared.',
   'post /step-up': `The session gets a new refresh token, and the access token a new \`auth_time\`. The old token still brings the same successor within the
 grace window. The user provider needs \`reauthenticate\`.`,
-  'get /events': 'The route answers 404 if [`audit.store`](options.md#auditstore) is off.',
+  'get /events': `The route answers 404 if [\`audit.store\`](options.md#auditstore) is off. A refresh is in the list after five minutes, so that a thief
+who reads it does not learn the moment.`,
   'get /me': 'The database is not asked: the answer is what the access token says.',
   'delete /sessions/{id}': 'The id is that of the list of sessions. A session of another user answers 404 too.',
 };
@@ -42,6 +43,29 @@ const TOKEN_RESPONSE = `## The token response
 
 \`POST /auth/login\`, \`POST /auth/refresh\` and \`POST /auth/step-up\` answer with it (${rfcLink('RFC 6749 §5.1')}). With the transport \`cookie\` it has
 no secret but the access token; the refresh token and the client nonce are in cookies.`;
+
+const USE = `## A use of a token
+
+A client may say two things about a login, a refresh or a step-up. The server can then tell a lost answer from a stolen token.
+
+- \`idempotency_key\`: a random key, made once for each use, and the same for every retry of it. It has 16 to 64 characters of
+  \`A-Z\`, \`a-z\`, \`0-9\`, \`-\` and \`_\`. Keep it as secret as the token.
+- \`received_with\`: the \`generation\` of the presented token, and the keys of the uses that may have brought it.
+
+Both may come as JSON or in a form (\`application/x-www-form-urlencoded\`). A form has \`received_with\` as JSON text, or in brackets:
+
+\`\`\`sh
+curl -X POST localhost:3000/auth/refresh \\
+  -d 'refresh_token=nrt_…' \\
+  -d 'idempotency_key=uQ3nT0kq9o2dJc5w' \\
+  -d 'received_with[generation]=4' \\
+  -d 'received_with[keys][]=p8VxkLr2mZ0aWb7e'
+\`\`\`
+
+If the body has no key, the header \`Idempotency-Key\` counts. A gateway may have written it, so then \`received_with\` does not count.
+
+A malformed key or claim is 400 ${errorLink('invalid_request')}. Such a request changes nothing: no session begins, no password is checked, and
+the token is still good.`;
 
 const REFRESH_TOKEN = `## The refresh token
 
@@ -79,6 +103,13 @@ const PRESENTED = `Send it as \`Authorization: Bearer\`, or as \`Authorization: 
 it answers 401 with one of ${(['unauthorized', 'invalid_token', 'token_expired', 'token_revoked', 'token_stale'] as const).map(errorLink).join(', ')}. If a
 role is missing it answers 403 ${errorLink('forbidden')}.`;
 
+interface Parameter {
+  name: string;
+  in: 'header' | 'query';
+  description: string;
+  schema: Schema;
+}
+
 interface Schema {
   type?: string;
   format?: string;
@@ -86,6 +117,10 @@ interface Schema {
   description?: string;
   minLength?: number;
   maxLength?: number;
+  minimum?: number;
+  maximum?: number;
+  minItems?: number;
+  maxItems?: number;
   nullable?: boolean;
   default?: unknown;
   $ref?: string;
@@ -102,6 +137,7 @@ export function httpApiPage(): Promise<string> {
     ...ROUTES.flatMap(section),
     TOKEN_RESPONSE,
     fields(AUTH_SCHEMAS.AuthTokenResponse as Schema),
+    USE,
     REFRESH_TOKEN,
     COOKIE,
     CROSS_SITE,
@@ -127,12 +163,15 @@ function section(route: Route): string[] {
 
 function request({ described: { requestBody, parameters } }: Route): string[] {
   const body = schemaOf(requestBody as Content | undefined);
-  const query = (parameters ?? []).map((one) => {
-    const { name, description, schema } = one as { name: string; description: string; schema: Schema };
-    return field(name, { ...schema, description }, false);
-  });
+  const named = (parameters ?? []) as Parameter[];
+  const among = (place: Parameter['in']) =>
+    named
+      .filter((one) => one.in === place)
+      .map(({ name, description, schema }) => field(name, { ...schema, description }, false));
+  const [headers, query] = [among('header'), among('query')];
   return [
     ...(body === undefined ? [] : ['Body:', fields(body)]),
+    ...(headers.length === 0 ? [] : ['Header:', headers.join('\n')]),
     ...(query.length === 0 ? [] : ['Query:', query.join('\n')]),
   ];
 }
@@ -167,16 +206,27 @@ function fields({ properties = {}, required = [] }: Schema): string {
 function field(name: string, schema: Schema, isRequired: boolean): string {
   const type =
     schema.enum?.map((value) => `\`${value}\``).join(' or ') ??
-    (schema.items ? 'list of strings' : (FORMATS[schema.format!] ?? schema.type));
-  const { minLength, maxLength } = schema;
-  const length = minLength === undefined ? `at most ${maxLength}` : `${minLength} to ${maxLength}`;
+    (schema.items ? listOf(schema) : (FORMATS[schema.format!] ?? schema.type));
+  const { minimum, maximum } = schema;
   const about = [
     schema.nullable ? `${type} or null` : type,
     isRequired ? undefined : 'optional',
-    maxLength === undefined ? undefined : `${length} characters`,
+    maximum === undefined ? undefined : `${minimum} to ${maximum.toLocaleString('en')}`,
+    lengthOf(schema),
     schema.default === undefined ? undefined : `by default ${String(schema.default)}`,
   ].filter((one) => one !== undefined);
-  return `- \`${name}\` (${about.join(', ')})${schema.description === undefined ? '' : `: ${schema.description}`}`;
+  const inner = schema.properties === undefined ? '' : `\n${fields(schema).replace(/^/gm, '  ')}`;
+  return `- \`${name}\` (${about.join(', ')})${schema.description === undefined ? '' : `: ${schema.description}`}${inner}`;
+}
+
+function listOf({ items, minItems, maxItems }: Schema): string {
+  const count = maxItems === undefined ? '' : `${minItems} to ${maxItems} `;
+  return [`list of ${count}strings`, lengthOf(items!)].filter((one) => one !== undefined).join(' of ');
+}
+
+function lengthOf({ minLength, maxLength }: Schema): string | undefined {
+  if (maxLength === undefined) return undefined;
+  return `${minLength === undefined ? 'at most' : `${minLength} to`} ${maxLength} characters`;
 }
 
 const FORMATS: Record<string, string> = { uuid: 'UUID', 'date-time': 'time', password: 'string' };

@@ -40,6 +40,8 @@ export { StepUpService } from './sign-in/step-up.service.js';
 export { AccessTokenService } from './access-token/access-token.service.js';
 export type { IssuedTokens, SessionSummary } from './session/issued-tokens.js';
 export type { SignInRequest } from './refresh-token/sign-in-request.js';
+export type { ReceivedWith, TokenUse } from './refresh-token/token-use.js';
+export { tokenUseOf } from './refresh-token/token-use-of.js';
 export { type ClientContext, clientContextOf } from './common/request/client-context.js';
 
 // Errors and HTTP

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { dirname, resolve } from 'node:path';
+import { type LateAnswers, lateAnswersOf } from './late-answers.js';
 
 /** The demo's configuration, from environment variables. The documentation explains them. */
 export interface DemoConfig {
@@ -30,6 +31,7 @@ export interface DemoConfig {
   refreshTokenTtl: string | undefined;
   refreshIdleTtl: string | undefined;
   refreshGrace: string | undefined;
+  lateAnswers: LateAnswers;
   revocationDelay: string | undefined;
 }
 
@@ -67,6 +69,7 @@ export function readConfig(env: NodeJS.ProcessEnv): DemoConfig {
     refreshTokenTtl: env.REFRESH_TOKEN_TTL || undefined,
     refreshIdleTtl: env.REFRESH_IDLE_TTL || undefined,
     refreshGrace: env.REFRESH_GRACE || undefined,
+    lateAnswers: lateAnswersOf(env.LATE_ANSWERS || '1/1d'),
     revocationDelay: env.REVOCATION_DELAY || undefined,
   };
 }

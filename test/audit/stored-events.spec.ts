@@ -22,6 +22,7 @@ const geoIp: GeoIpProvider = {
   locate: (ip) => ({ '192.0.2.1': inCountry('DE'), '192.0.2.3': inCountry('FR') })[ip] ?? null,
 };
 const DAY = 86_400_000;
+const MINUTE = 60_000;
 const options = {
   risk: { geoIp, rules: [new NewCountry()] },
   audit: { store: true, retention: '30d', flushInterval: '10ms' },
@@ -65,6 +66,7 @@ for (const { name, available, create } of databases) {
       await refresh(host.url, refresh_token, from('192.0.2.3'));
       await send('POST', `${host.url}/auth/logout`, { body: { refresh_token }, headers: from('192.0.2.3') });
 
+      host.clock.advance(5 * MINUTE);
       const events = await eventsOf((await signIn('alice')).access_token, `?session_id=${session_id}`);
       expect(events.map(({ type, outcome, reason, country }) => [type, outcome, reason, country])).toEqual([
         ['revoked', 'revoked', 'logout', null],
@@ -72,7 +74,7 @@ for (const { name, available, create } of databases) {
         ['refreshed', 'alert', 'new_country', 'FR'],
         ['signed_in', 'success', null, 'DE'],
       ]);
-      const time = new Date(host.clock.now() - 1000).toISOString();
+      const time = new Date(host.clock.now() - 5 * MINUTE - 1000).toISOString();
       expect(events[1]).toEqual({
         id: expect.stringMatching(/^[0-9a-f]{8}-[0-9a-f]{4}-7/),
         type: 'refresh_repeated',
@@ -104,6 +106,36 @@ for (const { name, available, create } of databases) {
       const first = await eventsOf(access_token, '?limit=2');
       const rest = await eventsOf(access_token, `?limit=100&before=${first[1].id}`);
       expect([...first, ...rest]).toEqual(all);
+    });
+
+    it('leave out refreshes of the last five minutes, in full pages, but not for the code of the host', async () => {
+      const { access_token, session_id, refresh_token } = await signIn('bob');
+      host.clock.advance(1000);
+      const { refresh_token: second } = (await refresh(host.url, refresh_token)).body;
+      host.clock.advance(3 * MINUTE);
+      await refresh(host.url, second);
+      await refresh(host.url, second);
+      await send('POST', `${host.url}/auth/step-up`, { body: { refresh_token: second, password: 'wrong' } });
+      const typesOf = async (query = '') =>
+        (await eventsOf(access_token, `?session_id=${session_id}${query}`)).map(({ type }) => type);
+      const log = host.module.get(AuthEventLog);
+      const all = ['step_up_failed', 'refresh_repeated', 'refreshed', 'refreshed', 'signed_in'];
+
+      expect(await typesOf()).toEqual(['step_up_failed', 'signed_in']);
+      expect(await typesOf('&limit=2')).toEqual(['step_up_failed', 'signed_in']);
+      expect((await log.ofUser('user-bob', { sessionId: session_id })).map(({ type }) => type)).toEqual(all);
+      const query = { sessionId: session_id, withoutRecentRefreshes: true };
+      expect((await log.ofUser('user-bob', query)).map(({ type }) => type)).toEqual(['step_up_failed', 'signed_in']);
+
+      // The first refresh is five minutes old, but for a millisecond, and then five minutes.
+      host.clock.advance(2 * MINUTE - 1);
+      expect(await typesOf()).toEqual(['step_up_failed', 'signed_in']);
+      host.clock.advance(1);
+      expect(await typesOf()).toEqual(['step_up_failed', 'refreshed', 'signed_in']);
+      const [first] = await eventsOf(access_token, `?session_id=${session_id}&limit=1`);
+      expect(await typesOf(`&limit=1&before=${first.id}`)).toEqual(['refreshed']);
+      host.clock.advance(3 * MINUTE);
+      expect(await typesOf()).toEqual(all);
     });
 
     it.each([

@@ -5,7 +5,7 @@ import type { Logger as TypeOrmLogger } from 'typeorm';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { adapters, type AuthApp, createAuthApp, SECRET } from '../support/auth-app.js';
 import { databases, type TestDatabase } from '../support/databases.js';
-import { bearer, cookieHeader, login, refresh, refreshCookie, send } from '../support/http.js';
+import { type AuthBody, bearer, cookieHeader, login, refresh, refreshCookie, send } from '../support/http.js';
 import { SECOND, signIn } from '../support/listening.js';
 
 /** The forms that loggers give to what they get: TypeORM's own the first, structured ones the second. */
@@ -62,6 +62,12 @@ class Secrets {
     return token;
   }
 
+  /** A key of a use, which only its client may know. */
+  key(key: string): string {
+    this.words.add(key);
+    return key;
+  }
+
   async rows(app: AuthApp): Promise<void> {
     for (const { tokenHash, nonce } of await app.dataSource.getRepository(RefreshToken).find()) {
       this.words.add(tokenHash);
@@ -84,6 +90,7 @@ for (const { name, available, create } of servers) {
         database = await create();
         app = await createAuthApp(adapter, database, {
           dataSource: { logging: true, logger: sink.typeOrm },
+          // At every level, `debug` and `verbose` too.
           configure: (host) => host.useLogger(sink.nest),
         });
         await wholeFlow(app, secrets);
@@ -94,7 +101,7 @@ for (const { name, available, create } of servers) {
       });
 
       const expectNoneIn = (text: string) => {
-        expect(secrets.words.size).toBeGreaterThan(20);
+        expect(secrets.words.size).toBeGreaterThan(40);
         expect([...secrets.words].filter((word) => text.includes(word))).toEqual([]);
       };
 
@@ -157,11 +164,58 @@ async function wholeFlow(app: AuthApp, secrets: Secrets): Promise<void> {
     await send('POST', `${app.url}/auth/logout`, { body: { refresh_token: inBody.refreshToken } });
   });
 
+  await uses(app, secrets);
   app.clock.advance(10 * SECOND);
   await refresh(app.url, inBody.refreshToken);
   await send('POST', `${app.url}/auth/logout`, { headers: cookieHeader(inCookie.refreshToken) });
   await secrets.rows(app);
   await app.service.purge();
+}
+
+/** Keys in bodies, claims and headers: good ones, malformed ones, and those of requests that fail. */
+async function uses(app: AuthApp, secrets: Secrets): Promise<void> {
+  let count = 0;
+  const key = () => secrets.key(`key-of-a-use-${++count}-7f3a9c`);
+  const malformed = () => secrets.key(`malformed key ${++count} 7f3a9c`);
+  const claim = (...keys: string[]) => ({ generation: 0, keys });
+  const json = { 'content-type': 'application/json' };
+  const form = { 'content-type': 'application/x-www-form-urlencoded' };
+  const credentials = { username: 'alice', password: 'alice-password', transport: 'body' };
+  const post = (path: string, body: object, headers: Record<string, string> = {}) =>
+    send<AuthBody>('POST', `${app.url}/auth/${path}`, { headers, body });
+
+  const first = key();
+  const { refresh_token } = (await post('login', { ...credentials, idempotency_key: first })).body;
+  secrets.token(refresh_token);
+  secrets.accessToken((await post('login', credentials, { 'idempotency-key': key() })).body.access_token);
+  const received_with = claim(first, key());
+  const use = { idempotency_key: key(), received_with };
+  secrets.token((await post('refresh', { refresh_token, ...use })).body.refresh_token);
+  await post('refresh', { refresh_token, ...use });
+  await post('refresh', { refresh_token }, { 'idempotency-key': `"${key()}"` });
+  const asked = { password: 'wrong-password', refresh_token };
+  await post('step-up', { ...asked, idempotency_key: key(), received_with: claim(key()) });
+  const text = `refresh_token=${refresh_token}&idempotency_key=${key()}&received_with[generation]=0&received_with[keys][]=${key()}`;
+  await send('POST', `${app.url}/auth/refresh`, { headers: form, text });
+
+  for (const path of ['login', 'refresh', 'step-up']) {
+    const body = { ...credentials, refresh_token };
+    await post(path, { ...body, idempotency_key: malformed() });
+    await post(path, { ...body, idempotency_key: [key()] });
+    await post(path, { ...body, received_with: claim(key(), malformed()) });
+    await post(path, { ...body, received_with: { ...claim(key()), [malformed()]: key() } });
+    await post(path, body, { 'idempotency-key': malformed() });
+    await post(path, body, { 'idempotency-key': `${key()}, ${key()}` });
+    const fields = `refresh_token=${refresh_token}&received_with={"generation":0,"keys":["${key()}"`;
+    await send('POST', `${app.url}/auth/${path}`, { headers: form, text: fields });
+    await send('POST', `${app.url}/auth/${path}`, { headers: json, text: `{"idempotency_key":"${key()}` });
+  }
+  await failing(app, async () => {
+    await post('login', { ...credentials, idempotency_key: key() });
+    await post('refresh', { refresh_token, idempotency_key: key(), received_with: claim(key()) });
+    await post('refresh', { refresh_token }, { 'idempotency-key': key() });
+    await post('step-up', { ...asked, idempotency_key: key(), received_with: claim(key()) });
+  });
 }
 
 /** Every statement of the library fails meanwhile, in the database. */

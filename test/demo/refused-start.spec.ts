@@ -34,6 +34,7 @@ describe('the demo does not start', { timeout: 120_000 }, () => {
     ['with a session for ever', { REFRESH_TOKEN_TTL: '9999d' }, /between '1s' and '400d'/],
     ['with no idle time', { REFRESH_IDLE_TTL: 'never' }, /"never".*'15m'/],
     ['with a long window', { REFRESH_GRACE: '5m' }, /between '0s' and '60s'/],
+    ['with late answers without a time', { LATE_ANSWERS: '1' }, /LATE_ANSWERS is '1'.*1\/1d/],
     ['with a delay of nothing', { REVOCATION_DELAY: '0s' }, /between '100ms' and '10m'/],
     ['where nobody listens', { DATABASE_URL: 'postgres://127.0.0.1:9/demo' }, /ECONNREFUSED/],
     [

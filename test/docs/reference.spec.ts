@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import 'reflect-metadata';
 import { RequestMethod } from '@nestjs/common';
 import { validateSync } from 'class-validator';
-import { AuthError, type AuthErrorCode, type AuthEventType, AuthModuleExtras } from 'nestjs-refresh-token';
+import { AuthError, type AuthErrorCode, type AuthEventType, AuthModuleExtras, tokenUseOf } from 'nestjs-refresh-token';
 import { ClientCertificateOptions, DpopOptions, FingerprintOptions } from 'nestjs-refresh-token/binding';
 import type { AuthClientOptions } from 'nestjs-refresh-token/client';
 import { MmdbGeoIpOptions } from 'nestjs-refresh-token/geoip';
@@ -159,6 +159,7 @@ const CODES: Record<AuthErrorCode, true> = {
   forbidden: true,
   https_required: true,
   not_found: true,
+  superseded: true,
   too_many_requests: true,
   server_error: true,
   temporarily_unavailable: true,
@@ -280,8 +281,19 @@ describe('the reference', () => {
   test('states the lengths that a login checks', () => {
     const login = sections('http-api.md').get('POST /auth/login')!;
     const stated = [...login.matchAll(/^- `(\w+)` \(string[^)]*?(?:(\d+) to |at most )(\d+) characters/gm)];
-    expect(stated.map(([, name]) => name)).toEqual(['username', 'password', 'client_id', 'device_name', 'scope']);
+    const names = ['username', 'password', 'client_id', 'device_name', 'scope', 'idempotency_key'];
+    expect(stated.map(([, name]) => name)).toEqual(names);
+    const keyProblems = (length: number) => {
+      const request = { method: 'POST', url: '/', protocol: 'https', headers: {} };
+      try {
+        tokenUseOf({ ...request, body: { idempotency_key: 'x'.repeat(length) } });
+        return [];
+      } catch {
+        return ['idempotency_key'];
+      }
+    };
     const problems = (name: string, length: number) => {
+      if (name === 'idempotency_key') return keyProblems(length);
       const body = { username: 'alice', password: 'secret', [name]: 'x'.repeat(length) };
       return validateSync(Object.assign(new AuthLoginDto(), body)).map(({ property }) => property);
     };

@@ -1,4 +1,5 @@
-import { describe, expect, test } from 'vitest';
+import { AuthError } from 'nestjs-refresh-token';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { adapters } from '../support/auth-app.js';
 import {
   type Answer,
@@ -11,6 +12,7 @@ import {
   refreshCookie,
   send,
 } from '../support/http.js';
+import { expectRefusal } from '../support/refused.js';
 import { DAY, HOUR, listening, SECOND, signIn } from '../support/listening.js';
 
 const ATTRIBUTES = {
@@ -99,6 +101,18 @@ for (const adapter of adapters) {
       ];
       expect(answers.map(({ status }) => status)).toEqual([400, 403, 401, 401]);
       expect(answers.flatMap(cookiesSet)).toEqual([]);
+    });
+
+    test('stays where the token was superseded, for its session lives', async () => {
+      const { refreshToken } = await signIn(app, { transport: 'cookie' });
+      const superseded = new AuthError('superseded');
+      expect(superseded.sessionLives).toBe(true);
+      const once = vi.spyOn(app.service, 'refresh').mockRejectedValueOnce(superseded);
+      onTestFinished(() => once.mockRestore());
+      const answer = await refresh(app.url, undefined, cookieHeader(refreshToken));
+      expectRefusal(answer, { status: 409, error: 'superseded' });
+      expect(cookiesSet(answer)).toEqual([]);
+      expect((await refresh(app.url, undefined, cookieHeader(refreshToken))).status).toBe(200);
     });
   });
 

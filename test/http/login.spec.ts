@@ -22,6 +22,7 @@ for (const adapter of adapters) {
         expires_in: 900,
         scope: '',
         session_id: expect.stringMatching(UUID),
+        generation: 0,
         refresh_token: expect.stringMatching(REFRESH_TOKEN),
       });
       expect(cookiesSet(answer)).toEqual([]);
@@ -37,6 +38,7 @@ for (const adapter of adapters) {
           expires_in: 900,
           scope: '',
           session_id: expect.stringMatching(UUID),
+          generation: 0,
         });
         expect(refreshCookie(answer)).toMatch(REFRESH_TOKEN);
       },

@@ -18,6 +18,7 @@ for (const adapter of adapters) {
         expires_in: 900,
         scope: 'read',
         session_id: before.sessionId,
+        generation: 1,
         refresh_token: expect.stringMatching(/^nrt_[A-Za-z0-9_-]{96}$/),
       });
       expect(answer.body.refresh_token).not.toBe(before.refreshToken);
@@ -36,6 +37,7 @@ for (const adapter of adapters) {
         expires_in: 900,
         scope: '',
         session_id: before.sessionId,
+        generation: 1,
       });
       expect(refreshCookie(answer)).toMatch(/^nrt_/);
       expect(refreshCookie(answer)).not.toBe(before.refreshToken);

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { adapters } from '../support/auth-app.js';
 import { bearer, refresh, send } from '../support/http.js';
-import { comparable, DAY, listening, MINUTE, signIn } from '../support/listening.js';
+import { comparable, DAY, listening, MINUTE, SECOND, signIn } from '../support/listening.js';
 
 const FIVE_MINUTES = 5 * MINUTE;
 
@@ -53,6 +53,51 @@ for (const adapter of adapters) {
       };
       expect(await list(laptop.accessToken)).toEqual([ofPhone, ofLaptop]);
       expect((await list(phone.accessToken)).find(({ current }) => current)?.id).toBe(phone.sessionId);
+    });
+
+    test('does not tell the second of a refresh, nor by its order', async () => {
+      const times = async (accessToken: string) => {
+        const answer = await send<{ id: string; created_at: string; last_used_at: string }[]>(
+          'GET',
+          `${app.url}/auth/sessions`,
+          { headers: bearer(accessToken) },
+        );
+        return answer.body.map((session) => [
+          session.id,
+          Date.parse(session.created_at),
+          Date.parse(session.last_used_at),
+        ]);
+      };
+      app.clock.advance(FIVE_MINUTES - (app.clock.now() % FIVE_MINUTES));
+      const start = app.clock.now();
+      app.clock.advance(MINUTE);
+      const one = await signIn(app, { username: 'admin' });
+      app.clock.advance(SECOND);
+      const other = await signIn(app, { username: 'admin' });
+      const began = [start + MINUTE, start + MINUTE + SECOND];
+
+      // Never before the session began.
+      app.clock.advance(SECOND);
+      const { refresh_token } = (await refresh(app.url, one.refreshToken)).body;
+      expect(await times(one.accessToken)).toEqual([
+        [other.sessionId, began[1], began[1]],
+        [one.sessionId, began[0], began[0]],
+      ]);
+
+      app.clock.advance(2 * FIVE_MINUTES);
+      await refresh(app.url, other.refreshToken);
+      app.clock.advance(SECOND + 7);
+      const { access_token } = (await refresh(app.url, refresh_token)).body;
+      const rounded = start + 2 * FIVE_MINUTES;
+      expect(await times(access_token)).toEqual([
+        [other.sessionId, began[1], rounded],
+        [one.sessionId, began[0], rounded],
+      ]);
+      const listed = await app.service.list('user-admin');
+      expect(listed.map(({ id, lastUsedAt }) => [id, lastUsedAt])).toEqual([
+        [other.sessionId, rounded],
+        [one.sessionId, rounded],
+      ]);
     });
 
     test('holds nothing of a token, and nothing of what is stored of it', async () => {

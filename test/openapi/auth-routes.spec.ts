@@ -131,6 +131,37 @@ describe.each(adapters)('the OpenAPI document of the auth routes (%s)', (adapter
     expect(responses('/auth/me', 'get')).not.toHaveProperty('400');
   });
 
+  test('describes a use of a token, in JSON, in forms and in the header', async () => {
+    const { document } = await documented(adapter);
+    const key = { type: 'string', minLength: 16, maxLength: 64 };
+    for (const path of ['/auth/login', '/auth/refresh', '/auth/step-up']) {
+      const { parameters, requestBody, responses } = operation(document, path, 'post');
+      const { content } = requestBody as { content: Record<string, { schema: { $ref: string } }> };
+      expect(parameters).toMatchObject([{ name: 'Idempotency-Key', in: 'header', required: false }]);
+      expect(Object.keys(content)).toEqual(['application/json', 'application/x-www-form-urlencoded']);
+      for (const { schema } of Object.values(content)) {
+        expect(document.components!.schemas![schema.$ref.split('/').at(-1)!]).toMatchObject({
+          properties: {
+            idempotency_key: key,
+            received_with: {
+              required: ['generation', 'keys'],
+              additionalProperties: false,
+              properties: {
+                generation: { type: 'integer', minimum: 0, maximum: 2 ** 32 - 1 },
+                keys: { minItems: 1, maxItems: 16, items: key },
+              },
+            },
+          },
+        });
+      }
+      const conflict = responses[409] as { description: string } | undefined;
+      expect(conflict?.description).toBe(path === '/auth/login' ? undefined : 'superseded');
+    }
+    const logout = operation(document, '/auth/logout', 'post');
+    expect(JSON.stringify(logout.requestBody)).toContain('/AuthLogoutRequest"');
+    expect(document.components!.schemas!.AuthLogoutRequest).not.toHaveProperty('properties.idempotency_key');
+  });
+
   test('names the parameters of the list of events', async () => {
     const { document } = await documented(adapter);
     const parameters = operation(document, '/auth/events', 'get').parameters!;

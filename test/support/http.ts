@@ -15,6 +15,7 @@ export interface AuthBody {
   expires_in: number;
   scope: string;
   session_id: string;
+  generation: number;
   /** Only with `transport: 'body'`. */
   refresh_token: string;
   /** Only with `transport: 'body'`, where the session is bound to one. */

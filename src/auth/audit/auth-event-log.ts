@@ -1,5 +1,6 @@
 import { Injectable, Logger, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
 import { Clock } from '../common/time/clock.js';
+import { COARSE_TIME } from '../common/time/coarse-time.js';
 import { RecurringJob } from '../common/time/recurring-job.js';
 import { PurgeConfig } from '../session/session-options.js';
 import { AuditConfig } from './audit-options.js';
@@ -14,6 +15,12 @@ export interface AuthEventQuery {
   before?: string;
   /** 1 to 1000; 50 by default. */
   limit?: number;
+  /**
+   * Whether refreshes (`refreshed`, `refresh_repeated`) of the last five minutes are left out. Set it if you show the
+   * events to their user, as `GET /auth/events` does: a thief who reads the list must not learn the moment. By default
+   * they are included.
+   */
+  withoutRecentRefreshes?: boolean;
 }
 
 /** Milliseconds that a reader waits until queued events are written. */
@@ -50,9 +57,14 @@ export class AuthEventLog implements OnApplicationBootstrap, OnModuleDestroy {
    *
    * @throws AuthError `not_found` if events are not stored; `temporarily_unavailable`
    */
-  async ofUser(userId: string, { limit = 50, ...query }: AuthEventQuery = {}): Promise<AuthEventRecord[]> {
+  async ofUser(userId: string, query: AuthEventQuery = {}): Promise<AuthEventRecord[]> {
+    const { limit = 50, withoutRecentRefreshes = false, ...filters } = query;
     await this.writer.flush(performance.now() + LONGEST_WAIT);
-    return this.store.ofUser(userId, { ...query, limit: Math.min(Math.max(1, Math.trunc(limit)), 1000) });
+    return this.store.ofUser(userId, {
+      ...filters,
+      limit: Math.min(Math.max(1, Math.trunc(limit)), 1000),
+      refreshesUntil: withoutRecentRefreshes ? this.clock.now() - COARSE_TIME : undefined,
+    });
   }
 
   /** Writes the queued events now. */

@@ -5,6 +5,7 @@ import type { Statement, StatementValues } from '../common/database/statement.js
 import { unavailableOnFailure } from '../common/database/unavailable.js';
 import { AuthConfigurationError, AuthError } from '../common/errors/auth-error.js';
 import { MODULE_NAME } from '../common/options/module-name.js';
+import type { AuthEventType } from '../events/auth-event.js';
 import { AuditConfig } from './audit-options.js';
 import { AuthEventRecord } from './auth-event-record.entity.js';
 import { leastIdAt } from './event-id.js';
@@ -60,13 +61,22 @@ export class AuthEventStore {
     }
   }
 
-  /** The events of a user, latest first. */
+  /**
+   * The events of a user, latest first.
+   *
+   * @param refreshesUntil milliseconds since the Unix epoch; later refreshes are left out
+   */
   async ofUser(
     userId: string,
-    { sessionId, before, limit }: { sessionId?: string; before?: string; limit: number },
+    {
+      sessionId,
+      before = LAST_ID,
+      limit,
+      refreshesUntil = Number.MAX_SAFE_INTEGER,
+    }: { sessionId?: string; before?: string; limit: number; refreshesUntil?: number },
   ): Promise<AuthEventRecord[]> {
     const statement = sessionId === undefined ? this.open.ofUser : this.open.ofSession;
-    const values = { realm: this.realm, userId, sessionId, before: before ?? LAST_ID, limit };
+    const values = { realm: this.realm, userId, sessionId, before, limit, refreshesUntil };
     const { records } = await unavailableOnFailure(() => statement.execute(values));
     return records.map(toRecord);
   }
@@ -92,7 +102,9 @@ export class AuthEventStore {
     const select = `SELECT ${columns.map((name) => `${column(name)} AS ${table.escape(name)}`).join(', ')} FROM ${table.name}`;
     const ofRealm = `${column('realm')} = :realm`;
     const ofUser = `${ofRealm} AND ${column('userId')} = :userId${isMySql ? ` AND ${equalAsBytes(column('userId'), ':userId')}` : ''}`;
-    const page = `${column('id')} < :before ORDER BY ${column('id')} DESC LIMIT :limit`;
+    // Left out here and not afterwards, so that pages are full.
+    const told = `(${column('type')} NOT IN (${REFRESHES}) OR ${column('at')} <= :refreshesUntil)`;
+    const page = `${told} AND ${column('id')} < :before ORDER BY ${column('id')} DESC LIMIT :limit`;
     const [verb, whenThere] = isMySql ? ['INSERT IGNORE', ''] : ['INSERT', ' ON CONFLICT DO NOTHING'];
     const row = (index: number) => `(${columns.map((name) => `:${name}_${index}`).join(', ')})`;
     const insert = (size: number) =>
@@ -116,6 +128,9 @@ export class AuthEventStore {
 
 /** Sorts after every id. */
 const LAST_ID = 'ffffffff-ffff-ffff-ffff-ffffffffffff';
+
+/** The types of the events that tell when a session was refreshed. */
+const REFRESHES = (['refreshed', 'refresh_repeated'] satisfies AuthEventType[]).map((type) => `'${type}'`).join(', ');
 
 const NUMBERS: readonly Column[] = ['at', 'generation', 'count'];
 

@@ -20,7 +20,7 @@ const LONGEST_CLIENT_NONCE = 256;
  *
  * @example
  * const evidence = await presentedBinding.of(request, response);
- * return refreshTokens.refresh(token, clientContextOf(request), evidence);
+ * return refreshTokens.refresh(token, clientContextOf(request), evidence, tokenUseOf(request));
  */
 @Injectable()
 export class PresentedBinding {

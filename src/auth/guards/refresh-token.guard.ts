@@ -23,7 +23,7 @@ type RequestWithRefreshToken = HttpRequest & { [REFRESH_TOKEN]?: Required<FoundR
  * @Post('renew')
  * async renew(@PresentedToken() token: string, @Req() request: Request, @Res({ passthrough: true }) response: Response) {
  *   const evidence = await this.presentedBinding.of(request, response);
- *   return this.refreshTokens.refresh(token, clientContextOf(request), evidence);
+ *   return this.refreshTokens.refresh(token, clientContextOf(request), evidence, tokenUseOf(request));
  * }
  */
 @Injectable()

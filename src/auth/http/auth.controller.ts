@@ -16,6 +16,7 @@ import { Public } from '../guards/public.decorator.js';
 import { DecodedToken, RefreshTokenGuard } from '../guards/refresh-token.guard.js';
 import type { IssuedRefreshToken } from '../refresh-token/refresh-token.codec.js';
 import { RefreshTokenService } from '../refresh-token/refresh-token.service.js';
+import { tokenUseOf } from '../refresh-token/token-use-of.js';
 import type { IssuedTokens } from '../session/issued-tokens.js';
 import { RefreshTokenConfig } from '../session/session-options.js';
 import { SignInService } from '../sign-in/sign-in.service.js';
@@ -51,10 +52,11 @@ export class AuthController {
   @Public()
   @UseGuards(TlsGuard)
   async login(
-    @Body(new RequestValidationPipe()) body: AuthLoginDto,
+    @Body(new RequestValidationPipe(AuthLoginDto)) body: Readonly<AuthLoginDto>,
     @Req() request: HttpRequest,
     @Res({ passthrough: true }) response: HttpResponse,
   ): Promise<TokenResponse> {
+    const use = tokenUseOf(request);
     const transport = body.transport ?? this.config.defaultTransport;
     // A form on a different site could sign the visitor in to the attacker's account: the browser would store the
     // cookie.
@@ -63,7 +65,7 @@ export class AuthController {
     const evidence = await this.binding.of(request, response);
     const { username, password, client_id: clientId, device_name: deviceName, scope, bind } = body;
     const wanted = { clientId, deviceName, scope, transport, bind: bind ?? undefined };
-    const issued = await this.signIn.signIn(username, password, wanted, client, evidence);
+    const issued = await this.signIn.signIn(username, password, wanted, client, evidence, use);
 
     const previous = transport === 'cookie' ? this.cookie.read(request) : undefined;
     if (previous !== undefined) await this.refreshTokens.revokeByToken(previous, 'replaced', client);
@@ -81,8 +83,9 @@ export class AuthController {
     @Req() request: HttpRequest,
     @Res({ passthrough: true }) response: HttpResponse,
   ): Promise<TokenResponse> {
+    const use = tokenUseOf(request);
     const evidence = await this.binding.of(request, response);
-    const issued = await this.refreshTokens.refresh(token, clientContextOf(request), evidence);
+    const issued = await this.refreshTokens.refresh(token, clientContextOf(request), evidence, use);
     return this.answer(issued, request, response);
   }
 
@@ -95,12 +98,13 @@ export class AuthController {
   @UseGuards(RefreshTokenGuard)
   async stepUp(
     @DecodedToken() token: IssuedRefreshToken,
-    @Body(new RequestValidationPipe()) { password }: AuthStepUpDto,
+    @Body(new RequestValidationPipe(AuthStepUpDto)) { password }: Readonly<AuthStepUpDto>,
     @Req() request: HttpRequest,
     @Res({ passthrough: true }) response: HttpResponse,
   ): Promise<TokenResponse> {
+    const use = tokenUseOf(request);
     const evidence = await this.binding.of(request, response);
-    const issued = await this.stepUps.stepUp(token, password, clientContextOf(request), evidence);
+    const issued = await this.stepUps.stepUp(token, password, clientContextOf(request), evidence, use);
     return this.answer(issued, request, response);
   }
 
@@ -129,7 +133,7 @@ export class AuthController {
   @NoStore()
   @UseGuards(JwtAuthGuard)
   async logoutAll(
-    @Body(new RequestValidationPipe()) body: AuthLogoutAllDto,
+    @Body(new RequestValidationPipe(AuthLogoutAllDto)) body: Readonly<AuthLogoutAllDto>,
     @CurrentUser() user: AuthenticatedUser,
     @Req() request: HttpRequest,
     @Res({ passthrough: true }) response: HttpResponse,

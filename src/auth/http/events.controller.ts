@@ -24,7 +24,7 @@ export interface EventResponse {
 
 const LARGEST_LIMIT = 200;
 
-/** The events of the signed-in user's sessions, the latest first. */
+/** The events of the signed-in user's sessions, the latest first. A refresh is in the list after five minutes. */
 @Controller('auth/events')
 @UseFilters(AuthRouteFilter)
 @UseGuards(JwtAuthGuard)
@@ -44,6 +44,7 @@ export class EventsController {
       sessionId: uuidParameter('session_id', sessionId),
       before: uuidParameter('before', before),
       limit: limitParameter(limit),
+      withoutRecentRefreshes: true,
     });
     return events.map(eventResponse);
   }

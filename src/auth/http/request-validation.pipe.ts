@@ -1,10 +1,17 @@
-import { type ArgumentMetadata, type ValidationError, ValidationPipe } from '@nestjs/common';
+import { type ArgumentMetadata, type Type, type ValidationError, ValidationPipe } from '@nestjs/common';
 import { AuthError } from '../common/errors/auth-error.js';
 
-/** Validates the bodies of the auth routes. Its errors name the invalid fields and never contain what was sent. */
+/**
+ * Validates the bodies of the auth routes. Its errors name the invalid fields and never contain what was sent.
+ *
+ * The parameters that it validates have no class as their type: write `Readonly<…>`. A global `ValidationPipe` of the
+ * host then leaves them alone. With `forbidNonWhitelisted` it would refuse the fields that the class does not have, for
+ * example the refresh token.
+ */
 export class RequestValidationPipe extends ValidationPipe {
-  constructor() {
+  constructor(expectedType: Type) {
     super({
+      expectedType,
       transform: true,
       whitelist: true,
       exceptionFactory: (errors: ValidationError[]) =>

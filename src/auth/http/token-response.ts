@@ -9,6 +9,8 @@ export interface TokenResponse {
   expires_in: number;
   scope: string;
   session_id: string;
+  /** The generation of the refresh token that was just issued. */
+  generation: number;
   /** Only with `transport: body`. */
   refresh_token?: string;
   /** Only at login with `transport: body`, if the session is bound to a nonce. */
@@ -23,6 +25,7 @@ export function tokenResponse(issued: IssuedTokens, withClientNonce: boolean): T
     expires_in: issued.expiresIn,
     scope: issued.scope,
     session_id: issued.sessionId,
+    generation: issued.generation,
     ...(issued.transport === 'body' && { refresh_token: issued.refreshToken }),
     ...(issued.transport === 'body' && withClientNonce && { client_nonce: issued.clientNonce }),
   };
@@ -38,6 +41,7 @@ export interface SessionResponse {
   ip: string | null;
   country: string | null;
   created_at: string;
+  /** Rounded down to five minutes. */
   last_used_at: string;
   expires_at: string;
 }

@@ -168,7 +168,7 @@ function arrivedBeforeWindow({ windowStartedAt }: SessionState, { arrivedAt }: P
 
 /** The generic cell rate algorithm: whether the budget has an answer left. */
 function hasLateAnswer({ lateAnswersAt }: SessionState, now: number, { burst, per }: LateAnswers): boolean {
-  return Math.max(lateAnswersAt, now) - now <= (burst - 1) * per;
+  return burst > 0 && Math.max(lateAnswersAt, now) - now <= (burst - 1) * per;
 }
 
 /** Why a session is dead at `now`; `undefined` if it is alive. */

@@ -7,6 +7,7 @@ import { SessionRevocation } from '../revocation/session-revocation.js';
 import type { IssuedTokens, SessionSummary } from '../session/issued-tokens.js';
 import { RefreshTokenStore } from '../session/refresh-token.store.js';
 import { RefreshTokenConfig } from '../session/session-options.js';
+import { summariesOf } from '../session/session-summary.js';
 import type { AuthUser } from '../user/user-provider.js';
 import { RefreshAttempts } from './refresh-attempt.js';
 import { sessionEndReason } from './refresh-rule.js';
@@ -15,6 +16,7 @@ import { SessionIssuer } from './session-issuer.js';
 import { SessionPurge } from './session-purge.js';
 import type { SignInRequest } from './sign-in-request.js';
 import { TokenRotation } from './token-rotation.js';
+import type { TokenUse } from './token-use.js';
 
 /**
  * Begins, refreshes, lists and ends sessions. It does not depend on HTTP: the controllers are one way to call it.
@@ -44,6 +46,7 @@ export class RefreshTokenService {
    * @param request client id, device name, scope, transport and binding; omitted fields get their defaults
    * @param client IP address and user agent of the request
    * @param evidence the proof that binds the session, from `PresentedBinding.of`
+   * @param use the key of this sign-in, from `tokenUseOf`
    * @throws AuthError `invalid_scope` if a scope is not in `refreshToken.scopes`
    * @throws AuthError `invalid_request` if the requested binding has no proof
    * @throws AuthError `invalid_dpop_proof` if the DPoP proof has been used before
@@ -60,8 +63,9 @@ export class RefreshTokenService {
     request: SignInRequest = {},
     client: ClientContext = {},
     evidence: BindingEvidence = {},
+    use: TokenUse = {},
   ): Promise<IssuedTokens> {
-    return this.sessionIssuer.issue(user, request, client, evidence, {});
+    return this.sessionIssuer.issue(user, request, client, evidence, use);
   }
 
   /**
@@ -71,7 +75,9 @@ export class RefreshTokenService {
    * @param refreshToken the token as a string, or the object into which a guard has decoded it
    * @param client IP address and user agent of the request
    * @param evidence the proof of the session's binding, from `PresentedBinding.of`
+   * @param use what the client says about this use of its token, from `tokenUseOf`
    * @throws AuthError `invalid_grant` if the token is not valid
+   * @throws AuthError `superseded` if the token has been replaced, and its request has been answered
    * @throws AuthError `invalid_dpop_proof` if the DPoP proof has been used before
    * @throws AuthError `step_up_required` if the user must authenticate again; the token stays valid
    * @throws AuthError `region_not_allowed` or `forbidden` if a risk rule denies the refresh; the token stays valid
@@ -84,8 +90,9 @@ export class RefreshTokenService {
     refreshToken: string | IssuedRefreshToken,
     client: ClientContext = {},
     evidence: BindingEvidence = {},
+    use: TokenUse = {},
   ): Promise<IssuedTokens> {
-    return this.rotation.refresh(refreshToken, client, evidence, {});
+    return this.rotation.refresh(refreshToken, client, evidence, use);
   }
 
   /**
@@ -169,7 +176,8 @@ export class RefreshTokenService {
   }
 
   /**
-   * Lists the live sessions of a user, the last used first.
+   * Lists the live sessions of a user, the last used first. `lastUsedAt` is rounded down to five minutes, because a thief
+   * could use the exact time.
    *
    * @throws AuthError `temporarily_unavailable` if the database fails
    * @example
@@ -178,11 +186,7 @@ export class RefreshTokenService {
   async list(userId: string): Promise<SessionSummary[]> {
     const now = this.clock.now();
     const sessions = await this.store.findOfUser(userId);
-    return sessions
-      .filter((session) => !sessionEndReason(session, now, this.config))
-      .map(({ id, clientId, deviceName, userAgent, ip, country, createdAt, lastUsedAt, expiresAt }) => {
-        return { id, clientId, deviceName, userAgent, ip, country, createdAt, lastUsedAt, expiresAt };
-      });
+    return summariesOf(sessions.filter((session) => !sessionEndReason(session, now, this.config)));
   }
 
   /**

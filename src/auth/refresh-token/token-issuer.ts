@@ -29,6 +29,7 @@ export class TokenIssuer {
       tokenType: session.dpopThumbprint === null ? 'Bearer' : 'DPoP',
       scope: session.scope,
       sessionId: session.id,
+      generation: token.generation,
       refreshToken: this.codec.encode(token),
       transport: session.transport,
       refreshTokenExpiresAt: Math.min(session.expiresAt, session.lastUsedAt + this.config.idleTtl),

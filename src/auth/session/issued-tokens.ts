@@ -11,6 +11,8 @@ export interface IssuedTokens {
   /** Space-separated. */
   readonly scope: string;
   readonly sessionId: string;
+  /** The generation of the refresh token: 0 at login, one more after each refresh. */
+  readonly generation: number;
   readonly refreshToken: string;
   /** How the client receives the refresh token: in the body or in a cookie. */
   readonly transport: Transport;
@@ -31,6 +33,7 @@ export interface SessionSummary {
   readonly ip: string | null;
   readonly country: string | null;
   readonly createdAt: number;
+  /** The time of the last refresh or login, rounded down to five minutes, but not before `createdAt`. */
   readonly lastUsedAt: number;
   readonly expiresAt: number;
 }

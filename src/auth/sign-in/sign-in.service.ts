@@ -5,6 +5,7 @@ import type { ClientContext } from '../common/request/client-context.js';
 import { AuthEventBus } from '../events/auth-event-bus.js';
 import { RefreshTokenService } from '../refresh-token/refresh-token.service.js';
 import type { SignInRequest } from '../refresh-token/sign-in-request.js';
+import type { TokenUse } from '../refresh-token/token-use.js';
 import { RiskStage } from '../risk/risk-stage.js';
 import type { IssuedTokens } from '../session/issued-tokens.js';
 import { BoundedUserProvider } from '../user/bounded-user-provider.js';
@@ -31,6 +32,7 @@ export class SignInService {
    * @param request client id, device name, scope, transport and binding; omitted fields get their defaults
    * @param from IP address and user agent of the request
    * @param evidence the proof that binds the session, from `PresentedBinding.of`
+   * @param use the key of this sign-in, from `tokenUseOf`
    * @throws AuthError `invalid_credentials` if the username or password is wrong
    * @throws AuthError `invalid_scope`, `invalid_request` or `invalid_dpop_proof` for a request that is not valid
    * @throws AuthError `session_limit` if the user has too many sessions
@@ -45,6 +47,7 @@ export class SignInService {
     request: SignInRequest = {},
     from: ClientContext = {},
     evidence: BindingEvidence = {},
+    use: TokenUse = {},
   ): Promise<IssuedTokens> {
     // This comes before the credentials are checked: a client outside the fence must not learn whether they are right.
     const located = await this.risk.locate(from);
@@ -52,7 +55,7 @@ export class SignInService {
     await this.risk.passSignIn(located, undefined, request.clientId);
     const user = await this.users.validateCredentials(username, password);
     if (!user) throw this.failed(request, client);
-    const issued = await this.refreshTokens.issue(user, request, client, evidence);
+    const issued = await this.refreshTokens.issue(user, request, client, evidence, use);
     await this.validateAgain(user, username, password, issued, request, client);
     return issued;
   }

@@ -7,6 +7,7 @@ import { AuthEventBus } from '../events/auth-event-bus.js';
 import type { Reauthenticate } from '../refresh-token/refresh-attempt.js';
 import type { IssuedRefreshToken } from '../refresh-token/refresh-token.codec.js';
 import { TokenRotation } from '../refresh-token/token-rotation.js';
+import type { TokenUse } from '../refresh-token/token-use.js';
 import { RiskAssessor } from '../risk/risk-assessor.js';
 import { RiskConfig } from '../risk/risk-options.js';
 import { SimpleRule } from '../risk/risk-rule.js';
@@ -61,8 +62,10 @@ export class StepUpService implements OnModuleInit {
    *
    * @param client IP address and user agent of the request
    * @param evidence the proof of the session's binding, from `PresentedBinding.of`
+   * @param use what the client says about this use of its token, from `tokenUseOf`
    * @throws AuthError `invalid_credentials` if the password is wrong; the token stays valid
    * @throws AuthError `invalid_grant` if the token is not valid
+   * @throws AuthError `superseded` if the token has been replaced, and its request has been answered
    * @throws AuthError `invalid_dpop_proof` if the DPoP proof has been used before
    * @throws AuthError `region_not_allowed` if a Geofence denies the place; the token stays valid
    * @throws AuthError `forbidden` if a risk rule denies the request, or if `userProvider` has no `reauthenticate`
@@ -75,9 +78,10 @@ export class StepUpService implements OnModuleInit {
     password: string,
     client: ClientContext = {},
     evidence: BindingEvidence = {},
+    use: TokenUse = {},
   ): Promise<IssuedTokens> {
     const reauthenticate: Reauthenticate = (session, from) => this.authenticate(session, password, from);
-    return this.rotation.refresh(refreshToken, client, evidence, {}, reauthenticate);
+    return this.rotation.refresh(refreshToken, client, evidence, use, reauthenticate);
   }
 
   private async authenticate(

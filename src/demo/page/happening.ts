@@ -17,7 +17,7 @@ export interface Happening {
 export type Mood = 'good' | 'warn' | 'alert';
 
 export function moodOf({ type, alert }: Happening): Mood {
-  if (alert || type === 'reuse_detected') return 'alert';
+  if (alert || type === 'reuse_detected' || type === 'token_shared') return 'alert';
   return /denied|failed|required|revoked|changed|refresh_repeated/.test(type) ? 'warn' : 'good';
 }
 
@@ -25,9 +25,11 @@ const SENTENCES: Record<string, string> = {
   signed_in: 'A session began.',
   sign_in_failed: 'A sign-in failed: the password was wrong, or a rule refused it.',
   refreshed: 'The refresh token was succeeded by a new one.',
-  refresh_repeated: 'The predecessor was presented again and given the same successor: a retry or a second tab.',
+  refresh_repeated: 'A replaced token was presented again and given the live token: a retry or a second tab.',
   refresh_denied: 'A refresh was refused.',
   reuse_detected: 'An old token was used: two parties hold tokens of this session, so it has ended.',
+  token_shared: 'A token had also been given to somebody else, so its session has ended.',
+  row_rolled_back: 'The database has lost what it had committed. The sessions go on.',
   revoked: 'A session has ended.',
   permissions_changed: 'Permissions changed: existing access tokens are stale.',
   step_up_required: 'The server asks for the password again. The token stays valid.',

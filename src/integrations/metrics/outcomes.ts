@@ -17,6 +17,7 @@ export function refreshOutcomeOf({ type, generation }: AuthEvent): RefreshOutcom
     case 'step_up_required':
       return 'step_up';
     case 'reuse_detected':
+    case 'token_shared':
       return 'reuse';
     default:
       return undefined;
@@ -32,6 +33,7 @@ const REASONS: ReadonlySet<string> = new Set([
   'password_changed',
   'user_unavailable',
   'reuse_detected',
+  'token_shared',
   'replaced',
   'session_limit',
   'credentials_changed',

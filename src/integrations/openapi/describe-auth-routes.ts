@@ -5,7 +5,7 @@ import { CookieConfig } from '../../auth/cookie/cookie-options.js';
 import { AuthModuleRegistry, type Registered } from '../../auth/modules/auth-module-registry.js';
 import { routesOf } from '../../auth/modules/route-paths.js';
 import { authOperations, type Described, type SecurityNames } from './operations.js';
-import { addSchemas, removeReplaced } from './own-schemas.js';
+import { addSchemas } from './own-schemas.js';
 
 type PathItem = OpenAPIObject['paths'][string];
 
@@ -39,7 +39,6 @@ export function describeAuthRoutes(app: INestApplicationContext, document: OpenA
       for (const item of items) describe(item[method], route, registered, operations[route]);
     }
   }
-  removeReplaced(document);
   return document;
 }
 

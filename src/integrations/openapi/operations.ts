@@ -33,6 +33,27 @@ const json = (schema: string) => ({
 
 const body = (schema: string, required: boolean) => ({ required, content: json(schema) });
 
+/** A body that may also be a form. In a form, `received_with` is JSON text, or in brackets. */
+const bodyOfUse = (schema: string, required: boolean) => ({
+  required,
+  content: {
+    ...json(schema),
+    'application/x-www-form-urlencoded': {
+      schema: { $ref: `#/components/schemas/${schema}` },
+      encoding: { received_with: { contentType: 'application/json' } },
+    },
+  },
+});
+
+const KEY_HEADER = {
+  name: 'Idempotency-Key',
+  in: 'header' as const,
+  required: false,
+  description:
+    'The key of this use, if the body has no `idempotency_key`. It may be in quotes. With it, `received_with` does not count.',
+  schema: { type: 'string', pattern: '^("[A-Za-z0-9_-]{16,64}"|[A-Za-z0-9_-]{16,64})$' },
+};
+
 const answer = (description: string, schema?: string, headers: Headers = {}): Response => ({
   description,
   headers: { ...NO_STORE, ...headers },
@@ -89,7 +110,8 @@ export function authOperations({ accessToken, cookie }: SecurityNames): Record<s
     'post /login': {
       summary: 'Begins a session',
       security: [],
-      requestBody: body('AuthLoginRequest', true),
+      parameters: [KEY_HEADER],
+      requestBody: bodyOfUse('AuthLoginRequest', true),
       responses: {
         200: answer('Signed in', 'AuthTokenResponse', SET_COOKIE),
         ...refusals(
@@ -109,7 +131,8 @@ export function authOperations({ accessToken, cookie }: SecurityNames): Record<s
       summary: 'Issues a new access token, and the successor of the refresh token',
       // The token is in the body or in the cookie.
       security: [{}, { [cookie]: [] }],
-      requestBody: body('AuthRefreshRequest', false),
+      parameters: [KEY_HEADER],
+      requestBody: bodyOfUse('AuthRefreshRequest', false),
       responses: {
         200: answer('Refreshed', 'AuthTokenResponse', SET_COOKIE),
         ...refusals(
@@ -119,6 +142,7 @@ export function authOperations({ accessToken, cookie }: SecurityNames): Record<s
           'step_up_required',
           'forbidden',
           'region_not_allowed',
+          'superseded',
           THROTTLED,
           ...ALWAYS,
         ),
@@ -127,7 +151,7 @@ export function authOperations({ accessToken, cookie }: SecurityNames): Record<s
     'post /logout': {
       summary: 'Ends the session',
       security: [{}, { [cookie]: [] }, ...guarded],
-      requestBody: body('AuthRefreshRequest', false),
+      requestBody: body('AuthLogoutRequest', false),
       responses: {
         204: answer('Signed out', undefined, CLEARED),
         ...refusals('invalid_request', ...OF_LOGOUT, 'forbidden', ...ALWAYS),
@@ -145,7 +169,8 @@ export function authOperations({ accessToken, cookie }: SecurityNames): Record<s
     'post /step-up': {
       summary: 'Authenticates again within the session, and replaces the refresh token',
       security: [{}, { [cookie]: [] }],
-      requestBody: body('AuthStepUpRequest', true),
+      parameters: [KEY_HEADER],
+      requestBody: bodyOfUse('AuthStepUpRequest', true),
       responses: {
         200: answer('Authenticated', 'AuthTokenResponse', SET_COOKIE),
         ...refusals(
@@ -155,6 +180,7 @@ export function authOperations({ accessToken, cookie }: SecurityNames): Record<s
           'invalid_grant',
           'forbidden',
           'region_not_allowed',
+          'superseded',
           THROTTLED,
           ...ALWAYS,
         ),

@@ -3,9 +3,6 @@ import { AUTH_SCHEMAS } from './schemas.js';
 
 const PREFIX = '#/components/schemas/';
 
-/** The schemas that Nest derives from the validated bodies. Ours say more. */
-const REPLACED = ['AuthLoginDto', 'AuthLogoutAllDto', 'AuthStepUpDto'];
-
 /**
  * Adds the schemas of the auth routes to a document. If the host has another schema with the same name, ours gets
  * another name.
@@ -25,11 +22,4 @@ export function addSchemas(document: OpenAPIObject): <T>(described: T) => T {
     JSON.parse(JSON.stringify(described), (key, value: unknown) =>
       key === '$ref' && typeof value === 'string' ? (renamed.get(value) ?? value) : value,
     ) as T;
-}
-
-/** Removes the replaced schemas that nothing refers to. */
-export function removeReplaced(document: OpenAPIObject): void {
-  const schemas = document.components?.schemas ?? {};
-  const text = JSON.stringify(document);
-  for (const name of REPLACED) if (!text.includes(`"${PREFIX}${name}"`)) delete schemas[name];
 }

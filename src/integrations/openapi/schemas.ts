@@ -22,6 +22,37 @@ const presented = {
   },
 };
 
+const useKey = { ...text, minLength: 16, maxLength: 64, pattern: '^[A-Za-z0-9_-]+$' } as const;
+/** What a client says about one use of its token. */
+const use = {
+  idempotency_key: {
+    ...useKey,
+    description:
+      'A random key of this use, the same for each retry. It may be in the header `Idempotency-Key` instead.',
+  },
+  received_with: {
+    type: 'object',
+    description: 'The uses that may have brought the presented token. Leave it out if the client does not know.',
+    required: ['generation', 'keys'],
+    additionalProperties: false,
+    properties: {
+      generation: {
+        type: 'integer',
+        minimum: 0,
+        maximum: 4_294_967_295,
+        description: 'The generation of the presented token: `generation` of the answer that brought it.',
+      },
+      keys: {
+        type: 'array',
+        minItems: 1,
+        maxItems: 16,
+        items: useKey,
+        description: 'The keys of these uses. A careful client has exactly one.',
+      },
+    },
+  },
+};
+
 /** The bodies of requests and answers of the auth routes. */
 export const AUTH_SCHEMAS: Schemas = {
   AuthLoginRequest: {
@@ -43,13 +74,15 @@ export const AUTH_SCHEMAS: Schemas = {
         enum: ['nonce', 'tls'],
         description: 'The binding of the session. A DPoP proof binds it without this field.',
       },
+      ...use,
     },
   },
-  AuthRefreshRequest: { type: 'object', properties: presented },
+  AuthRefreshRequest: { type: 'object', properties: { ...presented, ...use } },
+  AuthLogoutRequest: { type: 'object', properties: presented },
   AuthStepUpRequest: {
     type: 'object',
     required: ['password'],
-    properties: { password, ...presented },
+    properties: { password, ...presented, ...use },
   },
   AuthEvent: {
     type: 'object',
@@ -74,13 +107,18 @@ export const AUTH_SCHEMAS: Schemas = {
   },
   AuthTokenResponse: {
     type: 'object',
-    required: ['access_token', 'token_type', 'expires_in', 'scope', 'session_id'],
+    required: ['access_token', 'token_type', 'expires_in', 'scope', 'session_id', 'generation'],
     properties: {
       access_token: { ...text, description: 'A JWT (RFC 9068).' },
       token_type: { ...text, enum: ['Bearer', 'DPoP'], description: '`DPoP` if the session is bound to a key.' },
       expires_in: { type: 'integer', minimum: 0, description: 'Seconds until the access token expires.' },
       scope: { ...text, description: 'The granted scopes, space-separated.' },
       session_id: sessionId,
+      generation: {
+        type: 'integer',
+        minimum: 0,
+        description: 'The generation of the refresh token: 0 at login, one more after each refresh.',
+      },
       refresh_token: { ...text, description: 'With the transport `body` only. Otherwise it is in the cookie.' },
       client_nonce: { ...text, description: 'At login with the transport `body`, if the session is bound to one.' },
     },
@@ -108,7 +146,7 @@ export const AUTH_SCHEMAS: Schemas = {
       ip: { ...textOrNull, description: 'The address of the last refresh or login.' },
       country: { ...textOrNull, description: 'ISO 3166-1, two letters.' },
       created_at: time,
-      last_used_at: { ...time, description: 'The time of the last refresh or login.' },
+      last_used_at: { ...time, description: 'The time of the last refresh or login, rounded down to five minutes.' },
       expires_at: { ...time, description: 'The session ends then, unless it is idle for too long before.' },
     },
   },

@@ -3,10 +3,13 @@ import { DataSource, type ObjectLiteral } from 'typeorm';
 import { boolean } from '../options/checks.js';
 import { configOf } from '../options/config.js';
 import { duration } from '../options/duration.js';
-import { isMySql } from './dialect.js';
+import type { TimeMeasurement } from '../time/measured-time.js';
+import { withConnection } from './connection-with-timeout.js';
+import { databaseTime, isMySql } from './dialect.js';
 import type { EntityClass } from './entity-class.js';
 import { EntityTable } from './entity-table.js';
 import { Statement } from './statement.js';
+import { unavailableOnFailure } from './unavailable.js';
 
 /** Database options. */
 export class DatabaseOptions {
@@ -27,13 +30,20 @@ export class DatabaseConfig extends configOf('', DatabaseOptions, {
 /** Injects the `DataSource` that holds the sessions. */
 export const AUTH_DATA_SOURCE = Symbol('AUTH_DATA_SOURCE');
 
+/** Milliseconds. All databases return their time as a whole number of them. */
+const RESOLUTION = 1;
+
 /** The host's data source, and the statements that the stores prepare on it. */
 @Injectable()
 export class AuthDatabase {
+  private readonly time: Statement;
+
   constructor(
     @Inject(AUTH_DATA_SOURCE) readonly dataSource: DataSource,
     private readonly config: DatabaseConfig,
-  ) {}
+  ) {
+    this.time = this.statement(`SELECT ${databaseTime(dataSource)} AS measured`);
+  }
 
   get isMySql(): boolean {
     return isMySql(this.dataSource);
@@ -46,5 +56,22 @@ export class AuthDatabase {
   /** @param timeout milliseconds; by default the option `databaseTimeout` */
   statement(sql: string, timeout = this.config.databaseTimeout): Statement {
     return new Statement(this.dataSource, sql, this.config.preparedStatements, timeout);
+  }
+
+  /**
+   * Asks the database for its time.
+   *
+   * @throws AuthError `temporarily_unavailable`
+   */
+  measureTime(): Promise<TimeMeasurement> {
+    return unavailableOnFailure(() =>
+      // The wait for a connection does not belong to the round trip.
+      withConnection(this.dataSource, this.config.databaseTimeout, async (runner) => {
+        const sentAt = performance.now();
+        const { records } = await this.time.execute({}, runner);
+        const half = (performance.now() - sentAt) / 2;
+        return { time: Number(records[0].measured), at: sentAt + half, uncertainty: half + RESOLUTION };
+      }),
+    );
   }
 }

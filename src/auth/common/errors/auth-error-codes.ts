@@ -21,6 +21,7 @@ export const ERRORS = {
    *
    * @session The refresh token and the access token are still good.
    * @client Make a new proof for this method and URL, and send the request again.
+   * @header `Date`: if the time of the proof is wrong, the time of the database, to correct the client's clock
    * @source RFC 9449 §5
    */
   invalid_dpop_proof: [400, 'The DPoP proof is not valid.'],
@@ -167,8 +168,15 @@ export const ERRORS = {
    * @client Do not repeat the request.
    */
   not_found: [404, 'Not found.'],
-  /** Replaced by the branch `wire`. */
-  superseded: [409, 'The token has been replaced.'],
+  /**
+   * The refresh token is an older one, and the request that it belongs to has been answered. The answer may have been
+   * lost, or this request arrived very late.
+   *
+   * @session The session lives, and nothing changed. The cookie stays.
+   * @client If your store has a newer token, drop this one. If it has none, present the token afresh, with a new
+   * `idempotency_key`.
+   */
+  superseded: [409, 'The token has been replaced, and the request that it belongs to has been answered.'],
   /**
    * Too many attempts failed. It needs the `AuthThrottlingModule`.
    *
