@@ -11,7 +11,7 @@ export const ListsInvariant = {
     if (after.listsVersion !== before.listsVersion + 1)
       throw broken('The version of the lists is skipped', before, after);
     if (after.generation < before.generation) throw broken('The generation goes back', before, after);
-    const sameKeys = after.keyId === before.keyId;
+    const sameKeys = after.keys.id === before.keys.id;
     if (after.generation === before.generation) {
       if (!sameKeys) throw broken('A repeat changes the keys', before, after);
       if (after.givenBefore !== before.givenBefore) throw broken('A repeat changes the older list', before, after);

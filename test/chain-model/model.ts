@@ -1,4 +1,4 @@
-import { KeyRing } from '../../src/auth/common/crypto/key-ring.js';
+import { KeyRing, type Keys } from '../../src/auth/common/crypto/key-ring.js';
 import {
   decideRefresh,
   type RefreshDecision,
@@ -40,7 +40,8 @@ export const RINGS = {
 /** A row of the table of sessions, as far as the rule and the chain need it. */
 export interface Row extends SessionChain {
   readonly id: string;
-  readonly keyId: string;
+  /** The keys that the row names. */
+  readonly keys: Keys;
   readonly keyBound: boolean;
   readonly expiresAt: number;
   readonly lastUsedAt: number;
@@ -162,13 +163,40 @@ export function signIn({ key, keyBound = false, id = SESSION_ID, ring = RINGS.ol
   const keys = ring.current;
   return {
     id,
-    keyId: keys.id,
+    keys,
     keyBound,
     expiresAt: at + 30 * DAY,
     lastUsedAt: at,
     revokedAt: null,
     revokedReason: null,
     ...firstChain({ id, keys }, key),
+  };
+}
+
+/** Written out, because it is the most frequent step of a history. */
+function rowWith(
+  { id, keyBound, expiresAt, revokedAt, revokedReason }: Row,
+  chain: SessionChain,
+  keys: Keys,
+  lastUsedAt: number,
+): Row {
+  return {
+    id,
+    keys,
+    keyBound,
+    expiresAt,
+    lastUsedAt,
+    revokedAt,
+    revokedReason,
+    generation: chain.generation,
+    given: chain.given,
+    givenBefore: chain.givenBefore,
+    listsVersion: chain.listsVersion,
+    windowGeneration: chain.windowGeneration,
+    windowStartedAt: chain.windowStartedAt,
+    lateAnswersAt: chain.lateAnswersAt,
+    repeatedGeneration: chain.repeatedGeneration,
+    repeatedInARow: chain.repeatedInARow,
   };
 }
 
@@ -200,10 +228,9 @@ export class Attempt {
     if (++this.count > MOST_ATTEMPTS) return UNAVAILABLE;
     const { store, instance, refresh } = this;
     const row = instance.read?.(store) ?? store.row;
-    const keys = instance.ring.find(row.keyId);
-    if (!keys) return { type: 'refused', reason: 'secret_removed' };
+    if (!instance.ring.find(row.keys.id)) return { type: 'refused', reason: 'secret_removed' };
     const { generation, key, claim, bound = true, otherDevice = false, hungUp = false } = refresh;
-    const judged = judgedUse({ ...row, keys }, useOf(generation, { idempotencyKey: key }), claim);
+    const judged = judgedUse(row, useOf(generation, { idempotencyKey: key }), claim);
     const token = {
       generation,
       genuine: true,
@@ -237,18 +264,16 @@ export class Attempt {
       case 'adopt': {
         this.wasLive = true;
         const keys = instance.ring.current;
-        const before = { ...row, keys: instance.ring.find(row.keyId)! };
-        const chain = rotatedChain(before, use, keys, now, limits);
-        const after = { ...row, ...chain, keyId: keys.id, lastUsedAt: Math.max(now, row.lastUsedAt) };
+        const chain = rotatedChain(row, use, keys, now, limits);
+        const after = rowWith(row, chain, keys, Math.max(now, row.lastUsedAt));
         return this.answered(store.write(row, after), chain.generation, decision.action, false);
       }
       case 'repeat':
       case 'retry':
       case 'late': {
-        const before = { ...row, keys: instance.ring.find(row.keyId)! };
-        const chain = repeatedChain(before, decision, use, now, limits.lateAnswers);
+        const chain = repeatedChain(row, decision, use, now, limits.lateAnswers);
         const late = decision.action === 'late' || (decision.action === 'retry' && decision.late);
-        const written = chain ? store.write(row, { ...row, ...chain }) : 'written';
+        const written = chain ? store.write(row, rowWith(row, chain, row.keys, row.lastUsedAt)) : 'written';
         return this.answered(written, row.generation, decision.action, late);
       }
       default:

@@ -167,7 +167,7 @@ export class Owner {
   private request(key: string): Refresh {
     const { keyed = true, rewritten = false } = this.habits;
     if (!keyed) return { generation: this.jar };
-    if (rewritten) return { generation: this.jar, key: `gateway-key-${++this.count}` };
+    if (rewritten) return { generation: this.jar, key: `key-of-gateway-${++this.count}` };
     return { generation: this.jar, key, claim: this.claim() };
   }
 
@@ -181,7 +181,7 @@ export class Owner {
   private newKey(): string {
     const { generation, keys } = this.sent;
     const reuse = this.habits.reusesKeys && this.world.random.chance(0.3) && this.count > 0;
-    const key = `own-key-${reuse ? this.count : ++this.count}`;
+    const key = `own-key-of-use-${reuse ? this.count : ++this.count}`;
     if (!keys.includes(key)) this.sent = { generation, keys: [...keys, key] };
     return key;
   }

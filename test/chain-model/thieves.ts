@@ -143,6 +143,6 @@ export class Thief {
   }
 
   private newKey(): string {
-    return `thief-key-${++this.count}`;
+    return `key-of-the-thief-${++this.count}`;
   }
 }

@@ -7,6 +7,7 @@ import {
   ModelStore,
   type Refresh,
   RINGS,
+  type Row,
   SECOND,
   signIn,
   type Start,
@@ -57,6 +58,8 @@ export interface WorldOptions {
   readonly trace?: (line: string) => void;
   /** Called with each request that was answered without another one in between. */
   readonly onAnswer?: (refresh: Refresh, answer: Answer) => void;
+  /** Called when the database has lost commits. */
+  readonly onRollback?: (row: Row) => void;
 }
 
 /** The time between a read and its write. */
@@ -149,6 +152,7 @@ export class World {
     this.trace(() => `the database goes back from generation ${store.row.generation} to ${earlier.generation}`);
     this.rolledBackAt = this.now;
     store.restore(earlier);
+    this.options.onRollback?.(store.row);
   }
 
   private writeFault(probability: number): WriteFault {
