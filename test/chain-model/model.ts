@@ -238,10 +238,7 @@ export class Attempt {
       sameDevice: !otherDevice,
       arrivedAt: this.arrivedAt,
       wasLive: this.wasLive,
-      lateRetries: judged.lateRetries,
-      finished: judged.finished,
-      claims: judged.claims,
-      shared: judged.shared,
+      ...judged,
     };
     const decision = decideRefresh(row, token, this.now(), this.limits);
     this.row = row;

@@ -19,8 +19,8 @@ export interface Theft {
 
 /** The most refreshes that bring the owner a token after a theft. The next one ends the session. */
 export const MOST_COMPLETED = 1;
-/** The most milliseconds for which the owner is superseded: the rest of one window, and a retry. */
-export const LONGEST_LOCKOUT = LIMITS.grace + 5 * SECOND;
+/** The most milliseconds for which the owner is superseded: the rest of one window, a retry, and clocks that differ. */
+export const LONGEST_LOCKOUT = LIMITS.grace + 10 * SECOND;
 
 export interface TheftOptions extends WorldOptions {
   readonly thief: ThiefHabits;

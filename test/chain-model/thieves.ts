@@ -14,6 +14,8 @@ export interface ThiefHabits {
   readonly clones?: boolean;
   /** It sends exact copies of the owner's requests, and goes on with what they bring. */
   readonly replays?: boolean;
+  /** Any token that it has had, with any of its keys or none, around each refresh of the owner. */
+  readonly triesAll?: boolean;
   /** It cannot prove the key to which the session is bound. */
   readonly unbound?: boolean;
   /** It also presents an old token, and hangs up before it is answered. */
@@ -47,6 +49,7 @@ export const THIEVES: Readonly<Record<string, ThiefHabits>> = {
   'with a copy of store and ledger, at random': { within: 20 * MINUTE, clones: true },
   'with recorded requests': { follows: AFTER, replays: true },
   'that hangs up, too': { follows: BEFORE, hangsUp: true },
+  'that tries everything': { follows: BEFORE, triesAll: true },
   'that looks back': { every: 10 * SECOND, steps: 2, looksBack: true },
 };
 
@@ -58,6 +61,8 @@ export class Thief {
   private token: number | undefined;
   private oldest = 0;
   private claim: Refresh['claim'];
+  /** Its uses, for a thief that tries all. */
+  private readonly sent: Pick<Refresh, 'generation' | 'key'>[] = [];
   private count = 0;
   private record: Refresh | undefined;
   /** The key of its latest use of the token that it has stolen. */
@@ -78,7 +83,7 @@ export class Thief {
     this.world.trace(() => `the thief copies token ${token}`);
     if (habits.clones) this.claim = claim;
     if (habits.replays) owner.onSent = (request) => (this.record = request);
-    if (habits.follows !== undefined) owner.onPlanned = () => this.follow();
+    if (habits.follows !== undefined && !habits.triesAll) owner.onPlanned = () => this.follow();
     this.follow();
   }
 
@@ -93,7 +98,8 @@ export class Thief {
   private come(): void {
     const { world, habits } = this;
     if (world.ended) return;
-    const { steps = 1, uses = 1, hangsUp, looksBack, every, within } = habits;
+    const { steps = 1, uses = 1, hangsUp, looksBack, triesAll, every, within } = habits;
+    if (triesAll) return this.tryAll();
     if (this.record) this.replay(this.record);
     // The same use once more, long after its window: that opens a new one.
     if (looksBack && this.uses > 0) this.refresh(this.oldest, true);
@@ -106,6 +112,23 @@ export class Thief {
     if (hangsUp) world.send({ generation: this.oldest, key: this.newKey(), hungUp: true }, () => undefined);
     if (every !== undefined) world.in(every, () => this.come());
     else if (within !== undefined) world.in(world.random.below(within), () => this.come());
+  }
+
+  private tryAll(): void {
+    const { world, owner, habits } = this;
+    const { random } = world;
+    const generation = random.chance(0.6) ? this.token! : random.between(this.oldest, this.token! + 1);
+    const again = this.sent.filter((one) => one.generation === generation);
+    const repeats = again.length > 0 && random.chance(0.5);
+    const key = repeats ? random.of(again).key : random.chance(0.1) ? undefined : this.newKey();
+    if (!repeats) this.sent.push({ generation, key });
+    const request = { generation, key, bound: !habits.unbound };
+    this.uses++;
+    world.send(request, (answer) => this.receive(answer, request));
+    // Some requests in a burst, then nothing until shortly before the owner comes again.
+    const burst = random.below(random.of([SECOND, 12 * SECOND]));
+    const next = owner.nextAt - world.now - random.below(15 * SECOND);
+    world.in(random.chance(0.8) || next < 0 ? burst : next, () => this.come());
   }
 
   /** An exact copy: the answer comes by the key of the owner, so it does not count as a theft. */
