@@ -6,8 +6,8 @@ import { syncBuiltinESMExports } from 'node:module';
  * they need different hashes for different uses, and no security. Call it before the library is imported.
  */
 export function useFastHash(): void {
-  crypto.createHmac = ((_: string, key: KeyObject) =>
-    new FastHash(numberOf(key))) as unknown as typeof crypto.createHmac;
+  crypto.createHmac = ((_: string, key: KeyObject | Buffer) =>
+    new FastHash(Buffer.isBuffer(key) ? key.readInt32BE() : numberOf(key))) as unknown as typeof crypto.createHmac;
   syncBuiltinESMExports();
 }
 

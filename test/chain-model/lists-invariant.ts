@@ -11,15 +11,14 @@ export const ListsInvariant = {
     if (after.listsVersion !== before.listsVersion + 1)
       throw broken('The version of the lists is skipped', before, after);
     if (after.generation < before.generation) throw broken('The generation goes back', before, after);
-    const sameKeys = after.keys.id === before.keys.id;
     if (after.generation === before.generation) {
-      if (!sameKeys) throw broken('A repeat changes the keys', before, after);
+      if (after.keys.id !== before.keys.id) throw broken('A repeat changes the keys', before, after);
       if (after.givenBefore !== before.givenBefore) throw broken('A repeat changes the older list', before, after);
       if (!contains(after.given, before.given)) throw broken('A list loses a use', before, after);
     } else {
       const rotated = after.generation === before.generation + 1;
       // A row that is one behind is adopted to the generation after the next.
-      const expected = rotated && sameKeys ? before.given : null;
+      const expected = rotated ? before.given : null;
       if (after.givenBefore !== expected) throw broken('A rotation does not keep the list', before, after);
       if (after.given?.length !== ENTRY) throw broken('A rotation starts with more than its own use', before, after);
     }

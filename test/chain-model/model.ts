@@ -37,11 +37,16 @@ export const RINGS = {
   new: new KeyRing([NEW, OLD], undefined),
 };
 
+/** Of all sessions, unless another is given. */
+const ROOT = Buffer.alloc(32, 'the root of a session of a model');
+
 /** A row of the table of sessions, as far as the rule and the chain need it. */
 export interface Row extends SessionChain {
   readonly id: string;
   /** The keys that the row names. */
   readonly keys: Keys;
+  /** The root of all tokens of the session. The table has only its hash. */
+  readonly root: Buffer;
   readonly keyBound: boolean;
   readonly expiresAt: number;
   readonly lastUsedAt: number;
@@ -155,27 +160,28 @@ export interface Start {
   readonly keyBound?: boolean;
   readonly id?: string;
   readonly ring?: KeyRing;
+  readonly root?: Buffer;
   readonly at: number;
 }
 
 /** The first row of a session. */
-export function signIn({ key, keyBound = false, id = SESSION_ID, ring = RINGS.old, at }: Start): Row {
-  const keys = ring.current;
+export function signIn({ key, keyBound = false, id = SESSION_ID, ring = RINGS.old, root = ROOT, at }: Start): Row {
   return {
     id,
-    keys,
+    keys: ring.current,
+    root,
     keyBound,
     expiresAt: at + 30 * DAY,
     lastUsedAt: at,
     revokedAt: null,
     revokedReason: null,
-    ...firstChain({ id, keys }, key),
+    ...firstChain(root, key),
   };
 }
 
 /** Written out, because it is the most frequent step of a history. */
 function rowWith(
-  { id, keyBound, expiresAt, revokedAt, revokedReason }: Row,
+  { id, root, keyBound, expiresAt, revokedAt, revokedReason }: Row,
   chain: SessionChain,
   keys: Keys,
   lastUsedAt: number,
@@ -183,6 +189,7 @@ function rowWith(
   return {
     id,
     keys,
+    root,
     keyBound,
     expiresAt,
     lastUsedAt,
@@ -260,9 +267,8 @@ export class Attempt {
       case 'rotate':
       case 'adopt': {
         this.wasLive = true;
-        const keys = instance.ring.current;
-        const chain = rotatedChain(row, use, keys, now, limits);
-        const after = rowWith(row, chain, keys, Math.max(now, row.lastUsedAt));
+        const chain = rotatedChain(row, use, now, limits);
+        const after = rowWith(row, chain, instance.ring.current, Math.max(now, row.lastUsedAt));
         return this.answered(store.write(row, after), chain.generation, decision.action, false);
       }
       case 'repeat':

@@ -2,6 +2,7 @@ import { AuthError, type IssuedTokens } from 'nestjs-refresh-token';
 import { RefreshToken } from 'nestjs-refresh-token/typeorm';
 import { expect, it } from 'vitest';
 import { KeyRing } from '../../src/auth/common/crypto/key-ring.js';
+import { RefreshTokenCodec } from '../../src/auth/refresh-token/refresh-token.codec.js';
 import { type AuthContext, SECRET } from '../support/auth-app.js';
 import { onEveryDatabase } from '../support/every-database.js';
 import { FAULTS } from './histories.js';
@@ -48,11 +49,18 @@ async function compare(context: AuthContext, seed: number, faults: Faults, thief
   const { service, clock, dataSource } = context;
   const first = await service.issue(alice, { transport: 'body' }, client, {}, { idempotencyKey: SIGN_IN_KEY });
   const { sessionId: id } = first;
+  const { root } = new RefreshTokenCodec(ring).decode(first.refreshToken)!;
   const rows = dataSource.getRepository(RefreshToken);
   /** The spelling of the token of each generation. */
   const tokens = new Map([[0, first.refreshToken]]);
 
-  for (const [index, { at, refresh, answer, row }] of stepsOf(id, clock.now(), seed, faults, thief).entries()) {
+  for (const [index, { at, refresh, answer, row }] of stepsOf(
+    { id, root },
+    clock.now(),
+    seed,
+    faults,
+    thief,
+  ).entries()) {
     const where = `seed ${seed}, step ${index}`;
     clock.time = at;
     if (refresh) {
@@ -76,13 +84,19 @@ async function compare(context: AuthContext, seed: number, faults: Faults, thief
 }
 
 /** The history in the model. */
-function stepsOf(id: string, at: number, seed: number, faults: Faults, habits: ThiefHabits | undefined): Step[] {
+function stepsOf(
+  session: { id: string; root: Buffer },
+  at: number,
+  seed: number,
+  faults: Faults,
+  habits: ThiefHabits | undefined,
+): Step[] {
   const steps: Step[] = [];
   const world: World = new World({
     seed,
     faults,
     at,
-    start: { id, ring },
+    start: { ...session, ring },
     instances: [{ ring, offset: 0 }],
     onAnswer: (refresh, answer) => void steps.push({ at: world.now, refresh, answer, row: world.store.row }),
     onRollback: (row) => void steps.push({ at: world.now, row }),
@@ -117,15 +131,14 @@ function expectedCode(answer: Answer): string {
 
 /** What the model and the table have in common. */
 function columnsOf(
-  row: Pick<Row, Exclude<keyof Row, 'keys' | 'revokedReason' | 'keyBound'>> & { keys: { id: string } },
+  row: Pick<Row, Exclude<keyof Row, 'keys' | 'root' | 'revokedReason' | 'keyBound'>> & { keys: { id: string } },
 ) {
-  const { generation, given, givenBefore, listsVersion, windowGeneration, windowStartedAt } = row;
+  const { generation, given, givenBefore, windowGeneration, windowStartedAt } = row;
   const { lateAnswersAt, repeatedGeneration, repeatedInARow, lastUsedAt, keys } = row;
   return {
     generation,
     given,
     givenBefore,
-    listsVersion,
     windowGeneration,
     windowStartedAt,
     lateAnswersAt,

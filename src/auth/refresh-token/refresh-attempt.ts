@@ -124,7 +124,7 @@ export class RefreshAttempts {
       { ...session, keyBound },
       {
         generation: presented.generation,
-        genuine: await this.isGenuine(attempt),
+        genuine: await this.isGenuine(attempt, presented),
         bound: brokenBinding === undefined,
         sameDevice: isSameKind(session.userAgent, located.client.userAgent),
         arrivedAt: attempt.arrivedAt,
@@ -136,6 +136,19 @@ export class RefreshAttempts {
     );
   }
 
+  /**
+   * The session of a genuine token, also of one that was replaced before; `undefined` if there is none. Who has only the
+   * keys can make a tag, but no such token.
+   */
+  async sessionOf(presented: DecodedRefreshToken, client: ClientContext): Promise<RefreshToken | undefined> {
+    const session = await this.store.find(presented.sessionId);
+    const keys = session && this.keyRing.find(session.keyId);
+    if (!keys) return undefined;
+    if (await this.isGenuine({ session, keys }, presented)) return session;
+    this.refusal.denied(session, 'not_genuine', client, presented.generation);
+    return undefined;
+  }
+
   private limits({ windowStartedAt }: RefreshToken): Pick<RefreshLimits, 'outage' | 'otherDeviceIsReuse'> {
     return {
       outage: this.feed.unreadableSince(windowStartedAt),
@@ -144,7 +157,10 @@ export class RefreshAttempts {
   }
 
   /** The keys of the token vouch for its generation; the hash of the row, for its root. */
-  private async isGenuine({ session, keys, presented }: RefreshAttempt): Promise<boolean> {
+  private async isGenuine(
+    { session, keys }: Pick<RefreshAttempt, 'session' | 'keys'>,
+    presented: DecodedRefreshToken,
+  ): Promise<boolean> {
     if (!isVouchedFor(presented, session.seed)) return false;
     return this.hasher.verify(keys, session.tokenHash, hashedMessage(presented));
   }

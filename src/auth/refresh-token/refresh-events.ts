@@ -12,7 +12,7 @@ import { RefreshTokenConfig } from '../session/session-options.js';
 import { GivenUses } from './given-uses.js';
 import type { RefreshAttempt } from './refresh-attempt.js';
 import type { Written } from './repeat-writer.js';
-import type { Repeat } from './session-chain.js';
+import { isLate, type Repeat } from './session-chain.js';
 
 /** A client without keys raises an alert when it repeats in this number of successive generations. */
 const MOST_REPEATED_IN_A_ROW = 3;
@@ -57,9 +57,8 @@ export class RefreshEvents implements OnModuleDestroy {
 
   private reasonsOf(repeat: Repeat, { row, isFirst }: Written, attempt: RefreshAttempt): string[] {
     const { session, located, says, keyBound } = attempt;
-    if (repeat.action === 'late') return ['late_answer'];
-    if (repeat.action === 'retry') return repeat.late ? ['late_retry'] : [];
     const reasons: string[] = [];
+    if (isLate(repeat)) reasons.push(repeat.action === 'late' ? 'late_answer' : 'late_retry');
     if (
       !keyBound &&
       !isSameKind(session.userAgent, located.client.userAgent) &&

@@ -6,6 +6,7 @@ import type { RevocationReason } from '../events/auth-event.js';
 import { MassRevocation, type RevokeAllOptions } from '../revocation/mass-revocation.js';
 import { SessionRevocation } from '../revocation/session-revocation.js';
 import type { IssuedTokens, SessionSummary } from '../session/issued-tokens.js';
+import type { RefreshToken } from '../session/refresh-token.entity.js';
 import { RefreshTokenStore } from '../session/refresh-token.store.js';
 import { RefreshTokenConfig } from '../session/session-options.js';
 import { summariesOf } from '../session/session-summary.js';
@@ -125,8 +126,7 @@ export class RefreshTokenService {
   ): Promise<boolean> {
     const session = await this.store.find(sessionId);
     if (!session || (userId !== undefined && session.userId !== userId)) return false;
-    if (sessionEndReason(session, this.clock.now(), this.config)) return false;
-    return this.revocation.end(session, reason, client);
+    return this.endLive(session, reason, client);
   }
 
   /**
@@ -144,7 +144,8 @@ export class RefreshTokenService {
     client: ClientContext = {},
   ): Promise<boolean> {
     const presented = this.codec.decode(refreshToken);
-    return presented !== undefined && (await this.revoke(presented.sessionId, reason, client));
+    const session = presented && (await this.attempts.sessionOf(presented, client));
+    return session !== undefined && (await this.endLive(session, reason, client));
   }
 
   /**
@@ -229,5 +230,10 @@ export class RefreshTokenService {
    */
   purge(): Promise<number> {
     return this.sessionPurge.run();
+  }
+
+  private async endLive(session: RefreshToken, reason: RevocationReason, client: ClientContext): Promise<boolean> {
+    if (sessionEndReason(session, this.clock.now(), this.config)) return false;
+    return this.revocation.end(session, reason, client);
   }
 }
