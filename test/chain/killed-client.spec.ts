@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { adapters, type AuthApp } from '../support/auth-app.js';
-import { expectAccused, expectGoodStanding, recorded, rowOf, signedInClient } from '../support/chain.js';
+import { expectAccused, expectGoodStanding, proving, recorded, rowOf, signedInClient } from '../support/chain.js';
 import { type Answer, refreshCookie } from '../support/http.js';
 import {
   CAREFUL,
@@ -196,6 +196,64 @@ for (const adapter of adapters) {
         const again = await killed(app, client, point, 11 * SECOND);
         await expect(again.refresh()).rejects.toThrow('Signed out');
         await expectAccused(app, client.sessionId, 'reuse_detected');
+      });
+    });
+  });
+
+  describe(`a client that is killed, in strict mode (${adapter})`, () => {
+    const app = listening(adapter, { options: { refreshToken: { grace: '0s' } } });
+
+    describe.each(WITH_KEYS)('$client', ({ habits }) => {
+      test.each(POINTS)('%s, goes on after each absence', async (point) => {
+        for (const { milliseconds } of ABSENCES) {
+          const client = await signedInClient(app, { habits });
+          const again = await killed(app, client, point, milliseconds);
+          expect(await again.refresh()).toMatchObject({ status: 200 });
+          await expectToGoOn(app, again, client.sessionId);
+        }
+      });
+    });
+
+    // What is not promised.
+    test.each(ANSWER_IS_LOST)('without keys, %s, is signed out', async (point) => {
+      const client = await signedInClient(app, { habits: WITHOUT_KEYS });
+      const again = await killed(app, client, point, SECOND);
+      await expect(again.refresh()).rejects.toThrow('Signed out');
+      await expectAccused(app, client.sessionId, 'reuse_detected');
+    });
+  });
+
+  describe(`a client that is killed, and proves its key (${adapter})`, () => {
+    const app = listening(adapter);
+
+    describe.each([...WITH_KEYS, ...KEYLESS])('$client', ({ habits }) => {
+      test.each(POINTS)('%s, goes on after each absence', async (point) => {
+        for (const { milliseconds } of ABSENCES) {
+          const headers = await proving(app);
+          const client = await signedInClient(app, { habits, headers });
+          const again = await killed(app, client, point, milliseconds);
+          expect(await again.refresh()).toMatchObject({ status: 200 });
+          await expectToGoOn(app, again, client.sessionId);
+        }
+      });
+    });
+  });
+
+  describe(`a client that is killed while it steps up (${adapter})`, () => {
+    const app = listening(adapter);
+
+    describe.each(WITH_KEYS)('$client', ({ habits }) => {
+      test.each(POINTS)('%s, goes on after each absence, with a step-up or a refresh', async (point) => {
+        for (const { milliseconds } of ABSENCES) {
+          for (const again of ['stepUp', 'refresh'] as const) {
+            const client = await signedInClient(app, { habits });
+            await expect(client.restarted({ at: killedAt(point) }).stepUp('alice-password')).rejects.toThrow(Killed);
+            app.clock.advance(milliseconds);
+            const answer = await client.restarted()[again]('alice-password');
+            expect(answer).toMatchObject({ status: 200 });
+            await expectToGoOn(app, client.restarted(), client.sessionId);
+          }
+        }
       });
     });
   });

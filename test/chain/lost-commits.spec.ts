@@ -6,12 +6,12 @@ import {
   BETWEEN_REFRESHES,
   expectAccused,
   expectGoodStanding,
+  proving,
   recorded,
   rowOf,
   setBack,
   signedInClient,
 } from '../support/chain.js';
-import { DpopClient, generateProofKey } from '../support/dpop.js';
 import { bearer, send } from '../support/http.js';
 import {
   CAREFUL,
@@ -273,12 +273,7 @@ describe('a request without the proof of its DPoP session', () => {
 
   /** An owner whose requests carry a proof each. */
   async function boundOwner(): Promise<KeyedClient & { sessionId: string }> {
-    const proofs = new DpopClient(await generateProofKey(), app.url, () => app.clock.now());
-    let path = '/auth/login';
-    const headers = async () => ({ dpop: await proofs.proof('POST', path) });
-    const owner = await signedInClient(app, { headers });
-    path = '/auth/refresh';
-    return owner;
+    return signedInClient(app, { headers: await proving(app) });
   }
 
   test('cannot set the row forward to a lost generation', async () => {

@@ -2,6 +2,7 @@ import type { AuthEvent } from 'nestjs-refresh-token';
 import { RefreshToken } from 'nestjs-refresh-token/typeorm';
 import { expect } from 'vitest';
 import type { AuthContext } from './auth-app.js';
+import { DpopClient, generateProofKey } from './dpop.js';
 import type { Answer } from './http.js';
 import { KeyedClient, type KeyedBody, type KeyedClientOptions, type Network, present } from './keyed-client.js';
 
@@ -67,4 +68,10 @@ export function rowOf({ dataSource }: Pick<Host, 'dataSource'>, sessionId: strin
 /** The database loses what it committed since this copy was taken. */
 export async function setBack({ dataSource }: Pick<Host, 'dataSource'>, ...copies: RefreshToken[]): Promise<void> {
   for (const copy of copies) await dataSource.getRepository(RefreshToken).update(copy.id, copy);
+}
+
+/** The header fields of a client that proves possession of its key (DPoP), for each route a fresh proof. */
+export async function proving({ url, clock }: Pick<Host, 'url' | 'clock'>): Promise<KeyedClientOptions['headers']> {
+  const proofs = new DpopClient(await generateProofKey(), url, () => clock.now());
+  return async (path) => ({ dpop: await proofs.proof('POST', path) });
 }

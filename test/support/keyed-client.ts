@@ -79,13 +79,20 @@ export const WITHOUT_KEYS: Habits = { transport: 'body', keys: 'nowhere', claims
 /** A browser without the library's client. */
 export const COOKIE_WITHOUT_KEYS: Habits = { transport: 'cookie', keys: 'nowhere', claims: false };
 
+/** The routes that issue tokens. */
+export type Path = '/auth/login' | '/auth/refresh' | '/auth/step-up';
+
 /** One request of the client. */
 export interface KeyedRequest {
+  /** By default `/auth/refresh`. */
+  readonly path?: Path;
   readonly headers: Record<string, string>;
   readonly body: {
     readonly refresh_token?: string;
     readonly idempotency_key?: string;
     readonly received_with?: { readonly generation: number; readonly keys: readonly string[] };
+    /** For a step-up. */
+    readonly password?: string;
   };
 }
 
@@ -121,11 +128,13 @@ export interface KeyedClientOptions {
   /** By default a network without faults. */
   readonly network?: Network;
   /** Header fields of each request, for example a proof. */
-  readonly headers?: () => Record<string, string> | Promise<Record<string, string>>;
+  readonly headers?: (path: Path) => Record<string, string> | Promise<Record<string, string>>;
   /** Called at every point of a refresh. If it throws, the client is dead. */
   readonly at?: (point: Point) => void;
   readonly drawKey?: () => string;
 }
+
+type Route = { readonly path: Path; readonly password?: string };
 
 const BETWEEN_ATTEMPTS = 1_000;
 const MOST_ATTEMPTS = 30;
@@ -133,10 +142,13 @@ const MOST_FAILURES = 3;
 /** A claim has no more keys. A client that has more does not know which use brought its token, and claims nothing. */
 const MOST_KEYS = 16;
 
-/** Sends a refresh as it is. */
-export async function present(url: string, { headers, body }: KeyedRequest): Promise<Answer<KeyedBody>> {
+/** Sends a request as it is. */
+export async function present(
+  url: string,
+  { path = '/auth/refresh', headers, body }: KeyedRequest,
+): Promise<Answer<KeyedBody>> {
   const hasBody = Object.keys(body).length > 0;
-  return send<KeyedBody>('POST', `${url}/auth/refresh`, { headers, body: hasBody ? body : undefined });
+  return send<KeyedBody>('POST', url + path, { headers, body: hasBody ? body : undefined });
 }
 
 /** A key of 96 random bits. */
@@ -181,7 +193,10 @@ export class KeyedClient {
     const key = this.drawKey();
     const credentials = { username, password: `${username}-password`, transport, ...more };
     const answer = await send<KeyedBody>('POST', `${this.options.url}/auth/login`, {
-      headers: { ...(await this.options.headers?.()), ...(keys === 'header' && { 'idempotency-key': key }) },
+      headers: {
+        ...(await this.options.headers?.('/auth/login')),
+        ...(keys === 'header' && { 'idempotency-key': key }),
+      },
       body: { ...credentials, ...(keys === 'body' && { idempotency_key: key }) },
     });
     if (answer.status !== 200) throw new Error(`The login was answered with ${answer.status}.`);
@@ -191,12 +206,21 @@ export class KeyedClient {
   }
 
   /** One refresh, with all of its retries. */
-  async refresh(): Promise<Answer<KeyedBody>> {
+  refresh(): Promise<Answer<KeyedBody>> {
+    return this.use({ path: '/auth/refresh' });
+  }
+
+  /** One step-up: a use of the token, like a refresh. */
+  stepUp(password: string): Promise<Answer<KeyedBody>> {
+    return this.use({ path: '/auth/step-up', password });
+  }
+
+  private async use(route: Route): Promise<Answer<KeyedBody>> {
     let failures = 0;
     for (let attempt = 0; attempt < MOST_ATTEMPTS; attempt++) {
       this.reach('before it reads its ledger');
       const use = this.beginUse();
-      const answer = await this.send(use).catch((error: unknown) => {
+      const answer = await this.send(route, use).catch((error: unknown) => {
         if (!(error instanceof NetworkError)) throw error;
         if (++failures === MOST_FAILURES) throw new Offline();
         return undefined;
@@ -248,9 +272,9 @@ export class KeyedClient {
     this.reach('when it has written the key afresh');
   }
 
-  private async send(use: Ledger): Promise<Answer<KeyedBody>> {
+  private async send(route: Route, use: Ledger): Promise<Answer<KeyedBody>> {
     const { network = (request) => present(this.options.url, request) } = this.options;
-    const request = await this.requestOf(use);
+    const request = await this.requestOf(route, use);
     const answer = await network(request);
     this.reach('while the server has its request');
     // A browser stores the cookie as soon as the header has come, whatever becomes of the page.
@@ -260,12 +284,16 @@ export class KeyedClient {
     return answer;
   }
 
-  private async requestOf({ token, generation, keys, pendingKey }: Ledger): Promise<KeyedRequest> {
+  private async requestOf(
+    { path, password }: Route,
+    { token, generation, keys, pendingKey }: Ledger,
+  ): Promise<KeyedRequest> {
     const { transport, keys: where } = this.habits;
     const knows = this.habits.claims && keys.length > 0 && keys.length <= MOST_KEYS;
     return {
+      path,
       headers: {
-        ...(await this.options.headers?.()),
+        ...(await this.options.headers?.(path)),
         ...(transport === 'cookie' && cookieHeader(this.store.jar!)),
         ...(where === 'header' && { 'idempotency-key': pendingKey! }),
       },
@@ -273,6 +301,7 @@ export class KeyedClient {
         ...(transport === 'body' && { refresh_token: token }),
         ...(where === 'body' && { idempotency_key: pendingKey }),
         ...(knows && { received_with: { generation, keys } }),
+        ...(password !== undefined && { password }),
       },
     };
   }
