@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { RevokeAllOptions } from 'nestjs-refresh-token';
+import type { RefreshTokenService } from 'nestjs-refresh-token';
 import { RefreshToken } from 'nestjs-refresh-token/typeorm';
 import type { DataSource, QueryRunner } from 'typeorm';
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
@@ -18,6 +18,8 @@ interface Session {
   accessToken: string;
   refreshToken: string;
 }
+
+type Given = Parameters<RefreshTokenService['revokeAll']>[0];
 
 const USERS = ['alice', 'bob', 'admin'];
 
@@ -119,7 +121,7 @@ describe('revokeAll', () => {
       ['seconds', { createdBefore: 1_790_000_000 }, /createdBefore must be .*milliseconds/],
     ])('refuses %s, and ends nothing', async (_, given, message) => {
       const sessions = await begin(host(), 2);
-      await expect(host().service.revokeAll(given as RevokeAllOptions)).rejects.toThrow(message);
+      await expect(host().service.revokeAll(given as Given)).rejects.toThrow(message);
       expect(await alive(host(), sessions)).toEqual([true, true]);
       expect(revocations()).toEqual([]);
     });

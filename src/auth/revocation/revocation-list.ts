@@ -64,7 +64,7 @@ export class RevocationList {
   }
 
   /**
-   * A floor that a new access token of this session must not be below; 0 if there is none.
+   * A floor that a new access token of this session must not be below. 0 if the list holds no such floor.
    *
    * Usually the row has it, too. But the database may have lost it. Then every refreshed access token would be refused
    * here. The floor was raised so long ago that every request which began before that has ended. So the user of a new
