@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { FAULTS, honestHistories, INSTANCES, type Series } from './histories.js';
-import { DAY, RINGS, SECOND } from './model.js';
+import { DAY, LIMITS, RINGS, SECOND } from './model.js';
 import { theftHistories } from './thefts.js';
 import { THIEVES } from './thieves.js';
 import type { Faults } from './world.js';
@@ -49,6 +49,14 @@ describe('a client that makes no claims', () => {
     expect(shared).toBe(0);
     // Late duplicates look like thefts. That is what keys are for.
     expect(signedOut).toBeGreaterThan(0);
+  });
+
+  it('is signed out less often with late answers', () => {
+    const limits = { ...LIMITS, lateAnswers: { ...LIMITS.lateAnswers, withoutKeys: true } };
+    const keyless = { habits: { keyed: false } };
+    const { rotations, shared } = histories(ordinary, 15, { ...keyless, limits });
+    expect(rotations).toBeGreaterThan(histories(ordinary, 15, keyless).rotations);
+    expect(shared).toBe(0);
   });
 
   it('is never signed out without faults', () => {
