@@ -61,4 +61,5 @@ export type { WebhookAlertsOptions } from './alerts/webhook-options.js';
 // Revocation on every instance
 export { RevocationFeed } from './revocation/revocation-feed.js';
 export type { RevocationChannel, RevocationChannelListener } from './revocation/revocation-channel.js';
+export type { RevokeAllOptions } from './revocation/mass-revocation.js';
 export type { AccessFloor } from './session/access-floor.js';

@@ -33,7 +33,10 @@ describe('a switch of the hasher', () => {
       expect(await hashOf(after, live.sessionId)).toMatch(forms.get(to)!);
       expect((await after.service.refresh(live.refreshToken)).refreshToken).toBe(successor.refreshToken);
       expect((await after.service.refresh(lost.refreshToken)).refreshToken).toBe(lostAnswer.refreshToken);
+      // The root stays the same, so its hash does, too.
+      const hash = await hashOf(after, live.sessionId);
       await expect(after.service.refresh(successor.refreshToken)).resolves.toBeDefined();
+      expect(await hashOf(after, live.sessionId)).toBe(hash);
 
       after.clock.advance(10_000);
       await expect(after.service.refresh(stolen.refreshToken)).rejects.toMatchObject({ code: 'invalid_grant' });

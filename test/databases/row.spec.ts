@@ -7,6 +7,8 @@ import { onEveryDatabase } from '../support/every-database.js';
 
 const ALICE: AuthUser = { id: 'user-alice', roles: ['user'] };
 const DAY = 86_400_000;
+const USE = { idempotencyKey: 'uQ3nT0kq9o2dJc5w' };
+const OTHER_USE = { idempotencyKey: 'p8VxkLr2mZ0aWb7e' };
 const options = { refreshToken: { ttl: '30d', idleTtl: '7d', grace: '10s' } };
 
 describe('the row of a session', () => {
@@ -30,7 +32,15 @@ describe('the row of a session', () => {
         generation: 0,
         tokenHash: expect.stringMatching(/^[\w-]{43}$/),
         keyId: expect.stringMatching(/^[\w-]{4}$/),
-        nonce: null,
+        seed: expect.stringMatching(/^[\w-]{43}$/),
+        given: expect.stringMatching(/^[\w-]{16}$/),
+        givenBefore: null,
+        listsVersion: 0,
+        windowGeneration: 0,
+        windowStartedAt: 0,
+        lateAnswersAt: 0,
+        repeatedGeneration: 0,
+        repeatedInARow: 0,
         accessFloor: 0,
         floorRaisedAt: null,
         dpopThumbprint: null,
@@ -38,7 +48,6 @@ describe('the row of a session', () => {
         clientNonceHash: null,
         fingerprint: null,
         createdAt: now,
-        rotatedAt: now,
         lastUsedAt: now,
         expiresAt: now + 30 * DAY,
         revokedAt: null,
@@ -55,41 +64,154 @@ describe('the row of a session', () => {
       expectNoSecretOf(refreshToken, row);
     });
 
-    it('after a refresh: a new hash, a nonce, and the time and place of the refresh', async () => {
+    it('after a refresh: to whom the token was given, when the window began, and the time and place', async () => {
       const { service, clock } = host();
       const first = await service.issue(ALICE, {}, { ip: '192.0.2.1', userAgent: 'Browser 1' });
       const before = await rowOf(host(), first.sessionId);
       clock.advance(DAY);
-      const second = await service.refresh(first.refreshToken, { ip: '192.0.2.2', userAgent: 'Browser 2' });
+      const place = { ip: '192.0.2.2', userAgent: 'Browser 2' };
+      const second = await service.refresh(first.refreshToken, place, {}, USE);
       const after = await rowOf(host(), first.sessionId);
       expect(after).toEqual({
         ...before,
         generation: 1,
-        tokenHash: expect.stringMatching(/^[\w-]{43}$/),
-        nonce: expect.stringMatching(/^[\w-]{43}$/),
-        rotatedAt: clock.now(),
+        given: expect.stringMatching(/^[\w-]{16}$/),
+        givenBefore: before.given,
+        listsVersion: expect.any(Number),
+        windowStartedAt: clock.now(),
         lastUsedAt: clock.now(),
-        ip: '192.0.2.2',
-        userAgent: 'Browser 2',
+        ...place,
       });
-      expect(after.tokenHash).not.toBe(before.tokenHash);
+      expect(after.given).not.toBe(before.given);
       for (const { refreshToken } of [first, second]) expectNoSecretOf(refreshToken, after);
 
+      // Within the window: it stays where it began.
+      clock.advance(5_000);
       const third = await service.refresh(second.refreshToken);
       const last = await rowOf(host(), first.sessionId);
-      expect(last.generation).toBe(2);
-      expect(new Set([before, after, last].map(({ nonce }) => nonce)).size).toBe(3);
+      expect(last).toEqual({
+        ...after,
+        generation: 2,
+        given: expect.stringMatching(/^[\w-]{16}$/),
+        givenBefore: after.given,
+        listsVersion: expect.any(Number),
+        lastUsedAt: clock.now(),
+      });
       expectNoSecretOf(third.refreshToken, last);
+
+      clock.advance(5_000);
+      await service.refresh(third.refreshToken);
+      expect(await rowOf(host(), first.sessionId)).toMatchObject({
+        generation: 3,
+        windowGeneration: 2,
+        windowStartedAt: clock.now(),
+      });
     });
 
-    it('after a repeated refresh: as it was', async () => {
+    it('after a retry within the window: as it was', async () => {
       const { service, clock } = host();
       const { sessionId, refreshToken } = await service.issue(ALICE);
-      await service.refresh(refreshToken);
+      await service.refresh(refreshToken, {}, {}, USE);
       const before = await rowOf(host(), sessionId);
       clock.advance(5_000);
-      await service.refresh(refreshToken, { ip: '192.0.2.3' });
+      await service.refresh(refreshToken, { ip: '192.0.2.3' }, {}, USE);
       expect(await rowOf(host(), sessionId)).toEqual(before);
+    });
+
+    it('after a retry later: one more retry, and a new window', async () => {
+      const { service, clock } = host();
+      const { sessionId, refreshToken } = await service.issue(ALICE);
+      await service.refresh(refreshToken, {}, {}, USE);
+      const before = await rowOf(host(), sessionId);
+      clock.advance(DAY);
+      await service.refresh(refreshToken, { ip: '192.0.2.3' }, {}, USE);
+      const after = await rowOf(host(), sessionId);
+      expect(after).toEqual({
+        ...before,
+        given: expect.stringMatching(/^[\w-]{16}$/),
+        listsVersion: expect.any(Number),
+        windowStartedAt: clock.now(),
+      });
+      expect(after.given).not.toBe(before.given);
+    });
+
+    it('after a repeated refresh: one more use, and all else as it was', async () => {
+      const { service, clock } = host();
+      const { sessionId, refreshToken } = await service.issue(ALICE);
+      await service.refresh(refreshToken, {}, {}, USE);
+      const before = await rowOf(host(), sessionId);
+      clock.advance(5_000);
+      const repeated = await service.refresh(refreshToken, { ip: '192.0.2.3' }, {}, OTHER_USE);
+      const after = await rowOf(host(), sessionId);
+      expect(after).toEqual({
+        ...before,
+        given: expect.stringMatching(/^[\w-]{32}$/),
+        listsVersion: expect.any(Number),
+      });
+      expect(after.given).toContain(before.given);
+      expectNoSecretOf(repeated.refreshToken, after);
+    });
+
+    it('after repeats without a key: they are entered and counted once', async () => {
+      const { service, clock } = host();
+      const { sessionId, refreshToken } = await service.issue(ALICE);
+      await service.refresh(refreshToken, {}, {}, USE);
+      const before = await rowOf(host(), sessionId);
+      for (let times = 0; times < 3; times++) {
+        clock.advance(1_000);
+        await service.refresh(refreshToken, { ip: '192.0.2.3' });
+        expect(await rowOf(host(), sessionId)).toEqual({
+          ...before,
+          given: expect.stringMatching(/^[\w-]{32}$/),
+          listsVersion: expect.any(Number),
+          repeatedGeneration: 1,
+          repeatedInARow: 1,
+        });
+      }
+    });
+
+    it('after a late answer: one more use, a new window, and the time of the next one', async () => {
+      const { service, clock } = host();
+      const first = await service.issue(ALICE, {}, {}, {}, USE);
+      const second = await service.refresh(first.refreshToken);
+      const before = await rowOf(host(), first.sessionId);
+      clock.advance(DAY);
+      const receivedWith = { generation: 0, keys: [USE.idempotencyKey] };
+      const late = await service.refresh(first.refreshToken, {}, {}, { ...OTHER_USE, receivedWith });
+      expect(late.refreshToken).toBe(second.refreshToken);
+      expect(await rowOf(host(), first.sessionId)).toEqual({
+        ...before,
+        given: expect.stringMatching(/^[\w-]{32}$/),
+        listsVersion: expect.any(Number),
+        windowStartedAt: clock.now(),
+        lateAnswersAt: clock.now() + DAY,
+      });
+    });
+
+    it('after the database has lost commits: the newer token, and nobody knows who has its predecessor', async () => {
+      const { service, clock, dataSource } = host();
+      const first = await service.issue(ALICE);
+      const old = await rowOf(host(), first.sessionId);
+      let { refreshToken } = first;
+      for (let generation = 0; generation < 3; generation++) {
+        clock.advance(DAY / 2);
+        ({ refreshToken } = await service.refresh(refreshToken, {}, {}, USE));
+      }
+      await dataSource.getRepository(RefreshToken).update(first.sessionId, { ...old });
+      clock.advance(DAY / 2);
+      const adopted = await service.refresh(refreshToken, {}, {}, OTHER_USE);
+      const after = await rowOf(host(), first.sessionId);
+      expect(after).toEqual({
+        ...old,
+        generation: 4,
+        given: expect.stringMatching(/^[\w-]{16}$/),
+        givenBefore: null,
+        listsVersion: expect.any(Number),
+        windowGeneration: 0,
+        windowStartedAt: clock.now(),
+        lastUsedAt: clock.now(),
+      });
+      expectNoSecretOf(adopted.refreshToken, after);
     });
 
     it('after the end: when, and why, and all else as it was', async () => {
@@ -116,16 +238,30 @@ describe('the row of a session', () => {
     });
 
     it('keeps large numbers, and compares them', async () => {
-      const { service, dataSource, events } = host();
+      const { service, dataSource, clock, events } = host();
       const { sessionId, refreshToken } = await service.issue(ALICE);
       const latest = 8_640_000_000_000_000; // of JavaScript's dates
-      const large = { accessFloor: 2 ** 32, createdAt: latest - 2, rotatedAt: latest - 1, expiresAt: latest };
+      const large = {
+        accessFloor: 2 ** 32,
+        listsVersion: 2 ** 52,
+        createdAt: latest - 2,
+        windowStartedAt: latest - 1,
+        lateAnswersAt: latest - 1,
+        expiresAt: latest,
+      };
       await dataSource.getRepository(RefreshToken).update(sessionId, large);
       expect(await rowOf(host(), sessionId)).toMatchObject(large);
 
       await service.refresh(refreshToken);
+      // A window in the far future is not open, so a new one has begun.
+      expect(await rowOf(host(), sessionId)).toMatchObject({
+        ...large,
+        listsVersion: expect.any(Number),
+        windowStartedAt: clock.now(),
+        lastUsedAt: clock.now(),
+      });
       const { id, ...listed } = (await service.list(ALICE.id)).find(({ id }) => id === sessionId)!;
-      // A list says of no session that it was used before it began.
+      // A list never tells of a use before the session began.
       expect(listed).toMatchObject({ createdAt: latest - 2, expiresAt: latest, lastUsedAt: latest - 2 });
 
       const generation = 2 ** 32 - 2;
@@ -140,18 +276,23 @@ function rowOf({ dataSource }: AuthContext, id: string): Promise<RefreshToken> {
   return dataSource.getRepository(RefreshToken).findOneByOrFail({ id });
 }
 
-/** Version, key id, session id and generation come before the secret, and the tag after it. */
-const SECRET_AT = 1 + 3 + 16 + 4;
-const SECRET_BYTES = 32;
+/** Version, key id, session id and generation come before the root, then the voucher and the tag. */
+const ROOT_AT = 1 + 3 + 16 + 4;
+const VOUCHER_AT = ROOT_AT + 32;
+const TAG_AT = VOUCHER_AT + 24;
 
+/** Neither a part of the token is in the row, nor the key of a client. */
 function expectNoSecretOf(token: string, row: RefreshToken): void {
   const bytes = Buffer.from(token.slice(REFRESH_TOKEN_PREFIX.length), 'base64url');
-  const secret = bytes.subarray(SECRET_AT, SECRET_AT + SECRET_BYTES);
+  const secrets = [bytes.subarray(ROOT_AT, VOUCHER_AT), bytes.subarray(VOUCHER_AT, TAG_AT), bytes.subarray(TAG_AT)];
+  for (const { idempotencyKey } of [USE, OTHER_USE]) secrets.push(Buffer.from(idempotencyKey));
   const texts = Object.values(row).filter((value) => typeof value === 'string');
   for (const text of texts) {
-    expect(text).not.toContain(secret.toString('hex'));
-    for (const encoding of ['base64url', 'latin1', 'hex'] as const) {
-      expect(Buffer.from(text, encoding).includes(secret)).toBe(false);
+    for (const secret of secrets) {
+      expect(text).not.toContain(secret.toString('hex'));
+      for (const encoding of ['base64url', 'latin1', 'hex'] as const) {
+        expect(Buffer.from(text, encoding).includes(secret)).toBe(false);
+      }
     }
     expect(token.includes(text) && text.length > 8).toBe(false);
   }

@@ -38,6 +38,70 @@ describe('sessions', () => {
       expect(new Set(successors).size).toBe(1);
     });
 
+    it('inside the window each token of a burst is answered with the live one', async () => {
+      const { service, clock } = host();
+      const first = await service.issue(ALICE);
+      const second = await service.refresh(first.refreshToken);
+      clock.advance(5_000);
+      const third = await service.refresh(second.refreshToken);
+      clock.advance(4_999);
+      for (const { refreshToken } of [first, second]) {
+        expect((await service.refresh(refreshToken)).refreshToken).toBe(third.refreshToken);
+      }
+      // The window ends 10 s after the first refresh of the burst, however many followed.
+      clock.advance(1);
+      await expect(service.refresh(second.refreshToken)).rejects.toMatchObject(INVALID_GRANT);
+      await expect(service.refresh(third.refreshToken)).rejects.toMatchObject(INVALID_GRANT);
+    });
+
+    it('a retry is answered with the same successor, however late, three times', async () => {
+      const { service, clock, events } = host();
+      const { refreshToken } = await service.issue(ALICE);
+      const use = { idempotencyKey: 'uQ3nT0kq9o2dJc5w' };
+      const successor = await service.refresh(refreshToken, {}, {}, use);
+      for (let times = 0; times < 3; times++) {
+        clock.advance(30 * MINUTE);
+        const retry = await service.refresh(refreshToken, {}, {}, use);
+        expect(retry.refreshToken).toBe(successor.refreshToken);
+        expect(events.at(-1)).toMatchObject({ type: 'refresh_repeated', reason: 'late_retry' });
+        expect(events.at(-1)!.alert).toBeUndefined();
+      }
+      clock.advance(20 * MINUTE);
+      await expect(service.refresh(refreshToken, {}, {}, use)).rejects.toMatchObject({ code: 'superseded' });
+      await expect(service.refresh(successor.refreshToken)).resolves.toBeDefined();
+    });
+
+    it('a straggler of a request that is finished ends nothing', async () => {
+      const { service, clock, events } = host();
+      const first = await service.issue(ALICE);
+      const use = { idempotencyKey: 'uQ3nT0kq9o2dJc5w' };
+      const second = await service.refresh(first.refreshToken, {}, {}, use);
+      const third = await service.refresh(second.refreshToken);
+      clock.advance(HOUR);
+      await expect(service.refresh(first.refreshToken, {}, {}, use)).rejects.toMatchObject({ code: 'superseded' });
+      expect(events.at(-1)).toMatchObject({ type: 'refresh_denied', reason: 'superseded' });
+      await expect(service.refresh(third.refreshToken)).resolves.toBeDefined();
+    });
+
+    it('a token that was also given to another ends its session, and no other', async () => {
+      const { service, clock, events } = host();
+      const key = 'uQ3nT0kq9o2dJc5w';
+      const [stolen, other] = [await service.issue(ALICE), await service.issue(ALICE)];
+      const ofOwner = await service.refresh(stolen.refreshToken, {}, {}, { idempotencyKey: key });
+      // The thief has copied the predecessor, and asks within the window.
+      clock.advance(1_000);
+      const ofThief = await service.refresh(stolen.refreshToken, {}, {}, { idempotencyKey: 'p8VxkLr2mZ0aWb7e' });
+      expect(ofThief.refreshToken).toBe(ofOwner.refreshToken);
+
+      clock.advance(15 * MINUTE);
+      const receivedWith = { generation: 1, keys: [key] };
+      const next = { idempotencyKey: 'mB4nT8wL1cR6yH3j', receivedWith };
+      await expect(service.refresh(ofOwner.refreshToken, {}, {}, next)).rejects.toMatchObject(INVALID_GRANT);
+      expect(events.at(-1)).toMatchObject({ type: 'token_shared', alert: true, sessionId: stolen.sessionId });
+      await expect(service.refresh(ofThief.refreshToken)).rejects.toMatchObject(INVALID_GRANT);
+      await expect(service.refresh(other.refreshToken)).resolves.toBeDefined();
+    });
+
     it('after the window it is reuse: that session ends, and no other', async () => {
       const { service, clock, events } = host();
       const [stolen, other] = [await service.issue(ALICE), await service.issue(ALICE)];
@@ -103,8 +167,8 @@ describe('sessions', () => {
       expect((await service.list(BOB.id)).map(({ id }) => id)).toContain(idle.sessionId);
       clock.advance(HOUR);
       await service.refresh(a.refreshToken);
-      // The list tells times in steps of five minutes.
-      clock.advance(5 * 60_000);
+      // Lists tell the time of the last use to five minutes.
+      clock.advance(5 * MINUTE);
       await service.refresh(b.refreshToken);
       expect((await service.list(BOB.id)).map(({ id }) => id)).toEqual([b.sessionId, a.sessionId]);
     });

@@ -33,7 +33,7 @@ for (const setup of setups) {
         const adapter = name === 'early' ? 'fastify' : 'express';
         demos[name] = await service.launch({ HTTP_ADAPTER: adapter, ...withClockAhead(CLOCKS[name] / SECOND) });
       }
-    }, 120_000);
+    }, 180_000);
     afterAll(() => service.stop());
 
     const rowOf = async (sessionId: string): Promise<Record<string, number>> => {

@@ -119,7 +119,7 @@ export class RefreshAttempts {
    * @param wasLive whether an earlier attempt of this request found the token to be the live one
    */
   async decide(attempt: RefreshAttempt, wasLive: boolean): Promise<RefreshDecision> {
-    const { session, keys, presented, keyBound, brokenBinding, located, says } = attempt;
+    const { session, presented, keyBound, brokenBinding, located, says } = attempt;
     return decideRefresh(
       { ...session, keyBound },
       {
@@ -129,7 +129,7 @@ export class RefreshAttempts {
         sameDevice: isSameKind(session.userAgent, located.client.userAgent),
         arrivedAt: attempt.arrivedAt,
         wasLive,
-        ...judgedUse({ ...session, keys }, useOf(presented.generation, says), says.receivedWith),
+        ...judgedUse({ ...session, root: presented.root }, useOf(presented.generation, says), says.receivedWith),
       },
       this.clock.now(),
       { ...this.config, ...this.limits(session) },

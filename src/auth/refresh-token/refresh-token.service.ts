@@ -3,6 +3,7 @@ import type { BindingEvidence } from '../binding/binding-evidence.js';
 import type { ClientContext } from '../common/request/client-context.js';
 import { Clock } from '../common/time/clock.js';
 import type { RevocationReason } from '../events/auth-event.js';
+import { MassRevocation, type RevokeAllOptions } from '../revocation/mass-revocation.js';
 import { SessionRevocation } from '../revocation/session-revocation.js';
 import type { IssuedTokens, SessionSummary } from '../session/issued-tokens.js';
 import { RefreshTokenStore } from '../session/refresh-token.store.js';
@@ -34,6 +35,7 @@ export class RefreshTokenService {
     private readonly attempts: RefreshAttempts,
     private readonly rotation: TokenRotation,
     private readonly revocation: SessionRevocation,
+    private readonly massRevocation: MassRevocation,
     private readonly sessionPurge: SessionPurge,
     private readonly clock: Clock,
     private readonly config: RefreshTokenConfig,
@@ -69,8 +71,8 @@ export class RefreshTokenService {
   }
 
   /**
-   * Answers a refresh token with a new access token and the token's one successor. A retry within the grace window gets
-   * the same successor again.
+   * Answers a refresh token with a new access token and the token's one successor. A repeat within the grace window gets
+   * the same successor again. So does a retry with the same key, after the window too.
    *
    * @param refreshToken the token as a string, or the object into which a guard has decoded it
    * @param client IP address and user agent of the request
@@ -159,6 +161,23 @@ export class RefreshTokenService {
     { exceptSessionId, ...client }: { exceptSessionId?: string } & ClientContext = {},
   ): Promise<number> {
     return this.revocation.endAllOfUser(userId, reason, exceptSessionId, client);
+  }
+
+  /**
+   * Ends the sessions of all users that were last used, or that began, before a time. Use it after you have restored a
+   * backup of the database. Returns the number of ended sessions, and publishes one event `revoked` with it.
+   *
+   * It works in pages of `purge.batchSize` rows. If it fails, the sessions of the pages until then have ended. Call it
+   * again for the others.
+   *
+   * @param options `usedBefore`, `createdBefore` or both, as a `Date` or milliseconds since the Unix epoch; and `reason`
+   * @throws TypeError if both times are missing, a time is not valid, or an option is unknown; no session has ended
+   * @throws AuthError `temporarily_unavailable` if the database fails
+   * @example
+   * const ended = await refreshTokens.revokeAll({ createdBefore: new Date() });
+   */
+  async revokeAll(options: RevokeAllOptions): Promise<number> {
+    return this.massRevocation.run(options);
   }
 
   /**

@@ -85,6 +85,7 @@ export class RevocationFeed implements OnModuleInit, OnModuleDestroy {
     await this.read();
     // A clock of a test may have no such method.
     (this.clock as Partial<Clock>).follow?.(this.databaseTime);
+    this.database.onFailure((startedAt) => this.suspect(startedAt));
     this.schedule();
   }
 
@@ -135,7 +136,7 @@ export class RevocationFeed implements OnModuleInit, OnModuleDestroy {
    */
   announce(changes: AccessFloor[]): void {
     if (changes.length === 0) return;
-    for (const change of changes) this.list.raise(change);
+    for (const change of changes) this.list.raise(change, 0);
     this.config.channel?.publish(changes).catch(() => {
       // Other instances read the change from the table. The disconnection has already been logged.
     });
@@ -194,6 +195,14 @@ export class RevocationFeed implements OnModuleInit, OnModuleDestroy {
     if (this.toldStale || !this.status.stale) return;
     this.toldStale = true;
     this.events.publish({ type: 'feed_stale', alert: true });
+  }
+
+  /** A statement has failed. The next read may be far away, so reads at once to see whether the table can be read. */
+  private suspect(startedAt: number): void {
+    // A statement that began before the last read says nothing new.
+    if (this.triedSince !== undefined || startedAt <= this.readAt || this.stopped) return;
+    this.triedSince = startedAt;
+    void this.tick();
   }
 
   private read(): Promise<void> {
