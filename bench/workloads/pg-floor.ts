@@ -4,8 +4,8 @@ import type { Workload } from '../load/measure.js';
 /** What `pg` opens at most by default, and so what the demo has. */
 export const POOL_SIZE = 10;
 
-/** As long as the hash and the nonce that a refresh writes. */
-const TEXT_OF_32_BYTES = 'x'.repeat(43);
+/** As long as a list with one use, which a refresh writes. */
+const TEXT_OF_12_BYTES = 'x'.repeat(16);
 
 /**
  * The three statements of a refresh, and nothing else: no HTTP, no keys, no library. Bare `pg` sends them as named
@@ -38,19 +38,23 @@ async function refresh(pool: pg.Pool, id: string): Promise<void> {
   const { rowCount } = await pool.query({
     name: 'rotate',
     text:
-      'UPDATE refresh_tokens SET generation = generation + 1, token_hash = $1, key_id = $2, nonce = $3, ' +
-      'rotated_at = $4, last_used_at = $5, ip = $6, user_agent = $7 ' +
-      'WHERE id = $8 AND generation = $9 AND access_floor = $10 AND revoked_at IS NULL',
+      'UPDATE refresh_tokens SET generation = generation + 1, lists_version = lists_version + 1, token_hash = $1, ' +
+      'key_id = $2, given = $3, given_before = $4, window_generation = $5, window_started_at = $6, last_used_at = $7, ' +
+      'ip = $8, user_agent = $9 ' +
+      'WHERE id = $10 AND generation = $11 AND lists_version = $12 AND access_floor = $13 AND revoked_at IS NULL',
     values: [
-      TEXT_OF_32_BYTES,
+      session.token_hash,
       session.key_id,
-      TEXT_OF_32_BYTES,
+      TEXT_OF_12_BYTES,
+      session.given,
+      session.generation,
       now,
       now,
       session.ip,
       session.user_agent,
       id,
       session.generation,
+      session.lists_version,
       session.access_floor,
     ],
   });

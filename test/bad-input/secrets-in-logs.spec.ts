@@ -52,8 +52,10 @@ class Secrets {
   token(token: string): string {
     this.words.add(token);
     const bytes = Buffer.from(token.slice('nrt_'.length), 'base64url');
-    const secret = bytes.subarray(24, 56);
-    this.words.add(secret.toString('base64url')).add(secret.toString('hex')).add(token.slice(-64));
+    for (const part of [bytes.subarray(24, 56), bytes.subarray(56, 80)]) {
+      this.words.add(part.toString('base64url')).add(part.toString('hex'));
+    }
+    this.words.add(token.slice(-64));
     return token;
   }
 
@@ -69,9 +71,8 @@ class Secrets {
   }
 
   async rows(app: AuthApp): Promise<void> {
-    for (const { tokenHash, nonce } of await app.dataSource.getRepository(RefreshToken).find()) {
-      this.words.add(tokenHash);
-      if (nonce !== null) this.words.add(nonce);
+    for (const { tokenHash, seed, given, givenBefore } of await app.dataSource.getRepository(RefreshToken).find()) {
+      for (const word of [tokenHash, seed, given, givenBefore]) if (word !== null) this.words.add(word);
     }
   }
 }

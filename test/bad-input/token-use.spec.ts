@@ -365,7 +365,7 @@ for (const adapter of adapters) {
 
     test('is in no property of the error', () => {
       const request = { method: 'POST', url: '/', protocol: 'https' };
-      for (const [headers, body] of [
+      for (const [headers, body] of <[Record<string, string>, object][]>[
         [{}, { idempotency_key: CANARY }],
         [{}, { received_with: { generation: 4, keys: [CANARY] } }],
         [FORM, { received_with: `{"${CANARY}` }],

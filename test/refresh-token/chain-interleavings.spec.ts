@@ -221,8 +221,8 @@ describe('refreshes, retries, thefts, revocations, lost commits and time, in any
             case 'rollback': {
               // A revocation is not lost here: then nothing would be left to compare.
               const { row, past } = snapshots.at(-Math.min(action.steps, snapshots.length))!;
-              const { revokedAt, revokedReason, accessFloor, floorRaisedAt, ...lost } = row;
-              await rows.update(id, lost);
+              const { revokedAt, revokedReason, accessFloor, floorRaisedAt } = await rows.findOneByOrFail({ id });
+              await rows.update(id, { ...row, revokedAt, revokedReason, accessFloor, floorRaisedAt });
               promised.past = structuredClone(past);
               break;
             }
@@ -302,12 +302,15 @@ describe('refreshes, retries, thefts, revocations, lost commits and time, in any
     );
   });
 
-  async function answerOf(token: string, { generation, key, claim }: Use): Promise<IssuedTokens | Owed> {
+  async function answerOf(
+    token: string,
+    { generation, key, claim }: Use,
+  ): Promise<IssuedTokens | 'superseded' | 'invalid_grant'> {
     const receivedWith = claim === undefined ? undefined : { generation, keys: [claim] };
     try {
       return await context.service.refresh(token, {}, {}, { idempotencyKey: key, receivedWith });
     } catch (error) {
-      return (error as AuthError).code as Owed;
+      return (error as AuthError).code as 'superseded' | 'invalid_grant';
     }
   }
 });
