@@ -20,7 +20,7 @@ with an unknown refresh token. The cookie is cleared.`,
   'post /logout-all':
     'With `"except_current": true` the session of the access token goes on. Otherwise the cookie is cleared.',
   'post /step-up': `The session gets a new refresh token, and the access token a new \`auth_time\`. The old token still brings the same successor within the
-grace window. The user provider needs \`reauthenticate\`.`,
+grace window, and to a retry with the same key. The user provider needs \`reauthenticate\`.`,
   'get /events': `The route answers 404 if [\`audit.store\`](options.md#auditstore) is off. A refresh is in the list after five minutes, so that a thief
 who reads it does not learn the moment.`,
   'get /me': 'The database is not asked: the answer is what the access token says.',
@@ -65,11 +65,11 @@ curl -X POST localhost:3000/auth/refresh \\
 If the body has no key, the header \`Idempotency-Key\` counts. A gateway may have written it, so then \`received_with\` does not count.
 
 A malformed key or claim is 400 ${errorLink('invalid_request')}. Such a request changes nothing: no session begins, no password is checked, and
-the token is still good.`;
+the token is still good. What to store and to send, and a reference client: [Retries and theft](../guides/retries-and-theft.md).`;
 
 const REFRESH_TOKEN = `## The refresh token
 
-It is opaque: \`nrt_\` and 96 characters. With the transport \`body\` it is in the answer, as \`refresh_token\`. Send it in the body of a
+It is opaque: \`nrt_\` and 128 characters. With the transport \`body\` it is in the answer, as \`refresh_token\`. Send it in the body of a
 request, never in a URL or a header.`;
 
 const COOKIE = `## The cookie

@@ -323,5 +323,8 @@ function written(value: unknown): string | undefined {
   if (value === undefined) return undefined;
   if (typeof value === 'string') return `'${value}'`;
   if (typeof value === 'function') return value.name;
-  return Array.isArray(value) ? `[${value.map(written).join(', ')}]` : String(value);
+  if (Array.isArray(value)) return `[${value.map(written).join(', ')}]`;
+  if (typeof value !== 'object' || value === null) return String(value);
+  const members = Object.entries(value).map(([name, member]) => `${name}: ${written(member)}`);
+  return `{ ${members.join(', ')} }`;
 }

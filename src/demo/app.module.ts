@@ -59,6 +59,7 @@ export class AppModule implements NestModule {
             ttl: config.refreshTokenTtl,
             idleTtl: config.refreshIdleTtl,
             grace: config.refreshGrace,
+            lateAnswers: config.lateAnswers,
           },
           revocation: {
             delay: config.revocationDelay,

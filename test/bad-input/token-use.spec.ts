@@ -370,7 +370,7 @@ for (const adapter of adapters) {
         [{}, { received_with: { generation: 4, keys: [CANARY] } }],
         [FORM, { received_with: `{"${CANARY}` }],
         [{ 'idempotency-key': CANARY }, {}],
-      ]) {
+      ] as [Record<string, string>, object][]) {
         let error: unknown;
         try {
           tokenUseOf({ ...request, headers, body });

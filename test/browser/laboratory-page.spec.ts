@@ -21,6 +21,8 @@ async function experiment(page: Page, id: string, during = async () => {}) {
   return { cells, marks: marks.join('\n') };
 }
 
+const generationOf = (cell: string) => Number(/^200: token of generation (\d+)$/.exec(cell)?.[1]);
+
 const stepUp = (page: Page, name: string) => async () => {
   await page.getByRole('dialog').waitFor();
   await page.getByRole('dialog').getByLabel('Password').fill(`${name}-password`);
@@ -35,13 +37,13 @@ describe.skipIf(!browserAvailable)('the laboratory', { timeout: 120_000 }, () =>
   test('twenty refreshes at once are one', async () => {
     const { cells, marks } = await experiment(await signedIn(), 'parallel');
     expect(cells).toEqual(['20 times 200', expect.stringMatching(/^200: token/)]);
-    expect(marks).toContain('given the same successor');
+    expect(marks).toContain('given the live token');
   });
 
   test('a lost response is made good', async () => {
     const { cells, marks } = await experiment(await signedIn(), 'lost');
     expect(cells[1]).toMatch(/^200: token/);
-    expect(marks).toMatch(/succeeded by a new one[^]*given the same successor/);
+    expect(marks).toMatch(/succeeded by a new one[^]*given the live token/);
   });
 
   test('a token that is stolen and used in time gets the same successor', async () => {
@@ -61,6 +63,25 @@ describe.skipIf(!browserAvailable)('the laboratory', { timeout: 120_000 }, () =>
     const { cells, marks } = await experiment(await signedIn(), 'steal-elsewhere');
     expect(cells.slice(1)).toEqual([expect.stringMatching(/^200: token/), '401: invalid_grant']);
     expect(marks).toMatch(/Brazil[^]*two parties hold tokens/);
+  });
+
+  test('an app that is killed gets the same successor after the window', async () => {
+    const { cells, marks } = await experiment(await signedIn(), 'killed');
+    expect(cells[0]).toMatch(/^200: token of generation/);
+    expect(cells[1]).toBe('half a response, without the new token');
+    expect(generationOf(cells[2])).toBe(generationOf(cells[0]) + 1);
+    expect(marks).toContain('late_retry');
+    expect(marks).not.toContain('has ended');
+  });
+
+  test('a thief in lock-step is out at the second refresh of the owner', async () => {
+    const page = await signedIn();
+    const { cells, marks } = await experiment(page, 'lock-step');
+    expect(generationOf(cells[1])).toBe(generationOf(cells[0]) + 1);
+    expect(cells[2]).toBe(cells[1]);
+    expect(cells[3]).toBe('401: invalid_grant');
+    expect(marks).toContain('A token had also been given to somebody else');
+    await page.getByRole('heading', { name: 'Sign in' }).waitFor();
   });
 
   test('a token of a bound session is of no use elsewhere', async () => {
@@ -99,13 +120,18 @@ describe.skipIf(!browserAvailable)('the laboratory without a window and without 
   test('says what cannot be shown, and does not show it', async () => {
     const page = await signedIn();
     const said = (id: string) => page.locator(`#hindrance-${id}`).innerText();
-    for (const id of ['parallel', 'lost', 'steal-in-time']) {
+    for (const id of ['parallel', 'lost', 'steal-in-time', 'lock-step']) {
       await expect.poll(() => said(id)).toContain('REFRESH_GRACE=0');
       await page.locator(`#run-${id}`).click({ force: true });
     }
     await expect.poll(() => said('country')).toContain('RISK_RULES=off');
     await page.locator('#run-country').click({ force: true });
     expect(await page.locator('.experiment.run').count()).toBe(0);
+  });
+
+  test('shows a killed app all the same', async () => {
+    const { cells } = await experiment(await signedIn(), 'killed');
+    expect(generationOf(cells[2])).toBe(generationOf(cells[0]) + 1);
   });
 
   test.each(['steal-too-late', 'steal-elsewhere'])('shows %s all the same', async (id) => {

@@ -57,7 +57,9 @@ function written(value: unknown): string {
   if (typeof value === 'string') return `'${value}'`;
   if (typeof value === 'function') return value.name;
   if (Array.isArray(value)) return `[${value.map(written).join(', ')}]`;
-  return String(value);
+  if (typeof value !== 'object' || value === null) return String(value);
+  const members = Object.entries(value).map(([name, member]) => `${name}: ${written(member)}`);
+  return `{ ${members.join(', ')} }`;
 }
 
 const STORE = { load: () => null, save: () => undefined, clear: () => undefined };

@@ -4,6 +4,7 @@ import { AuthThrottlingModule } from 'nestjs-refresh-token/throttling';
 import { Registry } from 'prom-client';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { adapters, type AuthApp, createAuthApp } from '../support/auth-app.js';
+import { databaseWithClock } from '../support/database-clock.js';
 import { databaseNamed } from '../support/databases.js';
 import { login, refresh } from '../support/http.js';
 
@@ -68,6 +69,11 @@ describe.each(adapters)('the metrics, on %s', (adapter) => {
     expect(age).toBeLessThan(30);
   });
 
+  it('the offset of the clock is one of seconds', () => {
+    const offset = Number(/^auth_clock_offset_seconds (\S+)$/m.exec(text)![1]);
+    expect(Math.abs(offset)).toBeLessThan(1);
+  });
+
   it('name no user, session or address', () => {
     expect(text).not.toMatch(/user-|127\.0\.0\.1|[0-9a-f]{8}-[0-9a-f]{4}/);
   });
@@ -86,6 +92,16 @@ it('a scrape succeeds while the database is down, and the module leaves nothing 
   await host.close();
   await database.drop();
   expect(await registry.metrics()).toBe('\n');
+});
+
+it('the offset of the clock is that from the database', async () => {
+  const registry = new Registry();
+  const database = await databaseWithClock(60_000);
+  const host = await createAuthApp('fastify', database, { imports: [AuthMetricsModule.forRoot({ registry })] });
+  const offset = Number(/^auth_clock_offset_seconds (\S+)$/m.exec(await registry.metrics())![1]);
+  expect(Math.abs(offset + 60)).toBeLessThan(2);
+  await host.close();
+  await database.drop();
 });
 
 describe('the Grafana dashboard', () => {

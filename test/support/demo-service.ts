@@ -100,6 +100,7 @@ export interface FeedHealth {
   stale: boolean;
   floors: number;
   channel?: 'connected' | 'disconnected';
+  clock_offset_ms: number;
 }
 
 export async function feedHealth({ url }: DemoProcess): Promise<FeedHealth> {

@@ -10,7 +10,10 @@ export class AccessTokenOptions {
   issuer = 'nestjs-refresh-token';
   /** The claim `aud` (RFC 7519 §4.1.3). By default it is the issuer. */
   audience?: string = undefined;
-  /** How far the clocks of two servers may differ when `exp` is checked. */
+  /**
+   * How long an access token is accepted after `exp`. Instances need none, because they all use the time of the
+   * database.
+   */
   clockTolerance = '0s';
   /**
    * How many verified access tokens each instance remembers, so that it need not verify their signatures again. With 0

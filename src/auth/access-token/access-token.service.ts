@@ -18,6 +18,8 @@ export interface AccessTokenSession {
   readonly clientId: string;
   readonly scope: string;
   readonly generation: number;
+  /** The access floor of the session, read before the user was loaded. By default 0. */
+  readonly accessFloor?: number;
   /** The absolute expiry of the session, in milliseconds since the Unix epoch. */
   readonly expiresAt: number;
   /** When the user last authenticated, in milliseconds since the Unix epoch. By default, now. */
@@ -80,7 +82,7 @@ export class AccessTokenService {
       jti: randomUUID(),
       auth_time: seconds(session.authTime ?? now),
       sid: session.id,
-      gen: session.generation,
+      gen: Math.max(session.generation, session.accessFloor ?? 0, this.list.settledFloorOf(session.id)),
       scope: session.scope,
       roles: user.roles,
       permissions: user.permissions ?? [],

@@ -7,7 +7,10 @@ export interface AuthenticatedUser {
   readonly clientId: string;
   /** Space-separated. */
   readonly scope: string;
-  /** The generation of the session when the token was minted. */
+  /**
+   * The generation of the session when the token was minted, or its access floor if that was higher. It is compared with
+   * the floors of the revocation list.
+   */
   readonly generation: number;
   /** When the token expires; seconds since the Unix epoch. */
   readonly expiresAt: number;
@@ -47,7 +50,7 @@ export interface AccessTokenClaims {
   auth_time: number;
   /** The id of the session. */
   sid: string;
-  /** The generation of the session. */
+  /** The generation of the session, or its access floor if that is higher. */
   gen: number;
   /** The granted scopes, space-separated. */
   scope: string;

@@ -4,9 +4,12 @@ import { duration } from '../common/options/duration.js';
 
 /** When to raise alerts. The extra `alertSinks` says where they go. */
 export class AlertOptions {
-  /** This number of reuses within `massReuseWithin`, on one instance, raises the alert `mass_reuse`. */
+  /**
+   * This number of events `reuse_detected` and `token_shared` within `massReuseWithin`, on one instance, raises the alert
+   * `mass_reuse`.
+   */
   massReuse = 10;
-  /** The time in which the reuses are counted. */
+  /** The time in which these events are counted. */
   massReuseWithin = '1m';
 }
 

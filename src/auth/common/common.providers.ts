@@ -5,11 +5,13 @@ import { AuthDatabase } from './database/auth-database.js';
 import { AUTH_OPTIONS } from './options/config.js';
 import { MODULE_NAME } from './options/module-name.js';
 import { Clock } from './time/clock.js';
+import { StallWatch } from './time/stall-watch.js';
 
 export const commonProviders: ConceptProviders = {
   exported: [Clock],
   internal: [
     AuthDatabase,
+    StallWatch,
     {
       provide: KeyRing,
       useFactory: ({ secret }: { secret?: SecretOption }, name?: string) => new KeyRing(secret, name),

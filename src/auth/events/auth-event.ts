@@ -20,12 +20,12 @@ export type AuthEventType =
    */
   | 'refreshed'
   /**
-   * A token that was replaced before got the live token of its session: within the grace window, or as the retry of a
-   * use, or as a late answer. If the session is bound to a key or a certificate, its predecessor gets it until the
-   * successor is used.
+   * A token that was replaced before got the live token of its session. It came within the grace window, as the retry of
+   * a use, or as a late answer. If the session is bound to a key or a certificate, its predecessor gets the live token
+   * until that is used.
    *
    * @alert with all reasons except `late_retry`, and if a risk rule raised one. `reason` and `reasons` then name the rules.
-   * @reason late_retry: the same use was answered again, after its window
+   * @reason late_retry: the same use was answered again, after its window; at most three times
    * @reason late_answer: the predecessor was answered after its window, out of the budget `refreshToken.lateAnswers`
    * @reason other_device: another browser family or operating system, with `refreshToken.onRepeatFromOtherDevice: 'alert'`
    * @reason other_network_and_agent: both the network and the user agent differ from those of the latest refresh
@@ -46,6 +46,7 @@ export type AuthEventType =
    * @reason user_unavailable: the user provider returned `null`; the session has been ended
    * @reason secret_removed: the secret of the token is no longer configured
    * @reason superseded: the request is finished, or its client has a newer token (409); the session goes on
+   * @reason late_answer_abroad: a late answer or a late retry was refused, because it came from another country (403)
    * @reason not_genuine: root or voucher are not those of the session, although the tag is right: a secret has leaked, or a
    * session id was used twice
    * @reason the reason of a risk rule that denied the refresh, or ended the session
@@ -74,7 +75,8 @@ export type AuthEventType =
    */
   | 'throttled'
   /**
-   * An old refresh token was presented: two parties hold tokens of the session. It has been ended.
+   * An old refresh token was presented, and no retry, window or late answer explains it. Or a repeat came from another
+   * kind of browser or system. Two parties hold tokens of the session. It has been ended.
    *
    * @alert always.
    * @reason repeat_from_elsewhere: the rule `RepeatFromElsewhere` ended the session. Otherwise there is no reason.
@@ -95,7 +97,8 @@ export type AuthEventType =
    */
   | 'row_rolled_back'
   /**
-   * `count` reuses were detected within `alerts.massReuseWithin`, on one instance. A database or a log may have leaked.
+   * `count` events `reuse_detected` and `token_shared` came within `alerts.massReuseWithin`, on one instance. A database or a
+   * log may have leaked.
    *
    * @alert always.
    */
@@ -120,7 +123,7 @@ export type AuthEventType =
    */
   | 'device_changed'
   /**
-   * A session ended, or `count` sessions of a user.
+   * A session ended, or `count` sessions of a user. Without a user, `revokeAll` ended `count` sessions of all users.
    *
    * @reason a `RevocationReason`: see [below](#reasons-of-a-revocation)
    */
@@ -167,6 +170,8 @@ export type RevocationReason =
   | 'session_limit'
   /** The credentials changed while the login was under way. */
   | 'credentials_changed'
+  /** For operators: `revokeAll` ended sessions of all users, for example after a backup was restored. */
+  | 'revoked_all'
   /** The login failed after its session had been stored. */
   | 'sign_in_failed'
   | (string & {});

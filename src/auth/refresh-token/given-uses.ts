@@ -1,6 +1,4 @@
 import { createHmac } from 'node:crypto';
-import type { Keys } from '../common/crypto/key-ring.js';
-import { uuidToBytes } from '../common/crypto/uuid-bytes.js';
 import type { ReceivedWith } from './token-use.js';
 
 /** How many uses a list holds. One more marks it as overflowed; then it judges nobody. Nothing is ever evicted. */
@@ -27,7 +25,7 @@ export interface Use {
 
 /** One entry of a list. */
 interface GivenUse {
-  /** Hash of the session, the presented generation and the key. base64url. */
+  /** Hash of the presented generation and the key, keyed by the root of the tokens. base64url. */
   readonly hash: string;
   /** How many generations the presented token was behind the one that it was answered with. */
   readonly distance: number;
@@ -40,7 +38,7 @@ interface GivenUse {
  * anything that could be replayed is in it. Immutable.
  */
 export class GivenUses {
-  /** @param of the session, the keys that hash, and the generation of the token that was given */
+  /** @param of the token that was given */
   private constructor(
     private readonly of: GivenToken,
     private readonly uses: readonly GivenUse[],
@@ -103,8 +101,8 @@ export class GivenUses {
 
   /** How often the answer to this use was repeated after its window; `undefined` if the use is not in the list. */
   lateRetriesOf(use: Use): number | undefined {
-    const hashes = this.hashesOf(use);
-    return this.uses.find(({ hash }) => hashes.includes(hash))?.lateRetries;
+    const hash = this.hashOf(use);
+    return this.uses.find((one) => one.hash === hash)?.lateRetries;
   }
 
   /** Whether the list has a use that the client does not name. */
@@ -112,7 +110,7 @@ export class GivenUses {
     if (this.overflowed) return false;
     return !this.uses.every(({ hash, distance }) => {
       const generation = this.of.generation - distance;
-      return keys.some((key) => this.hashesOf({ generation, key }).includes(hash));
+      return keys.some((key) => this.hashOf({ generation, key }) === hash);
     });
   }
 
@@ -140,19 +138,11 @@ export class GivenUses {
     );
   }
 
-  /** Under all keys that may have hashed it. */
-  private hashesOf(use: Use): string[] {
-    const { keys, otherKeys = [] } = this.of;
-    return [keys, ...otherKeys].map((one) => this.hashOf(use, one));
-  }
-
-  private hashOf({ generation, key }: Use, keys = this.of.keys): string {
-    const { sessionId } = this.of;
+  private hashOf({ generation, key }: Use): string {
     const presented = Buffer.alloc(4);
     // The generations of tokens have 32 bits. The last of them stands for a sign-in.
     presented.writeUInt32BE(generation >>> 0);
-    return createHmac('sha256', keys.use)
-      .update(uuidToBytes(sessionId))
+    return createHmac('sha256', this.of.root)
       .update(presented)
       .update(key ?? '')
       .digest()
@@ -162,9 +152,7 @@ export class GivenUses {
 
 /** The token to whose uses a list belongs. */
 export interface GivenToken {
-  readonly sessionId: string;
   readonly generation: number;
-  readonly keys: Keys;
-  /** Keys that may have hashed the uses, too: those of a secret that was replaced since. */
-  readonly otherKeys?: readonly Keys[];
+  /** The root of the session's tokens. Only who holds one of them can tell which uses are in a list. */
+  readonly root: Buffer;
 }

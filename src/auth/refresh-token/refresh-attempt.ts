@@ -5,6 +5,7 @@ import { SessionBindings } from '../binding/session-bindings.js';
 import { KeyRing, type Keys } from '../common/crypto/key-ring.js';
 import type { ClientContext } from '../common/request/client-context.js';
 import { Clock } from '../common/time/clock.js';
+import { StallWatch } from '../common/time/stall-watch.js';
 import { crossSiteRefusal } from '../cookie/cross-site.js';
 import type { DeviceComparison } from '../device/device-fingerprint.js';
 import { DeviceRecognition } from '../device/device-recognition.js';
@@ -29,6 +30,8 @@ export type Reauthenticate = (session: RefreshToken, client: ClientContext) => P
 
 /** A refresh token and the context of its request. */
 export interface RefreshRequest {
+  /** When the request arrived, in milliseconds since the Unix epoch. */
+  readonly arrivedAt: number;
   readonly presented: DecodedRefreshToken;
   readonly located: LocatedClient;
   readonly evidence: BindingEvidence;
@@ -61,6 +64,7 @@ export class RefreshAttempts {
     private readonly devices: DeviceRecognition,
     private readonly refusal: RefreshRefusal,
     private readonly feed: RevocationFeed,
+    private readonly stalls: StallWatch,
     private readonly clock: Clock,
     private readonly config: RefreshTokenConfig,
   ) {}
@@ -83,8 +87,9 @@ export class RefreshAttempts {
     says: TokenUse,
     reauthenticate: Reauthenticate | undefined,
   ): Promise<RefreshRequest> {
+    const arrivedAt = this.clock.now() - this.stalls.lag();
     const presented = this.decode(refreshToken, from);
-    return { presented, located: await this.risk.locate(from), evidence, says, reauthenticate };
+    return { arrivedAt, presented, located: await this.risk.locate(from), evidence, says, reauthenticate };
   }
 
   /**
@@ -111,25 +116,37 @@ export class RefreshAttempts {
   }
 
   /**
-   * @param arrivedAt when the request arrived, in milliseconds since the Unix epoch
    * @param wasLive whether an earlier attempt of this request found the token to be the live one
    */
-  async decide(attempt: RefreshAttempt, arrivedAt: number, wasLive: boolean): Promise<RefreshDecision> {
-    const { session, keys, presented, keyBound, brokenBinding, located, says } = attempt;
+  async decide(attempt: RefreshAttempt, wasLive: boolean): Promise<RefreshDecision> {
+    const { session, presented, keyBound, brokenBinding, located, says } = attempt;
     return decideRefresh(
       { ...session, keyBound },
       {
         generation: presented.generation,
-        genuine: await this.isGenuine(attempt),
+        genuine: await this.isGenuine(attempt, presented),
         bound: brokenBinding === undefined,
         sameDevice: isSameKind(session.userAgent, located.client.userAgent),
-        arrivedAt,
+        arrivedAt: attempt.arrivedAt,
         wasLive,
-        ...judgedUse({ ...session, keys }, useOf(presented.generation, says), says.receivedWith, this.keyRing.all),
+        ...judgedUse({ ...session, root: presented.root }, useOf(presented.generation, says), says.receivedWith),
       },
       this.clock.now(),
       { ...this.config, ...this.limits(session) },
     );
+  }
+
+  /**
+   * The session of a genuine token, also of one that was replaced before; `undefined` if there is none. Who has only the
+   * keys can make a tag, but no such token.
+   */
+  async sessionOf(presented: DecodedRefreshToken, client: ClientContext): Promise<RefreshToken | undefined> {
+    const session = await this.store.find(presented.sessionId);
+    const keys = session && this.keyRing.find(session.keyId);
+    if (!keys) return undefined;
+    if (await this.isGenuine({ session, keys }, presented)) return session;
+    this.refusal.denied(session, 'not_genuine', client, presented.generation);
+    return undefined;
   }
 
   private limits({ windowStartedAt }: RefreshToken): Pick<RefreshLimits, 'outage' | 'otherDeviceIsReuse'> {
@@ -140,7 +157,10 @@ export class RefreshAttempts {
   }
 
   /** The keys of the token vouch for its generation; the hash of the row, for its root. */
-  private async isGenuine({ session, keys, presented }: RefreshAttempt): Promise<boolean> {
+  private async isGenuine(
+    { session, keys }: Pick<RefreshAttempt, 'session' | 'keys'>,
+    presented: DecodedRefreshToken,
+  ): Promise<boolean> {
     if (!isVouchedFor(presented, session.seed)) return false;
     return this.hasher.verify(keys, session.tokenHash, hashedMessage(presented));
   }

@@ -4,6 +4,7 @@ import type { ClientContext } from '../common/request/client-context.js';
 import { Clock } from '../common/time/clock.js';
 import { DeviceRecognition } from '../device/device-recognition.js';
 import { AuthEventBus } from '../events/auth-event-bus.js';
+import { SessionRevocation } from '../revocation/session-revocation.js';
 import type { RiskRemark } from '../risk/risk-stage.js';
 import { isSameKind } from '../risk/user-agent.js';
 import type { RefreshToken } from '../session/refresh-token.entity.js';
@@ -11,14 +12,14 @@ import { RefreshTokenConfig } from '../session/session-options.js';
 import { GivenUses } from './given-uses.js';
 import type { RefreshAttempt } from './refresh-attempt.js';
 import type { Written } from './repeat-writer.js';
-import type { Repeat } from './session-chain.js';
+import { isLate, type Repeat } from './session-chain.js';
 
-/** In so many successive generations a client without keys may repeat before it is an alert. */
+/** A client without keys raises an alert when it repeats in this number of successive generations. */
 const MOST_REPEATED_IN_A_ROW = 3;
 /** Milliseconds between two alerts about rows that the database has rolled back. */
 const ROLLED_BACK_EVERY = 60_000;
 
-/** Publishes the events of successful refreshes. */
+/** Tells of successful refreshes. */
 @Injectable()
 export class RefreshEvents implements OnModuleDestroy {
   /** Rows that were rolled back and that no alert has told of yet. */
@@ -29,6 +30,7 @@ export class RefreshEvents implements OnModuleDestroy {
   constructor(
     private readonly events: AuthEventBus,
     private readonly devices: DeviceRecognition,
+    private readonly revocation: SessionRevocation,
     private readonly clock: Clock,
     private readonly config: RefreshTokenConfig,
   ) {}
@@ -40,6 +42,7 @@ export class RefreshEvents implements OnModuleDestroy {
   rotated(rotated: RefreshToken, attempt: RefreshAttempt, remark: RiskRemark): void {
     const adopted = attempt.presented.generation > attempt.session.generation;
     this.succeeded('refreshed', rotated, attempt, adopted ? { ...remark, ...ROW_ROLLED_BACK } : remark);
+    this.revocation.floorRaised(attempt.session, rotated);
     if (adopted) this.noteRolledBack();
     if (rotated.keyId === attempt.session.keyId) return;
     this.events.publish({ type: 'key_rotated', ...eventOf(rotated, attempt) });
@@ -54,9 +57,8 @@ export class RefreshEvents implements OnModuleDestroy {
 
   private reasonsOf(repeat: Repeat, { row, isFirst }: Written, attempt: RefreshAttempt): string[] {
     const { session, located, says, keyBound } = attempt;
-    if (repeat.action === 'late') return ['late_answer'];
-    if (repeat.action === 'retry') return repeat.late ? ['late_retry'] : [];
     const reasons: string[] = [];
+    if (isLate(repeat)) reasons.push(repeat.action === 'late' ? 'late_answer' : 'late_retry');
     if (
       !keyBound &&
       !isSameKind(session.userAgent, located.client.userAgent) &&

@@ -9,7 +9,7 @@ import { RepeatWriter } from './repeat-writer.js';
 import { SessionIssuer } from './session-issuer.js';
 import { SessionPurge } from './session-purge.js';
 import { SessionRows } from './session-rows.js';
-import { StrictSettling } from './strict-settling.js';
+import { WindowStart } from './window-start.js';
 import { TokenHasher } from './token-hasher.js';
 import { TokenIssuer } from './token-issuer.js';
 import { TokenRotation } from './token-rotation.js';
@@ -26,7 +26,7 @@ export const refreshTokenProviders: ConceptProviders = {
     SessionIssuer,
     SessionPurge,
     SessionRows,
-    StrictSettling,
+    WindowStart,
     TokenHasher,
     TokenIssuer,
     TokenRotation,

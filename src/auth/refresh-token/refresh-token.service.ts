@@ -3,8 +3,10 @@ import type { BindingEvidence } from '../binding/binding-evidence.js';
 import type { ClientContext } from '../common/request/client-context.js';
 import { Clock } from '../common/time/clock.js';
 import type { RevocationReason } from '../events/auth-event.js';
+import { MassRevocation, type RevokeAllOptions } from '../revocation/mass-revocation.js';
 import { SessionRevocation } from '../revocation/session-revocation.js';
 import type { IssuedTokens, SessionSummary } from '../session/issued-tokens.js';
+import type { RefreshToken } from '../session/refresh-token.entity.js';
 import { RefreshTokenStore } from '../session/refresh-token.store.js';
 import { RefreshTokenConfig } from '../session/session-options.js';
 import { summariesOf } from '../session/session-summary.js';
@@ -34,6 +36,7 @@ export class RefreshTokenService {
     private readonly attempts: RefreshAttempts,
     private readonly rotation: TokenRotation,
     private readonly revocation: SessionRevocation,
+    private readonly massRevocation: MassRevocation,
     private readonly sessionPurge: SessionPurge,
     private readonly clock: Clock,
     private readonly config: RefreshTokenConfig,
@@ -69,8 +72,8 @@ export class RefreshTokenService {
   }
 
   /**
-   * Answers a refresh token with a new access token and the token's one successor. A retry within the grace window gets
-   * the same successor again.
+   * Answers a refresh token with a new access token and the token's one successor. A repeat within the grace window gets
+   * the same successor again. So does a retry with the same key, after the window too.
    *
    * @param refreshToken the token as a string, or the object into which a guard has decoded it
    * @param client IP address and user agent of the request
@@ -123,8 +126,7 @@ export class RefreshTokenService {
   ): Promise<boolean> {
     const session = await this.store.find(sessionId);
     if (!session || (userId !== undefined && session.userId !== userId)) return false;
-    if (sessionEndReason(session, this.clock.now(), this.config)) return false;
-    return this.revocation.end(session, reason, client);
+    return this.endLive(session, reason, client);
   }
 
   /**
@@ -142,7 +144,8 @@ export class RefreshTokenService {
     client: ClientContext = {},
   ): Promise<boolean> {
     const presented = this.codec.decode(refreshToken);
-    return presented !== undefined && (await this.revoke(presented.sessionId, reason, client));
+    const session = presented && (await this.attempts.sessionOf(presented, client));
+    return session !== undefined && (await this.endLive(session, reason, client));
   }
 
   /**
@@ -159,6 +162,23 @@ export class RefreshTokenService {
     { exceptSessionId, ...client }: { exceptSessionId?: string } & ClientContext = {},
   ): Promise<number> {
     return this.revocation.endAllOfUser(userId, reason, exceptSessionId, client);
+  }
+
+  /**
+   * Ends the sessions of all users that were last used, or that began, before a time. Use it after you have restored a
+   * backup of the database. Returns the number of ended sessions, and publishes one event `revoked` with it.
+   *
+   * It works in pages of `purge.batchSize` rows. If it fails, the sessions of the pages until then have ended. Call it
+   * again for the others.
+   *
+   * @param options `usedBefore`, `createdBefore` or both, as a `Date` or milliseconds since the Unix epoch; and `reason`
+   * @throws TypeError if both times are missing, a time is not valid, or an option is unknown; no session has ended
+   * @throws AuthError `temporarily_unavailable` if the database fails
+   * @example
+   * const ended = await refreshTokens.revokeAll({ createdBefore: new Date() });
+   */
+  async revokeAll(options: RevokeAllOptions): Promise<number> {
+    return this.massRevocation.run(options);
   }
 
   /**
@@ -210,5 +230,10 @@ export class RefreshTokenService {
    */
   purge(): Promise<number> {
     return this.sessionPurge.run();
+  }
+
+  private async endLive(session: RefreshToken, reason: RevocationReason, client: ClientContext): Promise<boolean> {
+    if (sessionEndReason(session, this.clock.now(), this.config)) return false;
+    return this.revocation.end(session, reason, client);
   }
 }

@@ -23,8 +23,8 @@ export interface Written {
 const MOST_TOGETHER = 64;
 
 /**
- * Writes the rows of repeated answers. Repeats of one session that come at the same moment are written together, because
- * each of them alone would have to wait for the one before.
+ * Writes the rows of repeated answers. Repeats of one session that come at the same moment are written together. Each of
+ * them alone would have to wait for the one before.
  */
 @Injectable()
 export class RepeatWriter {

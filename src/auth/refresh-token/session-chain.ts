@@ -1,4 +1,3 @@
-import type { Keys } from '../common/crypto/key-ring.js';
 import type { RefreshToken } from '../session/refresh-token.entity.js';
 import { GivenUses, SIGN_IN, type Use } from './given-uses.js';
 import { isWindowOpen, type PresentedToken, type RefreshLimits } from './refresh-rule.js';
@@ -18,8 +17,8 @@ export type SessionChain = Pick<
   | 'repeatedInARow'
 >;
 
-/** A session, and the keys that its row names. */
-type KeyedSession = SessionChain & { readonly id: string; readonly keys: Keys };
+/** A session, and the root of its tokens. */
+type RootedSession = SessionChain & { readonly root: Buffer };
 
 /** How an answer is repeated. */
 export type Repeat = { readonly action: 'repeat' | 'late' } | { readonly action: 'retry'; readonly late: boolean };
@@ -33,19 +32,14 @@ export function useOf(generation: number, { idempotencyKey: key }: TokenUse): Us
   return { generation, key };
 }
 
-/**
- * What the rule needs to know of a use and of a claim.
- *
- * @param allKeys of all configured secrets; the predecessor may come from a secret that was replaced
- */
+/** What the rule needs to know of a use and of a claim. */
 export function judgedUse(
-  session: KeyedSession,
+  session: RootedSession,
   use: Use,
   receivedWith: ReceivedWith | undefined,
-  allKeys: readonly Keys[],
 ): Pick<PresentedToken, 'lateRetries' | 'finished' | 'claims' | 'shared'> {
   const behind = session.generation - use.generation;
-  const [given, givenBefore] = [givenOf(session), givenBeforeOf(session, allKeys)];
+  const [given, givenBefore] = [givenOf(session), givenBeforeOf(session)];
   // The uses of clients without keys cannot be told apart, so none of them is recognised.
   const keyed = use.key !== undefined;
   const claim = receivedWith?.generation === use.generation ? receivedWith : undefined;
@@ -59,10 +53,10 @@ export function judgedUse(
 }
 
 /** The chain of a new session. */
-export function firstChain(session: Pick<KeyedSession, 'id' | 'keys'>, key: string | undefined): SessionChain {
+export function firstChain(root: Buffer, key: string | undefined): SessionChain {
   return {
     generation: 0,
-    given: String(GivenUses.to(given(session, 0), { generation: SIGN_IN, key })),
+    given: String(GivenUses.to({ generation: 0, root }, { generation: SIGN_IN, key })),
     givenBefore: null,
     listsVersion: 0,
     windowGeneration: 0,
@@ -76,13 +70,11 @@ export function firstChain(session: Pick<KeyedSession, 'id' | 'keys'>, key: stri
 /**
  * The chain after a rotation, also of a token that is newer than the row.
  *
- * @param keys the keys of the new generation
  * @param settlingTime milliseconds from now until the rotation counts
  */
 export function rotatedChain(
-  session: KeyedSession,
+  session: RootedSession,
   use: Use,
-  keys: Keys,
   now: number,
   { grace }: Pick<RefreshLimits, 'grace'>,
   settlingTime = 0,
@@ -94,8 +86,8 @@ export function rotatedChain(
   return {
     ...chainOf(session),
     generation,
-    given: String(GivenUses.to({ sessionId: session.id, generation, keys }, use)),
-    // After lost commits nobody knows to whom the predecessor was given.
+    given: String(GivenUses.to({ generation, root: session.root }, use)),
+    // After lost commits, nobody knows to whom the predecessor was given.
     givenBefore: adopted ? null : session.given,
     listsVersion: session.listsVersion + 1,
     ...(!goesOn && { windowGeneration: session.generation, windowStartedAt: now + settlingTime }),
@@ -104,7 +96,7 @@ export function rotatedChain(
 
 /** The chain after a repeated answer. The live token stays the same. `undefined` if nothing changes. */
 export function repeatedChain(
-  session: KeyedSession,
+  session: RootedSession,
   repeat: Repeat,
   use: Use,
   now: number,
@@ -114,8 +106,8 @@ export function repeatedChain(
   const list = repeat.action !== 'retry' ? known?.with(use) : repeat.late ? known?.withLateRetry(use) : known;
   const changes: Partial<SessionChain> = {
     ...(list !== known && { given: String(list) }),
-    // A late answer opens a window for the requests beside it.
-    ...(isLate(repeat) && { windowGeneration: use.generation, windowStartedAt: now }),
+    // A late answer opens a window for the other requests of its burst, which present the predecessor.
+    ...(isLate(repeat) && { windowGeneration: session.generation - 1, windowStartedAt: now }),
     ...(repeat.action === 'late' && { lateAnswersAt: Math.max(session.lateAnswersAt, now) + per }),
     ...(use.key === undefined && repeatedInARow(session)),
   };
@@ -130,16 +122,12 @@ function repeatedInARow({ generation, repeatedGeneration, repeatedInARow }: Sess
   return { repeatedGeneration: generation, repeatedInARow: goesOn ? repeatedInARow + 1 : 1 };
 }
 
-function givenOf(session: KeyedSession): GivenUses | undefined {
-  return GivenUses.read(given(session, session.generation), session.given);
+function givenOf(session: RootedSession): GivenUses | undefined {
+  return GivenUses.read(session, session.given);
 }
 
-function givenBeforeOf(session: KeyedSession, otherKeys: readonly Keys[]): GivenUses | undefined {
-  return GivenUses.read({ ...given(session, session.generation - 1), otherKeys }, session.givenBefore);
-}
-
-function given({ id: sessionId, keys }: Pick<KeyedSession, 'id' | 'keys'>, generation: number) {
-  return { sessionId, generation, keys };
+function givenBeforeOf(session: RootedSession): GivenUses | undefined {
+  return GivenUses.read({ ...session, generation: session.generation - 1 }, session.givenBefore);
 }
 
 function chainOf(session: SessionChain): SessionChain {

@@ -65,7 +65,7 @@ export class SessionRows {
       tokenHash: await this.hasher.hash(keys, hashedMessage(token)),
       keyId: keys.id,
       seed,
-      ...firstChain({ id: sessionId, keys }, idempotencyKey),
+      ...firstChain(token.root, idempotencyKey),
       accessFloor: 0,
       floorRaisedAt: null,
       createdAt: now,
@@ -89,7 +89,7 @@ export class SessionRows {
     attempt: RefreshAttempt,
     settlingTime: number,
   ): Promise<{ rotated: RefreshToken; successor: DecodedRefreshToken }> {
-    const { session, keys: before, presented, evidence, says } = attempt;
+    const { session, presented, evidence, says } = attempt;
     const keys = this.keyRing.current;
     const adopted = presented.generation > session.generation;
     const successor = tokenAt(presented.generation + 1, presented, keys, session.seed);
@@ -98,7 +98,7 @@ export class SessionRows {
     const use = useOf(presented.generation, says);
     const rotated = {
       ...session,
-      ...rotatedChain({ ...session, keys: before }, use, keys, this.clock.now(), this.config, settlingTime),
+      ...rotatedChain({ ...session, root: presented.root }, use, this.clock.now(), this.config, settlingTime),
       accessFloor: adopted ? floorAfterRollback(session, successor.generation, now) : session.accessFloor,
       tokenHash,
       keyId: keys.id,
@@ -112,7 +112,13 @@ export class SessionRows {
   repeated(attempt: RefreshAttempt, repeat: Repeat): RefreshToken {
     const { session, keys, presented, says, reauthenticate } = attempt;
     const use = useOf(presented.generation, says);
-    const chain = repeatedChain({ ...session, keys }, repeat, use, this.clock.now(), this.config.lateAnswers);
+    const chain = repeatedChain(
+      { ...session, root: presented.root },
+      repeat,
+      use,
+      this.clock.now(),
+      this.config.lateAnswers,
+    );
     const seen = reauthenticate && this.seenAgain(attempt, keys, this.nowFor(session));
     return chain || seen ? { ...session, listsVersion: session.listsVersion + 1, ...chain, ...seen } : session;
   }

@@ -2,10 +2,7 @@ import { Injectable } from '@nestjs/common';
 import type { BindingEvidence } from '../binding/binding-evidence.js';
 import { AuthError } from '../common/errors/auth-error.js';
 import type { ClientContext } from '../common/request/client-context.js';
-import { Clock } from '../common/time/clock.js';
 import type { IssuedTokens } from '../session/issued-tokens.js';
-import type { RefreshToken } from '../session/refresh-token.entity.js';
-import { SessionRevocation } from '../revocation/session-revocation.js';
 import { RefreshTokenStore } from '../session/refresh-token.store.js';
 import { RefreshAdmission } from './refresh-admission.js';
 import {
@@ -22,14 +19,12 @@ import type { IssuedRefreshToken } from './refresh-token.codec.js';
 import { RepeatWriter } from './repeat-writer.js';
 import { isLate, type Repeat } from './session-chain.js';
 import { SessionRows } from './session-rows.js';
-import { StrictSettling } from './strict-settling.js';
+import { WindowStart } from './window-start.js';
 import { TokenIssuer } from './token-issuer.js';
 import type { TokenUse } from './token-use.js';
 
 /** How often one refresh is attempted. It starts over when a different request changed the session first. */
 const MOST_ATTEMPTS = 8;
-/** Milliseconds after which a commit is slow. */
-const SLOW_COMMIT = 1_000;
 
 /** Records the DPoP proof of the request as used. Does nothing if there is no proof. */
 type UseProof = () => Promise<void>;
@@ -44,11 +39,9 @@ export class TokenRotation {
     private readonly rows: SessionRows,
     private readonly repeats: RepeatWriter,
     private readonly issuer: TokenIssuer,
-    private readonly settling: StrictSettling,
+    private readonly windowStart: WindowStart,
     private readonly refusal: RefreshRefusal,
     private readonly events: RefreshEvents,
-    private readonly revocation: SessionRevocation,
-    private readonly clock: Clock,
   ) {}
 
   /** @param reauthenticate called instead of loading the user when the request is a step-up */
@@ -59,7 +52,6 @@ export class TokenRotation {
     use: TokenUse,
     reauthenticate?: Reauthenticate,
   ): Promise<IssuedTokens> {
-    const arrivedAt = this.clock.now();
     const request = await this.attempts.begin(refreshToken, from, evidence, use, reauthenticate);
 
     // The proof is recorded once, however many attempts the request needs.
@@ -68,7 +60,7 @@ export class TokenRotation {
     for (let count = 1; count <= MOST_ATTEMPTS; count++) {
       const attempt = await this.attempts.read(request);
       const useProof = () => (proofUsed ??= this.admission.useProof(attempt));
-      const decision = await this.attempts.decide(attempt, arrivedAt, wasLive);
+      const decision = await this.attempts.decide(attempt, wasLive);
       const issued = await this.carryOut(decision, attempt, useProof);
       if (issued) return issued;
       wasLive ||= decision.action === 'rotate' || decision.action === 'adopt';
@@ -99,7 +91,7 @@ export class TokenRotation {
         throw await this.refusal.reused(session, decision.reason, presented.generation, client);
       case 'refuse':
         if (decision.reason === 'binding_failed') throw this.refusal.unbound(session, brokenBinding!, client);
-        if (decision.reason === 'concurrent') await this.settling.postpone(session);
+        if (decision.reason === 'concurrent') await this.windowStart.postpone(session);
         throw this.refusal.denied(session, decision.reason, client, presented.generation);
     }
   }
@@ -108,17 +100,16 @@ export class TokenRotation {
   private async rotate(attempt: RefreshAttempt, useProof: UseProof): Promise<IssuedTokens | undefined> {
     const { session, keyBound } = attempt;
     const { user, remark } = await this.admission.admit('refresh', attempt);
-    const settlingTime = this.settling.timeOf(keyBound);
+    const settlingTime = this.windowStart.timeOf(keyBound);
     const { rotated, successor } = await this.rows.rotated(attempt, settlingTime);
     const issued = this.issuer.tokensOf(rotated, successor, user, clientNonceOf(attempt));
     await useProof();
     const startedAt = performance.now();
     if (!(await this.store.rotate(session, rotated))) return undefined;
 
-    if (performance.now() - startedAt > SLOW_COMMIT) await this.startWindowAgain(session, rotated);
-    this.revocation.floorRaised(session, rotated);
+    await this.windowStart.committed(session, rotated, performance.now() - startedAt);
     this.events.rotated(rotated, attempt, remark);
-    if (settlingTime > 0) await this.settling.settled(rotated);
+    if (settlingTime > 0) await this.windowStart.settled(rotated);
     return issued;
   }
 
@@ -137,14 +128,6 @@ export class TokenRotation {
 
     this.events.repeated(decision, written, attempt, remark);
     return issued;
-  }
-
-  /** Nobody can have had the answer before the commit. So the window of a slow one starts again. */
-  private async startWindowAgain({ generation: windowGeneration }: RefreshToken, rotated: RefreshToken): Promise<void> {
-    const { id, generation } = rotated;
-    const window = { generation, windowGeneration, windowStartedAt: this.clock.now() };
-    // The rotation is already in the table. Without the stamp the window is only shorter.
-    await this.store.postponeWindow(id, window).catch(() => undefined);
   }
 
   /**

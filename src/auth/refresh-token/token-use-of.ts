@@ -1,4 +1,5 @@
 import { AuthError } from '../common/errors/auth-error.js';
+import { hasHungUp } from '../common/request/has-hung-up.js';
 import type { HttpRequest } from '../common/request/http-request.js';
 import { claimInForm, claimInJson, MALFORMED, USE_KEY } from './received-with.js';
 import type { TokenUse } from './token-use.js';
@@ -8,7 +9,6 @@ import type { TokenUse } from './token-use.js';
  * form. If the body has no key, the header `Idempotency-Key` counts. A gateway may have written that header, so then
  * `received_with` does not count.
  *
- * @returns an empty object if the request says nothing
  * @throws AuthError `invalid_request` if one of them is malformed; the text names it, and does not contain its value
  * @example
  * return refreshTokens.refresh(token, clientContextOf(request), evidence, tokenUseOf(request));
@@ -22,10 +22,10 @@ export function tokenUseOf(request: HttpRequest): TokenUse {
 
   const inHeader = inBody === undefined ? keyInHeader(request) : undefined;
   const idempotencyKey = inBody ?? inHeader;
-  // HAND-OVER: `hasHungUp: hasHungUp(request)` of common/request/has-hung-up.ts belongs here, too.
   return {
     ...(idempotencyKey !== undefined && { idempotencyKey }),
     ...(receivedWith !== undefined && inHeader === undefined && { receivedWith }),
+    hasHungUp: () => hasHungUp(request),
   };
 }
 

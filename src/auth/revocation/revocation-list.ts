@@ -8,13 +8,21 @@ import { RevocationConfig } from './revocation-options.js';
 /** Milliseconds; see `lifetime`. */
 const LATEST_MINTING = 10_000;
 
+interface KnownFloor {
+  readonly floor: number;
+  /** Milliseconds since the Unix epoch. */
+  readonly until: number;
+  /** Whether the floor has been in the table. */
+  readonly stored: boolean;
+}
+
 /**
  * The revocation list in memory. It holds the floors that were raised recently enough to affect an access token that
  * has not expired. A session without an entry accepts all its access tokens.
  */
 @Injectable()
 export class RevocationList {
-  private readonly floors = new Map<string, { floor: number; until: number }>();
+  private readonly floors = new Map<string, KnownFloor>();
   private readonly listeners = new Set<(change: AccessFloor) => void>();
 
   constructor(
@@ -45,12 +53,27 @@ export class RevocationList {
     return () => this.listeners.delete(listener);
   }
 
-  /** @param age milliseconds since the floor was raised */
-  raise({ sessionId, floor }: AccessFloor, age = 0): void {
+  /** @param age milliseconds since the floor was raised; `undefined` if it was not read from the table */
+  raise({ sessionId, floor }: AccessFloor, age?: number): void {
     const known = this.floors.get(sessionId);
+    const stored = age !== undefined;
+    if (stored && known?.floor === floor && !known.stored) this.floors.set(sessionId, { ...known, stored });
     if (known && known.floor >= floor) return;
-    this.floors.set(sessionId, { floor, until: this.clock.now() + this.lifetime - age });
+    this.floors.set(sessionId, { floor, until: this.clock.now() + this.lifetime - (age ?? 0), stored });
     for (const listener of this.listeners) listener({ sessionId, floor });
+  }
+
+  /**
+   * A floor that a new access token of this session must not be below. 0 if the list holds no such floor.
+   *
+   * Usually the row has it, too. But the database may have lost it. Then every refreshed access token would be refused
+   * here. The floor was raised so long ago that every request which began before that has ended. So the user of a new
+   * access token was loaded later.
+   */
+  settledFloorOf(sessionId: string): number {
+    const known = this.floors.get(sessionId);
+    if (!known?.stored || known.floor === REVOKED_FLOOR) return 0;
+    return known.until - this.clock.now() <= this.accessTokenLifetime ? known.floor : 0;
   }
 
   /** @throws AuthError `token_revoked`, `token_stale` */

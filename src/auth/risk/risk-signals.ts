@@ -10,7 +10,7 @@ import type { UserAgent } from './user-agent.js';
 export type RiskOccasion =
   | 'sign_in'
   | 'refresh'
-  /** A retry: the predecessor of the live token is presented again within its window. */
+  /** A token that was replaced before is presented within its window. */
   | 'repeat'
   /**
    * A token that was replaced before, long after its window: a late retry of a use, or a late answer. People travel

@@ -1,7 +1,16 @@
-/** The floor of a revoked session. Generations have 32 bits, so it is above all of them. */
+/**
+ * The floor of a revoked session. It is above every access token: generations have 32 bits, and a raised floor is a
+ * time in seconds.
+ */
 export const REVOKED_FLOOR = 2 ** 32;
 
-/** Access tokens of this session are refused if they were minted at a generation below the floor. */
+/**
+ * Access tokens of this session are refused if their claim `gen` is below the floor.
+ *
+ * A floor that is raised is at least the time of the database in seconds since the Unix epoch. So it grows even if the
+ * database has lost the generation that it had, or the last floor. An access token is minted at the generation of its
+ * session, or at the floor if that is higher.
+ */
 export interface AccessFloor {
   readonly sessionId: string;
   readonly floor: number;

@@ -1,5 +1,5 @@
 import type { AuthDatabase } from '../common/database/auth-database.js';
-import { databaseTime, equalAsBytes } from '../common/database/dialect.js';
+import { databaseSeconds, databaseTime, equalAsBytes, greatest } from '../common/database/dialect.js';
 import type { EntityClass } from '../common/database/entity-class.js';
 import type { RefreshToken, RefreshTokenColumns } from './refresh-token.entity.js';
 
@@ -67,11 +67,19 @@ export function prepareStatements(database: AuthDatabase, entity: EntityClass<Re
   const dead = (['expiresAt', 'lastUsedAt', 'revokedAt'] as const)
     .map((name) => `${column(name)} <= :${name}`)
     .join(' OR ');
+  const ofPage = `${column('id')} > :after AND ${column('id')} <= :last`;
   const ofUser = where('userId') + (database.isMySql ? ` AND ${equalAsBytes(column('userId'), ':userId')}` : '');
 
-  const changed = `${column('listsVersion')} = ${column('listsVersion')} + 1`;
+  const changed = `${column('listsVersion')} = ${column('listsVersion')} + :step`;
   const asRead = `${where('id', 'generation', 'listsVersion', 'accessFloor')} AND ${live}`;
   const revoke = `${set('revokedAt', 'revokedReason', 'accessFloor')}, ${stamp}`;
+  // Above every access token of the session, even if the database has lost generations or an earlier floor.
+  const nextFloor = greatest(
+    database.dataSource,
+    `${column('generation')} + 1`,
+    `${column('accessFloor')} + 1`,
+    databaseSeconds(database.dataSource),
+  );
   const floor = `${column('id')} AS ${quoted('id')}, ${column('accessFloor')} AS ${quoted('floor')}`;
 
   return {
@@ -97,8 +105,19 @@ export function prepareStatements(database: AuthDatabase, entity: EntityClass<Re
       `UPDATE ${table.name} SET ${revoke} WHERE ${ofUser} AND ${live} AND ${column('id')} <> :exceptId`,
     ),
     raiseFloorsOfUser: statement(
-      `UPDATE ${table.name} SET ${column('accessFloor')} = ${column('generation')} + 1, ${stamp} WHERE ${ofUser} AND ${live}`,
+      `UPDATE ${table.name} SET ${column('accessFloor')} = ${nextFloor}, ${stamp} WHERE ${ofUser} AND ${live}`,
     ),
+    lastOfPage: statement(
+      `SELECT ${quoted('last')} FROM (SELECT ${column('id')} AS ${quoted('last')} FROM ${table.name} ` +
+        `WHERE ${column('id')} > :after ORDER BY ${column('id')} LIMIT :size) page ` +
+        `ORDER BY ${quoted('last')} DESC LIMIT 1`,
+    ),
+    revokePage: statement(
+      `UPDATE ${table.name} SET ${revoke} WHERE ${ofPage} AND ${live} ` +
+        `AND ${column('lastUsedAt')} < :lastUsedAt AND ${column('createdAt')} < :createdAt`,
+    ),
+    stampPage: statement(`UPDATE ${table.name} SET ${stamp} WHERE ${ofPage} AND ${where('revokedAt')}`),
+    floorsOfPage: statement(`SELECT ${floor} FROM ${table.name} WHERE ${ofPage} AND ${where('revokedAt')}`),
     stamp: statement(`UPDATE ${table.name} SET ${stamp} WHERE ${where('id')} AND ${raised}`),
     stampAllOfUser: statement(`UPDATE ${table.name} SET ${stamp} WHERE ${ofUser} AND ${raised}`),
     floorsOfUser: statement(`SELECT ${floor} FROM ${table.name} WHERE ${ofUser} AND ${raisedSince}`),

@@ -1,3 +1,4 @@
+import { randomInt } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
 import { AuthDatabase } from '../common/database/auth-database.js';
 import type { EntityClass } from '../common/database/entity-class.js';
@@ -19,6 +20,12 @@ export const SESSION_ENTITY = Symbol('SESSION_ENTITY');
 
 /** Time limits for removal: a session is dead if one of its times is at or before its limit. */
 export type DeadBefore = Record<'expiresAt' | 'lastUsedAt' | 'revokedAt', number>;
+
+/** The rows between two ids, with the last and without the first. */
+export interface Page {
+  readonly after: string | undefined;
+  readonly last: string;
+}
 
 type Column = keyof RefreshToken;
 type WindowColumn = 'generation' | 'windowGeneration' | 'windowStartedAt';
@@ -127,8 +134,32 @@ export class RefreshTokenStore {
     return (await this.raise('revokeAllOfUser', values)).affected;
   }
 
+  /** The last id of the next page of the table, ordered by id. `undefined` after the last page. */
+  async lastOfPage(after: string | undefined, size: number): Promise<string | undefined> {
+    const { records } = await this.execute('lastOfPage', { after: after ?? NO_SESSION, size });
+    return records[0]?.last as string | undefined;
+  }
+
+  /** Revokes the sessions of a page whose times are before these limits. Resolves to their number. */
+  async revokePage(
+    { after = NO_SESSION, last }: Page,
+    before: Pick<RefreshToken, 'lastUsedAt' | 'createdAt'>,
+    revokedAt: number,
+    revokedReason: string,
+  ): Promise<number> {
+    const values = { after, last, ...before, revokedAt, revokedReason, accessFloor: REVOKED_FLOOR };
+    return (await this.raise('revokePage', values)).affected;
+  }
+
+  /** The floors of the sessions of a page that were revoked at this time. */
+  async floorsOfPage({ after = NO_SESSION, last }: Page, revokedAt: number): Promise<AccessFloor[]> {
+    const { records } = await this.execute('floorsOfPage', { after, last, revokedAt });
+    return records.map(toAccessFloor);
+  }
+
   /**
-   * Raises the floors of all sessions of a user above every issued access token. Resolves to the number of sessions.
+   * Raises the floors of all sessions of a user above every issued access token, also above those of generations that
+   * the database has lost. Resolves to the number of sessions.
    */
   async raiseFloorsOfUser(userId: string): Promise<number> {
     return (await this.raise('raiseFloorsOfUser', { userId })).affected;
@@ -175,13 +206,10 @@ export class RefreshTokenStore {
    * A statement that raises floors stamps them when it starts to write. If it then waits for another transaction, the
    * stamp may be too old for the reads of other instances. In that case the row is stamped again.
    */
-  private async raise(
-    name: 'revoke' | 'revokeAllOfUser' | 'raiseFloorsOfUser',
-    values: StatementValues,
-  ): Promise<StatementResult> {
+  private async raise(name: keyof typeof STAMP_AGAIN, values: StatementValues): Promise<StatementResult> {
     const startedAt = performance.now();
     const result = await this.execute(name, values);
-    if (isLate(startedAt)) await this.execute(name === 'revoke' ? 'stamp' : 'stampAllOfUser', values);
+    if (isLate(startedAt)) await this.execute(STAMP_AGAIN[name], values);
     return result;
   }
 
@@ -193,12 +221,23 @@ export class RefreshTokenStore {
 /** Sorts before every session id. No session has it. */
 const NO_SESSION = '00000000-0000-0000-0000-000000000000';
 
+/** The statements that raise floors, each with the statement that stamps the same rows again. */
+const STAMP_AGAIN = {
+  revoke: 'stamp',
+  revokeAllOfUser: 'stampAllOfUser',
+  raiseFloorsOfUser: 'stampAllOfUser',
+  revokePage: 'stampPage',
+} as const;
+
 /** Milliseconds. Far less than the time for which instances look back. */
 const LATEST_STAMP = 3_000;
 
 function isLate(startedAt: number): boolean {
   return performance.now() - startedAt > LATEST_STAMP;
 }
+
+/** The version stays below 2^53 for 2^33 changes. */
+const MOST_STEP = 2 ** 20;
 
 const NUMBERS: readonly Column[] = [
   'generation',
@@ -234,7 +273,8 @@ function revocation(id: string, revokedAt: number, revokedReason: string): State
 
 /** What a write asks for: that the row is as it was read. */
 function asRead({ id, generation, listsVersion, accessFloor }: RefreshToken): StatementValues {
-  return { id, generation, listsVersion, accessFloor };
+  // A random step: a row that the database has rolled back does not come to the same version again.
+  return { id, generation, listsVersion, accessFloor, step: randomInt(1, MOST_STEP) };
 }
 
 function toAccessFloor(record: Record<string, unknown>): AccessFloor {

@@ -34,25 +34,26 @@ export class RefreshTokenOptions {
   /** How long a session lives without a refresh. */
   idleTtl = '7d';
   /**
-   * The grace window: how long the requests of one burst get the live token, from its first refresh on. With `'0s'`
-   * (strict mode) a predecessor is answered only to a retry with the same `idempotency_key`. A client without keys
-   * then loses the session with a lost answer, and a refresh takes half a second.
+   * The grace window: how long the requests of one burst get the live token, from its first refresh on. No later refresh
+   * extends it. With `'0s'` (strict mode) a predecessor is answered only to a retry with the same `idempotency_key`. If a
+   * client without keys then loses an answer, it loses the session, and each refresh takes half a second.
    */
   grace = '10s';
   /**
    * A small budget of each session for the predecessor of its token, after the window: `burst` answers at once, and one
-   * more after each `per`. It helps an app that was killed before it stored its new token. By default only requests with
-   * a claim (`received_with`) get such an answer, because a thief with a predecessor would profit. `withoutKeys: true`
-   * gives them to all clients. `false` switches them off. Each is an alert.
+   * more after each `per`. It helps an app that was killed before it stored its new token. The request must come from the
+   * same browser family and system, and not from another country. By default it needs a claim (`received_with`), because a
+   * thief with a predecessor would profit. `withoutKeys: true` gives late answers to all clients. `false` switches them
+   * off. Each is an alert. Strict mode has none.
    *
    * @example
    * AuthModule.forRoot({ ...authOptions, refreshToken: { lateAnswers: { burst: 2, per: '1d', withoutKeys: false } } });
    */
   lateAnswers: false | LateAnswersOptions = { burst: 1, per: '1d', withoutKeys: false };
   /**
-   * What a repeat from another browser family or another operating system than the latest refresh is, within the grace
-   * window. `'reuse'` ends the session, `'alert'` answers and raises an alert, `'allow'` answers. Requests that prove
-   * the session's key are exempt.
+   * What happens if a repeat within the grace window comes from another browser family or operating system than the
+   * latest refresh. `'reuse'` ends the session, `'alert'` answers and raises an alert, `'allow'` answers. Requests that
+   * prove the session's key are exempt, and so is a retry with the same `idempotency_key`.
    */
   onRepeatFromOtherDevice: 'reuse' | 'alert' | 'allow' = 'reuse';
   /**

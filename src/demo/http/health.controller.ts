@@ -23,7 +23,8 @@ export class HealthController {
     } catch {
       throw new ServiceUnavailableException({ status: 'unavailable', database: 'down' });
     }
-    const { age, stale, floors, channel } = this.feed.status;
-    return { status: 'ok', database: 'up', revocation_feed: { age_ms: age, stale, floors, channel } };
+    const { age, stale, floors, channel, clockOffset } = this.feed.status;
+    const feed = { age_ms: age, stale, floors, channel, clock_offset_ms: clockOffset };
+    return { status: 'ok', database: 'up', revocation_feed: feed };
   }
 }

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import { LRUCache } from 'lru-cache';
 import { AuthError, RefreshTokenService } from 'nestjs-refresh-token';
@@ -37,7 +37,9 @@ export class Thief {
     if (token === undefined) throw new AuthError('not_found', 'Nothing has been stolen.');
     const client = elsewhere ? { ip: ADDRESSES.BR, userAgent: THIEFS_BROWSER } : visitor;
     try {
-      const { refreshToken } = await this.refreshTokens.refresh(token, client);
+      // A thief who knows the protocol sends a key, too. Without the ledger of the visitor, the thief can make no claim.
+      const use = { idempotencyKey: randomBytes(12).toString('base64url') };
+      const { refreshToken } = await this.refreshTokens.refresh(token, client, {}, use);
       this.pocket.set(sessionId, refreshToken);
       return { status: 200, fingerprint: fingerprintOf(refreshToken) };
     } catch (error) {

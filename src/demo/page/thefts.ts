@@ -57,7 +57,7 @@ const inTime: Experiment = {
     }
     const same = loot.fingerprint === (await token(client));
     const why = same
-      ? 'Bad: the thief is in, with the same new token as you. Good: there is no second line of tokens. Once one of you refreshes, the other has an old token, and using it after the window reveals the theft.'
+      ? 'Bad: the thief is in, with the same new token as you. Good: there is no second line of tokens. Once one of you refreshes, the other has an old token, and using it after the window reveals the theft. A client with keys reveals it sooner: see “A thief in lock-step”.'
       : 'Bad: the thief has a different token than you.';
     tell(sent, told(loot), why, same);
   },
@@ -77,7 +77,7 @@ const tooLate: Experiment = {
       byThief(stolen),
       told(loot),
       loot.status === 200
-        ? 'Bad: the server accepted the copy, because the window was still open.'
+        ? 'Bad: the server accepted the copy. The window was still open, or LATE_ANSWERS allows late answers without keys.'
         : 'Good: the thief was refused. The old token came after the window, or without the secret that your session is bound to.',
       loot.status !== 200,
     );

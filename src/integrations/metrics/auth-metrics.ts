@@ -73,11 +73,18 @@ export class AuthMetrics implements OnModuleInit, OnModuleDestroy {
     named: (name: string, help: string) => { name: string; help: string; registers: Registry[] },
   ): void {
     const ofLogs = (what: 'waiting' | 'lost') => sum(this.ofAll(AuthEventLog).map(({ status }) => status[what]));
-    const oldest = () => Math.max(...this.ofAll(RevocationFeed).map(({ status }) => status.age));
+    const ofFeeds = (what: 'age' | 'clockOffset') => this.ofAll(RevocationFeed).map(({ status }) => status[what]);
     new Gauge({
       ...named('revocation_feed_age_seconds', 'Time since this instance last read the revocation list.'),
       collect() {
-        this.set(oldest() / 1000);
+        this.set(Math.max(...ofFeeds('age')) / 1000);
+      },
+    });
+    new Gauge({
+      ...named('clock_offset_seconds', 'How far the clock of this machine is ahead of the clock of the database.'),
+      collect() {
+        // Several modules may have several databases.
+        this.set(ofFeeds('clockOffset').reduce((one, two) => (Math.abs(two) > Math.abs(one) ? two : one)) / 1000);
       },
     });
     new Gauge({

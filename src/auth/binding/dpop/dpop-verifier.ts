@@ -2,7 +2,7 @@ import { Injectable, Logger, type OnModuleInit } from '@nestjs/common';
 import { errors, type JWTPayload, jwtVerify } from 'jose';
 import { equalInConstantTime } from '../../common/crypto/equal-in-constant-time.js';
 import { sha256 } from '../../common/crypto/sha256.js';
-import { AuthError } from '../../common/errors/auth-error.js';
+import { AuthError, type AuthErrorDetails } from '../../common/errors/auth-error.js';
 import { TlsConfig } from '../../common/request/tls.js';
 import { Clock } from '../../common/time/clock.js';
 import { BindingConfig } from '../binding-options.js';
@@ -101,8 +101,9 @@ export class DpopVerifier implements OnModuleInit {
     }
     // A NumericDate may have a fraction (RFC 7519 §2), but the column holds whole milliseconds.
     const issuedAt = typeof iat === 'number' ? Math.round(iat * 1000) : NaN;
-    if (!(Math.abs(this.clock.now() - issuedAt) <= this.config.dpop.proofLifetime)) {
-      throw invalid('iat is too far from the time of this server');
+    const serverTime = this.clock.now();
+    if (!(Math.abs(serverTime - issuedAt) <= this.config.dpop.proofLifetime)) {
+      throw invalid('iat is too far from the time of this server', { serverTime });
     }
     if (accessToken !== undefined && !(typeof ath === 'string' && equalInConstantTime(ath, sha256(accessToken)))) {
       throw invalid('ath is not the hash of the access token');
@@ -118,8 +119,8 @@ export class DpopVerifier implements OnModuleInit {
   }
 }
 
-function invalid(flaw: string): AuthError {
-  return new AuthError('invalid_dpop_proof', `The DPoP proof is not valid: ${flaw}.`);
+function invalid(flaw: string, details?: AuthErrorDetails): AuthError {
+  return new AuthError('invalid_dpop_proof', `The DPoP proof is not valid: ${flaw}.`, details);
 }
 
 /** Describes the error without quoting the proof. */

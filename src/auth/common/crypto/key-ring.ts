@@ -16,8 +16,6 @@ export interface Keys {
   readonly hash: KeyObject;
   /** Makes the voucher of a refresh token. */
   readonly voucher: KeyObject;
-  /** Hashes the uses of refresh tokens. */
-  readonly use: KeyObject;
   /** Signs access tokens. */
   readonly accessToken: KeyObject;
   /** Hashes the device signals. */
@@ -62,7 +60,6 @@ function deriveKeys(secret: Buffer, name: string | undefined): Keys {
     tag: key('tag'),
     hash: key('hash'),
     voucher: key('voucher'),
-    use: key('use'),
     accessToken: key('access-token'),
     fingerprint: key('fingerprint'),
     dpopNonce: key('dpop-nonce'),

@@ -1,12 +1,15 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { DataSource, type ObjectLiteral } from 'typeorm';
+import { DataSource, type ObjectLiteral, type QueryRunner } from 'typeorm';
 import { boolean } from '../options/checks.js';
 import { configOf } from '../options/config.js';
 import { duration } from '../options/duration.js';
-import { isMySql } from './dialect.js';
+import type { TimeMeasurement } from '../time/measured-time.js';
+import { withConnection } from './connection-with-timeout.js';
+import { databaseTime, isMySql } from './dialect.js';
 import type { EntityClass } from './entity-class.js';
 import { EntityTable } from './entity-table.js';
-import { Statement } from './statement.js';
+import { Statement, type StatementResult, type StatementValues } from './statement.js';
+import { unavailableOnFailure } from './unavailable.js';
 
 /** Database options. */
 export class DatabaseOptions {
@@ -27,13 +30,24 @@ export class DatabaseConfig extends configOf('', DatabaseOptions, {
 /** Injects the `DataSource` that holds the sessions. */
 export const AUTH_DATA_SOURCE = Symbol('AUTH_DATA_SOURCE');
 
+/** Milliseconds. All databases return their time as a whole number of them. */
+const RESOLUTION = 1;
+
+/** Gets the time at which a failed statement began, by the monotonic clock. */
+type FailureListener = (startedAt: number) => void;
+
 /** The host's data source, and the statements that the stores prepare on it. */
 @Injectable()
 export class AuthDatabase {
+  private readonly time: Statement;
+  private readonly listeners: FailureListener[] = [];
+
   constructor(
     @Inject(AUTH_DATA_SOURCE) readonly dataSource: DataSource,
     private readonly config: DatabaseConfig,
-  ) {}
+  ) {
+    this.time = this.statement(`SELECT ${databaseTime(dataSource)} AS measured`);
+  }
 
   get isMySql(): boolean {
     return isMySql(this.dataSource);
@@ -45,6 +59,51 @@ export class AuthDatabase {
 
   /** @param timeout milliseconds; by default the option `databaseTimeout` */
   statement(sql: string, timeout = this.config.databaseTimeout): Statement {
-    return new Statement(this.dataSource, sql, this.config.preparedStatements, timeout);
+    const failed: FailureListener = (startedAt) => this.listeners.forEach((listener) => listener(startedAt));
+    return new WatchedStatement(this.dataSource, sql, this.config.preparedStatements, timeout, failed);
+  }
+
+  /** Calls the listener each time a statement fails. */
+  onFailure(listener: FailureListener): void {
+    this.listeners.push(listener);
+  }
+
+  /**
+   * Asks the database for its time.
+   *
+   * @throws AuthError `temporarily_unavailable`
+   */
+  measureTime(): Promise<TimeMeasurement> {
+    return unavailableOnFailure(() =>
+      // The wait for a connection does not belong to the round trip.
+      withConnection(this.dataSource, this.config.databaseTimeout, async (runner) => {
+        const sentAt = performance.now();
+        const { records } = await this.time.execute({}, runner);
+        const half = (performance.now() - sentAt) / 2;
+        return { time: Number(records[0].measured), at: sentAt + half, uncertainty: half + RESOLUTION };
+      }),
+    );
+  }
+}
+
+class WatchedStatement extends Statement {
+  constructor(
+    dataSource: DataSource,
+    sql: string,
+    prepared: boolean,
+    timeout: number,
+    private readonly failed: FailureListener,
+  ) {
+    super(dataSource, sql, prepared, timeout);
+  }
+
+  override async execute(values: StatementValues, runner?: QueryRunner): Promise<StatementResult> {
+    const startedAt = performance.now();
+    try {
+      return await super.execute(values, runner);
+    } catch (error) {
+      this.failed(startedAt);
+      throw error;
+    }
   }
 }

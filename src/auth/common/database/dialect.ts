@@ -11,6 +11,18 @@ export function databaseTime(dataSource: DataSource): string {
   return `CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)`;
 }
 
+/** An SQL expression for the current time of the database, in whole seconds since the Unix epoch. */
+export function databaseSeconds(dataSource: DataSource): string {
+  const milliseconds = databaseTime(dataSource);
+  return isMySql(dataSource) ? `(${milliseconds} DIV 1000)` : `(${milliseconds} / 1000)`;
+}
+
+/** An SQL expression for the greatest of several numbers. None of them may be NULL. */
+export function greatest(dataSource: DataSource, ...numbers: string[]): string {
+  const name = isMySql(dataSource) || dataSource.options.type === 'postgres' ? 'GREATEST' : 'MAX';
+  return `${name}(${numbers.join(', ')})`;
+}
+
 /**
  * An SQL condition for a byte-wise comparison in MySQL. Its default collations treat "a" and "A" as equal, and a column
  * may have any character set. This condition cannot use an index. So add it to a plain comparison, which can.

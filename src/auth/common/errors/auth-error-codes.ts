@@ -21,6 +21,7 @@ export const ERRORS = {
    *
    * @session The refresh token and the access token are still good.
    * @client Make a new proof for this method and URL, and send the request again.
+   * @header `Date`: if the time of the proof is wrong, the time of the database, to correct the client's clock
    * @source RFC 9449 §5
    */
   invalid_dpop_proof: [400, 'The DPoP proof is not valid.'],
@@ -50,11 +51,13 @@ export const ERRORS = {
   invalid_credentials: [401, 'The username or password is wrong.'],
   /**
    * The server does not accept the refresh token. The answer does not tell why; the events `refresh_denied`,
-   * `reuse_detected` and `binding_failed` do. The causes:
+   * `reuse_detected`, `token_shared` and `binding_failed` do. The causes:
    *
    * - The token is forged, or another server issued it.
    * - The session has ended, expired or been idle for too long, or the user no longer exists.
-   * - The token was replaced before, and the grace window is over. This is reuse: it ends the session.
+   * - The token was replaced before, and neither a retry, the grace window nor a late answer explains it. This is reuse: it
+   *   ends the session.
+   * - `received_with` shows that the token was given to another use, too. That ends the session.
    * - The request lacks what the session is bound to.
    * - Another request refreshed the session at the same time, with `refreshToken.grace: '0s'`.
    * - A risk rule ended the session, or asks for a step-up that your user provider does not offer.
@@ -145,6 +148,7 @@ export const ERRORS = {
    * - The user has none of the roles that the route asks for.
    * - A page of another origin sent the request, and used the cookie.
    * - A risk rule other than a `Geofence` denies the login or the refresh.
+   * - A late answer or a late retry comes from another country than the latest refresh.
    * - A step-up is not possible, because the user provider has no `reauthenticate`.
    *
    * @session The refresh token is still good.

@@ -14,6 +14,8 @@ export interface AuthErrorDetails {
   sessionLives?: boolean;
   /** The nonce for the next proof of the client. */
   dpopNonce?: string;
+  /** The time of the server, in milliseconds, if the client needs it to correct its own. */
+  serverTime?: number;
   /** The scheme of the challenge. */
   scheme?: AuthenticationScheme;
   /** Seconds within which the user must have authenticated. */
@@ -48,6 +50,7 @@ export class AuthError extends HttpException {
   readonly maxAge: number | undefined;
   private readonly retryAfterSeconds: number | undefined;
   private readonly dpopNonce: string | undefined;
+  private readonly serverTime: number | undefined;
   private readonly scheme: AuthenticationScheme;
 
   constructor(
@@ -58,6 +61,7 @@ export class AuthError extends HttpException {
       status = ERRORS[code][0],
       sessionLives = code === 'superseded',
       dpopNonce,
+      serverTime,
       scheme = 'Bearer',
       maxAge,
       retryAfter,
@@ -70,6 +74,7 @@ export class AuthError extends HttpException {
     this.maxAge = maxAge;
     this.retryAfterSeconds = retryAfter;
     this.dpopNonce = dpopNonce;
+    this.serverTime = serverTime;
     this.scheme = scheme;
   }
 
@@ -77,25 +82,28 @@ export class AuthError extends HttpException {
   atResource(scheme: AuthenticationScheme): AuthError {
     const status = this.getStatus() === 400 ? 401 : this.getStatus();
     const { error_description: description } = this.getResponse() as { error_description: string };
-    const { cause, sessionLives, dpopNonce, maxAge, retryAfterSeconds: retryAfter } = this;
+    const { cause, sessionLives, dpopNonce, serverTime, maxAge, retryAfterSeconds: retryAfter } = this;
     return new AuthError(this.code, description, {
       cause,
       status,
       sessionLives,
       dpopNonce,
+      serverTime,
       scheme,
       maxAge,
       retryAfter,
     });
   }
 
-  /** The headers of the answer: the challenge, when to try again, the nonce for the next proof. */
+  /** The headers of the answer: the challenge, when to try again, the nonce and the time for the next proof. */
   get headers(): Record<string, string> {
-    const { challenge, retryAfter, dpopNonce } = this;
+    const { challenge, retryAfter, dpopNonce, serverTime } = this;
     return {
       ...(challenge !== undefined && { 'WWW-Authenticate': challenge }),
       ...(retryAfter !== undefined && { 'Retry-After': String(retryAfter) }),
       ...(dpopNonce !== undefined && { 'DPoP-Nonce': dpopNonce }),
+      // Node.js would send the time of the machine.
+      ...(serverTime !== undefined && { Date: new Date(serverTime).toUTCString() }),
     };
   }
 

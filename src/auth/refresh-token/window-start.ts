@@ -6,18 +6,20 @@ import { RefreshTokenConfig } from '../session/session-options.js';
 
 /** Milliseconds without further requests after which a rotation counts. */
 const SETTLING_TIME = 500;
+/** Milliseconds after which a commit is slow. */
+const SLOW_COMMIT = 1_000;
 /** The longest time in milliseconds that a response waits. */
 const LONGEST_SETTLING_TIME = 5_000;
 
 /**
- * Delays responses when `grace` is `'0s'`. A rotation then counts from the moment its response leaves. The response
- * waits until no further request has presented the predecessor for a while.
+ * Says when the window of a rotation starts: when its answer can leave.
  *
+ * With `grace: '0s'` the response waits until no further request has presented the predecessor for a while.
  * A request before that moment cannot have seen the successor. It is a race and is refused; it is not reuse, which
  * would end the session. Sessions that are bound to a key do not wait, because their predecessor needs the key.
  */
 @Injectable()
-export class StrictSettling {
+export class WindowStart {
   constructor(
     private readonly store: RefreshTokenStore,
     private readonly clock: Clock,
@@ -27,6 +29,19 @@ export class StrictSettling {
   /** How many milliseconds after the rotation it counts. */
   timeOf(keyBound: boolean): number {
     return this.config.grace === 0 && !keyBound ? SETTLING_TIME : 0;
+  }
+
+  /**
+   * Nobody can have had the answer before the commit. So the window of a slow rotation starts again.
+   *
+   * @param took milliseconds that the write took
+   */
+  async committed({ generation: windowGeneration }: RefreshToken, rotated: RefreshToken, took: number): Promise<void> {
+    if (took <= SLOW_COMMIT) return;
+    const { id, generation } = rotated;
+    const window = { generation, windowGeneration, windowStartedAt: this.clock.now() };
+    // The rotation is already in the table. Without this write the window is only shorter.
+    await this.store.postponeWindow(id, window).catch(() => undefined);
   }
 
   /** Delays the response of the request that won the race, unless that response has already left. */

@@ -1,0 +1,31 @@
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
+
+const LIBRARIES = '/usr/lib';
+
+/** Of the package `faketime`; `undefined` if it is not installed. */
+const library = readdirSync(LIBRARIES)
+  .filter((name) => name.includes('-linux-'))
+  .flatMap((name) => filesIn(join(LIBRARIES, name, 'faketime')))
+  .find((path) => path.endsWith('/libfaketime.so.1'));
+
+/** Whether this machine can give a process another clock. If it cannot, the tests are skipped. */
+export const wrongClocksAvailable = library !== undefined;
+
+/** The variables of a process whose wall clock is ahead by this number of seconds. */
+export function withClockAhead(seconds: number): Record<string, string> {
+  return {
+    LD_PRELOAD: library!,
+    FAKETIME: `${seconds < 0 ? '' : '+'}${seconds}s`,
+    FAKETIME_DONT_FAKE_MONOTONIC: '1',
+    FAKETIME_DONT_RESET: '1',
+  };
+}
+
+function filesIn(folder: string): string[] {
+  try {
+    return readdirSync(folder).map((name) => join(folder, name));
+  } catch {
+    return [];
+  }
+}
