@@ -7,6 +7,8 @@ import { type RunningPostgres, startEmbeddedPostgres } from '../support/embedded
 const SESSIONS = 320;
 const WARM_UP = 3;
 const ROUNDS = 10;
+/** Of each token. */
+const USES = 3;
 
 /** A backend counts for itself, and tells the others at most once a second but when it is told to. */
 const FLUSH = 'SELECT pg_stat_force_next_flush()';
@@ -51,6 +53,35 @@ describe('refreshes on PostgreSQL', () => {
     const updates = end.updates - warm.updates;
     expect(updates).toBe(SESSIONS * ROUNDS);
     // None would be, were a column indexed that changes.
+    expect(end.inPlace - warm.inPlace).toBe(updates);
+    expect(end.bytes).toBe(warm.bytes);
+  }, 120_000);
+
+  it('repeats and retries do so, too', async () => {
+    const { service } = context;
+    const tokens: string[] = [];
+    for (let session = 0; session < SESSIONS; session++) {
+      tokens.push((await service.issue({ id: 'user-bob', roles: [] })).refreshToken);
+    }
+    // Three uses of each token, so that the lists of uses are longer than those of the first test.
+    const refreshAll = async (round: number) => {
+      for (const [session, token] of tokens.entries()) {
+        let next = token;
+        for (let use = 0; use < USES; use++) {
+          const idempotencyKey = `key-of-a-use-${round}-${use}`;
+          next = (await service.refresh(token, {}, {}, { idempotencyKey })).refreshToken;
+        }
+        tokens[session] = next;
+      }
+    };
+
+    for (let round = 0; round < WARM_UP; round++) await refreshAll(round);
+    const warm = await statistics();
+    for (let round = 0; round < ROUNDS; round++) await refreshAll(WARM_UP + round);
+    const end = await statistics();
+
+    const updates = end.updates - warm.updates;
+    expect(updates).toBe(SESSIONS * ROUNDS * USES);
     expect(end.inPlace - warm.inPlace).toBe(updates);
     expect(end.bytes).toBe(warm.bytes);
   }, 120_000);

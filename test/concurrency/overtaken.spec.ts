@@ -7,7 +7,7 @@ import { serverDatabases } from '../support/two-servers.js';
 
 const ALICE: AuthUser = { id: 'user-alice', roles: ['user'] };
 
-it.for([1, 2, 3])('a slow request that is overtaken by %i refreshes of its session does not end it', async (count) => {
+it.for([1, 2, 3])('a slow request that is overtaken by %i refreshes of its session is answered, too', async (count) => {
   const { service, users, clock, close } = await createAuthContext(await databaseNamed('sqljs').create());
   onTestFinished(close);
   const { refreshToken } = await service.issue(ALICE);
@@ -26,13 +26,13 @@ it.for([1, 2, 3])('a slow request that is overtaken by %i refreshes of its sessi
   users.loadUser = async () => ALICE;
   let live = refreshToken;
   for (let refreshed = 0; refreshed < count; refreshed++) {
-    clock.advance(1);
+    clock.advance(60_000); // far longer than the window
     live = (await service.refresh(live)).refreshToken;
   }
 
   answer(ALICE);
-  if (count === 1) expect((await slow).refreshToken).toBe(live);
-  else await expect(slow).rejects.toMatchObject({ code: 'invalid_grant' });
+  // Its token was live when it was first read. So it is a race, and gets the live token.
+  expect((await slow).refreshToken).toBe(live);
   await expect(service.refresh(live)).resolves.toBeDefined();
 });
 

@@ -156,8 +156,14 @@ async function continueAfterRetry(service: TwoServers, token: string, turn: numb
   expect(next.status).toBe(200);
   const live = await refresh(service.url(turn + 1), next.body.refresh_token);
   expect(live.status).toBe(200);
-  expect(await refresh(service.url(turn), token)).toMatchObject(INVALID_GRANT);
-  expect(await refresh(service.url(turn), live.body.refresh_token)).toMatchObject(INVALID_GRANT);
+  // Whatever of the burst comes late is answered with the live token, and the chain goes on.
+  for (const late of [token, successor]) {
+    expect(await refresh(service.url(turn), late)).toMatchObject({
+      status: 200,
+      body: { refresh_token: live.body.refresh_token },
+    });
+  }
+  expect(await refresh(service.url(turn + 1), live.body.refresh_token)).toMatchObject({ status: 200 });
 }
 
 /** Sends the whole request, and destroys the connection as soon as `reached`; nothing of the answer is read. */
@@ -171,7 +177,9 @@ async function refreshAndHangUp(
   const socket = connect({ host: hostname, port: Number(port) });
   try {
     await once(socket, 'connect');
-    const head = `POST /auth/refresh HTTP/1.1\r\nHost: ${hostname}\r\nContent-Type: application/json\r\n`;
+    // The same user agent as that of the retry, which `fetch` sends.
+    const head =
+      `POST /auth/refresh HTTP/1.1\r\nHost: ${hostname}\r\nUser-Agent: node\r\n` + `Content-Type: application/json\r\n`;
     socket.write(`${head}Content-Length: ${body.length}\r\n\r\n${body}`);
     await reached(socket);
   } finally {

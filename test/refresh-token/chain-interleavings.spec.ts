@@ -221,8 +221,8 @@ describe('refreshes, retries, thefts, revocations, lost commits and time, in any
             case 'rollback': {
               // A revocation is not lost here: then nothing would be left to compare.
               const { row, past } = snapshots.at(-Math.min(action.steps, snapshots.length))!;
-              const { revokedAt, revokedReason, accessFloor, floorRaisedAt, ...lost } = row;
-              await rows.update(id, lost);
+              const { revokedAt, revokedReason, accessFloor, floorRaisedAt } = await rows.findOneByOrFail({ id });
+              await rows.update(id, { ...row, revokedAt, revokedReason, accessFloor, floorRaisedAt });
               promised.past = structuredClone(past);
               break;
             }
