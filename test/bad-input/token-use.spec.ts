@@ -365,12 +365,12 @@ for (const adapter of adapters) {
 
     test('is in no property of the error', () => {
       const request = { method: 'POST', url: '/', protocol: 'https' };
-      for (const [headers, body] of <[Record<string, string>, object][]>[
+      for (const [headers, body] of (<[Record<string, string>, object][]>[
         [{}, { idempotency_key: CANARY }],
         [{}, { received_with: { generation: 4, keys: [CANARY] } }],
         [FORM, { received_with: `{"${CANARY}` }],
         [{ 'idempotency-key': CANARY }, {}],
-      ] as [Record<string, string>, object][]) {
+      ]) as [Record<string, string>, object][]) {
         let error: unknown;
         try {
           tokenUseOf({ ...request, headers, body });
