@@ -107,7 +107,7 @@ export class TokenRotation {
     const startedAt = performance.now();
     if (!(await this.store.rotate(session, rotated))) return undefined;
 
-    await this.windowStart.committed(session, rotated, performance.now() - startedAt);
+    await this.windowStart.committed(rotated, performance.now() - startedAt);
     this.events.rotated(rotated, attempt, remark);
     if (settlingTime > 0) await this.windowStart.settled(rotated);
     return issued;
