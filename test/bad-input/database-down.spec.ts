@@ -44,7 +44,7 @@ for (const adapter of adapters) {
 
     test('refuses what was never issued as ever: that needs no database', async () => {
       await proxy().cut();
-      const answer = await refresh(app.url, `nrt_${'A'.repeat(96)}`);
+      const answer = await refresh(app.url, `nrt_${'A'.repeat(128)}`);
       await proxy().restore();
       expectRefusal(answer, { status: 401, error: 'invalid_grant' });
     });

@@ -61,13 +61,17 @@ const neverIssued: [string, (token: string, app: AuthApp) => string][] = [
   ['with a character beyond ASCII', (token) => `${token.slice(0, -1)}é`],
   ['in capitals', (token) => token.toUpperCase()],
   ['with another version', (token) => tokenOf(changed(token, 0))],
-  ['with another version, rightly sealed', (token, app) => resealed(app, token, (bytes) => (bytes[0] = 2))],
+  ['with an older version, rightly sealed', (token, app) => resealed(app, token, (bytes) => (bytes[0] = 1))],
+  ['with a newer version, rightly sealed', (token, app) => resealed(app, token, (bytes) => (bytes[0] = 3))],
   ['with another key id', (token) => tokenOf(changed(token, 1))],
   ['with another key id, rightly sealed', (token, app) => resealed(app, token, (bytes) => (bytes[3] ^= 1))],
   ['of no session, rightly sealed', (token, app) => resealed(app, token, (bytes) => (bytes[4] ^= 1))],
   ['from the future, rightly sealed', (token, app) => resealed(app, token, (bytes) => bytes.writeUInt32BE(7, 20))],
   ['from the far future, rightly sealed', (token, app) => resealed(app, token, (bytes) => bytes.fill(255, 20, 24))],
-  ['all zeros', () => tokenOf(Buffer.alloc(72))],
+  ['with another root, rightly sealed', (token, app) => resealed(app, token, (bytes) => (bytes[24] ^= 1))],
+  ['with another voucher, rightly sealed', (token, app) => resealed(app, token, (bytes) => (bytes[56] ^= 1))],
+  ['all zeros', () => tokenOf(Buffer.alloc(96))],
+  ['as long as one of the first edition', () => tokenOf(Buffer.alloc(72, 1))],
 ];
 
 const ignore = () => undefined;

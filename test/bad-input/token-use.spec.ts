@@ -230,7 +230,8 @@ function usesOn(adapter: Adapter) {
     postForm,
     needed,
     begin: async () => {
-      token = (await signIn(app)).refreshToken;
+      // The key of the sign-in is that of the claims about generation 0.
+      token = (await signIn(app, { idempotency_key: KEY })).refreshToken;
     },
     get token() {
       return token;
@@ -243,7 +244,7 @@ for (const adapter of adapters) {
     const { app, postJson, postForm, begin } = usesOn(adapter);
     afterEach(() => vi.restoreAllMocks());
 
-    /** The last argument that the service of the route got. */
+    /** What the service of the route got as its last argument: what the client said, and whether it has hung up. */
     const understood = async (route: Route, request: () => Promise<{ status: number }>) => {
       await begin();
       const services = {
@@ -252,7 +253,9 @@ for (const adapter of adapters) {
         'step-up': vi.spyOn(app.module.get(StepUpService, { strict: false }), 'stepUp'),
       };
       expect((await request()).status).toBe(200);
-      return services[route].mock.lastCall?.at(-1);
+      const { hasHungUp, ...said } = services[route].mock.lastCall?.at(-1) as TokenUse;
+      expect(hasHungUp!()).toBeTypeOf('boolean');
+      return said;
     };
 
     describe.each(routes)('at %s', (route) => {

@@ -182,7 +182,7 @@ describe.each(adapters)('a DPoP proof, on %s', (adapter) => {
     const used = async () => Number((await app.dataSource.query('SELECT count(*) AS n FROM used_dpop_proofs'))[0].n);
     const before = await used();
     await client.login({ ...ALICE, password: 'wrong' });
-    await client.refresh(`nrt_${'A'.repeat(96)}`);
+    await client.refresh(`nrt_${'A'.repeat(128)}`);
     const bearer = await login(app.url, ALICE);
     await client.refresh(bearer.body.refresh_token);
     expect(await used()).toBe(before);
@@ -203,7 +203,7 @@ describe.each(adapters)('a DPoP proof, on %s', (adapter) => {
   ])('is never done without: a refresh %s is refused like any bad token, and the session lives', async (_, attempt) => {
     const { body } = await client.login(ALICE);
     const refused = await attempt(body.refresh_token);
-    const unknown = await refresh(app.url, `nrt_${'A'.repeat(96)}`);
+    const unknown = await refresh(app.url, `nrt_${'A'.repeat(128)}`);
     expect(outcome(refused)).toEqual(outcome(unknown));
     expect(refused.status).toBe(401);
     expect(refused.body.error).toBe('invalid_grant');

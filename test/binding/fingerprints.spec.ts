@@ -123,8 +123,17 @@ describe('the fingerprint of a device', () => {
     await start('step_up');
     const { refresh_token: first } = await signIn(chrome(140));
     await refresh(app.url, first, chrome(140));
-    expect((await refresh(app.url, first, firefox)).body.error).toBe('step_up_required');
+    const otherDevice = { ...chrome(140), 'x-device-id': 'device-2' };
+    expect((await refresh(app.url, first, otherDevice)).body.error).toBe('step_up_required');
     expect((await refresh(app.url, first, chrome(140))).status).toBe(200);
+  });
+
+  it('need not be judged for the predecessor from another browser: that is reuse', async () => {
+    await start('step_up');
+    const { refresh_token: first } = await signIn(chrome(140));
+    const { body } = await refresh(app.url, first, chrome(140));
+    expect((await refresh(app.url, first, firefox)).body.error).toBe('invalid_grant');
+    expect((await refresh(app.url, body.refresh_token, chrome(140))).status).toBe(401);
   });
 
   it('is kept as keyed hashes, which differ from session to session', async () => {

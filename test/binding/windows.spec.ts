@@ -120,7 +120,13 @@ for (const { name, available, create, grace } of windows) {
         it('recovers no more once the successor has been used: it is reuse', async () => {
           const { first, second } = await tokens();
           const { body } = await client.refresh(second);
+          if (grace === '10s') {
+            // Within the window of bearer tokens it is a race, as it is for them.
+            expect((await client.refresh(first)).body.refresh_token).toBe(body.refresh_token);
+            app.clock.advance(10_000);
+          }
           expect((await client.refresh(first)).status).toBe(401);
+          expect(app.events.at(-1)).toMatchObject({ type: 'reuse_detected', alert: true });
           expect((await client.refresh(body.refresh_token)).status).toBe(401);
         });
       } else {

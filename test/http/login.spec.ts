@@ -6,7 +6,7 @@ import { claimsOf, comparable, listening, signIn } from '../support/listening.js
 const ALICE = { username: 'alice', password: 'alice-password' };
 const JWT = /^[\w-]+\.[\w-]+\.[\w-]+$/;
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
-const REFRESH_TOKEN = /^nrt_[A-Za-z0-9_-]{96}$/;
+const REFRESH_TOKEN = /^nrt_[A-Za-z0-9_-]{128}$/;
 
 for (const adapter of adapters) {
   describe(`login (${adapter})`, () => {

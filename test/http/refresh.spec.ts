@@ -19,7 +19,7 @@ for (const adapter of adapters) {
         scope: 'read',
         session_id: before.sessionId,
         generation: 1,
-        refresh_token: expect.stringMatching(/^nrt_[A-Za-z0-9_-]{96}$/),
+        refresh_token: expect.stringMatching(/^nrt_[A-Za-z0-9_-]{128}$/),
       });
       expect(answer.body.refresh_token).not.toBe(before.refreshToken);
       expect(answer.body.access_token).not.toBe(before.accessToken);

@@ -5,6 +5,17 @@ import { comparable, DAY, listening, SECOND, signIn } from '../support/listening
 
 const GRACE = 10 * SECOND;
 
+const agent = (system: string, browser: string) => ({
+  'user-agent': `Mozilla/5.0 (${system}) AppleWebKit/537.36 (KHTML, like Gecko) ${browser}`,
+});
+const WINDOWS = 'Windows NT 10.0; Win64; x64';
+const CHROME_ON_WINDOWS = agent(WINDOWS, 'Chrome/140.0.0.0 Safari/537.36');
+const NEWER_CHROME_ON_WINDOWS = agent(WINDOWS, 'Chrome/141.0.0.0 Safari/537.36');
+const CHROME_ON_LINUX = agent('X11; Linux x86_64', 'Chrome/140.0.0.0 Safari/537.36');
+const FIREFOX_ON_WINDOWS = {
+  'user-agent': `Mozilla/5.0 (${WINDOWS}; rv:140.0) Gecko/20100101 Firefox/140.0`,
+};
+
 for (const adapter of adapters) {
   describe(`reuse (${adapter})`, () => {
     const app = listening(adapter);
@@ -29,13 +40,46 @@ for (const adapter of adapters) {
       expect((await refresh(app.url, ofThief)).status).toBe(401);
     });
 
-    test('of a token two generations old is reuse at once', async () => {
+    test('of a token from before the latest burst is reuse at once', async () => {
       const { refreshToken: first } = await signIn(app);
       const second = (await refresh(app.url, first)).body.refresh_token;
+      app.clock.advance(GRACE);
       const third = (await refresh(app.url, second)).body.refresh_token;
 
       expect((await refresh(app.url, first)).status).toBe(401);
       expect((await refresh(app.url, third)).status).toBe(401);
+    });
+
+    test('of a token of a burst is none while the window is open, however many refreshes ago', async () => {
+      const { refreshToken: first } = await signIn(app);
+      const second = (await refresh(app.url, first)).body.refresh_token;
+      const third = (await refresh(app.url, second)).body.refresh_token;
+      app.clock.advance(GRACE - 1);
+      for (const token of [first, second]) {
+        expect((await refresh(app.url, token)).body.refresh_token).toBe(third);
+      }
+
+      app.clock.advance(1);
+      expect((await refresh(app.url, second)).status).toBe(401);
+      expect((await refresh(app.url, third)).status).toBe(401);
+    });
+
+    test('of another browser or another system is reuse within the window, too', async () => {
+      for (const other of [FIREFOX_ON_WINDOWS, CHROME_ON_LINUX]) {
+        const { refreshToken } = await signIn(app, {}, CHROME_ON_WINDOWS);
+        const successor = (await refresh(app.url, refreshToken, CHROME_ON_WINDOWS)).body.refresh_token;
+        // A newer version of the same browser is the same one.
+        expect((await refresh(app.url, refreshToken, NEWER_CHROME_ON_WINDOWS)).body.refresh_token).toBe(successor);
+        expect((await refresh(app.url, refreshToken, other)).status).toBe(401);
+        expect(app.events.at(-1)).toMatchObject({ type: 'reuse_detected', alert: true });
+        expect((await refresh(app.url, successor, CHROME_ON_WINDOWS)).status).toBe(401);
+      }
+    });
+
+    test('is not what another browser does with the live token', async () => {
+      const { refreshToken } = await signIn(app, {}, CHROME_ON_WINDOWS);
+      const successor = (await refresh(app.url, refreshToken, CHROME_ON_WINDOWS)).body.refresh_token;
+      expect((await refresh(app.url, successor, FIREFOX_ON_WINDOWS)).status).toBe(200);
     });
 
     test('leaves the other sessions of the user alone', async () => {
@@ -50,9 +94,9 @@ for (const adapter of adapters) {
 
     test('an unknown token revokes nothing', async () => {
       const { refreshToken } = await signIn(app);
-      const forged = `${refreshToken.slice(0, 50)}${'A'.repeat(50)}`;
+      const forged = `${refreshToken.slice(0, 82)}${'A'.repeat(50)}`;
       expect((await refresh(app.url, forged)).status).toBe(401);
-      expect((await refresh(app.url, `nrt_${'A'.repeat(96)}`)).status).toBe(401);
+      expect((await refresh(app.url, `nrt_${'A'.repeat(128)}`)).status).toBe(401);
       expect((await refresh(app.url, refreshToken)).status).toBe(200);
     });
   });
@@ -63,7 +107,7 @@ for (const adapter of adapters) {
     test.each(['body', 'cookie'] as const)('in the %s', async (transport) => {
       const present = (token: string) =>
         transport === 'body' ? refresh(app.url, token) : refresh(app.url, undefined, cookieHeader(token));
-      const unknown = await present(`nrt_${'A'.repeat(96)}`);
+      const unknown = await present(`nrt_${'A'.repeat(128)}`);
       expect(unknown).toMatchObject({ status: 401, body: { error: 'invalid_grant' } });
       expect(Object.keys(unknown.body)).toEqual(['error', 'error_description']);
 

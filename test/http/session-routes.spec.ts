@@ -104,7 +104,7 @@ for (const adapter of adapters) {
       const { accessToken, refreshToken } = await signIn(app);
       const successor = (await refresh(app.url, refreshToken)).body.refresh_token;
       const rows = await app.dataSource.query<Record<string, unknown>[]>(
-        'SELECT token_hash, nonce FROM refresh_tokens',
+        'SELECT token_hash, seed, given, given_before FROM refresh_tokens',
       );
       const text = JSON.stringify(await list(accessToken));
       for (const secret of [...rows.flatMap((row) => Object.values(row)), refreshToken, successor, accessToken]) {

@@ -19,6 +19,7 @@ import { databaseNamed, databases } from '../support/databases.js';
 import { HOUR, inCountry } from '../support/signals.js';
 
 const ALICE = { id: 'user-alice', roles: ['user'] };
+const SIGN_IN_KEY = 'key-of-the-sign-in';
 const [GERMANY, GERMANY_BY_MOBILE, FRANCE, AUSTRALIA, NOWHERE] = [
   '192.0.2.1',
   '192.0.2.2',
@@ -123,7 +124,7 @@ describe('a refresh that the rules judge', () => {
     });
   });
 
-  it('judges a replay by the same rules, and writes nothing for it', async () => {
+  it('judges a replay by the same rules, and writes no place for it', async () => {
     const { service, dataSource, events } = await hostWith({ risk: { geoIp, rules: [new NewCountry()] } });
     const { sessionId, refreshToken } = await service.issue(ALICE, {}, { ip: GERMANY });
     await service.refresh(refreshToken, { ip: GERMANY });
@@ -131,7 +132,28 @@ describe('a refresh that the rules judge', () => {
     const before = await row();
     await service.refresh(refreshToken, { ip: FRANCE });
     expect(events.at(-1)).toMatchObject({ type: 'refresh_repeated', alert: true, reason: 'new_country' });
-    expect(await row()).toEqual(before);
+    // Only that the token was also given to a use without a key.
+    expect(await row()).toEqual({
+      ...before,
+      listsVersion: expect.any(Number),
+      repeatedGeneration: 1,
+      repeatedInARow: 1,
+    });
+  });
+
+  it('judges a late answer by the same rules, and refuses it in another country', async () => {
+    const { service, events, clock } = await hostWith({ risk: { geoIp, rules: [new NewCountry()] } });
+    const use = (key: string) => ({ idempotencyKey: key, receivedWith: { generation: 0, keys: [SIGN_IN_KEY] } });
+    const { refreshToken } = await service.issue(ALICE, {}, { ip: GERMANY }, {}, { idempotencyKey: SIGN_IN_KEY });
+    const live = await service.refresh(refreshToken, { ip: GERMANY }, {}, use('first-use-of-a-token'));
+    clock.advance(HOUR);
+    await expect(service.refresh(refreshToken, { ip: FRANCE }, {}, use('other-use-of-a-token'))).rejects.toMatchObject({
+      code: 'forbidden',
+    });
+    expect(events.at(-1)).toMatchObject({ type: 'refresh_denied', reason: 'late_answer_abroad' });
+    const late = await service.refresh(refreshToken, { ip: GERMANY }, {}, use('other-use-of-a-token'));
+    expect(late.refreshToken).toBe(live.refreshToken);
+    expect(events.at(-1)).toMatchObject({ type: 'refresh_repeated', alert: true, reason: 'late_answer' });
   });
 });
 

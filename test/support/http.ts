@@ -33,6 +33,7 @@ export interface Credentials {
   scope?: string;
   transport?: 'cookie' | 'body';
   bind?: 'nonce' | 'tls';
+  idempotency_key?: string;
 }
 
 type HeaderFields = Record<string, string>;

@@ -77,7 +77,7 @@ describe.each(adapters)('throttling, on %s', (adapter) => {
   it('is told once, when it begins, however many attempts follow', async () => {
     const { url, events } = await appWith(adapter);
     for (let count = 0; count < 9; count++) await login(url, wrong(), ATTACKER);
-    for (let count = 0; count < 9; count++) await refresh(url, `nrt_${'A'.repeat(96)}`, ATTACKER);
+    for (let count = 0; count < 9; count++) await refresh(url, `nrt_${'A'.repeat(128)}`, ATTACKER);
     const { session_id: sessionId, refresh_token } = (await login(url, right(), VICTIM)).body;
     const guess = { headers: ATTACKER, body: { password: 'guess', refresh_token } };
     for (let count = 0; count < 9; count++) await send('POST', `${url}/auth/step-up`, guess);
@@ -96,9 +96,9 @@ describe.each(adapters)('throttling, on %s', (adapter) => {
     const { url } = await appWith(adapter);
     const { body } = await login(url, right(), VICTIM);
     for (let count = 0; count < 10; count++) await login(url, wrong(), ATTACKER);
-    for (let count = 0; count < 10; count++) await refresh(url, `nrt_${'A'.repeat(96)}`, ATTACKER);
+    for (let count = 0; count < 10; count++) await refresh(url, `nrt_${'A'.repeat(128)}`, ATTACKER);
     expect((await login(url, wrong(), ATTACKER)).status).toBe(429);
-    expect((await refresh(url, `nrt_${'A'.repeat(96)}`, ATTACKER)).status).toBe(429);
+    expect((await refresh(url, `nrt_${'A'.repeat(128)}`, ATTACKER)).status).toBe(429);
     expect((await login(url, right(), VICTIM)).status).toBe(200);
     expect((await refresh(url, body.refresh_token, VICTIM)).status).toBe(200);
     // The holder of a token can use it from the same address, too.

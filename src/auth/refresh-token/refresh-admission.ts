@@ -9,6 +9,8 @@ import type { AuthUser } from '../user/user-provider.js';
 import type { RefreshAttempt } from './refresh-attempt.js';
 import { RefreshRefusal } from './refresh-refusal.js';
 
+export type RefreshOccasion = 'refresh' | 'repeat' | 'late';
+
 /** A refresh that is allowed to continue. */
 export interface Admitted {
   readonly user: AuthUser;
@@ -30,7 +32,7 @@ export class RefreshAdmission {
   ) {}
 
   /** @throws AuthError if a rule refuses the refresh, or if the user may no longer have a session */
-  async admit(occasion: 'refresh' | 'repeat' | 'late', attempt: RefreshAttempt): Promise<Admitted> {
+  async admit(occasion: RefreshOccasion, attempt: RefreshAttempt): Promise<Admitted> {
     const { session, located, device, keyBound, reauthenticate } = attempt;
     const deviceChanged = device === 'changed';
     const findings = [

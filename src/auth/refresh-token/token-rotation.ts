@@ -4,7 +4,7 @@ import { AuthError } from '../common/errors/auth-error.js';
 import type { ClientContext } from '../common/request/client-context.js';
 import type { IssuedTokens } from '../session/issued-tokens.js';
 import { RefreshTokenStore } from '../session/refresh-token.store.js';
-import { RefreshAdmission } from './refresh-admission.js';
+import { type Admitted, RefreshAdmission, type RefreshOccasion } from './refresh-admission.js';
 import {
   clientNonceOf,
   liveTokenOf,
@@ -26,8 +26,13 @@ import type { TokenUse } from './token-use.js';
 /** How often one refresh is attempted. It starts over when a different request changed the session first. */
 const MOST_ATTEMPTS = 8;
 
-/** Records the DPoP proof of the request as used. Does nothing if there is no proof. */
-type UseProof = () => Promise<void>;
+/** What a request does once, however many attempts it needs. */
+interface Once {
+  /** Records the DPoP proof of the request as used. Does nothing if there is no proof. */
+  useProof(): Promise<void>;
+  /** Asks the risk rules and the user provider, and again only if more than the lists of uses has changed since. */
+  admit(occasion: RefreshOccasion): Promise<Admitted>;
+}
 
 /** Carries out the decision of the refresh rule: reads, checks, and writes once. */
 @Injectable()
@@ -54,14 +59,22 @@ export class TokenRotation {
   ): Promise<IssuedTokens> {
     const request = await this.attempts.begin(refreshToken, from, evidence, use, reauthenticate);
 
-    // The proof is recorded once, however many attempts the request needs.
     let proofUsed: Promise<void> | undefined;
+    let admission: { of: string; admitted: Promise<Admitted> } | undefined;
     let wasLive = false;
     for (let count = 1; count <= MOST_ATTEMPTS; count++) {
       const attempt = await this.attempts.read(request);
-      const useProof = () => (proofUsed ??= this.admission.useProof(attempt));
+      const once: Once = {
+        useProof: () => (proofUsed ??= this.admission.useProof(attempt)),
+        admit: (occasion) => {
+          const { generation, accessFloor } = attempt.session;
+          const of = [occasion, generation, accessFloor].join();
+          if (admission?.of !== of) admission = { of, admitted: this.admission.admit(occasion, attempt) };
+          return admission.admitted;
+        },
+      };
       const decision = await this.attempts.decide(attempt, wasLive);
-      const issued = await this.carryOut(decision, attempt, useProof);
+      const issued = await this.carryOut(decision, attempt, once);
       if (issued) return issued;
       wasLive ||= decision.action === 'rotate' || decision.action === 'adopt';
       // A different request changed the session between the read and the write.
@@ -72,18 +85,18 @@ export class TokenRotation {
   private async carryOut(
     decision: RefreshDecision,
     attempt: RefreshAttempt,
-    useProof: UseProof,
+    once: Once,
   ): Promise<IssuedTokens | undefined> {
     const { session, presented, located, brokenBinding } = attempt;
     const { client } = located;
     switch (decision.action) {
       case 'rotate':
       case 'adopt':
-        return this.rotate(attempt, useProof);
+        return this.rotate(attempt, once);
       case 'repeat':
       case 'retry':
       case 'late':
-        return this.repeat(decision, attempt, useProof);
+        return this.repeat(decision, attempt, once);
       case 'superseded':
         throw this.refusal.superseded(session, presented.generation, client);
       case 'reuse':
@@ -97,32 +110,28 @@ export class TokenRotation {
   }
 
   /** Everything that can fail comes before the one write. Returns `undefined` if a different request wrote first. */
-  private async rotate(attempt: RefreshAttempt, useProof: UseProof): Promise<IssuedTokens | undefined> {
+  private async rotate(attempt: RefreshAttempt, once: Once): Promise<IssuedTokens | undefined> {
     const { session, keyBound } = attempt;
-    const { user, remark } = await this.admission.admit('refresh', attempt);
+    const { user, remark } = await once.admit('refresh');
     const settlingTime = this.windowStart.timeOf(keyBound);
     const { rotated, successor } = await this.rows.rotated(attempt, settlingTime);
     const issued = this.issuer.tokensOf(rotated, successor, user, clientNonceOf(attempt));
-    await useProof();
+    await once.useProof();
     const startedAt = performance.now();
     if (!(await this.store.rotate(session, rotated))) return undefined;
 
-    await this.windowStart.committed(session, rotated, performance.now() - startedAt);
+    await this.windowStart.committed(rotated, performance.now() - startedAt);
     this.events.rotated(rotated, attempt, remark);
     if (settlingTime > 0) await this.windowStart.settled(rotated);
     return issued;
   }
 
   /** Answers with the live token again. */
-  private async repeat(
-    decision: Repeat,
-    attempt: RefreshAttempt,
-    useProof: UseProof,
-  ): Promise<IssuedTokens | undefined> {
-    const { user, remark } = await this.admission.admit(isLate(decision) ? 'late' : 'repeat', attempt);
+  private async repeat(decision: Repeat, attempt: RefreshAttempt, once: Once): Promise<IssuedTokens | undefined> {
+    const { user, remark } = await once.admit(isLate(decision) ? 'late' : 'repeat');
     const seen = this.rows.repeated(attempt, decision);
     const issued = this.issuer.tokensOf(seen, liveTokenOf(attempt), user, clientNonceOf(attempt));
-    await useProof();
+    await once.useProof();
     const written = await this.repeats.write(attempt, decision, seen);
     if (!written) return undefined;
 

@@ -32,13 +32,13 @@ export class WindowStart {
   }
 
   /**
-   * Nobody can have had the answer before the commit. So the window of a slow rotation starts again.
+   * Nobody can have had the answer before the commit. So the window of a slow rotation starts again, for all tokens of
+   * its burst.
    *
    * @param took milliseconds that the write took
    */
-  async committed({ generation: windowGeneration }: RefreshToken, rotated: RefreshToken, took: number): Promise<void> {
+  async committed({ id, generation, windowGeneration }: RefreshToken, took: number): Promise<void> {
     if (took <= SLOW_COMMIT) return;
-    const { id, generation } = rotated;
     const window = { generation, windowGeneration, windowStartedAt: this.clock.now() };
     // The rotation is already in the table. Without this write the window is only shorter.
     await this.store.postponeWindow(id, window).catch(() => undefined);
