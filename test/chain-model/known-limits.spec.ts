@@ -18,12 +18,11 @@ function session(): ScriptedSession {
 describe('short histories', () => {
   it('a thief cannot keep a window open by repeating a use of a token that is two behind', () => {
     const { store, answers } = keptOpen(session());
-    // The window of a late retry is for the predecessor only.
     expect(answers.slice(0, 6)).toEqual([
       'rotate 1',
       'rotate 2',
       'repeat 2',
-      'late retry 2',
+      'superseded',
       'rotate 3',
       'reuse_detected',
     ]);

@@ -8,6 +8,7 @@ import {
 import {
   firstChain,
   judgedUse,
+  claimAbout,
   repeatedChain,
   rotatedChain,
   type SessionChain,
@@ -275,14 +276,15 @@ export class Attempt {
       case 'adopt': {
         this.wasLive = true;
         const keys = instance.ring.current;
-        const chain = rotatedChain(row, use, now, limits);
+        const chain = rotatedChain(row, use, now, limits, { arrivedAt: this.arrivedAt });
         const after = rowWith(row, chain, keys, Math.max(now, row.lastUsedAt), store.versionAfter(row));
         return this.answered(store.write(row, after), chain.generation, decision.action, false);
       }
       case 'repeat':
       case 'retry':
       case 'late': {
-        const chain = repeatedChain(row, decision, use, now, limits.lateAnswers);
+        const claims = claimAbout(refresh.generation, refresh.claim) !== undefined;
+        const chain = repeatedChain(row, decision, use, now, limits.lateAnswers, claims);
         const late = decision.action === 'late' || (decision.action === 'retry' && decision.late);
         const written = chain
           ? store.write(row, rowWith(row, chain, row.keys, row.lastUsedAt, store.versionAfter(row)))

@@ -127,7 +127,7 @@ class Promised {
     if (key !== undefined && generation < live && answered.has(use)) {
       if (open) return live;
       const late = answered.get(use)!;
-      if (late === MOST_LATE_RETRIES) return 'superseded';
+      if (late === MOST_LATE_RETRIES || generation < live - 1) return 'superseded';
       answered.set(use, late + 1);
       this.past.burst = { from: live - 1, startedAt: now };
       return live;

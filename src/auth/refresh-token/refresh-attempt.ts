@@ -20,7 +20,7 @@ import type { AuthUser } from '../user/user-provider.js';
 import { RefreshRefusal } from './refresh-refusal.js';
 import { decideRefresh, type RefreshDecision, type RefreshLimits } from './refresh-rule.js';
 import { type DecodedRefreshToken, type IssuedRefreshToken, RefreshTokenCodec } from './refresh-token.codec.js';
-import { judgedUse, useOf } from './session-chain.js';
+import { claimAbout, judgedUse, useOf } from './session-chain.js';
 import { TokenHasher } from './token-hasher.js';
 import type { TokenUse } from './token-use.js';
 import { hashedMessage, isVouchedFor, tokenAt } from './voucher.js';
@@ -49,6 +49,9 @@ export interface RefreshAttempt extends RefreshRequest {
   readonly keyBound: boolean;
   readonly brokenBinding: BindingKind | undefined;
   readonly device: DeviceComparison;
+  /** Whether the client says which uses brought the presented token. A key alone says nothing: a thief can make one. */
+  readonly claims: boolean;
+  readonly limits: RefreshLimits;
 }
 
 /** Collects what the refresh rule needs, and applies the rule. */
@@ -112,6 +115,8 @@ export class RefreshAttempts {
       keyBound: this.bindings.provesKey(session),
       brokenBinding: this.bindings.broken(session, keys, evidence),
       device: this.devices.compare(session, keys, evidence.signals),
+      claims: claimAbout(presented.generation, request.says.receivedWith) !== undefined,
+      limits: this.limitsOf(session),
     };
   }
 
@@ -132,7 +137,7 @@ export class RefreshAttempts {
         ...judgedUse({ ...session, root: presented.root }, useOf(presented.generation, says), says.receivedWith),
       },
       this.clock.now(),
-      { ...this.config, ...this.limits(session) },
+      attempt.limits,
     );
   }
 
@@ -149,8 +154,12 @@ export class RefreshAttempts {
     return undefined;
   }
 
-  private limits({ windowStartedAt }: RefreshToken): Pick<RefreshLimits, 'outage' | 'otherDeviceIsReuse'> {
+  private limitsOf({ windowStartedAt }: RefreshToken): RefreshLimits {
+    const { idleTtl, grace, lateAnswers } = this.config;
     return {
+      idleTtl,
+      grace,
+      lateAnswers,
       outage: this.feed.unreadableSince(windowStartedAt),
       otherDeviceIsReuse: this.config.onRepeatFromOtherDevice === 'reuse',
     };

@@ -56,7 +56,7 @@ export class RefreshEvents implements OnModuleDestroy {
   }
 
   private reasonsOf(repeat: Repeat, { row, isFirst }: Written, attempt: RefreshAttempt): string[] {
-    const { session, located, says, keyBound } = attempt;
+    const { session, located, claims, keyBound } = attempt;
     const reasons: string[] = [];
     if (isLate(repeat)) reasons.push(repeat.action === 'late' ? 'late_answer' : 'late_retry');
     if (
@@ -66,7 +66,7 @@ export class RefreshEvents implements OnModuleDestroy {
     ) {
       reasons.push('other_device');
     }
-    if (says.idempotencyKey === undefined && !keyBound && isElsewhere(session, located.client)) {
+    if (!claims && !keyBound && isElsewhere(session, located.client)) {
       reasons.push('other_network_and_agent');
     }
     if (!isFirst) return reasons;

@@ -122,8 +122,8 @@ export function decideRefresh(
 
   // A request that has been answered comes again: its retry, or a duplicate of one that is over.
   if (behind > 0 && token.lateRetries !== undefined) {
-    if (open) return { action: 'retry', late: false };
-    const more = token.lateRetries < MOST_LATE_RETRIES && token.sameDevice;
+    if (open || raced) return { action: 'retry', late: false };
+    const more = behind === 1 && token.lateRetries < MOST_LATE_RETRIES && token.sameDevice;
     return more ? { action: 'retry', late: true } : { action: 'superseded' };
   }
   if (behind > 1 && token.finished) return { action: 'superseded' };

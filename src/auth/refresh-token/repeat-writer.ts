@@ -1,16 +1,8 @@
 import { Injectable } from '@nestjs/common';
-import { batchCalls } from '../common/time/batch-calls.js';
 import type { RefreshToken } from '../session/refresh-token.entity.js';
 import { RefreshTokenStore } from '../session/refresh-token.store.js';
 import { GivenUses } from './given-uses.js';
-import type { RefreshAttempt } from './refresh-attempt.js';
 import type { Repeat } from './session-chain.js';
-
-/** A row as it was read, and as it is to be written. */
-interface Change {
-  readonly before: RefreshToken;
-  readonly after: RefreshToken;
-}
 
 /** What has been written. */
 export interface Written {
@@ -19,59 +11,63 @@ export interface Written {
   readonly isFirst: boolean;
 }
 
-/** The most repeats that are written together. */
-const MOST_TOGETHER = 64;
-
 /**
  * Writes the rows of repeated answers. Repeats of one session that come at the same moment are written together. Each of
  * them alone would have to wait for the one before.
  */
 @Injectable()
 export class RepeatWriter {
-  private readonly writeTogether = batchCalls((changes: readonly Change[]) => this.writeAll(changes), MOST_TOGETHER);
+  /** The changes of this moment, by the version of the row. */
+  private readonly waiting = new Map<string, Group>();
 
   constructor(private readonly store: RefreshTokenStore) {}
 
   /**
    * Resolves to `undefined` if the session has changed since it was read. A row that did not change is not written.
    */
-  async write(
-    { session, reauthenticate }: RefreshAttempt,
-    { action }: Repeat,
-    after: RefreshToken,
-  ): Promise<Written | undefined> {
-    if (after === session) return { row: after, isFirst: false };
-    // Late answers come out of a budget, and a step-up changes more than the lists.
-    if (action === 'repeat' && !reauthenticate) return this.writeTogether({ before: session, after });
-    return (await this.store.repeat(session, after)) ? { row: after, isFirst: true } : undefined;
+  async write(before: RefreshToken, { action }: Repeat, after: RefreshToken): Promise<Written | undefined> {
+    if (after === before) return { row: after, isFirst: false };
+    // Late answers come out of a budget: each needs the row as the one before has left it.
+    if (action !== 'repeat')
+      return (await this.store.repeat(before, after)) ? { row: after, isFirst: true } : undefined;
+
+    const version = versionOf(before);
+    const { rows, written } = this.waiting.get(version) ?? this.begin(version, before);
+    rows.push(after);
+    const row = await written;
+    return row && { row, isFirst: rows[0] === after };
   }
 
-  private async writeAll(changes: readonly Change[]): Promise<(Written | undefined)[]> {
-    const groups = new Map<string, Change[]>();
-    for (const change of changes) {
-      const of = versionOf(change.before);
-      groups.set(of, [...(groups.get(of) ?? []), change]);
-    }
-    const written = new Map<Change, Written>();
-    await Promise.all(
-      [...groups.values()].map(async (group) => {
-        const row = merged(group);
-        if (!(await this.store.repeat(group[0].before, row))) return;
-        group.forEach((change, index) => written.set(change, { row, isFirst: index === 0 }));
-      }),
-    );
-    return changes.map((change) => written.get(change));
+  private begin(version: string, before: RefreshToken): Group {
+    const rows: RefreshToken[] = [];
+    // Waits until all requests that have arrived are processed.
+    const arrived = new Promise((resolve) => setImmediate(resolve));
+    const written = arrived.then(async () => {
+      this.waiting.delete(version);
+      const row = rows.reduce(merged);
+      return (await this.store.repeat(before, row)) ? row : undefined;
+    });
+    const group = { rows, written };
+    this.waiting.set(version, group);
+    return group;
   }
 }
 
-/** What the write asks for: changes of the same version can be written by one statement. */
+/** Rows that come from the same version of a session. */
+interface Group {
+  readonly rows: RefreshToken[];
+  readonly written: Promise<RefreshToken | undefined>;
+}
+
+/** What the write asks for. */
 function versionOf({ id, generation, listsVersion, accessFloor }: RefreshToken): string {
   return [id, generation, listsVersion, accessFloor].join();
 }
 
-function merged(changes: readonly Change[]): RefreshToken {
-  const [first, ...others] = changes.map(({ after }) => after);
-  return others.reduce((row, { given, ...other }) => {
-    return { ...row, ...other, given: GivenUses.union(row.given, given) };
-  }, first);
+/** Two changes of one row. A step-up knows more of the last use, and a repeat without a claim more of the repeats. */
+function merged(one: RefreshToken, other: RefreshToken): RefreshToken {
+  const [earlier, later] = one.authTime > other.authTime ? [other, one] : [one, other];
+  const repeats = earlier.repeatedGeneration > later.repeatedGeneration ? earlier : later;
+  const { repeatedGeneration, repeatedInARow } = repeats;
+  return { ...later, repeatedGeneration, repeatedInARow, given: GivenUses.union(one.given, other.given) };
 }

@@ -32,6 +32,11 @@ export function useOf(generation: number, { idempotencyKey: key }: TokenUse): Us
   return { generation, key };
 }
 
+/** The claim, if it is about the token that is presented. A claim about another token is ignored. */
+export function claimAbout(generation: number, receivedWith: ReceivedWith | undefined): ReceivedWith | undefined {
+  return receivedWith?.generation === generation ? receivedWith : undefined;
+}
+
 /** What the rule needs to know of a use and of a claim. */
 export function judgedUse(
   session: RootedSession,
@@ -42,7 +47,7 @@ export function judgedUse(
   const [given, givenBefore] = [givenOf(session), givenBeforeOf(session)];
   // The uses of clients without keys cannot be told apart, so none of them is recognised.
   const keyed = use.key !== undefined;
-  const claim = receivedWith?.generation === use.generation ? receivedWith : undefined;
+  const claim = claimAbout(use.generation, receivedWith);
   const givenTo = [given, givenBefore][behind];
   return {
     lateRetries: keyed && behind > 0 ? given?.lateRetriesOf(use) : undefined,
@@ -70,19 +75,20 @@ export function firstChain(root: Buffer, key: string | undefined): SessionChain 
 /**
  * The chain after a rotation, also of a token that is newer than the row.
  *
+ * @param arrivedAt when the request arrived; by default now
  * @param settlingTime milliseconds from now until the rotation counts
  */
 export function rotatedChain(
   session: RootedSession,
   use: Use,
   now: number,
-  { grace }: Pick<RefreshLimits, 'grace'>,
-  settlingTime = 0,
+  limits: Pick<RefreshLimits, 'grace' | 'outage'>,
+  { arrivedAt = now, settlingTime = 0 } = {},
 ): SessionChain {
   const adopted = use.generation > session.generation;
   const generation = use.generation + 1;
   // A rotation within the window of a burst does not move it. So the window ends, however often a client refreshes.
-  const goesOn = !adopted && isWindowOpen(session, now, now, { grace, outage: 0 });
+  const goesOn = !adopted && isWindowOpen(session, arrivedAt, now, limits);
   return {
     ...chainOf(session),
     generation,
@@ -101,6 +107,7 @@ export function repeatedChain(
   use: Use,
   now: number,
   { per }: Pick<RefreshLimits['lateAnswers'], 'per'>,
+  claims: boolean,
 ): SessionChain | undefined {
   const known = givenOf(session);
   const list = repeat.action !== 'retry' ? known?.with(use) : repeat.late ? known?.withLateRetry(use) : known;
@@ -109,13 +116,13 @@ export function repeatedChain(
     // A late answer opens a window for the other requests of its burst, which present the predecessor.
     ...(isLate(repeat) && { windowGeneration: session.generation - 1, windowStartedAt: now }),
     ...(repeat.action === 'late' && { lateAnswersAt: Math.max(session.lateAnswersAt, now) + per }),
-    ...(use.key === undefined && repeatedInARow(session)),
+    ...(!claims && repeatedInARow(session)),
   };
   if (Object.keys(changes).length === 0) return undefined;
   return { ...chainOf(session), ...changes, listsVersion: session.listsVersion + 1 };
 }
 
-/** Counts the successive generations whose predecessor a client without keys presented again. */
+/** Counts the successive generations whose predecessor was presented again without a claim. */
 function repeatedInARow({ generation, repeatedGeneration, repeatedInARow }: SessionChain): Partial<SessionChain> {
   if (repeatedGeneration === generation) return {};
   const goesOn = repeatedGeneration === generation - 1;

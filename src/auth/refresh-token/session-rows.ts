@@ -89,7 +89,7 @@ export class SessionRows {
     attempt: RefreshAttempt,
     settlingTime: number,
   ): Promise<{ rotated: RefreshToken; successor: DecodedRefreshToken }> {
-    const { session, presented, evidence, says } = attempt;
+    const { session, presented, evidence, says, limits, arrivedAt } = attempt;
     const keys = this.keyRing.current;
     const adopted = presented.generation > session.generation;
     const successor = tokenAt(presented.generation + 1, presented, keys, session.seed);
@@ -98,7 +98,7 @@ export class SessionRows {
     const use = useOf(presented.generation, says);
     const rotated = {
       ...session,
-      ...rotatedChain({ ...session, root: presented.root }, use, this.clock.now(), this.config, settlingTime),
+      ...rotatedChain({ ...session, root: presented.root }, use, this.clock.now(), limits, { arrivedAt, settlingTime }),
       accessFloor: adopted ? floorAfterRollback(session, successor.generation, now) : session.accessFloor,
       tokenHash,
       keyId: keys.id,
@@ -110,14 +110,15 @@ export class SessionRows {
 
   /** The row after a repeated answer. The live token is unchanged. Returns the row itself if nothing changes. */
   repeated(attempt: RefreshAttempt, repeat: Repeat): RefreshToken {
-    const { session, keys, presented, says, reauthenticate } = attempt;
+    const { session, keys, presented, says, claims, limits, reauthenticate } = attempt;
     const use = useOf(presented.generation, says);
     const chain = repeatedChain(
       { ...session, root: presented.root },
       repeat,
       use,
       this.clock.now(),
-      this.config.lateAnswers,
+      limits.lateAnswers,
+      claims,
     );
     const seen = reauthenticate && this.seenAgain(attempt, keys, this.nowFor(session));
     return chain || seen ? { ...session, listsVersion: session.listsVersion + 1, ...chain, ...seen } : session;

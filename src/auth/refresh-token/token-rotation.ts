@@ -132,7 +132,7 @@ export class TokenRotation {
     const seen = this.rows.repeated(attempt, decision);
     const issued = this.issuer.tokensOf(seen, liveTokenOf(attempt), user, clientNonceOf(attempt));
     await once.useProof();
-    const written = await this.repeats.write(attempt, decision, seen);
+    const written = await this.repeats.write(attempt.session, decision, seen);
     if (!written) return undefined;
 
     this.events.repeated(decision, written, attempt, remark);

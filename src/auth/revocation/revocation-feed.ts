@@ -62,6 +62,8 @@ export class RevocationFeed implements OnModuleInit, OnModuleDestroy {
   private failing = false;
   /** When the first read began that has not succeeded yet, by the monotonic clock. */
   private triedSince: number | undefined;
+  /** When a failed statement began that the next read is to explain, by the monotonic clock. */
+  private suspectedSince: number | undefined;
   /** When the table could not be read, by the monotonic clock. */
   private outages: { from: number; to: number }[] = [];
   private readonly databaseTime = new MeasuredTime();
@@ -200,8 +202,9 @@ export class RevocationFeed implements OnModuleInit, OnModuleDestroy {
   /** A statement has failed. The next read may be far away, so reads at once to see whether the table can be read. */
   private suspect(startedAt: number): void {
     // A statement that began before the last read says nothing new.
-    if (this.triedSince !== undefined || startedAt <= this.readAt || this.stopped) return;
-    this.triedSince = startedAt;
+    if (this.triedSince !== undefined || this.suspectedSince !== undefined || startedAt <= this.readAt || this.stopped)
+      return;
+    this.suspectedSince = startedAt;
     void this.tick();
   }
 
@@ -221,7 +224,7 @@ export class RevocationFeed implements OnModuleInit, OnModuleDestroy {
     this.list.sweep();
     this.readings++;
     this.readAt = startedAt;
-    this.endOutage();
+    this.endOutage(startedAt);
     this.reportClock();
   }
 
@@ -230,15 +233,21 @@ export class RevocationFeed implements OnModuleInit, OnModuleDestroy {
     return this.store.floorsRaised(youngerThan);
   }
 
-  private endOutage(): void {
+  /** @param startedAt when the read began that has succeeded */
+  private endOutage(startedAt: number): void {
     const now = performance.now();
+    // The first read after the failed statement went well: it was the statement's own trouble, for example a locked row.
+    if (this.triedSince === startedAt && now - startedAt <= SLOW_READING) this.suspectedSince = undefined;
     this.outages = [...this.outages, ...this.outageUntil(now)].filter(({ to }) => to > now - OUTAGES_KEPT);
     this.triedSince = undefined;
+    this.suspectedSince = undefined;
   }
 
   /** The outage that lasts until now, if there is one. */
   private outageUntil(now: number): { from: number; to: number }[] {
-    const { triedSince: from = now } = this;
+    const { triedSince = now, suspectedSince = triedSince } = this;
+    const confirmed = this.failing || now - triedSince > SLOW_READING;
+    const from = confirmed ? Math.min(triedSince, suspectedSince) : triedSince;
     return now - from > SLOW_READING ? [{ from, to: now }] : [];
   }
 

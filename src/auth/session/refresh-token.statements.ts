@@ -97,7 +97,7 @@ export function prepareStatements(database: AuthDatabase, entity: EntityClass<Re
     ),
     repeat: statement(`UPDATE ${table.name} SET ${changed}, ${set(...REPEATED)} WHERE ${asRead}`),
     postponeWindow: statement(
-      `UPDATE ${table.name} SET ${set('windowGeneration', 'windowStartedAt')} ` +
+      `UPDATE ${table.name} SET ${changed}, ${set('windowGeneration', 'windowStartedAt')} ` +
         `WHERE ${where('id', 'generation')} AND ${column('windowStartedAt')} < :windowStartedAt`,
     ),
     revoke: statement(`UPDATE ${table.name} SET ${revoke} WHERE ${where('id')} AND ${live}`),

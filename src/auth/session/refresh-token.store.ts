@@ -114,7 +114,7 @@ export class RefreshTokenStore {
     id: string,
     { generation, windowGeneration, windowStartedAt }: Pick<RefreshToken, WindowColumn>,
   ): Promise<void> {
-    await this.execute('postponeWindow', { id, generation, windowGeneration, windowStartedAt });
+    await this.execute('postponeWindow', { id, generation, windowGeneration, windowStartedAt, step: randomStep() });
   }
 
   /** Resolves to `false` if the session does not exist or was already revoked. */
@@ -239,6 +239,11 @@ function isLate(startedAt: number): boolean {
 /** The version stays below 2^53 for 2^33 changes. */
 const MOST_STEP = 2 ** 20;
 
+/** A row that the database has rolled back does not come to the same version of its lists again. */
+function randomStep(): number {
+  return randomInt(1, MOST_STEP);
+}
+
 const NUMBERS: readonly Column[] = [
   'generation',
   'accessFloor',
@@ -273,8 +278,7 @@ function revocation(id: string, revokedAt: number, revokedReason: string): State
 
 /** What a write asks for: that the row is as it was read. */
 function asRead({ id, generation, listsVersion, accessFloor }: RefreshToken): StatementValues {
-  // A random step: a row that the database has rolled back does not come to the same version again.
-  return { id, generation, listsVersion, accessFloor, step: randomInt(1, MOST_STEP) };
+  return { id, generation, listsVersion, accessFloor, step: randomStep() };
 }
 
 function toAccessFloor(record: Record<string, unknown>): AccessFloor {

@@ -1,6 +1,6 @@
 import DataLoader from 'dataloader';
 
-/** The largest batch, unless the caller gives another size. */
+/** The largest batch. */
 const MOST = 16;
 
 /**
@@ -11,11 +11,10 @@ const MOST = 16;
  */
 export function batchCalls<Key, Value>(
   askAll: (keys: readonly Key[]) => Promise<Value[]>,
-  most = MOST,
 ): (key: Key) => Promise<Value> {
   const loader = new DataLoader<Key, Value>(askAll, {
     cache: false,
-    maxBatchSize: most,
+    maxBatchSize: MOST,
     // Waits until all requests that have arrived are processed.
     batchScheduleFn: setImmediate,
   });
