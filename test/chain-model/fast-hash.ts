@@ -1,4 +1,4 @@
-import crypto, { type KeyObject } from 'node:crypto';
+import crypto from 'node:crypto';
 import { syncBuiltinESMExports } from 'node:module';
 
 /**
@@ -6,17 +6,9 @@ import { syncBuiltinESMExports } from 'node:module';
  * they need different hashes for different uses, and no security. Call it before the library is imported.
  */
 export function useFastHash(): void {
-  crypto.createHmac = ((_: string, key: KeyObject | Buffer) =>
-    new FastHash(Buffer.isBuffer(key) ? key.readInt32BE() : numberOf(key))) as unknown as typeof crypto.createHmac;
+  crypto.createHmac = ((_: string, root: Buffer) =>
+    new FastHash(root.readInt32BE())) as unknown as typeof crypto.createHmac;
   syncBuiltinESMExports();
-}
-
-const numbers = new WeakMap<KeyObject, number>();
-
-function numberOf(key: KeyObject): number {
-  let number = numbers.get(key);
-  if (number === undefined) numbers.set(key, (number = key.export().readInt32BE()));
-  return number;
 }
 
 class FastHash {

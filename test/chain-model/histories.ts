@@ -1,4 +1,5 @@
-import { type Instance, MINUTE, RINGS, SECOND } from './model.js';
+import type { RefreshLimits } from '../../src/auth/refresh-token/refresh-rule.js';
+import { type Instance, RINGS } from './model.js';
 import { type Loss, Owner, type OwnerHabits } from './owner.js';
 import { type Faults, World, type WorldOptions } from './world.js';
 
@@ -68,6 +69,7 @@ export interface Series {
   readonly instances?: readonly Instance[];
   readonly start?: WorldOptions['start'];
   readonly habits?: OwnerHabits;
+  readonly limits?: RefreshLimits;
 }
 
 /** Many histories with successive seeds. */
@@ -92,6 +94,3 @@ export function toldHistory(options: Omit<WorldOptions, 'trace'>, uses: number, 
   honestHistory({ ...options, trace: (line) => void lines.push(line) }, uses, habits);
   return lines;
 }
-
-export const QUICK = { every: 2 * MINUTE } satisfies OwnerHabits;
-export const HURRIED = { every: 30 * SECOND } satisfies OwnerHabits;

@@ -15,6 +15,7 @@ import {
 } from '../../src/auth/refresh-token/session-chain.js';
 import type { ReceivedWith } from '../../src/auth/refresh-token/token-use.js';
 import { ListsInvariant } from './lists-invariant.js';
+import { Random } from './random.js';
 
 export const SECOND = 1_000;
 export const MINUTE = 60 * SECOND;
@@ -37,15 +38,12 @@ export const RINGS = {
   new: new KeyRing([NEW, OLD], undefined),
 };
 
-/** Of all sessions, unless another is given. */
-const ROOT = Buffer.alloc(32, 'the root of a session of a model');
-
 /** A row of the table of sessions, as far as the rule and the chain need it. */
 export interface Row extends SessionChain {
   readonly id: string;
   /** The keys that the row names. */
   readonly keys: Keys;
-  /** The root of all tokens of the session. The table has only its hash. */
+  /** The root of its tokens. The table does not have it; each genuine token brings it. */
   readonly root: Buffer;
   readonly keyBound: boolean;
   readonly expiresAt: number;
@@ -96,6 +94,7 @@ export class ModelStore {
   /** How often a write replaced a row that it had not read. */
   overwritten = 0;
   private restored = false;
+  private readonly steps = new Random(0);
   /** Called before each write. */
   fault: (() => WriteFault) | undefined;
 
@@ -120,6 +119,11 @@ export class ModelStore {
     else ListsInvariant.assert(row, after);
     this.commit(after);
     return fault ? 'failed' : 'written';
+  }
+
+  /** A random step, so that a restored row does not come to the same version again. */
+  versionAfter({ listsVersion }: Row): number {
+    return listsVersion + this.steps.between(1, 2 ** 20);
   }
 
   revoke(at: number, reason: ReuseReason): boolean {
@@ -159,16 +163,17 @@ export interface Start {
   readonly key?: string;
   readonly keyBound?: boolean;
   readonly id?: string;
-  readonly ring?: KeyRing;
   readonly root?: Buffer;
+  readonly ring?: KeyRing;
   readonly at: number;
 }
 
 /** The first row of a session. */
-export function signIn({ key, keyBound = false, id = SESSION_ID, ring = RINGS.old, root = ROOT, at }: Start): Row {
+export function signIn({ key, keyBound = false, id = SESSION_ID, root = ROOT, ring = RINGS.old, at }: Start): Row {
+  const keys = ring.current;
   return {
     id,
-    keys: ring.current,
+    keys,
     root,
     keyBound,
     expiresAt: at + 30 * DAY,
@@ -185,11 +190,12 @@ function rowWith(
   chain: SessionChain,
   keys: Keys,
   lastUsedAt: number,
+  listsVersion: number,
 ): Row {
   return {
     id,
-    keys,
     root,
+    keys,
     keyBound,
     expiresAt,
     lastUsedAt,
@@ -198,7 +204,7 @@ function rowWith(
     generation: chain.generation,
     given: chain.given,
     givenBefore: chain.givenBefore,
-    listsVersion: chain.listsVersion,
+    listsVersion,
     windowGeneration: chain.windowGeneration,
     windowStartedAt: chain.windowStartedAt,
     lateAnswersAt: chain.lateAnswersAt,
@@ -207,6 +213,7 @@ function rowWith(
   };
 }
 
+const ROOT = Buffer.alloc(32, 'root');
 const SESSION_ID = '0d5a8f3e-6f5c-4a51-9d3f-1c2b3a495867';
 
 /**
@@ -267,8 +274,9 @@ export class Attempt {
       case 'rotate':
       case 'adopt': {
         this.wasLive = true;
+        const keys = instance.ring.current;
         const chain = rotatedChain(row, use, now, limits);
-        const after = rowWith(row, chain, instance.ring.current, Math.max(now, row.lastUsedAt));
+        const after = rowWith(row, chain, keys, Math.max(now, row.lastUsedAt), store.versionAfter(row));
         return this.answered(store.write(row, after), chain.generation, decision.action, false);
       }
       case 'repeat':
@@ -276,7 +284,9 @@ export class Attempt {
       case 'late': {
         const chain = repeatedChain(row, decision, use, now, limits.lateAnswers);
         const late = decision.action === 'late' || (decision.action === 'retry' && decision.late);
-        const written = chain ? store.write(row, rowWith(row, chain, row.keys, row.lastUsedAt)) : 'written';
+        const written = chain
+          ? store.write(row, rowWith(row, chain, row.keys, row.lastUsedAt, store.versionAfter(row)))
+          : 'written';
         return this.answered(written, row.generation, decision.action, late);
       }
       default:

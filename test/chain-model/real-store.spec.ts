@@ -6,7 +6,7 @@ import { RefreshTokenCodec } from '../../src/auth/refresh-token/refresh-token.co
 import { type AuthContext, SECRET } from '../support/auth-app.js';
 import { onEveryDatabase } from '../support/every-database.js';
 import { FAULTS } from './histories.js';
-import type { Answer, Refresh, Row } from './model.js';
+import type { Answer, Refresh, Row, Start } from './model.js';
 import { Owner } from './owner.js';
 import { THIEVES, Thief, type ThiefHabits } from './thieves.js';
 import { type Faults, SIGN_IN_KEY, World } from './world.js';
@@ -46,21 +46,16 @@ onEveryDatabase({}, (host) => {
 });
 
 async function compare(context: AuthContext, seed: number, faults: Faults, thief: ThiefHabits | undefined) {
-  const { service, clock, dataSource } = context;
+  const { module, service, clock, dataSource } = context;
   const first = await service.issue(alice, { transport: 'body' }, client, {}, { idempotencyKey: SIGN_IN_KEY });
   const { sessionId: id } = first;
-  const { root } = new RefreshTokenCodec(ring).decode(first.refreshToken)!;
+  const { root } = module.get(RefreshTokenCodec).decode(first.refreshToken)!;
+  const start = { id, root, ring };
   const rows = dataSource.getRepository(RefreshToken);
   /** The spelling of the token of each generation. */
   const tokens = new Map([[0, first.refreshToken]]);
 
-  for (const [index, { at, refresh, answer, row }] of stepsOf(
-    { id, root },
-    clock.now(),
-    seed,
-    faults,
-    thief,
-  ).entries()) {
+  for (const [index, { at, refresh, answer, row }] of stepsOf(start, clock.now(), seed, faults, thief).entries()) {
     const where = `seed ${seed}, step ${index}`;
     clock.time = at;
     if (refresh) {
@@ -85,7 +80,7 @@ async function compare(context: AuthContext, seed: number, faults: Faults, thief
 
 /** The history in the model. */
 function stepsOf(
-  session: { id: string; root: Buffer },
+  start: Partial<Start>,
   at: number,
   seed: number,
   faults: Faults,
@@ -96,7 +91,7 @@ function stepsOf(
     seed,
     faults,
     at,
-    start: { ...session, ring },
+    start,
     instances: [{ ring, offset: 0 }],
     onAnswer: (refresh, answer) => void steps.push({ at: world.now, refresh, answer, row: world.store.row }),
     onRollback: (row) => void steps.push({ at: world.now, row }),
@@ -129,9 +124,11 @@ function expectedCode(answer: Answer): string {
   return answer.type === 'refused' ? 'invalid_grant' : answer.type;
 }
 
-/** What the model and the table have in common. */
+/** What the model and the table have in common. The version of the lists takes random steps. */
 function columnsOf(
-  row: Pick<Row, Exclude<keyof Row, 'keys' | 'root' | 'revokedReason' | 'keyBound'>> & { keys: { id: string } },
+  row: Pick<Row, Exclude<keyof Row, 'keys' | 'root' | 'listsVersion' | 'revokedReason' | 'keyBound'>> & {
+    keys: { id: string };
+  },
 ) {
   const { generation, given, givenBefore, windowGeneration, windowStartedAt } = row;
   const { lateAnswersAt, repeatedGeneration, repeatedInARow, lastUsedAt, keys } = row;

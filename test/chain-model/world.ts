@@ -1,3 +1,4 @@
+import type { RefreshLimits } from '../../src/auth/refresh-token/refresh-rule.js';
 import {
   type Answer,
   Attempt,
@@ -52,6 +53,8 @@ export interface WorldOptions {
   /** One instance by default. */
   readonly instances?: readonly Instance[];
   readonly start?: Partial<Start>;
+  /** The defaults of the library. */
+  readonly limits?: RefreshLimits;
   /** Where the histories of the real store begin. */
   readonly at?: number;
   /** Tells each step, for a history that is to be read. */
@@ -118,7 +121,7 @@ export class World {
     if (random.chance(faults.rollback ?? 0)) this.rollBack();
     if (faults.jump !== undefined && random.chance(0.02)) this.jumped += random.between(-faults.jump, faults.jump + 1);
     const instance = this.instances.length === 1 ? this.instances[0] : random.of(this.instances);
-    const attempt = new Attempt(store, instance, refresh, this.clock, LIMITS);
+    const attempt = new Attempt(store, instance, refresh, this.clock, this.options.limits ?? LIMITS);
     const races = random.chance(faults.race ?? 0);
     const finish = (answer: Answer) => {
       this.trace(() => `${tellRefresh(refresh)} → ${tellAnswer(answer)}`);

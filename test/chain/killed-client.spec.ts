@@ -260,7 +260,7 @@ for (const adapter of adapters) {
 
   describe(`a client without keys that is killed, with late answers for such clients (${adapter})`, () => {
     const app = listening(adapter, {
-      options: { refreshToken: { lateAnswers: { burst: 1, per: '1d', withoutKeys: true } } as object },
+      options: { refreshToken: { lateAnswers: { burst: 1, per: '1d', withoutKeys: true } } },
     });
 
     describe.each(KEYLESS)('$client', ({ habits }) => {

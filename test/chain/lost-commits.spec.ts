@@ -264,7 +264,12 @@ describe('the database loses commits', () => {
     expect(await me(lost), 'minted before the loss').toBe(401);
     expect(await me(current), 'minted after it').toBe(200);
     app.clock.advance(MINUTE);
-    expect(await me((await client.refresh()).body.access_token), 'minted later').toBe(200);
+    const { access_token: later } = (await client.refresh()).body;
+    expect(await me(later), 'minted later').toBe(200);
+    // The floor is far above the generation by now. A change of permissions still raises it.
+    await app.service.permissionsChanged('user-alice');
+    expect(await me(later), 'after another change').toBe(401);
+    expect(await me((await client.refresh()).body.access_token), 'minted after that').toBe(200);
   });
 });
 

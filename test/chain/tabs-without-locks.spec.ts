@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it, test } from 'vitest';
-import { adapters } from '../support/auth-app.js';
+import { adapters, type AuthApp } from '../support/auth-app.js';
 import { expectAccused, expectGoodStanding, rowOf, signedInClient } from '../support/chain.js';
 import { type Answer, cookieHeader, login, refreshCookie } from '../support/http.js';
 import {
@@ -10,6 +10,8 @@ import {
   type KeyedBody,
   type Network,
   present,
+  SignedOut,
+  WITH_A_COOKIE,
   WITHOUT_KEYS,
 } from '../support/keyed-client.js';
 import { listening, SECOND } from '../support/listening.js';
@@ -175,6 +177,47 @@ for (const adapter of adapters) {
     });
   });
 }
+
+describe('an answer that comes after a newer one puts an older cookie into the jar', () => {
+  /** A tab gets its answer late. In the meantime another tab has refreshed, and then refreshed again. */
+  async function overwritten(app: AuthApp, pause: number) {
+    const client = await signedInClient(app, { habits: WITH_A_COOKIE });
+    await client.refresh();
+    const older = client.store.jar;
+    app.clock.advance(pause);
+    await client.refresh();
+    client.store.jar = older;
+    app.clock.advance(pause);
+    return client;
+  }
+
+  describe('by default', () => {
+    const app = listening('express');
+
+    test('within the window the session goes on', async () => {
+      const client = await overwritten(app, SECOND);
+      expect(await client.refresh()).toMatchObject({ status: 200 });
+      await expectGoodStanding(app, client.sessionId);
+    });
+
+    // What does not hold: without a claim, nobody can tell this from a thief.
+    test('after the window it ends', async () => {
+      const client = await overwritten(app, 11 * SECOND);
+      await expect(client.refresh()).rejects.toThrow(SignedOut);
+      await expectAccused(app, client.sessionId, 'reuse_detected');
+    });
+  });
+
+  describe('with late answers for clients without claims', () => {
+    const app = listening('express', { options: { refreshToken: { lateAnswers: { withoutKeys: true } } } });
+
+    test('after the window it goes on', async () => {
+      const client = await overwritten(app, 11 * SECOND);
+      expect(await client.refresh()).toMatchObject({ status: 200 });
+      await expectGoodStanding(app, client.sessionId);
+    });
+  });
+});
 
 async function firstToken(service: TwoServers, { transport }: Browser, turn: number): Promise<string> {
   if (transport === 'body') return (await service.issue(1))[0].refreshToken;

@@ -41,8 +41,7 @@ export function recorded(url: string): { network: Network; answers: Answer<Keyed
 /** The event that says that two parties hold tokens of the session. */
 export function accusationOf({ events }: Pick<Host, 'events'>, sessionId: string): AuthEvent | undefined {
   return events.find(
-    (event) =>
-      event.sessionId === sessionId && (event.type === 'reuse_detected' || String(event.type) === 'token_shared'),
+    (event) => event.sessionId === sessionId && (event.type === 'reuse_detected' || event.type === 'token_shared'),
   );
 }
 

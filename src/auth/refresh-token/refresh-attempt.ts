@@ -137,8 +137,8 @@ export class RefreshAttempts {
   }
 
   /**
-   * The session of a genuine token, also of one that was replaced before; `undefined` if there is none. Who has only the
-   * keys can make a tag, but no such token.
+   * The session of a genuine token, also of one that was replaced before; `undefined` for any other token. Who has only
+   * the keys can make a tag, but not a genuine token.
    */
   async sessionOf(presented: DecodedRefreshToken, client: ClientContext): Promise<RefreshToken | undefined> {
     const session = await this.store.find(presented.sessionId);
