@@ -25,11 +25,12 @@ const slowRequests: SlowRequest[] = [
     request: 'a retried refresh',
     async begin({ service }, user) {
       const { refreshToken } = await service.issue(user);
-      await service.refresh(refreshToken);
-      return () => service.refresh(refreshToken);
+      await service.refresh(refreshToken, {}, {}, USE);
+      return () => service.refresh(refreshToken, {}, {}, USE);
     },
   },
 ];
+const USE = { idempotencyKey: 'uQ3nT0kq9o2dJc5w' };
 
 interface Change {
   change: string;
@@ -94,6 +95,27 @@ function define(instances: Instances): void {
     },
   );
 
+  it.sequential('by a repeat, which is written, is minted for a user who was loaded after the change', async () => {
+    const user = newUser([here, elsewhere]);
+    const { refreshToken } = await here.service.issue(user);
+    await here.service.refresh(refreshToken, {}, {}, USE);
+    const { users } = here;
+    const { loadUser } = users;
+    const promoted = { ...user, roles: ['admin'] };
+    users.loadUser = async (id) => {
+      const found = await loadUser(id);
+      // Loaded before the change, and answered after it.
+      users.loadUser = async () => promoted;
+      await elsewhere.service.permissionsChanged(user.id);
+      return found;
+    };
+    const { accessToken } = await here.service.refresh(refreshToken);
+    users.loadUser = loadUser;
+    expect(rolesIn(accessToken)).toEqual(['admin']);
+    await caughtUp(here, elsewhere);
+    for (const instance of [here, elsewhere]) expect(verdict(instance, accessToken)).toBe('accepted');
+  });
+
   it.sequential('by a refresh while the end of all sessions waits for another row, is never accepted', async () => {
     const user = newUser([here, elsewhere]);
     const sessions = [await here.service.issue(user), await here.service.issue(user)];
@@ -119,4 +141,8 @@ function define(instances: Instances): void {
     for (const instance of [here, elsewhere]) expect(verdict(instance, accessToken)).toBe('token_revoked');
     expect(await verdictsUntilExpiry(accessToken, ACCESS_TTL - waited)).not.toContain('accepted');
   });
+}
+
+function rolesIn(accessToken: string): unknown {
+  return (JSON.parse(Buffer.from(accessToken.split('.')[1], 'base64url').toString()) as { roles: unknown }).roles;
 }
