@@ -116,7 +116,8 @@ export function repeatedChain(
     // A late answer opens a window for the other requests of its burst, which present the predecessor.
     ...(isLate(repeat) && { windowGeneration: session.generation - 1, windowStartedAt: now }),
     ...(repeat.action === 'late' && { lateAnswersAt: Math.max(session.lateAnswersAt, now) + per }),
-    ...(!claims && repeatedInARow(session)),
+    // A retry is known by its key, so it is no sign of a second holder.
+    ...(!claims && repeat.action !== 'retry' && repeatedInARow(session)),
   };
   if (Object.keys(changes).length === 0) return undefined;
   return { ...chainOf(session), ...changes, listsVersion: session.listsVersion + 1 };
