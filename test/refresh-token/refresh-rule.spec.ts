@@ -403,7 +403,8 @@ describe('the rule', () => {
         if (action === 'repeat' && claims) expect(behind).toBe(1);
         if (action === 'retry') expect(lateRetries).toBeDefined();
         if (decision.action === 'retry') expect(decision.late).toBe(!inWindow && !raced);
-        if (decision.action === 'retry' && decision.late) expect(behind === 1 && sameDevice && lateRetries! < 3).toBe(true);
+        if (decision.action === 'retry' && decision.late)
+          expect(behind === 1 && sameDevice && lateRetries! < 3).toBe(true);
         if (action === 'late') expect(mayBeLate && !inWindow && !shared && !known).toBe(true);
         // Who is told that its token has been replaced is known, knows better, or was in a race.
         if (action === 'superseded') expect(known || (claims && behind > 1 && inWindow) || raced).toBe(true);
