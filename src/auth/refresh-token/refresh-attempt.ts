@@ -2,28 +2,25 @@ import { Injectable } from '@nestjs/common';
 import type { BindingEvidence } from '../binding/binding-evidence.js';
 import type { BindingKind } from '../binding/binding-kind.js';
 import { SessionBindings } from '../binding/session-bindings.js';
-import { KeyRing, type Keys } from '../common/crypto/key-ring.js';
+import type { Keys } from '../common/crypto/key-ring.js';
 import type { ClientContext } from '../common/request/client-context.js';
-import { Clock } from '../common/time/clock.js';
-import { StallWatch } from '../common/time/stall-watch.js';
 import { crossSiteRefusal } from '../cookie/cross-site.js';
 import type { DeviceComparison } from '../device/device-fingerprint.js';
 import { DeviceRecognition } from '../device/device-recognition.js';
 import type { LocatedClient } from '../risk/risk-assessor.js';
 import { RiskStage } from '../risk/risk-stage.js';
 import { isSameKind } from '../risk/user-agent.js';
-import { RevocationFeed } from '../revocation/revocation-feed.js';
 import type { RefreshToken } from '../session/refresh-token.entity.js';
 import { RefreshTokenStore } from '../session/refresh-token.store.js';
-import { RefreshTokenConfig } from '../session/session-options.js';
 import type { AuthUser } from '../user/user-provider.js';
+import { GenuineTokens } from './genuine-tokens.js';
 import { RefreshRefusal } from './refresh-refusal.js';
 import { decideRefresh, type RefreshDecision, type RefreshLimits } from './refresh-rule.js';
-import { type DecodedRefreshToken, type IssuedRefreshToken, RefreshTokenCodec } from './refresh-token.codec.js';
+import { RefreshTimes } from './refresh-times.js';
+import type { DecodedRefreshToken, IssuedRefreshToken } from './refresh-token.codec.js';
 import { claimAbout, judgedUse, useOf } from './session-chain.js';
-import { TokenHasher } from './token-hasher.js';
 import type { TokenUse } from './token-use.js';
-import { hashedMessage, isVouchedFor, tokenAt } from './voucher.js';
+import { tokenAt } from './voucher.js';
 
 /** Authenticates the user again. Throws if authentication fails. */
 export type Reauthenticate = (session: RefreshToken, client: ClientContext) => Promise<AuthUser>;
@@ -58,18 +55,13 @@ export interface RefreshAttempt extends RefreshRequest {
 @Injectable()
 export class RefreshAttempts {
   constructor(
-    private readonly codec: RefreshTokenCodec,
+    private readonly tokens: GenuineTokens,
     private readonly risk: RiskStage,
     private readonly store: RefreshTokenStore,
-    private readonly keyRing: KeyRing,
-    private readonly hasher: TokenHasher,
     private readonly bindings: SessionBindings,
     private readonly devices: DeviceRecognition,
     private readonly refusal: RefreshRefusal,
-    private readonly feed: RevocationFeed,
-    private readonly stalls: StallWatch,
-    private readonly clock: Clock,
-    private readonly config: RefreshTokenConfig,
+    private readonly times: RefreshTimes,
   ) {}
 
   /**
@@ -77,7 +69,7 @@ export class RefreshAttempts {
    * @throws AuthError `invalid_grant` if this server did not issue the token
    */
   decode(refreshToken: string | IssuedRefreshToken, client: ClientContext): DecodedRefreshToken {
-    const decoded = this.codec.decode(refreshToken);
+    const decoded = this.tokens.decode(refreshToken);
     if (!decoded) throw this.refusal.notIssuedHere(client);
     return decoded;
   }
@@ -90,7 +82,7 @@ export class RefreshAttempts {
     says: TokenUse,
     reauthenticate: Reauthenticate | undefined,
   ): Promise<RefreshRequest> {
-    const arrivedAt = this.clock.now() - this.stalls.lag();
+    const arrivedAt = this.times.arrival();
     const presented = this.decode(refreshToken, from);
     return { arrivedAt, presented, located: await this.risk.locate(from), evidence, says, reauthenticate };
   }
@@ -106,7 +98,7 @@ export class RefreshAttempts {
     // A different site can make the browser send a request with the attacker's own token in the body. The browser would
     // store the cookies of the response.
     if (evidence.crossSite && session.transport === 'cookie') throw crossSiteRefusal();
-    const keys = this.keyRing.find(session.keyId);
+    const keys = this.tokens.keysOf(session);
     if (!keys) throw this.refusal.denied(session, 'secret_removed', located.client, presented.generation);
     return {
       ...request,
@@ -116,7 +108,7 @@ export class RefreshAttempts {
       brokenBinding: this.bindings.broken(session, keys, evidence),
       device: this.devices.compare(session, keys, evidence.signals),
       claims: claimAbout(presented.generation, request.says.receivedWith) !== undefined,
-      limits: this.limitsOf(session),
+      limits: this.times.limitsOf(session),
     };
   }
 
@@ -124,54 +116,34 @@ export class RefreshAttempts {
    * @param wasLive whether an earlier attempt of this request found the token to be the live one
    */
   async decide(attempt: RefreshAttempt, wasLive: boolean): Promise<RefreshDecision> {
-    const { session, presented, keyBound, brokenBinding, located, says } = attempt;
+    const { session, keys, presented, keyBound, brokenBinding, located, says } = attempt;
     return decideRefresh(
       { ...session, keyBound },
       {
         generation: presented.generation,
-        genuine: await this.isGenuine(attempt, presented),
+        genuine: await this.tokens.isGenuine(presented, session, keys),
         bound: brokenBinding === undefined,
         sameDevice: isSameKind(session.userAgent, located.client.userAgent),
         arrivedAt: attempt.arrivedAt,
         wasLive,
         ...judgedUse({ ...session, root: presented.root }, useOf(presented.generation, says), says.receivedWith),
       },
-      this.clock.now(),
+      this.times.now(),
       attempt.limits,
     );
   }
 
   /**
-   * The session of a genuine token, also of one that was replaced before; `undefined` for any other token. Who has only
-   * the keys can make a tag, but not a genuine token.
+   * The session of a genuine token, also of one that was replaced before; `undefined` for any other token.
    */
-  async sessionOf(presented: DecodedRefreshToken, client: ClientContext): Promise<RefreshToken | undefined> {
-    const session = await this.store.find(presented.sessionId);
-    const keys = session && this.keyRing.find(session.keyId);
+  async sessionOf(refreshToken: string | IssuedRefreshToken, client: ClientContext): Promise<RefreshToken | undefined> {
+    const presented = this.tokens.decode(refreshToken);
+    const session = presented && (await this.store.find(presented.sessionId));
+    const keys = session && this.tokens.keysOf(session);
     if (!keys) return undefined;
-    if (await this.isGenuine({ session, keys }, presented)) return session;
+    if (await this.tokens.isGenuine(presented, session, keys)) return session;
     this.refusal.denied(session, 'not_genuine', client, presented.generation);
     return undefined;
-  }
-
-  private limitsOf({ windowStartedAt }: RefreshToken): RefreshLimits {
-    const { idleTtl, grace, lateAnswers } = this.config;
-    return {
-      idleTtl,
-      grace,
-      lateAnswers,
-      outage: this.feed.unreadableSince(windowStartedAt),
-      otherDeviceIsReuse: this.config.onRepeatFromOtherDevice === 'reuse',
-    };
-  }
-
-  /** The keys of the token vouch for its generation; the hash of the row, for its root. */
-  private async isGenuine(
-    { session, keys }: Pick<RefreshAttempt, 'session' | 'keys'>,
-    presented: DecodedRefreshToken,
-  ): Promise<boolean> {
-    if (!isVouchedFor(presented, session.seed)) return false;
-    return this.hasher.verify(keys, session.tokenHash, hashedMessage(presented));
   }
 }
 

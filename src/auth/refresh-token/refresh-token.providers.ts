@@ -1,8 +1,10 @@
 import type { ConceptProviders } from '../common/concept-providers.js';
+import { GenuineTokens } from './genuine-tokens.js';
 import { RefreshAdmission } from './refresh-admission.js';
 import { RefreshAttempts } from './refresh-attempt.js';
 import { RefreshEvents } from './refresh-events.js';
 import { RefreshRefusal } from './refresh-refusal.js';
+import { RefreshTimes } from './refresh-times.js';
 import { RefreshTokenCodec } from './refresh-token.codec.js';
 import { RefreshTokenService } from './refresh-token.service.js';
 import { RepeatWriter } from './repeat-writer.js';
@@ -17,10 +19,12 @@ import { TokenRotation } from './token-rotation.js';
 export const refreshTokenProviders: ConceptProviders = {
   exported: [RefreshTokenService],
   internal: [
+    GenuineTokens,
     RefreshAdmission,
     RefreshAttempts,
     RefreshEvents,
     RefreshRefusal,
+    RefreshTimes,
     RefreshTokenCodec,
     RepeatWriter,
     SessionIssuer,

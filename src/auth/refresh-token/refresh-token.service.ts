@@ -13,7 +13,7 @@ import { summariesOf } from '../session/session-summary.js';
 import type { AuthUser } from '../user/user-provider.js';
 import { RefreshAttempts } from './refresh-attempt.js';
 import { sessionEndReason } from './refresh-rule.js';
-import { type IssuedRefreshToken, RefreshTokenCodec } from './refresh-token.codec.js';
+import type { IssuedRefreshToken } from './refresh-token.codec.js';
 import { SessionIssuer } from './session-issuer.js';
 import { SessionPurge } from './session-purge.js';
 import type { SignInRequest } from './sign-in-request.js';
@@ -31,7 +31,6 @@ import type { TokenUse } from './token-use.js';
 export class RefreshTokenService {
   constructor(
     private readonly store: RefreshTokenStore,
-    private readonly codec: RefreshTokenCodec,
     private readonly sessionIssuer: SessionIssuer,
     private readonly attempts: RefreshAttempts,
     private readonly rotation: TokenRotation,
@@ -143,8 +142,7 @@ export class RefreshTokenService {
     reason: RevocationReason,
     client: ClientContext = {},
   ): Promise<boolean> {
-    const presented = this.codec.decode(refreshToken);
-    const session = presented && (await this.attempts.sessionOf(presented, client));
+    const session = await this.attempts.sessionOf(refreshToken, client);
     return session !== undefined && (await this.endLive(session, reason, client));
   }
 

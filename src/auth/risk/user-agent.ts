@@ -49,11 +49,11 @@ export class UserAgent {
 }
 
 /**
- * Whether two `User-Agent` headers are of one browser family on one operating system. A session whose header is not
- * known may be of any.
+ * Whether two `User-Agent` headers are of one browser family on one operating system. A header that is not known
+ * may be of any.
  */
 export function isSameKind(known: string | null | undefined, later: string | null | undefined): boolean {
-  if (!known || known === later) return true;
-  const [one, other] = [new UserAgent(known), new UserAgent(later ?? '')];
+  if (!known || !later || known === later) return true;
+  const [one, other] = [new UserAgent(known), new UserAgent(later)];
   return one.browser === other.browser && one.system === other.system;
 }
