@@ -8,8 +8,8 @@ import { StatementProxy } from '../support/statement-proxy.js';
 import { startTcpProxy } from '../support/tcp-proxy.js';
 
 /** Milliseconds by which a busy machine may be late. A read that takes so long counts as an outage of its own. */
-const BUSY = 3 * SECOND;
-const OUTAGE = 6 * SECOND;
+const BUSY = 5 * SECOND;
+const OUTAGE = 8 * SECOND;
 
 const unreadable = ({ module }: AuthContext, since: number) => module.get(RevocationFeed).unreadableSince(since);
 const inLastMinute = (instance: AuthContext) => unreadable(instance, instance.clock.now() - MINUTE);
