@@ -28,8 +28,8 @@ export type AuthEventType =
    * @reason late_retry: the same use was answered again, after its window; at most three times
    * @reason late_answer: the predecessor was answered after its window, out of the budget `refreshToken.lateAnswers`
    * @reason other_device: another browser family or operating system, with `refreshToken.onRepeatFromOtherDevice: 'alert'`
-   * @reason other_network_and_agent: both the network and the user agent differ from those of the latest refresh
-   * @reason repeated_in_a_row: a client without keys repeated in three successive generations
+   * @reason other_network_and_agent: a client without a claim repeated from another network and with another user agent
+   * @reason repeated_in_a_row: a client without a claim repeated in three successive generations
    * @reason uses_overflowed: more than 16 uses were answered with one token; from then on its list accuses nobody
    */
   | 'refresh_repeated'

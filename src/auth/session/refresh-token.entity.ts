@@ -68,7 +68,7 @@ export abstract class RefreshTokenColumns {
   @Column({ name: 'late_answers_at', type: 'bigint', transformer: asNumber })
   lateAnswersAt: number;
 
-  /** The last generation whose predecessor a client without keys presented again. */
+  /** The last generation whose predecessor was presented again without a claim. */
   @Column({ name: 'repeated_generation', type: 'bigint', transformer: asNumber })
   repeatedGeneration: number;
 
