@@ -36,13 +36,17 @@ export function sendOverTls<Body = unknown>(
       agent: false,
     });
     request.on('error', reject).on('response', (response) => {
+      response.on('error', reject);
       let text = '';
       response.setEncoding('utf8').on('data', (chunk) => (text += chunk));
       response.on('end', () => {
         const fields = Object.entries(response.headers).flatMap(([name, value]) =>
           [value ?? []].flat().map((one): [string, string] => [name, one]),
         );
-        resolve({ status: response.statusCode!, headers: new Headers(fields), body: text && JSON.parse(text) });
+        // A proxy answers 502 with a page of its own.
+        const isJson = /^application\/json\b/.test(response.headers['content-type'] ?? '');
+        const parsed = isJson && text !== '' ? JSON.parse(text) : text;
+        resolve({ status: response.statusCode!, headers: new Headers(fields), body: parsed });
       });
     });
     request.end(body === undefined ? undefined : JSON.stringify(body));
