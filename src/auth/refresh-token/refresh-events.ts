@@ -14,7 +14,7 @@ import type { RefreshAttempt } from './refresh-attempt.js';
 import type { Written } from './repeat-writer.js';
 import { isLate, type Repeat } from './session-chain.js';
 
-/** A client without keys raises an alert when it repeats in this number of successive generations. */
+/** A client without claims raises an alert when it repeats in this number of successive generations. */
 const MOST_REPEATED_IN_A_ROW = 3;
 /** Milliseconds between two alerts about rows that the database has rolled back. */
 const ROLLED_BACK_EVERY = 60_000;
