@@ -2,7 +2,8 @@ import { randomBytes } from 'node:crypto';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { dirname, resolve } from 'node:path';
-import { type LateAnswers, lateAnswersOf } from './late-answers.js';
+import type { RefreshTokenOptions } from 'nestjs-refresh-token';
+import { lateAnswersOf } from './late-answers.js';
 
 /** The demo's configuration, from environment variables. The documentation explains them. */
 export interface DemoConfig {
@@ -31,7 +32,7 @@ export interface DemoConfig {
   refreshTokenTtl: string | undefined;
   refreshIdleTtl: string | undefined;
   refreshGrace: string | undefined;
-  lateAnswers: LateAnswers;
+  lateAnswers: RefreshTokenOptions['lateAnswers'];
   revocationDelay: string | undefined;
 }
 

@@ -1,8 +1,7 @@
-/** The option `refreshToken.lateAnswers`; `false` turns late answers off. */
-export type LateAnswers = { burst: number; per: string; withoutKeys: boolean } | false;
+import type { RefreshTokenOptions } from 'nestjs-refresh-token';
 
 /** The value of `LATE_ANSWERS`: `off`, or how many in which time, for example `1/1d` or `1/1d without keys`. */
-export function lateAnswersOf(text: string): LateAnswers {
+export function lateAnswersOf(text: string): RefreshTokenOptions['lateAnswers'] {
   if (text === 'off') return false;
   const [, burst, per, withoutKeys] = /^(\d{1,9})\/(\d{1,9}(?:ms|s|m|h|d))( without keys)?$/.exec(text) ?? [];
   if (burst === undefined || Number(burst) === 0) {

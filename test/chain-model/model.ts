@@ -8,7 +8,7 @@ import {
 import {
   firstChain,
   judgedUse,
-  claimAbout,
+  type JudgedUse,
   repeatedChain,
   rotatedChain,
   type SessionChain,
@@ -226,6 +226,7 @@ export class Attempt {
   private count = 0;
   private wasLive = false;
   private row: Row;
+  private judged: JudgedUse;
   private decision: RefreshDecision;
 
   constructor(
@@ -257,6 +258,7 @@ export class Attempt {
     };
     const decision = decideRefresh(row, token, this.now(), this.limits);
     this.row = row;
+    this.judged = judged;
     this.decision = decision;
     if (decision.action === 'superseded') return SUPERSEDED;
     if (decision.action === 'refuse') return { type: 'refused', reason: decision.reason };
@@ -277,17 +279,16 @@ export class Attempt {
         this.wasLive = true;
         const keys = instance.ring.current;
         const chain = rotatedChain(row, use, now, limits, { arrivedAt: this.arrivedAt });
-        const after = rowWith(row, chain, keys, Math.max(now, row.lastUsedAt), store.versionAfter(row));
+        const after = rowWith(row, { ...row, ...chain }, keys, Math.max(now, row.lastUsedAt), store.versionAfter(row));
         return this.answered(store.write(row, after), chain.generation, decision.action, false);
       }
       case 'repeat':
       case 'retry':
       case 'late': {
-        const claims = claimAbout(refresh.generation, refresh.claim) !== undefined;
-        const chain = repeatedChain(row, decision, use, now, limits.lateAnswers, claims);
+        const chain = repeatedChain(row, decision, use, now, limits.lateAnswers, this.judged);
         const late = decision.action === 'late' || (decision.action === 'retry' && decision.late);
         const written = chain
-          ? store.write(row, rowWith(row, chain, row.keys, row.lastUsedAt, store.versionAfter(row)))
+          ? store.write(row, rowWith(row, { ...row, ...chain }, row.keys, row.lastUsedAt, store.versionAfter(row)))
           : 'written';
         return this.answered(written, row.generation, decision.action, late);
       }

@@ -10,6 +10,7 @@ const RETRIES_AT = DISTANCE_AT + 2;
 const USE_BYTES = RETRIES_AT + 1;
 /** Without unused bits, because the bytes are a multiple of three. */
 const USE_CHARACTERS = (USE_BYTES / 3) * 4;
+const ENTRY = new RegExp(`.{${USE_CHARACTERS}}`, 'g');
 
 /** A sign-in presents no token. The first token has the generation after it. */
 export const SIGN_IN = -1;
@@ -47,15 +48,14 @@ export class GivenUses {
   /** @param column `null` if the uses are not known; that accuses nobody */
   static read(of: GivenToken, column: string | null): GivenUses | undefined {
     if (column === null) return undefined;
-    const uses: GivenUse[] = [];
-    for (let at = 0; at + USE_CHARACTERS <= column.length; at += USE_CHARACTERS) {
-      const bytes = Buffer.from(column.slice(at, at + USE_CHARACTERS), 'base64url');
-      uses.push({
+    const uses = entriesOf(column).map((entry) => {
+      const bytes = Buffer.from(entry, 'base64url');
+      return {
         hash: bytes.toString('base64url', 0, HASH_BYTES),
         distance: bytes.readUInt16BE(DISTANCE_AT),
         lateRetries: bytes.readUInt8(RETRIES_AT),
-      });
-    }
+      };
+    });
     return new GivenUses(of, uses);
   }
 
@@ -74,8 +74,7 @@ export class GivenUses {
     if (column === null || other === null) return null;
     const known = new Set<string>();
     const hashLength = (HASH_BYTES / 3) * 4;
-    const entries = `${column}${other}`.match(new RegExp(`.{${USE_CHARACTERS}}`, 'g')) ?? [];
-    const different = entries.filter((entry) => {
+    const different = entriesOf(column + other).filter((entry) => {
       const hash = entry.slice(0, hashLength);
       return !known.has(hash) && known.add(hash);
     });
@@ -148,6 +147,11 @@ export class GivenUses {
       .digest()
       .toString('base64url', 0, HASH_BYTES);
   }
+}
+
+/** The entries of a column, each as text. */
+function entriesOf(column: string): string[] {
+  return column.match(ENTRY) ?? [];
 }
 
 /** The token to whose uses a list belongs. */

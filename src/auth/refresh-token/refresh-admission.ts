@@ -3,6 +3,7 @@ import { SessionBindings } from '../binding/session-bindings.js';
 import { DeviceRecognition } from '../device/device-recognition.js';
 import { SessionRevocation } from '../revocation/session-revocation.js';
 import { type RiskRemark, RiskStage } from '../risk/risk-stage.js';
+import { differ } from '../risk/rules/changes.js';
 import type { Finding } from '../risk/verdict.js';
 import { BoundedUserProvider } from '../user/bounded-user-provider.js';
 import type { AuthUser } from '../user/user-provider.js';
@@ -75,6 +76,5 @@ export class RefreshAdmission {
 
 /** A late answer is refused in another country. In another network it is not: people travel between home and work. */
 function abroad({ session, located: { geoIp } }: RefreshAttempt): Finding | undefined {
-  const differ = geoIp?.country != null && session.country !== null && geoIp.country !== session.country;
-  return differ ? { reason: 'late_answer_abroad', verdict: 'deny' } : undefined;
+  return differ(geoIp?.country, session.country) ? { reason: 'late_answer_abroad', verdict: 'deny' } : undefined;
 }

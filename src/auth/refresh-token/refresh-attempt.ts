@@ -14,11 +14,12 @@ import type { RefreshToken } from '../session/refresh-token.entity.js';
 import { RefreshTokenStore } from '../session/refresh-token.store.js';
 import type { AuthUser } from '../user/user-provider.js';
 import { GenuineTokens } from './genuine-tokens.js';
+import type { Use } from './given-uses.js';
 import { RefreshRefusal } from './refresh-refusal.js';
 import { decideRefresh, type RefreshDecision, type RefreshLimits } from './refresh-rule.js';
 import { RefreshTimes } from './refresh-times.js';
 import type { DecodedRefreshToken, IssuedRefreshToken } from './refresh-token.codec.js';
-import { claimAbout, judgedUse, useOf } from './session-chain.js';
+import { type JudgedUse, judgedUse, useOf } from './session-chain.js';
 import type { TokenUse } from './token-use.js';
 import { tokenAt } from './voucher.js';
 
@@ -46,8 +47,12 @@ export interface RefreshAttempt extends RefreshRequest {
   readonly keyBound: boolean;
   readonly brokenBinding: BindingKind | undefined;
   readonly device: DeviceComparison;
-  /** Whether the client says which uses brought the presented token. A key alone says nothing: a thief can make one. */
-  readonly claims: boolean;
+  /** Whether the browser family and the system are those of the latest refresh. */
+  readonly sameDevice: boolean;
+  /** This use of the presented token. */
+  readonly use: Use;
+  /** What the lists say of the use. A key alone says nothing of who sends it: a thief can make one. */
+  readonly judged: JudgedUse;
   readonly limits: RefreshLimits;
 }
 
@@ -92,7 +97,7 @@ export class RefreshAttempts {
    *   targets a cookie session
    */
   async read(request: RefreshRequest): Promise<RefreshAttempt> {
-    const { presented, located, evidence } = request;
+    const { presented, located, evidence, says } = request;
     const session = await this.store.findTogether(presented.sessionId);
     if (!session) throw this.refusal.denied(undefined, 'unknown_session', located.client, presented.generation);
     // A different site can make the browser send a request with the attacker's own token in the body. The browser would
@@ -100,6 +105,7 @@ export class RefreshAttempts {
     if (evidence.crossSite && session.transport === 'cookie') throw crossSiteRefusal();
     const keys = this.tokens.keysOf(session);
     if (!keys) throw this.refusal.denied(session, 'secret_removed', located.client, presented.generation);
+    const use = useOf(presented.generation, says);
     return {
       ...request,
       session,
@@ -107,7 +113,9 @@ export class RefreshAttempts {
       keyBound: this.bindings.provesKey(session),
       brokenBinding: this.bindings.broken(session, keys, evidence),
       device: this.devices.compare(session, keys, evidence.signals),
-      claims: claimAbout(presented.generation, request.says.receivedWith) !== undefined,
+      sameDevice: isSameKind(session.userAgent, located.client.userAgent),
+      use,
+      judged: judgedUse({ ...session, root: presented.root }, use, says.receivedWith),
       limits: this.times.limitsOf(session),
     };
   }
@@ -116,17 +124,17 @@ export class RefreshAttempts {
    * @param wasLive whether an earlier attempt of this request found the token to be the live one
    */
   async decide(attempt: RefreshAttempt, wasLive: boolean): Promise<RefreshDecision> {
-    const { session, keys, presented, keyBound, brokenBinding, located, says } = attempt;
+    const { session, keys, presented, keyBound, brokenBinding, sameDevice, arrivedAt, judged } = attempt;
     return decideRefresh(
       { ...session, keyBound },
       {
         generation: presented.generation,
         genuine: await this.tokens.isGenuine(presented, session, keys),
         bound: brokenBinding === undefined,
-        sameDevice: isSameKind(session.userAgent, located.client.userAgent),
-        arrivedAt: attempt.arrivedAt,
+        sameDevice,
+        arrivedAt,
         wasLive,
-        ...judgedUse({ ...session, root: presented.root }, useOf(presented.generation, says), says.receivedWith),
+        ...judged,
       },
       this.times.now(),
       attempt.limits,
@@ -142,9 +150,14 @@ export class RefreshAttempts {
     const keys = session && this.tokens.keysOf(session);
     if (!keys) return undefined;
     if (await this.tokens.isGenuine(presented, session, keys)) return session;
-    this.refusal.denied(session, 'not_genuine', client, presented.generation);
+    this.refusal.tell(session, 'not_genuine', client, presented.generation);
     return undefined;
   }
+}
+
+/** Whether the token is newer than the row, because the database has lost commits. */
+export function isNewerThanRow({ presented, session }: RefreshAttempt): boolean {
+  return presented.generation > session.generation;
 }
 
 /** The live token of the session. */

@@ -6,11 +6,10 @@ import { DeviceRecognition } from '../device/device-recognition.js';
 import { AuthEventBus } from '../events/auth-event-bus.js';
 import { SessionRevocation } from '../revocation/session-revocation.js';
 import type { RiskRemark } from '../risk/risk-stage.js';
-import { isSameKind } from '../risk/user-agent.js';
 import type { RefreshToken } from '../session/refresh-token.entity.js';
 import { RefreshTokenConfig } from '../session/session-options.js';
 import { GivenUses } from './given-uses.js';
-import type { RefreshAttempt } from './refresh-attempt.js';
+import { isNewerThanRow, type RefreshAttempt } from './refresh-attempt.js';
 import type { Written } from './repeat-writer.js';
 import { isLate, type Repeat } from './session-chain.js';
 
@@ -40,7 +39,7 @@ export class RefreshEvents implements OnModuleDestroy {
   }
 
   rotated(rotated: RefreshToken, attempt: RefreshAttempt, remark: RiskRemark): void {
-    const adopted = attempt.presented.generation > attempt.session.generation;
+    const adopted = isNewerThanRow(attempt);
     this.succeeded('refreshed', rotated, attempt, adopted ? { ...remark, ...ROW_ROLLED_BACK } : remark);
     this.revocation.floorRaised(attempt.session, rotated);
     if (adopted) this.noteRolledBack();
@@ -56,19 +55,11 @@ export class RefreshEvents implements OnModuleDestroy {
   }
 
   private reasonsOf(repeat: Repeat, { row, isFirst }: Written, attempt: RefreshAttempt): string[] {
-    const { session, located, claims, keyBound } = attempt;
+    const { session, located, judged, keyBound, sameDevice } = attempt;
     const reasons: string[] = [];
     if (isLate(repeat)) reasons.push(repeat.action === 'late' ? 'late_answer' : 'late_retry');
-    if (
-      !keyBound &&
-      !isSameKind(session.userAgent, located.client.userAgent) &&
-      this.config.onRepeatFromOtherDevice === 'alert'
-    ) {
-      reasons.push('other_device');
-    }
-    if (!claims && !keyBound && isElsewhere(session, located.client)) {
-      reasons.push('other_network_and_agent');
-    }
+    if (!keyBound && !sameDevice && this.config.onRepeatFromOtherDevice === 'alert') reasons.push('other_device');
+    if (!keyBound && !judged.claims && isElsewhere(session, located.client)) reasons.push('other_network_and_agent');
     if (!isFirst) return reasons;
     const counted = !keyBound && row.repeatedGeneration !== session.repeatedGeneration;
     if (counted && row.repeatedInARow === MOST_REPEATED_IN_A_ROW) reasons.push('repeated_in_a_row');

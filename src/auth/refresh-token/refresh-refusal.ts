@@ -8,8 +8,8 @@ import type { ReuseReason } from './refresh-rule.js';
 import type { RefreshToken } from '../session/refresh-token.entity.js';
 
 /**
- * Refuses a refresh. The event has the reason; the client always gets `invalid_grant`. Each method returns the error to
- * throw.
+ * Refuses a refresh. The event has the reason; the client gets `invalid_grant`, or `superseded`. Each method returns the
+ * error to throw, except `tell`.
  */
 @Injectable()
 export class RefreshRefusal {
@@ -24,8 +24,7 @@ export class RefreshRefusal {
   }
 
   denied(session: RefreshToken | undefined, reason: string, client: ClientContext, generation?: number): AuthError {
-    const alert = reason === 'not_genuine' ? true : undefined;
-    this.events.publish({ type: 'refresh_denied', alert, reason, ...idsOf(session), generation, ...client });
+    this.tell(session, reason, client, generation);
     return new AuthError('invalid_grant', undefined, { sessionLives: reason === 'concurrent' });
   }
 
@@ -45,8 +44,8 @@ export class RefreshRefusal {
 
   /** The request is finished, or its client has a newer token. The session stays alive. */
   superseded(session: RefreshToken, generation: number, client: ClientContext): AuthError {
-    this.events.publish({ type: 'refresh_denied', reason: 'superseded', ...idsOf(session), generation, ...client });
-    return new AuthError('superseded', undefined, { sessionLives: true });
+    this.tell(session, 'superseded', client, generation);
+    return new AuthError('superseded');
   }
 
   /** Ends the session, because two parties hold its tokens. */
@@ -61,6 +60,12 @@ export class RefreshRefusal {
     }
     this.events.publish({ type: reason, alert: true, ...idsOf(session), generation, ...client });
     return new AuthError('invalid_grant');
+  }
+
+  /** Publishes that a token was refused, and returns no error. */
+  tell(session: RefreshToken | undefined, reason: string, client: ClientContext, generation?: number): void {
+    const alert = reason === 'not_genuine' ? true : undefined;
+    this.events.publish({ type: 'refresh_denied', alert, reason, ...idsOf(session), generation, ...client });
   }
 }
 

@@ -17,6 +17,9 @@ export type SessionChain = Pick<
   | 'repeatedInARow'
 >;
 
+/** The columns that a request changes. The version of the lists is counted by the statement that writes them. */
+type ChainChanges = Partial<Omit<SessionChain, 'listsVersion'>>;
+
 /** A session, and the root of its tokens. */
 type RootedSession = SessionChain & { readonly root: Buffer };
 
@@ -32,26 +35,20 @@ export function useOf(generation: number, { idempotencyKey: key }: TokenUse): Us
   return { generation, key };
 }
 
-/** The claim, if it is about the token that is presented. A claim about another token is ignored. */
-export function claimAbout(generation: number, receivedWith: ReceivedWith | undefined): ReceivedWith | undefined {
-  return receivedWith?.generation === generation ? receivedWith : undefined;
-}
-
 /** What the rule needs to know of a use and of a claim. */
-export function judgedUse(
-  session: RootedSession,
-  use: Use,
-  receivedWith: ReceivedWith | undefined,
-): Pick<PresentedToken, 'lateRetries' | 'finished' | 'claims' | 'shared'> {
+export type JudgedUse = Pick<PresentedToken, 'lateRetries' | 'finished' | 'claims' | 'shared'>;
+
+/** Reads a list only if it matters: most refreshes are of the live token, without a claim. */
+export function judgedUse(session: RootedSession, use: Use, receivedWith: ReceivedWith | undefined): JudgedUse {
   const behind = session.generation - use.generation;
-  const [given, givenBefore] = [givenOf(session), givenBeforeOf(session)];
   // The uses of clients without keys cannot be told apart, so none of them is recognised.
   const keyed = use.key !== undefined;
-  const claim = claimAbout(use.generation, receivedWith);
-  const givenTo = [given, givenBefore][behind];
+  // A claim about another token is ignored.
+  const claim = receivedWith?.generation === use.generation ? receivedWith : undefined;
+  const givenTo = claim && [givenOf, givenBeforeOf][behind]?.(session);
   return {
-    lateRetries: keyed && behind > 0 ? given?.lateRetriesOf(use) : undefined,
-    finished: keyed && behind > 1 && givenBefore?.lateRetriesOf(use) !== undefined,
+    lateRetries: keyed && behind > 0 ? givenOf(session)?.lateRetriesOf(use) : undefined,
+    finished: keyed && behind > 1 && givenBeforeOf(session)?.lateRetriesOf(use) !== undefined,
     claims: claim !== undefined,
     shared: claim !== undefined && givenTo !== undefined && givenTo.hasOthersThan(claim),
   };
@@ -73,7 +70,7 @@ export function firstChain(root: Buffer, key: string | undefined): SessionChain 
 }
 
 /**
- * The chain after a rotation, also of a token that is newer than the row.
+ * What a rotation changes, also of a token that is newer than the row.
  *
  * @param arrivedAt when the request arrived; by default now
  * @param settlingTime milliseconds from now until the rotation counts
@@ -84,34 +81,32 @@ export function rotatedChain(
   now: number,
   limits: Pick<RefreshLimits, 'grace' | 'outage'>,
   { arrivedAt = now, settlingTime = 0 } = {},
-): SessionChain {
+): ChainChanges & Pick<SessionChain, 'generation'> {
   const adopted = use.generation > session.generation;
   const generation = use.generation + 1;
   // A rotation within the window of a burst does not move it. So the window ends, however often a client refreshes.
   const goesOn = !adopted && isWindowOpen(session, arrivedAt, now, limits);
   return {
-    ...chainOf(session),
     generation,
     given: String(GivenUses.to({ generation, root: session.root }, use)),
     // After lost commits, nobody knows to whom the predecessor was given.
     givenBefore: adopted ? null : session.given,
-    listsVersion: session.listsVersion + 1,
     ...(!goesOn && { windowGeneration: session.generation, windowStartedAt: now + settlingTime }),
   };
 }
 
-/** The chain after a repeated answer. The live token stays the same. `undefined` if nothing changes. */
+/** What a repeated answer changes. The live token stays the same. `undefined` if nothing changes. */
 export function repeatedChain(
   session: RootedSession,
   repeat: Repeat,
   use: Use,
   now: number,
   { per }: Pick<RefreshLimits['lateAnswers'], 'per'>,
-  claims: boolean,
-): SessionChain | undefined {
+  { claims }: Pick<JudgedUse, 'claims'>,
+): ChainChanges | undefined {
   const known = givenOf(session);
   const list = repeat.action !== 'retry' ? known?.with(use) : repeat.late ? known?.withLateRetry(use) : known;
-  const changes: Partial<SessionChain> = {
+  const changes: ChainChanges = {
     ...(list !== known && { given: String(list) }),
     // A late answer opens a window for the other requests of its burst, which present the predecessor.
     ...(isLate(repeat) && { windowGeneration: session.generation - 1, windowStartedAt: now }),
@@ -119,12 +114,11 @@ export function repeatedChain(
     // A retry is known by its key, so it is no sign of a second holder.
     ...(!claims && repeat.action !== 'retry' && repeatedInARow(session)),
   };
-  if (Object.keys(changes).length === 0) return undefined;
-  return { ...chainOf(session), ...changes, listsVersion: session.listsVersion + 1 };
+  return Object.keys(changes).length === 0 ? undefined : changes;
 }
 
 /** Counts the successive generations whose predecessor was presented again without a claim. */
-function repeatedInARow({ generation, repeatedGeneration, repeatedInARow }: SessionChain): Partial<SessionChain> {
+function repeatedInARow({ generation, repeatedGeneration, repeatedInARow }: SessionChain): ChainChanges {
   if (repeatedGeneration === generation) return {};
   const goesOn = repeatedGeneration === generation - 1;
   return { repeatedGeneration: generation, repeatedInARow: goesOn ? repeatedInARow + 1 : 1 };
@@ -136,20 +130,4 @@ function givenOf(session: RootedSession): GivenUses | undefined {
 
 function givenBeforeOf(session: RootedSession): GivenUses | undefined {
   return GivenUses.read({ ...session, generation: session.generation - 1 }, session.givenBefore);
-}
-
-function chainOf(session: SessionChain): SessionChain {
-  const { generation, given, givenBefore, listsVersion, windowGeneration, windowStartedAt } = session;
-  const { lateAnswersAt, repeatedGeneration, repeatedInARow } = session;
-  return {
-    generation,
-    given,
-    givenBefore,
-    listsVersion,
-    windowGeneration,
-    windowStartedAt,
-    lateAnswersAt,
-    repeatedGeneration,
-    repeatedInARow,
-  };
 }

@@ -11,9 +11,9 @@ import { RiskStage } from '../risk/risk-stage.js';
 import type { RefreshToken } from '../session/refresh-token.entity.js';
 import type { Seen } from '../session/refresh-token.statements.js';
 import { RefreshTokenConfig } from '../session/session-options.js';
-import type { RefreshAttempt } from './refresh-attempt.js';
+import { isNewerThanRow, type RefreshAttempt } from './refresh-attempt.js';
 import type { DecodedRefreshToken } from './refresh-token.codec.js';
-import { firstChain, type Repeat, repeatedChain, rotatedChain, useOf } from './session-chain.js';
+import { firstChain, type Repeat, repeatedChain, rotatedChain } from './session-chain.js';
 import { TokenHasher } from './token-hasher.js';
 import { hashedMessage, random256, tokenAt } from './voucher.js';
 
@@ -89,17 +89,17 @@ export class SessionRows {
     attempt: RefreshAttempt,
     settlingTime: number,
   ): Promise<{ rotated: RefreshToken; successor: DecodedRefreshToken }> {
-    const { session, presented, evidence, says, limits, arrivedAt } = attempt;
+    const { session, presented, evidence, use, limits, arrivedAt } = attempt;
     const keys = this.keyRing.current;
-    const adopted = presented.generation > session.generation;
     const successor = tokenAt(presented.generation + 1, presented, keys, session.seed);
     const tokenHash = await this.hasher.rehash(session, keys, hashedMessage(presented));
     const now = this.nowFor(session);
-    const use = useOf(presented.generation, says);
     const rotated = {
       ...session,
       ...rotatedChain({ ...session, root: presented.root }, use, this.clock.now(), limits, { arrivedAt, settlingTime }),
-      accessFloor: adopted ? floorAfterRollback(session, successor.generation, now) : session.accessFloor,
+      accessFloor: isNewerThanRow(attempt)
+        ? floorAfterRollback(session, successor.generation, now)
+        : session.accessFloor,
       tokenHash,
       keyId: keys.id,
       clientNonceHash: this.bindings.rehashClientNonce(session, keys, evidence),
@@ -110,18 +110,11 @@ export class SessionRows {
 
   /** The row after a repeated answer. The live token is unchanged. Returns the row itself if nothing changes. */
   repeated(attempt: RefreshAttempt, repeat: Repeat): RefreshToken {
-    const { session, keys, presented, says, claims, limits, reauthenticate } = attempt;
-    const use = useOf(presented.generation, says);
-    const chain = repeatedChain(
-      { ...session, root: presented.root },
-      repeat,
-      use,
-      this.clock.now(),
-      limits.lateAnswers,
-      claims,
-    );
+    const { session, keys, presented, use, judged, limits, reauthenticate } = attempt;
+    const rooted = { ...session, root: presented.root };
+    const chain = repeatedChain(rooted, repeat, use, this.clock.now(), limits.lateAnswers, judged);
     const seen = reauthenticate && this.seenAgain(attempt, keys, this.nowFor(session));
-    return chain || seen ? { ...session, listsVersion: session.listsVersion + 1, ...chain, ...seen } : session;
+    return chain || seen ? { ...session, ...chain, ...seen } : session;
   }
 
   /** Nothing is written earlier than the row has. */

@@ -100,6 +100,6 @@ export class RepeatFromElsewhere extends SimpleRule {
 }
 
 /** An unknown value does not differ from any other. */
-function differ<T>(one: T | null | undefined, other: T | null | undefined): boolean {
+export function differ<T>(one: T | null | undefined, other: T | null | undefined): boolean {
   return one != null && other != null && one !== other;
 }
