@@ -38,17 +38,25 @@ export interface Credentials {
 
 type HeaderFields = Record<string, string>;
 
+interface SendOptions {
+  headers?: HeaderFields;
+  body?: unknown;
+  text?: string;
+  signal?: AbortSignal;
+}
+
 /** One request; `body` is sent as JSON, `text` as it is. */
 export async function send<Body = unknown>(
   method: string,
   url: string,
-  { headers = {}, body, text: raw }: { headers?: HeaderFields; body?: unknown; text?: string } = {},
+  { headers = {}, body, text: raw, signal }: SendOptions = {},
 ): Promise<Answer<Body>> {
   const response = await fetch(url, {
     method,
     headers: body === undefined ? headers : { 'content-type': 'application/json', ...headers },
     body: body === undefined ? raw : JSON.stringify(body),
     redirect: 'manual',
+    signal,
   });
   const text = await response.text();
   const isJson = /^application\/([\w.+-]+\+)?json\b/.test(response.headers.get('content-type') ?? '');

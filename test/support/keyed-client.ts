@@ -146,9 +146,10 @@ const MOST_KEYS = 16;
 export async function present(
   url: string,
   { path = '/auth/refresh', headers, body }: KeyedRequest,
+  signal?: AbortSignal,
 ): Promise<Answer<KeyedBody>> {
   const hasBody = Object.keys(body).length > 0;
-  return send<KeyedBody>('POST', url + path, { headers, body: hasBody ? body : undefined });
+  return send<KeyedBody>('POST', url + path, { headers, body: hasBody ? body : undefined, signal });
 }
 
 /** A key of 96 random bits. */
