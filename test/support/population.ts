@@ -30,11 +30,16 @@ export interface PopulationPlan {
   readonly robbed?: number;
   /** Owners without keys, each with a thief who presents one stolen token again and again. */
   readonly robbedKeyless?: number;
-  /** Milliseconds between two refreshes of a client. */
+  /** Milliseconds between two refreshes of a client with keys. */
   readonly pace?: number;
+  /**
+   * Milliseconds between two refreshes of a client without keys. Longer than the window: a window begins with the first
+   * rotation of a burst, so a token that is rotated late in it has little time left.
+   */
+  readonly keylessPace?: number;
   /** Milliseconds after which a client hangs up. */
   readonly patience?: number;
-  /** How often, of 1, a client is killed before it stores an answer. */
+  /** How often, of 1, a client with keys is killed before it stores an answer. One without keys may lose its session. */
   readonly killed?: number;
   readonly seed?: number;
 }
@@ -58,8 +63,10 @@ export interface FaultReport {
   readonly accessTokensRefused: number;
   /** Refreshes of honest clients that were answered with 200. */
   readonly refreshes: number;
-  /** Milliseconds from the end of the fault until each honest client had refreshed. */
+  /** Milliseconds from the end of the fault until each honest client with keys had refreshed. */
   readonly recovery: number;
+  /** What the clients of lost sessions did last, and those that did not recover. */
+  readonly stories: readonly string[];
 }
 
 const DEFAULTS = {
@@ -68,12 +75,13 @@ const DEFAULTS = {
   robbed: 4,
   robbedKeyless: 2,
   pace: SECOND,
+  keylessPace: 12 * SECOND,
   patience: 2.5 * SECOND,
   killed: 0.05,
 } satisfies PopulationPlan;
 
-/** Milliseconds until a killed client runs again. */
-const KILLED_FOR = SECOND;
+/** Milliseconds until a client runs again that was killed, or that nobody answered. */
+const ASKS_AGAIN = SECOND;
 /** Milliseconds from the first request until the last thief has stolen. */
 const THEFTS_WITHIN = 5 * SECOND;
 /** Milliseconds between two requests of a thief with a stolen token. Longer than the window. */
@@ -82,6 +90,8 @@ const THIEF_WAITS = 12 * SECOND;
 const LONGEST_RECOVERY = 60 * SECOND;
 /** Milliseconds in which a planted thief must be found after the fault. */
 const LONGEST_HUNT = 90 * SECOND;
+
+const LONGEST_STORY = 12;
 
 const REUSE = ['reuse_detected', 'token_shared'];
 
@@ -171,8 +181,8 @@ export class Population {
       ({ isSignedOut, refreshedAt }: Member) =>
         isSignedOut || refreshedAt > since;
     await until(LONGEST_RECOVERY, () => this.honest.every(refreshedSince(this.faultEndedAt)));
-    const recovery =
-      Math.max(...this.honest.map(({ firstSince }) => firstSince(this.faultEndedAt))) - this.faultEndedAt;
+    const careful = this.honest.filter(({ habits, isSignedOut }) => habits === CAREFUL && !isSignedOut);
+    const recovery = Math.max(...careful.map(({ firstSince }) => firstSince(this.faultEndedAt))) - this.faultEndedAt;
     const robbed = this.members.filter(({ isRobbed }) => isRobbed);
     await until(LONGEST_HUNT, () => robbed.every(({ isSignedOut }) => isSignedOut));
     // A false accusation may come with the next refreshes.
@@ -198,16 +208,20 @@ export class Population {
       accessTokensRefused: this.accessTokensRefused,
       refreshes: this.honest.reduce((sum, { refreshes }) => sum + refreshes, 0),
       recovery: Math.round(recovery),
+      stories: [...lost, ...careful.filter(({ firstSince }) => firstSince(this.faultEndedAt) === Infinity)].map(
+        ({ sessionId, story }) => [sessionId, ...story].join('\n  '),
+      ),
     };
   }
 
-  /** Milliseconds to wait until the next refresh. */
-  get pause(): number {
-    return this.plan.pace * (0.5 + this.chance());
+  /** Milliseconds to wait until the next refresh: at least the pace, and at most half as long again. */
+  pauseOf({ habits }: Member): number {
+    const pace = habits === CAREFUL ? this.plan.pace : this.plan.keylessPace;
+    return pace * (1 + this.chance() / 2);
   }
 
-  get isKilled(): boolean {
-    return this.chance() < this.plan.killed;
+  isKilled({ habits }: Member): boolean {
+    return habits === CAREFUL && this.chance() < this.plan.killed;
   }
 
   /** The time of a theft, in milliseconds since the start. */
@@ -217,11 +231,14 @@ export class Population {
 
   /** Sends a request of a client to an instance. */
   async ask(member: Member, url: string, request: KeyedRequest): Promise<Answer<KeyedBody>> {
+    const startedAt = performance.now();
     const answer = await present(url, request, AbortSignal.timeout(this.plan.patience)).catch((error: unknown) => {
       this.count(member, 0);
+      member.tell(startedAt, url, request, 'no answer');
       throw new NetworkError('Nobody answered.', { cause: error });
     });
     this.count(member, answer.status, answer);
+    member.tell(startedAt, url, request, `${answer.status} ${answer.body.error ?? answer.body.generation}`);
     if (answer.status === 200) this.note(member, answer.body);
     return answer;
   }
@@ -269,14 +286,26 @@ class Member {
     this.sessionId = body.session_id;
   }
 
+  /** The latest requests. */
+  readonly story: string[] = [];
+
+  tell(startedAt: number, url: string, { body }: KeyedRequest, answer: string): void {
+    const time = new Date(performance.timeOrigin + startedAt).toISOString();
+    const took = Math.round(performance.now() - startedAt);
+    const presented = generationIn(body.refresh_token);
+    this.story.push(`${time} ${url} generation ${presented}: ${answer} after ${took} ms`);
+    if (this.story.length > LONGEST_STORY) this.story.shift();
+  }
+
   /** When the first refresh after that time ended. */
   firstSince = (since: number): number => this.refreshed.find((at) => at > since) ?? Infinity;
 
   /** Refreshes until the session or the test ends. */
   async live(): Promise<void> {
     while (this.population.alive && !this.isSignedOut) {
-      await sleep(this.population.pause);
-      await this.refreshOnce(this.client!.restarted({ at: (point) => this.mayBeKilled(point) }));
+      const refreshed = await this.refreshOnce(this.client!.restarted({ at: (point) => this.mayBeKilled(point) }));
+      // Who has no new token asks again at once.
+      await this.whileAlive(refreshed ? this.population.pauseOf(this) : ASKS_AGAIN);
     }
   }
 
@@ -288,7 +317,9 @@ class Member {
     else await this.presentAgain(stolen);
   }
 
-  private async refreshOnce(client: KeyedClient): Promise<void> {
+  /** Resolves to whether the client has stored a new token. */
+  private async refreshOnce(client: KeyedClient): Promise<boolean> {
+    const { refreshes } = this;
     try {
       const { body } = await client.refresh();
       this.accessToken = body.access_token;
@@ -297,21 +328,22 @@ class Member {
       this.refreshed.push(this.refreshedAt);
     } catch (error) {
       if (error instanceof SignedOut) this.isSignedOut = true;
-      else if (error instanceof Killed) await sleep(KILLED_FOR);
+      else if (error instanceof Killed) this.story.push('killed');
       else if (!(error instanceof Offline)) throw error;
     }
     if (this.accessToken) await this.population.useAccessToken(this, this.nextUrl(), this.accessToken);
+    return this.refreshes > refreshes;
   }
 
   private mayBeKilled(point: Point): void {
-    if (point === 'when the answer has come' && this.population.isKilled) throw new Killed(point);
+    if (point === 'when the answer has come' && this.population.isKilled(this)) throw new Killed(point);
   }
 
   private async goOnInLockStep(stolen: ClientStore): Promise<void> {
     const thief = this.clientWith(stolen);
     while (this.population.alive && !this.isSignedOut) {
       await thief.refresh().catch(() => undefined);
-      await sleep(this.population.pause);
+      await this.whileAlive(this.population.pauseOf(this));
     }
   }
 
@@ -345,6 +377,11 @@ class Member {
   }
 }
 
+/** The generation of a token. Nobody but a test should read it. */
+function generationIn(token: string | undefined): number | undefined {
+  return token === undefined ? undefined : Buffer.from(token.slice('nrt_'.length), 'base64url').readUInt32BE(20);
+}
+
 /** Whether it came true in time. */
 async function until(milliseconds: number, isTrue: () => boolean): Promise<boolean> {
   const end = performance.now() + milliseconds;
@@ -367,6 +404,7 @@ async function reasonsIn(dataSource: DataSource): Promise<Map<string, string | n
 export function print(title: string, report: FaultReport): void {
   const { sessions, lost, falseReuse, liveSuccessors, thieves, thievesFound, codes, recovery, refreshes } = report;
   const statuses = Object.entries(codes).map(([status, count]) => `${status === '0' ? 'no answer' : status}: ${count}`);
+  for (const story of report.stories) process.stdout.write(`lost: ${story}\n`);
   process.stdout.write(
     `${title}: ${sessions} sessions, lost ${lost.careful + lost.keyless} (with keys ${lost.careful}, without ${lost.keyless}), ` +
       `false reuse ${falseReuse}, live successors ${liveSuccessors}, thieves found ${thievesFound} of ${thieves}, ` +
