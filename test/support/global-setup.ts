@@ -7,6 +7,7 @@ import { serveBuild } from './build.js';
 import { startEmbeddedPostgres, type RunningPostgres } from './embedded-postgres.js';
 import { nginxAvailable } from './nginx.js';
 import { pgbouncerAvailable } from './pgbouncer.js';
+import { postgresServersAvailable } from './postgres-servers.js';
 import { mariadbAnswers, postgresAnswers, printable, redisAnswers } from './reachable.js';
 import { wrongClocksAvailable } from './wrong-clock.js';
 
@@ -41,6 +42,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
   if (!nginxAvailable) missing.push('nginx not found at /usr/sbin/nginx');
   if (!pgbouncerAvailable) missing.push('PgBouncer not found at /usr/sbin/pgbouncer');
   if (!wrongClocksAvailable) missing.push('libfaketime not found (the package faketime)');
+  if (!postgresServersAvailable) missing.push('No programs of PostgreSQL in /usr/lib/postgresql');
   if (missing.length > 0 && process.env.REQUIRE_SERVICES === '1') {
     throw new Error(`${missing.join('; ')}; REQUIRE_SERVICES=1 asks for every service to be tested.`);
   }

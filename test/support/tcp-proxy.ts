@@ -14,6 +14,8 @@ export interface TcpProxy {
    * and carry nothing any more; new ones work.
    */
   strand(): void;
+  /** New connections go to another server. Those that exist stay where they are: {@link cut} or {@link strand} them. */
+  retarget(target: string): void;
   /** What clients have sent since it was last asked, chunk by chunk. */
   takeSent(): Buffer[];
   close(): Promise<void>;
@@ -28,8 +30,7 @@ export interface TcpProxy {
  * proxy.cut();
  */
 export async function startTcpProxy(target: string): Promise<TcpProxy> {
-  const { protocol, hostname, port } = new URL(target);
-  const address = { host: hostname.replace(/^\[|\]$/g, ''), port: Number(port || PORTS[protocol]) };
+  let address = addressOf(target);
   const sockets = new Set<Socket>();
   const stranded = new WeakSet<Socket>();
   let sent: Buffer[] = [];
@@ -74,6 +75,9 @@ export async function startTcpProxy(target: string): Promise<TcpProxy> {
     strand() {
       for (const socket of sockets) stranded.add(socket);
     },
+    retarget(next) {
+      address = addressOf(next);
+    },
     takeSent() {
       const taken = sent;
       sent = [];
@@ -84,4 +88,9 @@ export async function startTcpProxy(target: string): Promise<TcpProxy> {
       await new Promise((resolve) => server.close(resolve));
     },
   };
+}
+
+function addressOf(target: string): { host: string; port: number } {
+  const { protocol, hostname, port } = new URL(target);
+  return { host: hostname.replace(/^\[|\]$/g, ''), port: Number(port || PORTS[protocol]) };
 }
