@@ -285,7 +285,7 @@ export class Attempt {
       case 'repeat':
       case 'retry':
       case 'late': {
-        const chain = repeatedChain(row, decision, use, now, limits.lateAnswers, this.judged);
+        const chain = repeatedChain(row, decision, use, now, limits, { ...this.judged, arrivedAt: this.arrivedAt });
         const late = decision.action === 'late' || (decision.action === 'retry' && decision.late);
         const written = chain
           ? store.write(row, rowWith(row, { ...row, ...chain }, row.keys, row.lastUsedAt, store.versionAfter(row)))

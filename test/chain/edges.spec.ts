@@ -85,6 +85,26 @@ describe.each(['an outage of the table', 'a stall of the process'])('after %s', 
       expect((await service.refresh(refreshToken)).refreshToken).toBe(live);
     },
   );
+
+  it('the lost answer of the next rotation is repeated, also by an instance without that fault', async () => {
+    const { service, clock, module } = await host();
+    const { refreshToken } = await service.issue(ALICE);
+    clock.advance(12 * MINUTE);
+    const second = (await service.refresh(refreshToken)).refreshToken;
+    clock.advance(23 * SECOND);
+    const fault = what.startsWith('an outage')
+      ? vi.spyOn(module.get(RevocationFeed), 'unreadableSince')
+      : vi.spyOn(module.get(StallWatch, { strict: false }), 'lag');
+    fault.mockReturnValue(14 * SECOND);
+    const live = (await service.refresh(second)).refreshToken;
+    fault.mockReturnValue(0);
+    clock.advance(2 * SECOND);
+    expect((await service.refresh(second)).refreshToken).toBe(live);
+    // The other requests of the burst are still good, too.
+    expect((await service.refresh(refreshToken)).refreshToken).toBe(live);
+    clock.advance(8 * SECOND);
+    await expect(service.refresh(second)).rejects.toMatchObject({ code: 'invalid_grant' });
+  });
 });
 
 it('repeats with and without a key that are written together are counted', async () => {

@@ -84,15 +84,31 @@ export function rotatedChain(
 ): ChainChanges & Pick<SessionChain, 'generation'> {
   const adopted = use.generation > session.generation;
   const generation = use.generation + 1;
-  // A rotation within the window of a burst does not move it. So the window ends, however often a client refreshes.
   const goesOn = !adopted && isWindowOpen(session, arrivedAt, now, limits);
+  const startsAt = now + settlingTime;
   return {
     generation,
     given: String(GivenUses.to({ generation, root: session.root }, use)),
     // After lost commits, nobody knows to whom the predecessor was given.
     givenBefore: adopted ? null : session.given,
-    ...(!goesOn && { windowGeneration: session.generation, windowStartedAt: now + settlingTime }),
+    ...(goesOn
+      ? openWindow(session, now, limits, startsAt)
+      : { windowGeneration: session.generation, windowStartedAt: startsAt }),
   };
+}
+
+/**
+ * What a request within the window of a burst changes of it: nothing. So the window ends, however often a client
+ * refreshes. But if it is open only because the server could answer nobody for a while, it starts again. Otherwise the
+ * answer of this request could not be asked for again: the window ends soon, and on other instances it may be over.
+ */
+function openWindow(
+  { windowStartedAt }: SessionChain,
+  now: number,
+  { grace }: Pick<RefreshLimits, 'grace'>,
+  startsAt = now,
+): ChainChanges {
+  return now - windowStartedAt < grace ? {} : { windowStartedAt: startsAt };
 }
 
 /** What a repeated answer changes. The live token stays the same. `undefined` if nothing changes. */
@@ -101,16 +117,19 @@ export function repeatedChain(
   repeat: Repeat,
   use: Use,
   now: number,
-  { per }: Pick<RefreshLimits['lateAnswers'], 'per'>,
-  { claims }: Pick<JudgedUse, 'claims'>,
+  limits: Pick<RefreshLimits, 'grace' | 'outage' | 'lateAnswers'>,
+  { claims, arrivedAt }: Pick<PresentedToken, 'claims' | 'arrivedAt'>,
 ): ChainChanges | undefined {
   const known = givenOf(session);
   const list = repeat.action !== 'retry' ? known?.with(use) : repeat.late ? known?.withLateRetry(use) : known;
   const changes: ChainChanges = {
     ...(list !== known && { given: String(list) }),
+    ...(repeat.action === 'repeat' &&
+      isWindowOpen(session, arrivedAt, now, limits) &&
+      openWindow(session, now, limits)),
     // A late answer opens a window for the other requests of its burst, which present the predecessor.
     ...(isLate(repeat) && { windowGeneration: session.generation - 1, windowStartedAt: now }),
-    ...(repeat.action === 'late' && { lateAnswersAt: Math.max(session.lateAnswersAt, now) + per }),
+    ...(repeat.action === 'late' && { lateAnswersAt: Math.max(session.lateAnswersAt, now) + limits.lateAnswers.per }),
     // A retry is known by its key, so it is no sign of a second holder.
     ...(!claims && repeat.action !== 'retry' && repeatedInARow(session)),
   };

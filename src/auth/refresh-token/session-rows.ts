@@ -110,9 +110,9 @@ export class SessionRows {
 
   /** The row after a repeated answer. The live token is unchanged. Returns the row itself if nothing changes. */
   repeated(attempt: RefreshAttempt, repeat: Repeat): RefreshToken {
-    const { session, keys, presented, use, judged, limits, reauthenticate } = attempt;
+    const { session, keys, presented, use, judged, limits, arrivedAt, reauthenticate } = attempt;
     const rooted = { ...session, root: presented.root };
-    const chain = repeatedChain(rooted, repeat, use, this.clock.now(), limits.lateAnswers, judged);
+    const chain = repeatedChain(rooted, repeat, use, this.clock.now(), limits, { ...judged, arrivedAt });
     const seen = reauthenticate && this.seenAgain(attempt, keys, this.nowFor(session));
     return chain || seen ? { ...session, ...chain, ...seen } : session;
   }
