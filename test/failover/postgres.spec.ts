@@ -94,11 +94,10 @@ describe.skipIf(!postgresServersAvailable)('PostgreSQL', { timeout: 240_000 }, (
     const dump = await primary.dump(DATABASE);
     await sleep(12 * SECOND);
     population.faultBegins();
-    service!.cut();
     const before = await generations(primary);
+    // The instances serve on: first there is no database, then one without tables, then one with all rows.
     await primary.restore(DATABASE, dump);
     const behind = rolledBack(before, await generations(primary));
-    service!.moveTo(primary);
     await ends(`dump restored, ${behind.rows} rows up to ${behind.most} generations behind`);
     expect(behind.most).toBeGreaterThan(3);
   });
