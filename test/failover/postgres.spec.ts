@@ -9,7 +9,7 @@ import { PostgresServer, postgresServersAvailable } from '../support/postgres-se
 import { DATABASE, ServedPostgres } from '../support/served-postgres.js';
 import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy.js';
 
-describe.skipIf(!postgresServersAvailable)('PostgreSQL', { timeout: 240_000 }, () => {
+describe.skipIf(!postgresServersAvailable)('PostgreSQL', { timeout: 360_000 }, () => {
   let folder: OwnedFolder;
   let primary: PostgresServer;
   /** Between the primary and its standby. */
