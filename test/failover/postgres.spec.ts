@@ -4,7 +4,7 @@ import { bearer, login, send } from '../support/http.js';
 import { SECOND } from '../support/listening.js';
 import { OwnedFolder } from '../support/owned-folder.js';
 import { pgbouncerAvailable, type RunningPgBouncer, startPgBouncer } from '../support/pgbouncer.js';
-import { expectNothingLost, type FaultReport, Population, print } from '../support/population.js';
+import { expectNothingLost, Population, print } from '../support/population.js';
 import { PostgresServer, postgresServersAvailable } from '../support/postgres-servers.js';
 import { DATABASE, ServedPostgres } from '../support/served-postgres.js';
 import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy.js';
@@ -16,7 +16,7 @@ describe.skipIf(!postgresServersAvailable)('PostgreSQL', { timeout: 360_000 }, (
   let link: TcpProxy | undefined;
   let pooler: RunningPgBouncer | undefined;
   let service: ServedPostgres | undefined;
-  let population: Population;
+  let population: Population | undefined;
 
   beforeEach(async () => {
     folder = new OwnedFolder('postgres-');
@@ -24,19 +24,23 @@ describe.skipIf(!postgresServersAvailable)('PostgreSQL', { timeout: 360_000 }, (
     await primary.query(`CREATE DATABASE ${DATABASE}`);
   });
   afterEach(async () => {
-    population.alive = false;
-    await service?.stop();
-    await link?.close();
-    await pooler?.stop();
-    service = link = pooler = undefined;
-    await folder.remove();
+    if (population) population.alive = false;
+    try {
+      await service?.stop();
+    } finally {
+      await link?.close();
+      await pooler?.stop();
+      population = service = link = pooler = undefined;
+      await folder.remove();
+    }
   });
 
   it('loses no session by kill -9 and a restart, and answers 503 meanwhile', async () => {
-    const { urls } = await serve();
+    const served = await serve();
+    const { urls } = served.service;
     const { body } = await login(urls[0], { username: 'bob', password: 'bob-password', transport: 'body' });
     await sleep(4 * SECOND);
-    population.faultBegins();
+    served.population.faultBegins();
     await primary.kill();
     for (const url of urls) {
       const { status } = await send('GET', `${url}/auth/me`, { headers: bearer(body.access_token) });
@@ -47,95 +51,96 @@ describe.skipIf(!postgresServersAvailable)('PostgreSQL', { timeout: 360_000 }, (
     }
     await sleep(3 * SECOND);
     await primary.start();
-    await ends('killed and restarted');
+    await ends(served, 'killed and restarted');
   });
 
   it('loses no session if a synchronous standby is promoted after 14 s with commits in flight', async () => {
     const standby = await primary.createStandby('standby', { synchronous: true });
-    await serve();
+    const served = await serve();
     await sleep(4 * SECOND);
-    population.faultBegins();
+    served.population.faultBegins();
     await primary.freeze();
     await sleep(14 * SECOND);
     await standby.promote();
-    service!.moveTo(standby);
-    await ends('synchronous standby promoted after 14 s');
+    served.service.moveTo(standby);
+    await ends(served, 'synchronous standby promoted after 14 s');
   });
 
   it('loses no session if the address moves and nobody closes the old connections', async () => {
     const standby = await primary.createStandby('standby', { synchronous: true });
-    await serve();
+    const served = await serve();
     await sleep(4 * SECOND);
-    population.faultBegins();
+    served.population.faultBegins();
     await primary.freeze();
     await standby.promote();
-    service!.moveSilentlyTo(standby);
-    await ends('synchronous standby promoted, old connections open and silent');
+    served.service.moveSilentlyTo(standby);
+    await ends(served, 'synchronous standby promoted, old connections open and silent');
   });
 
   it('loses no session if an asynchronous standby is promoted that is 2 s behind', async () => {
     const standby = await asynchronousStandby();
-    await serve();
+    const served = await serve();
     await sleep(4 * SECOND);
-    population.faultBegins();
+    served.population.faultBegins();
     link!.cut();
     await sleep(2 * SECOND);
     const before = await generations(primary);
     await primary.kill();
     await standby.promote();
     const behind = rolledBack(before, await generations(standby));
-    service!.moveTo(standby);
-    await ends(`asynchronous standby promoted, ${behind.rows} rows behind`);
+    served.service.moveTo(standby);
+    await ends(served, `asynchronous standby promoted, ${behind.rows} rows behind`);
     expect(behind.rows).toBeGreaterThan(10);
   });
 
   it('loses no session if a dump is restored that is many generations old', async () => {
-    await serve();
+    const served = await serve();
     const dump = await primary.dump(DATABASE);
     await sleep(12 * SECOND);
-    population.faultBegins();
+    served.population.faultBegins();
     const before = await generations(primary);
     // The instances serve on: first there is no database, then one without tables, then one with all rows.
     await primary.restore(DATABASE, dump);
     const behind = rolledBack(before, await generations(primary));
-    await ends(`dump restored, ${behind.rows} rows up to ${behind.most} generations behind`);
+    await ends(served, `dump restored, ${behind.rows} rows up to ${behind.most} generations behind`);
     expect(behind.most).toBeGreaterThan(3);
   });
 
   it('loses no session if one instance still writes to the old primary for 5 s', async () => {
     const standby = await asynchronousStandby();
-    const { addresses } = await serve();
+    const served = await serve();
+    const { addresses } = served.service;
     await sleep(4 * SECOND);
-    population.faultBegins();
+    served.population.faultBegins();
     link!.cut();
     await standby.promote();
-    service!.moveTo(standby, addresses.slice(1));
+    served.service.moveTo(standby, addresses.slice(1));
     await sleep(5 * SECOND);
     const apart = rolledBack(await generations(primary), await generations(standby));
     await primary.kill();
-    service!.moveTo(standby);
-    await ends(`split brain for 5 s, ${apart.rows} rows newer on the old primary`);
+    served.service.moveTo(standby);
+    await ends(served, `split brain for 5 s, ${apart.rows} rows newer on the old primary`);
     expect(apart.rows).toBeGreaterThan(0);
   });
 
   it.skipIf(!pgbouncerAvailable)('loses no session if PgBouncer is killed and restarted', async () => {
     pooler = await startPgBouncer(primary.url(DATABASE));
-    await serve(pooler.url);
+    const served = await serve(pooler.url);
     await sleep(4 * SECOND);
-    population.faultBegins();
+    served.population.faultBegins();
     await pooler.kill();
     await sleep(3 * SECOND);
     await pooler.restart();
-    await ends('PgBouncer in transaction mode, killed and restarted');
+    await ends(served, 'PgBouncer in transaction mode, killed and restarted');
   });
 
   /** The demos, and clients that refresh. */
-  async function serve(through?: string): Promise<ServedPostgres> {
+  async function serve(through?: string): Promise<Served> {
     service = await ServedPostgres.start(primary, through);
     population = await Population.signIn(service.urls);
     population.start();
     await sleep(2 * SECOND);
-    return service;
+    return { service, population };
   }
 
   async function asynchronousStandby(): Promise<PostgresServer> {
@@ -143,13 +148,18 @@ describe.skipIf(!postgresServersAvailable)('PostgreSQL', { timeout: 360_000 }, (
     return primary.createStandby('standby', { through: link.url });
   }
 
-  async function ends(title: string): Promise<void> {
+  async function ends({ service, population }: Served, title: string): Promise<void> {
     population.faultEnds();
-    const report: FaultReport = await service!.withDataSource((dataSource) => population.finish(dataSource));
+    const report = await service.withDataSource((dataSource) => population.finish(dataSource));
     print(`PostgreSQL: ${title}`, report);
     expectNothingLost(report);
   }
 });
+
+interface Served {
+  readonly service: ServedPostgres;
+  readonly population: Population;
+}
 
 type Generations = ReadonlyMap<string, number>;
 

@@ -77,8 +77,11 @@ export class ServedPostgres {
   async stop(): Promise<void> {
     // With its address gone, a process does not wait for the database.
     this.cut();
-    await Promise.all(this.demos.map((demo) => demo.stop()));
-    await Promise.all(this.addresses.map((address) => address.close()));
+    try {
+      await Promise.all(this.demos.map((demo) => demo.stop()));
+    } finally {
+      await Promise.all(this.addresses.map((address) => address.close()));
+    }
   }
 
   private async launch(database: string): Promise<void> {
