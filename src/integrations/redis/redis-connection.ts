@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Logger } from '@nestjs/common';
 import type { createClient } from 'redis';
@@ -65,7 +66,8 @@ export class RedisConnection {
       ? this.identify(client, commands, lost, waited.signal)
       : (this.stopListening = commands.onReconnect(() => lost(0)));
     this.own?.connect().catch((error: unknown) => (this.lastError = error));
-    await Promise.race([connected, delay(LIMIT, undefined, { ref: false })]);
+    const failed = this.own && once(this.own, 'error', { signal: waited.signal }).catch(() => undefined);
+    await Promise.race([connected, failed ?? connected, delay(LIMIT, undefined, { ref: false })]);
     waited.abort();
     if (this.refusal) throw this.refusal;
   }

@@ -93,5 +93,7 @@ export class ProofReplay implements OnModuleInit, OnModuleDestroy {
     // What the database has recorded as well is not lost.
     const before = Math.min(this.clock.now() - age, this.fallback.since);
     this.lostBefore = Math.max(this.lostBefore, before);
+    // A client that reconnects again and again calls this each time. The record in the database keeps new proofs usable.
+    if (age === 0) this.fallback.begin().catch(() => undefined);
   }
 }
