@@ -7,6 +7,7 @@ import { serveBuild } from './build.js';
 import { startEmbeddedPostgres, type RunningPostgres } from './embedded-postgres.js';
 import { nginxAvailable } from './nginx.js';
 import { mariadbAnswers, postgresAnswers, printable, redisAnswers } from './reachable.js';
+import { redisServersAvailable } from './redis-servers.js';
 import { wrongClocksAvailable } from './wrong-clock.js';
 
 declare module 'vitest' {
@@ -39,6 +40,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
   if (!chromium) missing.push('Chromium not found (TEST_CHROMIUM names it)');
   if (!nginxAvailable) missing.push('nginx not found at /usr/sbin/nginx');
   if (!wrongClocksAvailable) missing.push('libfaketime not found (the package faketime)');
+  if (!redisServersAvailable) missing.push('redis-server, redis-sentinel or setpriv not found in /usr/bin');
   if (missing.length > 0 && process.env.REQUIRE_SERVICES === '1') {
     throw new Error(`${missing.join('; ')}; REQUIRE_SERVICES=1 asks for every service to be tested.`);
   }

@@ -43,7 +43,8 @@ export const HOST_CLIENTS: Record<string, (places: RedisPlaces) => Promise<HostC
     return { client, close: () => client.destroy() };
   },
   async createClientPool({ lone }) {
-    const client = await createClientPool({ url: lone.url }).on('error', ignored).connect();
+    const client = createClientPool({ url: lone.url }).on('error', ignored);
+    await client.connect();
     return { client, close: () => client.destroy() };
   },
   async createCluster({ cluster }) {

@@ -106,7 +106,7 @@ export class RedisConnection {
       url,
       pingInterval: PING_INTERVAL,
       disableOfflineQueue: true,
-      socket: { reconnectStrategy: () => RECONNECT_INTERVAL, connectTimeout: LIMIT, socketTimeout: SILENCE },
+      socket: { reconnectStrategy: () => RECONNECT_INTERVAL, connectTimeout: 2 * LIMIT, socketTimeout: SILENCE },
     }) as OwnClient;
     this.own.on('error', (error: unknown) => (this.lastError = error));
     return this.own;

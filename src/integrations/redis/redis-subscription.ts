@@ -11,11 +11,9 @@ export interface SubscriptionListener {
   disconnected(reason: string): void;
 }
 
-/** Milliseconds that anything waits for Redis. */
-const LIMIT = 1_000;
 /** Milliseconds between two messages to itself. */
 const ECHO_INTERVAL = 1_000;
-/** Milliseconds without a message to itself after which a subscription is replaced. */
+/** Milliseconds without a message to itself after which a subscription is replaced. Nothing waits for it. */
 const SILENCE = 3 * ECHO_INTERVAL;
 /** Milliseconds between attempts to subscribe. */
 const RETRY = 500;
@@ -74,7 +72,7 @@ export class RedisSubscription {
     this.subscriber = subscriber;
     if (this.ended) return this.drop();
     try {
-      await withTimeout(LIMIT, 'SUBSCRIBE at Redis', subscriber.ready);
+      await withTimeout(SILENCE, 'SUBSCRIBE at Redis', subscriber.ready);
       this.heardAt = performance.now();
     } catch (error) {
       this.drop();
