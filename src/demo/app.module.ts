@@ -26,6 +26,7 @@ import { laboratoryGeoIp } from './laboratory/sample-addresses.js';
 import { TakenRoles } from './laboratory/taken-roles.js';
 import { Thief } from './laboratory/thief.js';
 import { TravelGuard } from './laboratory/travel.guard.js';
+import { RedisCluster } from './redis-cluster.js';
 import { riskRulesOf } from './risk-rules.js';
 import { StoryController } from './story/story.controller.js';
 import { UsersModule } from './users/users.module.js';
@@ -37,8 +38,10 @@ const FAILURES = { loginFailures: 30, loginFailuresOfAddress: 300, refreshFailur
 /** The demo. Every route is guarded, except those with `@Public()`. */
 @Module({})
 export class AppModule implements NestModule {
-  static forRoot(config: DemoConfig, dataSource: DataSource): DynamicModule {
-    const redis = config.redisUrl === undefined ? undefined : { url: config.redisUrl };
+  static async forRoot(config: DemoConfig, dataSource: DataSource): Promise<DynamicModule> {
+    const [url, ...more] = config.redisUrls ?? [];
+    const cluster = more.length > 0 ? await RedisCluster.connect([url, ...more]) : undefined;
+    const redis = cluster ? { client: cluster.client } : url === undefined ? undefined : { url };
     // If addresses matter, visitors cannot choose their own.
     const isSerious = config.trustProxy ?? config.geofenceAllow ?? config.geofenceDeny;
     const travel = isSerious ? [] : [{ provide: APP_GUARD, useClass: TravelGuard }];
@@ -92,6 +95,8 @@ export class AppModule implements NestModule {
           useValue: circumstancesOf(config.refreshGrace ?? '10s', config.riskRules && !isSerious),
         },
         ...travel,
+        // A factory, so that its hook is called.
+        { provide: RedisCluster, useFactory: () => cluster ?? null },
         { provide: APP_GUARD, useExisting: JwtAuthGuard },
         { provide: APP_FILTER, useClass: AuthExceptionFilter },
         { provide: APP_PIPE, useValue: new ValidationPipe({ whitelist: true, exceptionFactory: invalid }) },

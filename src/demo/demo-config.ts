@@ -27,7 +27,8 @@ export interface DemoConfig {
   geoIpDatabase: string[] | undefined;
   /** Whether events are stored. */
   audit: boolean;
-  redisUrl: string | undefined;
+  /** One: a lone server. Several: nodes of a cluster. */
+  redisUrls: string[] | undefined;
   accessTokenTtl: string | undefined;
   refreshTokenTtl: string | undefined;
   refreshIdleTtl: string | undefined;
@@ -65,7 +66,7 @@ export function readConfig(env: NodeJS.ProcessEnv): DemoConfig {
     riskRules: isOn('RISK_RULES', env.RISK_RULES),
     geoIpDatabase: listOf(env.GEOIP_DATABASE),
     audit: isOn('AUDIT', env.AUDIT),
-    redisUrl: env.REDIS_URL || undefined,
+    redisUrls: listOf(env.REDIS_URL),
     accessTokenTtl: env.ACCESS_TOKEN_TTL || undefined,
     refreshTokenTtl: env.REFRESH_TOKEN_TTL || undefined,
     refreshIdleTtl: env.REFRESH_IDLE_TTL || undefined,

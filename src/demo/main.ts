@@ -10,7 +10,7 @@ import { securityHeaders } from './http/security-headers.js';
 import { DEMO_USERS } from './users/seed-users.js';
 
 async function createApp(config: DemoConfig, dataSource: DataSource) {
-  const module = AppModule.forRoot(config, dataSource);
+  const module = await AppModule.forRoot(config, dataSource);
   const options = { abortOnError: false };
   if (config.httpAdapter === 'fastify') {
     const { FastifyAdapter } = await import('@nestjs/platform-fastify');

@@ -92,9 +92,6 @@ const REQUIRED = [
   'webhookAlerts: url',
   'webhookAlerts: secret',
   'mmdbGeoIp: path',
-  'redisRevocationChannel: url',
-  'redisReplayStore: url',
-  'redisThrottlerStorage: url',
 ];
 
 /** Options of other entries that their checks need. */

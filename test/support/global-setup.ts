@@ -9,6 +9,7 @@ import { nginxAvailable } from './nginx.js';
 import { pgbouncerAvailable } from './pgbouncer.js';
 import { postgresServersAvailable } from './postgres-servers.js';
 import { mariadbAnswers, postgresAnswers, printable, redisAnswers } from './reachable.js';
+import { redisServersAvailable } from './redis-servers.js';
 import { wrongClocksAvailable } from './wrong-clock.js';
 
 declare module 'vitest' {
@@ -43,6 +44,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
   if (!pgbouncerAvailable) missing.push('PgBouncer not found at /usr/sbin/pgbouncer');
   if (!wrongClocksAvailable) missing.push('libfaketime not found (the package faketime)');
   if (!postgresServersAvailable) missing.push('No programs of PostgreSQL in /usr/lib/postgresql');
+  if (!redisServersAvailable) missing.push('redis-server, redis-sentinel or setpriv not found in /usr/bin');
   if (missing.length > 0 && process.env.REQUIRE_SERVICES === '1') {
     throw new Error(`${missing.join('; ')}; REQUIRE_SERVICES=1 asks for every service to be tested.`);
   }

@@ -4,6 +4,7 @@ import { BindingConfig } from './binding-options.js';
 import { DpopNonces } from './dpop/dpop-nonces.js';
 import { DpopVerifier } from './dpop/dpop-verifier.js';
 import { ProofReplay } from './dpop/proof-replay.js';
+import { ReplayFallback } from './dpop/replay-fallback.js';
 import { UsedDpopProofStore } from './dpop/used-dpop-proof.store.js';
 import { PresentedBinding } from './presented-binding.js';
 import { SessionBindings } from './session-bindings.js';
@@ -21,6 +22,7 @@ export const bindingProviders: ConceptProviders = {
     ClientCertificates,
     DpopNonces,
     ProofReplay,
+    ReplayFallback,
     SessionBindings,
     UsedDpopProofStore,
   ],

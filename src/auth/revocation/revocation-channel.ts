@@ -15,8 +15,11 @@ export interface RevocationChannelListener {
  * a revocation by `revocation.delay` at most. `redisRevocationChannel` is an implementation.
  */
 export interface RevocationChannel {
-  /** Starts to connect, and keeps trying in the background. It must neither wait nor throw. */
-  open(listener: RevocationChannelListener): void;
+  /**
+   * Starts to connect, and keeps trying in the background. It may wait for a short time. It throws or rejects only if a
+   * connection can never succeed: the application then does not start.
+   */
+  open(listener: RevocationChannelListener): void | Promise<void>;
   /** Publishes changes. It may reject: other instances then read them from the table. */
   publish(changes: AccessFloor[]): Promise<void>;
   /** Disconnects when the application stops. */

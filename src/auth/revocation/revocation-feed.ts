@@ -83,7 +83,7 @@ export class RevocationFeed implements OnModuleInit, OnModuleDestroy {
 
   /** Loads the whole list before the application serves its first request. */
   async onModuleInit(): Promise<void> {
-    this.openChannel();
+    await this.openChannel();
     await this.read();
     // A clock of a test may have no such method.
     (this.clock as Partial<Clock>).follow?.(this.databaseTime);
@@ -144,11 +144,11 @@ export class RevocationFeed implements OnModuleInit, OnModuleDestroy {
     });
   }
 
-  private openChannel(): void {
+  private async openChannel(): Promise<void> {
     const { channel, delay } = this.config;
     if (!channel) return;
     this.channelState = 'disconnected';
-    channel.open({
+    await channel.open({
       changed: (changes) => changes.forEach((change) => this.list.raise(change)),
       connected: () => {
         this.channelState = 'connected';

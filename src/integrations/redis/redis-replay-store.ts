@@ -1,11 +1,16 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import type { DpopReplayStore } from '../../auth/binding/dpop/dpop-replay-store.js';
-import { redisClient, type RedisClient, redisOptions } from './redis-client.js';
+import { type RedisClient, redisOptions, type RedisTarget } from './redis-client.js';
+import { RedisConnection } from './redis-connection.js';
 
 /** The options of {@link redisReplayStore}. */
 export interface RedisReplayStoreOptions {
-  /** The Redis server: `redis://…` or `rediss://…`. */
-  url: string;
+  /** A lone Redis server: `redis://…` or `rediss://…`. For a cluster or for sentinels give `client`. */
+  url?: string;
+  /**
+   * A client that the application has made, instead of `url`: of a lone server, a cluster, or sentinels, by the package
+   * `redis` or `ioredis`. The application connects it, listens to its errors, and closes it.
+   */
+  client?: RedisClient;
   /**
    * The prefix of the keys. It is the same on all instances.
    *
@@ -22,40 +27,29 @@ export interface RedisReplayStoreOptions {
  * AuthModule.forRoot({ binding: { dpop: { replayStore: redisReplayStore({ url: 'redis://localhost:6379' }) } }, … })
  */
 export function redisReplayStore(given: RedisReplayStoreOptions): DpopReplayStore {
-  const { url, prefix } = redisOptions('redisReplayStore', { prefix: 'nestjs-refresh-token:proof:' }, given);
-  return new RedisReplayStore(url, prefix);
+  const { target, prefix } = redisOptions('redisReplayStore', { prefix: 'nestjs-refresh-token:proof:' }, given);
+  return new RedisReplayStore(target, prefix);
 }
 
-/** Milliseconds that the application waits for Redis at its start. */
-const FIRST_CONNECTION = 2_000;
-
 class RedisReplayStore implements DpopReplayStore {
-  private client: RedisClient | undefined;
+  private readonly connection: RedisConnection;
 
   constructor(
-    private readonly url: string,
+    target: RedisTarget,
     private readonly prefix: string,
-  ) {}
-
-  async open(): Promise<void> {
-    const client = await redisClient(this.url);
-    // An unavailable Redis is noticed when a proof must be recorded.
-    client.on('error', () => undefined);
-    this.client = client;
-    const connected = client.connect().catch(() => undefined);
-    await Promise.race([connected, delay(FIRST_CONNECTION, undefined, { ref: false })]);
+  ) {
+    this.connection = new RedisConnection('redisReplayStore', target);
   }
 
-  async claim(id: string, lifetime: number): Promise<boolean> {
-    if (!this.client?.isReady) throw new Error('Redis is not connected');
-    const answer = await this.client.set(this.prefix + id, '1', {
-      condition: 'NX',
-      expiration: { type: 'PX', value: Math.ceil(lifetime) },
-    });
-    return answer === 'OK';
+  open(lost?: (age: number) => void): Promise<void> {
+    return this.connection.open(lost);
   }
 
-  async close(): Promise<void> {
-    if (this.client?.isOpen) this.client.destroy();
+  claim(id: string, lifetime: number): Promise<boolean> {
+    return this.connection.run('SET', (redis) => redis.claim(this.prefix + id, Math.ceil(lifetime)));
+  }
+
+  close(): Promise<void> {
+    return this.connection.close();
   }
 }

@@ -1,11 +1,21 @@
 import type { RevocationChannel, RevocationChannelListener } from '../../auth/revocation/revocation-channel.js';
 import type { AccessFloor } from '../../auth/session/access-floor.js';
-import { redisClient, type RedisClient, redisOptions } from './redis-client.js';
+import { CircuitBreaker } from '../../auth/common/time/circuit-breaker.js';
+import { AuthConfigurationError } from '../../auth/common/errors/auth-error.js';
+import { type RedisClient, redisOptions, type RedisTarget } from './redis-client.js';
+import { canSubscribe } from './redis-commands.js';
+import { RedisConnection } from './redis-connection.js';
+import { RedisSubscription } from './redis-subscription.js';
 
 /** The options of {@link redisRevocationChannel}. */
 export interface RedisRevocationChannelOptions {
-  /** The Redis server: `redis://…` or `rediss://…`. */
-  url: string;
+  /** A lone Redis server: `redis://…` or `rediss://…`. For a cluster or for sentinels give `client`. */
+  url?: string;
+  /**
+   * A client that the application has made, instead of `url`: of a lone server, a cluster, or sentinels, by the package
+   * `redis` or `ioredis`. The application connects it, listens to its errors, and closes it.
+   */
+  client?: RedisClient;
   /**
    * The name of the Redis channel. It is the same on all instances.
    *
@@ -22,69 +32,43 @@ export interface RedisRevocationChannelOptions {
  * AuthModule.forRoot({ revocation: { channel: redisRevocationChannel({ url: 'redis://localhost:6379' }) }, … })
  */
 export function redisRevocationChannel(given: RedisRevocationChannelOptions): RevocationChannel {
-  const { url, name } = redisOptions('redisRevocationChannel', { name: 'nestjs-refresh-token:revocations' }, given);
-  return new RedisRevocationChannel(url, name);
+  const { target, name } = redisOptions('redisRevocationChannel', { name: 'nestjs-refresh-token:revocations' }, given);
+  if ('client' in target && !canSubscribe(target.client)) {
+    throw new AuthConfigurationError(
+      'redisRevocationChannel: client is a pool, which cannot subscribe. Give the result of createClient.',
+    );
+  }
+  return new RedisRevocationChannel(target, name);
 }
 
 class RedisRevocationChannel implements RevocationChannel {
-  private publisher: RedisClient | undefined;
-  private subscriber: RedisClient | undefined;
-  private subscribed = false;
-  private connected: boolean | undefined;
-  private closed = false;
+  private readonly connection: RedisConnection;
+  private readonly breaker = new CircuitBreaker({ name: 'Publishing revocations' }, () => performance.now());
+  private subscription: RedisSubscription | undefined;
 
   constructor(
-    private readonly url: string,
+    target: RedisTarget,
     private readonly name: string,
-  ) {}
+  ) {
+    this.connection = new RedisConnection('redisRevocationChannel', target);
+  }
 
-  open(listener: RevocationChannelListener): void {
-    // The same options may serve several applications, one after another.
-    this.closed = false;
-    this.subscribed = false;
-    this.connected = undefined;
-    this.connect(listener).catch((error: unknown) => this.isAway(listener, error));
+  async open({ changed, connected, disconnected }: RevocationChannelListener): Promise<void> {
+    const received = (message: string) => changed(decode(message));
+    const subscription = new RedisSubscription(this.connection, this.name, { received, connected, disconnected });
+    this.subscription = subscription;
+    await this.connection.open();
+    subscription.start();
   }
 
   async publish(changes: AccessFloor[]): Promise<void> {
-    if (!this.publisher?.isReady) throw new Error('Redis is not connected');
-    await this.publisher.publish(this.name, encode(changes));
+    // Other instances read unsent changes from the table, so a delayed message would be useless.
+    await this.breaker.run(() => this.connection.run('PUBLISH', (redis) => redis.publish(this.name, encode(changes))));
   }
 
   async close(): Promise<void> {
-    this.closed = true;
-    for (const client of [this.publisher, this.subscriber]) if (client?.isOpen) client.destroy();
-  }
-
-  private async connect(listener: RevocationChannelListener): Promise<void> {
-    // Other instances read unsent changes from the table, so a delayed message would be useless.
-    const publisher = await redisClient(this.url);
-    const subscriber = await redisClient(this.url, { queue: true });
-    if (this.closed) return;
-    this.publisher = publisher;
-    // The state of the publisher matters only when there is something to publish.
-    this.publisher.on('error', () => undefined);
-    this.subscriber = subscriber;
-    this.subscriber.on('error', (error: unknown) => this.isAway(listener, error));
-    // After a reconnection, the client has already subscribed again at this point.
-    this.subscriber.on('ready', () => this.subscribed && this.isHere(listener));
-    void this.publisher.connect().catch(() => undefined);
-    await this.subscriber.connect();
-    await this.subscriber.subscribe(this.name, (message) => listener.changed(decode(message)));
-    this.subscribed = true;
-    this.isHere(listener);
-  }
-
-  private isHere(listener: RevocationChannelListener): void {
-    if (this.closed || this.connected === true) return;
-    this.connected = true;
-    listener.connected();
-  }
-
-  private isAway(listener: RevocationChannelListener, error: unknown): void {
-    if (this.closed || this.connected === false) return;
-    this.connected = false;
-    listener.disconnected(String(error));
+    this.subscription?.end();
+    await this.connection.close();
   }
 }
 

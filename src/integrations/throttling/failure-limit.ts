@@ -2,6 +2,7 @@ import { Inject, Injectable, Logger } from '@nestjs/common';
 import { ThrottlerStorage } from '@nestjs/throttler';
 import { LRUCache } from 'lru-cache';
 import { AuthError } from '../../auth/common/errors/auth-error.js';
+import { CircuitBreaker } from '../../auth/common/time/circuit-breaker.js';
 import { Clock } from '../../auth/common/time/clock.js';
 import type { FailureKey } from './failure-keys.js';
 import type { ThrottledRequest } from './throttled-request.js';
@@ -19,12 +20,22 @@ export class FailureLimit {
   private readonly logger = new Logger(FailureLimit.name);
   /** The end of the block of each key, in milliseconds since the Unix epoch. */
   private readonly blocks = new LRUCache<string, number>({ max: MOST_BLOCKS });
+  private readonly breaker: CircuitBreaker;
 
   constructor(
     private readonly config: ThrottlingConfig,
     @Inject(ThrottlerStorage) private readonly storage: ThrottlerStorage,
     private readonly clock: Clock,
-  ) {}
+  ) {
+    this.breaker = new CircuitBreaker(
+      {
+        name: 'The throttler storage',
+        failed: (error) => this.logger.warn(`Failures cannot be counted: ${String(error)}`),
+        recovered: () => this.logger.log('Failures are counted again.'),
+      },
+      () => this.clock.now(),
+    );
+  }
 
   /** @throws AuthError `too_many_requests` */
   assertBearable({ keys }: ThrottledRequest): void {
@@ -54,12 +65,8 @@ export class FailureLimit {
     const { limits, per } = this.config;
     try {
       // The storage blocks from the first hit above the limit.
-      const { totalHits, isBlocked, timeToBlockExpire } = await this.storage.increment(
-        key,
-        per,
-        limits[kind] - 1,
-        per,
-        kind,
+      const { totalHits, isBlocked, timeToBlockExpire } = await this.breaker.run(() =>
+        this.storage.increment(key, per, limits[kind] - 1, per, kind),
       );
       if (!isBlocked) return 0;
       // `@nestjs/throttler` returns seconds.
@@ -70,8 +77,7 @@ export class FailureLimit {
       if (!isLate && this.blockLeft(key) === 0) tell(kind);
       this.blocks.set(key, this.clock.now() + wait);
       return isLate ? wait : 0;
-    } catch (error) {
-      this.logger.warn(`Failures cannot be counted: ${String(error)}`);
+    } catch {
       return 0;
     }
   }

@@ -1,11 +1,17 @@
-import type { OnApplicationShutdown } from '@nestjs/common';
+import type { OnApplicationShutdown, OnModuleInit } from '@nestjs/common';
 import type { ThrottlerStorage } from '@nestjs/throttler';
-import { redisClient, type RedisClient, redisOptions } from '../redis/redis-client.js';
+import { type RedisClient, redisOptions, type RedisTarget } from '../redis/redis-client.js';
+import { RedisConnection } from '../redis/redis-connection.js';
 
 /** The options of {@link redisThrottlerStorage}. */
 export interface RedisThrottlerOptions {
-  /** The Redis server: `redis://…` or `rediss://…`. */
-  url: string;
+  /** A lone Redis server: `redis://…` or `rediss://…`. For a cluster or for sentinels give `client`. */
+  url?: string;
+  /**
+   * A client that the application has made, instead of `url`: of a lone server, a cluster, or sentinels, by the package
+   * `redis` or `ioredis`. The application connects it, listens to its errors, and closes it.
+   */
+  client?: RedisClient;
   /**
    * The prefix of the keys. It is the same on all instances.
    *
@@ -33,26 +39,30 @@ return { count, redis.call('PTTL', KEYS[1]) }`;
  * AuthThrottlingModule.forRoot({ storage: redisThrottlerStorage({ url: 'redis://localhost:6379' }) })
  */
 export function redisThrottlerStorage(given: RedisThrottlerOptions): ThrottlerStorage & OnApplicationShutdown {
-  const { url, prefix } = redisOptions('redisThrottlerStorage', { prefix: 'nestjs-refresh-token:throttle:' }, given);
-  return new RedisThrottlerStorage(url, prefix);
+  const { target, prefix } = redisOptions('redisThrottlerStorage', { prefix: 'nestjs-refresh-token:throttle:' }, given);
+  return new RedisThrottlerStorage(target, prefix);
 }
 
-class RedisThrottlerStorage implements ThrottlerStorage, OnApplicationShutdown {
-  private client: RedisClient | undefined;
-  private connecting: Promise<void> | undefined;
+class RedisThrottlerStorage implements ThrottlerStorage, OnModuleInit, OnApplicationShutdown {
+  private readonly connection: RedisConnection;
+  private opening: Promise<void> | undefined;
 
   constructor(
-    private readonly url: string,
+    target: RedisTarget,
     private readonly prefix: string,
-  ) {}
+  ) {
+    this.connection = new RedisConnection('redisThrottlerStorage', target);
+  }
+
+  async onModuleInit(): Promise<void> {
+    await this.open();
+  }
 
   async increment(key: string, ttl: number, limit: number, blockDuration: number) {
-    await (this.connecting ??= this.connect());
-    if (!this.client?.isReady) throw new Error('Redis is not connected');
-    const answer = await this.client.eval(INCREMENT, {
-      keys: [this.prefix + key],
-      arguments: [ttl, limit, blockDuration].map((number) => String(Math.ceil(number))),
-    });
+    // Another module may use this storage without its hooks.
+    await this.open();
+    const given = [ttl, limit, blockDuration].map((number) => String(Math.ceil(number)));
+    const answer = await this.connection.run('EVAL', (redis) => redis.run(INCREMENT, this.prefix + key, given));
     const [totalHits, milliseconds] = (answer as unknown[]).map(Number);
     const timeToExpire = Math.ceil(milliseconds / 1000);
     const isBlocked = totalHits > limit;
@@ -60,20 +70,12 @@ class RedisThrottlerStorage implements ThrottlerStorage, OnApplicationShutdown {
   }
 
   async onApplicationShutdown(): Promise<void> {
-    await this.connecting?.catch(() => undefined);
-    if (this.client?.isOpen) this.client.destroy();
-    this.client = undefined;
-    this.connecting = undefined;
+    await this.opening?.catch(() => undefined);
+    await this.connection.close();
+    this.opening = undefined;
   }
 
-  /** The first failure waits for the connection for a limited time. Reconnection happens in the background. */
-  private async connect(): Promise<void> {
-    const client = await redisClient(this.url);
-    // An unavailable Redis is noticed when a failure must be counted.
-    client.on('error', () => undefined);
-    this.client = client;
-    const connected = client.connect().catch(() => undefined);
-    const timeout = new Promise((resolve) => setTimeout(resolve, 1000).unref());
-    await Promise.race([connected, timeout]);
+  private open(): Promise<void> {
+    return (this.opening ??= this.connection.open());
   }
 }

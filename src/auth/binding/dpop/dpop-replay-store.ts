@@ -3,8 +3,11 @@ export interface DpopReplayStore {
   /**
    * Connects. It stops waiting after a short time and keeps trying in the background. Rejects only if a connection can
    * never succeed.
+   *
+   * @param lost to be called when the store may have forgotten ids, for example after its server has restarted. `age`:
+   *   it may have forgotten the ids that were claimed more than this number of milliseconds ago
    */
-  open(): Promise<void>;
+  open(lost?: (age: number) => void): Promise<void>;
   /**
    * Resolves to `true` for the first call with this id. It may reject: the library then asks the database.
    *

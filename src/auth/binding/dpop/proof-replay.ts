@@ -1,44 +1,55 @@
 import { Injectable, Logger, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
 import { AuthError } from '../../common/errors/auth-error.js';
 import { Clock } from '../../common/time/clock.js';
-import { withTimeout } from '../../common/time/with-timeout.js';
+import { CircuitBreaker } from '../../common/time/circuit-breaker.js';
 import { AuthEventBus } from '../../events/auth-event-bus.js';
 import type { AuthEvent } from '../../events/auth-event.js';
 import { BindingConfig } from '../binding-options.js';
 import type { DpopProof } from './dpop-proof.js';
-import { UsedDpopProofStore } from './used-dpop-proof.store.js';
+import { ReplayFallback } from './replay-fallback.js';
+import { CLOCK_SKEW, UsedDpopProofStore } from './used-dpop-proof.store.js';
 
-/** Milliseconds by which the clocks of other instances may lag. */
-const CLOCK_SKEW = 5_000;
-/** Milliseconds after which a store that does not answer counts as unavailable. */
-const LONGEST_CLAIM = 1_000;
-/** Milliseconds for which an unavailable store is not asked again. */
-const PAUSE = 5_000;
+/** Milliseconds by which the clock of a client may be ahead. A proof from further ahead is recorded in the database, too. */
+const AHEAD = 500;
 
 /** The session and client that used a proof, for events. */
 export type ProofUse = Pick<AuthEvent, 'sessionId' | 'userId' | 'clientId' | 'generation' | 'ip' | 'userAgent'>;
 
 /**
- * Accepts each proof once, across all instances (RFC 9449 §11.1). If the configured store fails, the database records
- * used proofs instead. Proofs that were made before the failure may be in the store only, so they are refused as
- * `temporarily_unavailable`.
+ * Accepts each proof once, across all instances (RFC 9449 §11.1). While one instance cannot reach the configured store,
+ * all instances record used proofs in the database as well. A proof of an earlier time may be known only to the store.
+ * It is refused as `temporarily_unavailable`. So is a proof that a store with lost data may have known.
  */
 @Injectable()
 export class ProofReplay implements OnModuleInit, OnModuleDestroy {
   private readonly logger = new Logger(ProofReplay.name);
-  /** The time since which the store has been unavailable; `undefined` while it answers. */
-  private awaySince: number | undefined;
-  private lastAwayAt = -Infinity;
+  private readonly breaker: CircuitBreaker;
+  /** The store may have forgotten what was claimed before this time. */
+  private lostBefore = -Infinity;
 
   constructor(
     private readonly database: UsedDpopProofStore,
+    private readonly fallback: ReplayFallback,
     private readonly events: AuthEventBus,
     private readonly clock: Clock,
     private readonly config: BindingConfig,
-  ) {}
+  ) {
+    const name = 'The store of used proofs';
+    this.breaker = new CircuitBreaker(
+      {
+        name,
+        failed: (error) =>
+          this.logger.warn(
+            `${name} is unavailable. Used proofs are recorded in the database meanwhile. ${String(error)}`,
+          ),
+        recovered: () => this.logger.log(`${name} answers again.`),
+      },
+      () => this.clock.now(),
+    );
+  }
 
   async onModuleInit(): Promise<void> {
-    await this.config.dpop.replayStore?.open();
+    await this.config.dpop.replayStore?.open((age) => this.lose(age));
   }
 
   async onModuleDestroy(): Promise<void> {
@@ -57,38 +68,32 @@ export class ProofReplay implements OnModuleInit, OnModuleDestroy {
 
   private async claim({ id, issuedAt, lifetime }: DpopProof): Promise<boolean> {
     const remembered = Math.max(0, lifetime) + CLOCK_SKEW;
-    const { replayStore, proofLifetime } = this.config.dpop;
+    const { replayStore } = this.config.dpop;
     if (!replayStore) return this.database.claim(id, remembered);
 
-    const first = await this.claimInStore(id, remembered);
-    if (first === undefined && issuedAt <= this.awaySince!) {
-      const cause = new Error('The store of used proofs is unavailable, and this proof is older than the failure');
-      throw new AuthError('temporarily_unavailable', undefined, { cause });
-    }
-    // Only the database knows the proofs that were used while the store was unavailable.
-    const databaseKnows = first === undefined || this.clock.now() < this.lastAwayAt + 2 * proofLifetime + CLOCK_SKEW;
-    return first !== false && (!databaseKnows || this.database.claim(id, remembered));
+    const first = await this.breaker.run(() => replayStore.claim(id, remembered)).catch(() => undefined);
+    if (first === false) return false;
+    // Only now, because another instance may have lost the store while this one was waiting for it.
+    await (first === undefined ? this.fallback.begin() : this.fallback.refresh());
+    const { isActive, since } = this.fallback;
+    this.assertRecorded(issuedAt, isActive ? Math.max(since, this.lostBefore) : this.lostBefore);
+    // A proof made later could otherwise have been used in the store alone before that time.
+    const isAhead = issuedAt > this.clock.now() + AHEAD;
+    return !(isActive || isAhead) || this.database.claim(id, remembered);
   }
 
-  /** `undefined` if the store is unavailable. */
-  private async claimInStore(id: string, lifetime: number): Promise<boolean | undefined> {
-    const now = this.clock.now();
-    if (this.awaySince !== undefined && now < this.lastAwayAt + PAUSE) return undefined;
-    try {
-      const { replayStore } = this.config.dpop;
-      const first = await withTimeout(LONGEST_CLAIM, 'The store of used proofs', replayStore!.claim(id, lifetime));
-      if (this.awaySince !== undefined) this.logger.log('The store of used proofs answers again.');
-      this.awaySince = undefined;
-      return first;
-    } catch (error) {
-      if (this.awaySince === undefined) {
-        this.logger.warn(
-          `The store of used proofs is unavailable. Used proofs are recorded in the database meanwhile. ${String(error)}`,
-        );
-      }
-      this.lastAwayAt = this.clock.now();
-      this.awaySince ??= this.lastAwayAt;
-      return undefined;
-    }
+  /** @throws AuthError `temporarily_unavailable` for a proof that may have been used before its use was recorded here */
+  private assertRecorded(issuedAt: number, recordedSince: number): void {
+    if (issuedAt >= recordedSince + AHEAD) return;
+    const cause = new Error('The store of used proofs was unavailable, and this proof is older');
+    throw new AuthError('temporarily_unavailable', undefined, { cause });
+  }
+
+  private lose(age: number): void {
+    // What the database has recorded as well is not lost.
+    const before = Math.min(this.clock.now() - age, this.fallback.since);
+    this.lostBefore = Math.max(this.lostBefore, before);
+    // A client that reconnects again and again calls this each time. The record in the database keeps new proofs usable.
+    if (age === 0) this.fallback.begin().catch(() => undefined);
   }
 }

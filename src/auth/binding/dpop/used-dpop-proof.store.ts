@@ -5,6 +5,8 @@ import { Clock } from '../../common/time/clock.js';
 import { PurgeConfig } from '../../session/session-options.js';
 import { UsedDpopProof } from './used-dpop-proof.entity.js';
 
+/** Milliseconds by which the clocks of other instances may lag. */
+export const CLOCK_SKEW = 5_000;
 /** Milliseconds between two removals of expired rows, per instance. */
 const SWEEP_INTERVAL = 60_000;
 
@@ -43,6 +45,21 @@ export class UsedDpopProofStore implements OnModuleDestroy {
     return affected === 1;
   }
 
+  /** Keeps a row with this id for this number of milliseconds from now on. */
+  async keep(id: string, lifetime: number): Promise<void> {
+    const values = { id, expiresAt: this.clock.now() + lifetime };
+    await unavailableOnFailure(async () => {
+      await this.statements.prolong.execute(values);
+      await this.statements.claim.execute(values);
+    });
+  }
+
+  /** The time until which the row with this id is kept; 0 if it does not exist. */
+  async keptUntil(id: string): Promise<number> {
+    const { records } = await unavailableOnFailure(() => this.statements.find.execute({ id }));
+    return Number(records[0]?.expires_at ?? 0);
+  }
+
   /** Removes expired rows, in batches. */
   async removeExpired(): Promise<void> {
     const values = { expiresAt: this.clock.now(), size: this.config.batchSize };
@@ -67,6 +84,12 @@ export class UsedDpopProofStore implements OnModuleDestroy {
       claim: this.database.statement(
         `INSERT ${isMySql ? 'IGNORE ' : ''}INTO ${table.name} (${column('id')}, ${column('expiresAt')}) ` +
           `VALUES (:id, :expiresAt)${isMySql ? '' : ' ON CONFLICT DO NOTHING'}`,
+      ),
+      prolong: this.database.statement(
+        `UPDATE ${table.name} SET ${column('expiresAt')} = :expiresAt WHERE ${column('id')} = :id`,
+      ),
+      find: this.database.statement(
+        `SELECT ${column('expiresAt')} AS expires_at FROM ${table.name} WHERE ${column('id')} = :id`,
       ),
       removeExpired: this.database.statement(
         // MySQL accepts a limit in a subquery only inside a derived table.

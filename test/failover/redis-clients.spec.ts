@@ -1,0 +1,170 @@
+import { randomUUID } from 'node:crypto';
+import type { AccessFloor, RevocationChannel } from 'nestjs-refresh-token';
+import { redisReplayStore, redisRevocationChannel } from 'nestjs-refresh-token/redis';
+import { redisThrottlerStorage } from 'nestjs-refresh-token/throttling';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { createAuthContext } from '../support/auth-app.js';
+import { databaseNamed } from '../support/databases.js';
+import { HOST_CLIENTS, type HostClient, RedisPlaces } from '../support/redis-kinds.js';
+import { RedisServer, redisServersAvailable } from '../support/redis-servers.js';
+
+const SOON = { timeout: 60_000, interval: 20 };
+/** The promise is one second. The rest is for a busy machine. */
+const LIMIT = 2_500;
+
+const POOL = 'createClientPool';
+
+type Target = { client: HostClient['client'] } | { url: string };
+
+interface Heard {
+  channel: RevocationChannel;
+  changes: AccessFloor[];
+  states: string[];
+}
+
+/** An instance's end of a channel. */
+async function listen(target: Target, name: string): Promise<Heard> {
+  const channel = redisRevocationChannel({ ...target, name });
+  const heard: Heard = { channel, changes: [], states: [] };
+  await channel.open({
+    changed: (changes) => void heard.changes.push(...changes),
+    connected: () => void heard.states.push('connected'),
+    disconnected: () => void heard.states.push('disconnected'),
+  });
+  return heard;
+}
+
+const stateOf = ({ states }: Heard) => states.at(-1);
+
+async function expectWithin(limit: number, work: () => unknown): Promise<void> {
+  const start = performance.now();
+  await Promise.resolve(work()).catch(() => undefined);
+  expect(performance.now() - start).toBeLessThan(limit);
+}
+
+describe.skipIf(!redisServersAvailable)('Redis', { timeout: 120_000 }, () => {
+  let places: RedisPlaces;
+  beforeAll(async () => {
+    places = await RedisPlaces.start();
+  }, 120_000);
+  afterAll(() => places?.stop());
+
+  describe.each(Object.keys(HOST_CLIENTS))('with a client by %s', (kind) => {
+    let host: HostClient;
+    beforeAll(async () => {
+      host = await HOST_CLIENTS[kind](places);
+    });
+    afterAll(() => host?.close());
+
+    it('remembers a used proof for all instances, and leaves the client open', async () => {
+      const prefix = `${randomUUID()}:`;
+      const stores = [
+        redisReplayStore({ client: host.client, prefix }),
+        redisReplayStore({ client: host.client, prefix }),
+      ];
+      for (const store of stores) await store.open();
+      expect(await stores[0].claim('a', 60_000)).toBe(true);
+      expect(await stores[1].claim('a', 60_000)).toBe(false);
+      expect(await stores[1].claim('b', 60_000)).toBe(true);
+      await stores[0].close();
+      expect(await stores[1].claim('b', 60_000)).toBe(false);
+    });
+
+    it('counts failures of all instances together', async () => {
+      const prefix = `${randomUUID()}:`;
+      const storages = [1, 2].map(() => redisThrottlerStorage({ client: host.client, prefix }));
+      const hits = async (storage: number) =>
+        (await storages[storage].increment('k', 60_000, 1, 60_000, 'x')).totalHits;
+      expect([await hits(0), await hits(1), await hits(0)]).toEqual([1, 2, 3]);
+    });
+  });
+
+  it.each(Object.keys(HOST_CLIENTS).filter((kind) => kind !== POOL))(
+    'carries revocations with a client by %s, and leaves the client open',
+    async (kind) => {
+      const { client, close } = await HOST_CLIENTS[kind](places);
+      const name = randomUUID();
+      const [one, two] = [await listen({ client }, name), await listen({ client }, name)];
+      await vi.waitFor(() => expect([one, two].map(stateOf)).toEqual(['connected', 'connected']), SOON);
+      const change = { sessionId: randomUUID(), floor: 3 };
+      await one.channel.publish([change]);
+      await vi.waitFor(() => expect(two.changes).toEqual([change]), SOON);
+      await one.channel.close();
+      await two.channel.publish([{ ...change, floor: 4 }]);
+      await vi.waitFor(() => expect(two.changes).toHaveLength(2), SOON);
+      expect(one.changes).toHaveLength(1);
+      await two.channel.close();
+      await close();
+    },
+  );
+
+  it('does not take a pool for revocations', async () => {
+    const { client, close } = await HOST_CLIENTS[POOL](places);
+    expect(() => redisRevocationChannel({ client })).toThrow(/client is a pool/);
+    await close();
+  });
+
+  describe.each([
+    ['a node of a cluster', () => places.cluster.servers[0].url, /Give client: createCluster/],
+    ['a sentinel', () => places.sentinel.sentinels[0].url, /Give client: createSentinel/],
+  ])('at a URL of %s', (_, url, fix) => {
+    it.each([
+      ['the channel', () => ({ revocation: { channel: redisRevocationChannel({ url: url() }) } })],
+      ['the replay store', () => ({ binding: { dpop: { replayStore: redisReplayStore({ url: url() }) } } })],
+    ])('is refused at boot for %s, with what to give instead', async (_use, options) => {
+      const database = await databaseNamed('sqljs').create();
+      await expect(createAuthContext(database, { options: options() })).rejects.toThrow(fix);
+      await database.drop();
+    });
+
+    it('is refused at boot for throttling, with what to give instead', async () => {
+      const storage = redisThrottlerStorage({ url: url() }) as unknown as { onModuleInit(): Promise<void> };
+      await expect(storage.onModuleInit()).rejects.toThrow(fix);
+    });
+  });
+
+  it('makes nothing wait for more than a second when it accepts and never answers', { timeout: 60_000 }, async () => {
+    const server = await RedisServer.start();
+    const { url } = server;
+    const heard = await listen({ url }, 'frozen');
+    const [store, storage] = [redisReplayStore({ url }), redisThrottlerStorage({ url })];
+    await store.open();
+    await storage.increment('k', 1_000, 1, 1_000, 'x');
+    await vi.waitFor(() => expect(stateOf(heard)).toBe('connected'), SOON);
+    server.signal('SIGSTOP');
+    await Promise.all([
+      expectWithin(LIMIT, () => store.claim('a', 1_000)),
+      expectWithin(LIMIT, () => storage.increment('k', 1_000, 1, 1_000, 'x')),
+      expectWithin(LIMIT, () => heard.channel.publish([])),
+      expectWithin(LIMIT, () => listen({ url }, 'late').then(({ channel }) => channel.close())),
+      expectWithin(LIMIT, () => redisReplayStore({ url }).open()),
+    ]);
+    // After the first one they do not even wait.
+    await expectWithin(LIMIT, async () => {
+      for (let count = 0; count < 20; count++) await heard.channel.publish([]).catch(() => undefined);
+    });
+    await vi.waitFor(() => expect(stateOf(heard)).toBe('disconnected'), SOON);
+    server.signal('SIGCONT');
+    await vi.waitFor(() => expect(stateOf(heard)).toBe('connected'), SOON);
+    await expectWithin(LIMIT, () => heard.channel.close());
+    await expectWithin(LIMIT, () => store.close());
+    await server.kill();
+  });
+
+  it.each([
+    ['has no memory left (OOM)', ['CONFIG', 'SET', 'maxmemory', '1']],
+    ['has become a replica (READONLY)', ['REPLICAOF', '127.0.0.1', '1']],
+    ['wants a password (NOAUTH)', ['CONFIG', 'SET', 'requirepass', 'other']],
+  ])('fails a claim, and never accepts it, when it %s', async (_, command) => {
+    const server = await RedisServer.start();
+    const store = redisReplayStore({ url: server.url });
+    await store.open();
+    expect(await store.claim('a', 60_000)).toBe(true);
+    await server.ask(...command);
+    // A server that wants a password asks the next connection for it.
+    if (command[2] === 'requirepass') await server.ask('-a', 'other', 'CLIENT', 'KILL', 'TYPE', 'normal');
+    await vi.waitFor(() => expect(store.claim('b', 60_000)).rejects.toThrow(/OOM|READONLY|NOAUTH|not connected/), SOON);
+    await store.close();
+    await server.kill();
+  });
+});
