@@ -6,6 +6,7 @@ import type { TestProject } from 'vitest/node';
 import { serveBuild } from './build.js';
 import { startEmbeddedPostgres, type RunningPostgres } from './embedded-postgres.js';
 import { nginxAvailable } from './nginx.js';
+import { pgbouncerAvailable } from './pgbouncer.js';
 import { mariadbAnswers, postgresAnswers, printable, redisAnswers } from './reachable.js';
 import { wrongClocksAvailable } from './wrong-clock.js';
 
@@ -38,6 +39,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
   const chromium = findChromium();
   if (!chromium) missing.push('Chromium not found (TEST_CHROMIUM names it)');
   if (!nginxAvailable) missing.push('nginx not found at /usr/sbin/nginx');
+  if (!pgbouncerAvailable) missing.push('PgBouncer not found at /usr/sbin/pgbouncer');
   if (!wrongClocksAvailable) missing.push('libfaketime not found (the package faketime)');
   if (missing.length > 0 && process.env.REQUIRE_SERVICES === '1') {
     throw new Error(`${missing.join('; ')}; REQUIRE_SERVICES=1 asks for every service to be tested.`);

@@ -1,0 +1,106 @@
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync } from 'node:fs';
+import { chown, mkdtemp, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { freePort } from './free-port.js';
+import { postgresAnswers } from './reachable.js';
+
+const PROGRAM = '/usr/sbin/pgbouncer';
+
+/** Whether this machine has PgBouncer. If it has none, its tests are skipped. */
+export const pgbouncerAvailable = existsSync(PROGRAM);
+
+/** PgBouncer refuses to run as root. Then it runs as `nobody`. */
+const NOBODY = process.getuid?.() === 0 ? { uid: 65_534, gid: 65_534 } : undefined;
+
+/** Kills PgBouncer, and removes its folder, once its input is closed. That happens also if the test is killed. */
+const OWNER = `${PROGRAM} "$0/pgbouncer.ini" & cat >/dev/null; kill -9 $!; wait; rm -rf "$0"`;
+
+export type PgBouncerSettings = Record<string, string | number>;
+
+export interface RunningPgBouncer {
+  /** The URL of the same database, through PgBouncer. It stays the same after a restart. */
+  url: string;
+  /** `kill -9`. */
+  kill(): Promise<void>;
+  /** Starts it with the same settings on the same port. If it runs, it is killed first. */
+  restart(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+/** Whether this PgBouncer can keep track of prepared statements in transaction mode. It can since version 1.21. */
+export function tracksPreparedStatements(): boolean {
+  const [, major, minor] = /(\d+)\.(\d+)/.exec(execFileSync(PROGRAM, ['--version'], { encoding: 'utf8' }))!;
+  return Number(major) > 1 || Number(minor) >= 21;
+}
+
+/**
+ * Starts PgBouncer in transaction mode in front of a PostgreSQL database. By default it does not keep track of prepared
+ * statements.
+ *
+ * @param target the URL of the database
+ * @param settings as in `pgbouncer.ini`, for example `{ default_pool_size: 3 }`
+ */
+export async function startPgBouncer(target: string, settings: PgBouncerSettings = {}): Promise<RunningPgBouncer> {
+  const url = new URL(target);
+  url.hostname = '127.0.0.1';
+  url.port = String(await freePort());
+  const start = () => run(configuration(new URL(target), url.port, settings), url.href);
+  let owner = await start();
+  const end = async () => {
+    if (owner.exitCode !== null) return;
+    const ended = once(owner, 'exit');
+    owner.stdin!.end();
+    await ended;
+  };
+  return {
+    url: url.href,
+    kill: end,
+    async restart() {
+      await end();
+      owner = await start();
+    },
+    stop: end,
+  };
+}
+
+function configuration(target: URL, port: string, settings: PgBouncerSettings): string {
+  const { hostname, username, password } = target;
+  const server = { host: hostname, port: target.port || '5432', user: username, password };
+  const lines = (values: PgBouncerSettings, separator: string) =>
+    Object.entries(values)
+      .filter(([, value]) => value !== '')
+      .map(([name, value]) => `${name}=${value}`)
+      .join(separator);
+  const all = {
+    listen_addr: '127.0.0.1',
+    listen_port: port,
+    unix_socket_dir: '',
+    auth_type: 'any',
+    pool_mode: 'transaction',
+    default_pool_size: 5,
+    max_client_conn: 500,
+    ignore_startup_parameters: 'extra_float_digits,statement_timeout',
+    ...(tracksPreparedStatements() ? { max_prepared_statements: 0 } : {}),
+    ...settings,
+  };
+  return `[databases]\n* = ${lines(server, ' ')}\n[pgbouncer]\nunix_socket_dir =\n${lines(all, '\n')}\n`;
+}
+
+async function run(ini: string, url: string): Promise<ChildProcess> {
+  const folder = await mkdtemp(join(tmpdir(), 'pgbouncer-'));
+  await writeFile(join(folder, 'pgbouncer.ini'), ini);
+  if (NOBODY) await chown(folder, NOBODY.uid, NOBODY.gid);
+  const owner = spawn('/bin/sh', ['-c', OWNER, folder], { ...NOBODY, stdio: ['pipe', 'ignore', 'pipe'] });
+  let output = '';
+  owner.stderr!.setEncoding('utf8').on('data', (text: string) => (output += text));
+  for (let attempt = 0; attempt < 100; attempt++) {
+    if (await postgresAnswers(url)) return owner;
+    await sleep(50);
+  }
+  owner.stdin!.end();
+  throw new Error(`PgBouncer does not answer. Its output:\n${output}`);
+}
