@@ -19,7 +19,10 @@ export class DatabaseOptions {
    * Statements that write get six times this limit.
    */
   databaseTimeout = '5s';
-  /** Whether PostgreSQL gets named prepared statements. Switch them off for a pooler that does not support them. */
+  /**
+   * Whether PostgreSQL gets named prepared statements. The module switches them off, with a warning, if it notices a
+   * pooler that does not support them.
+   */
   preparedStatements = true;
 }
 

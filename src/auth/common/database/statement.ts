@@ -34,8 +34,12 @@ const LIST = /:\.\.\.(\w+)/;
 /**
  * One SQL statement, prepared once and executed many times.
  *
- * On PostgreSQL it is a named prepared statement, parsed and planned once per connection. On PostgreSQL and MySQL the
- * statement and its values form one object that prints only the text. So query logs never show the values.
+ * On PostgreSQL it is a named prepared statement, parsed and planned once per connection. It has no name if the caller
+ * gives a connection, or if a pooler does not support names. On PostgreSQL and MySQL the statement and its values form one object that prints only the text. So query logs never show the values.
+ *
+ * It goes to the primary, also if the data source has replicas. If an error says that its connection is bad, for example
+ * read-only after a failover, the connection is closed. The statement is repeated on another one, unless it may have
+ * written.
  *
  * One parameter may be a list of 1 to 16,384 values, written once as `:...name`. The list is padded to the next power
  * of four by repeating its last value. So lists of different lengths share a few prepared statements.
