@@ -14,8 +14,8 @@ const TIMEOUT = '1500ms';
 const WAITING = { concurrent: true, timeout: 90_000 };
 
 const servers = [
-  { name: 'postgres', select: 'SELECT "id"', update: 'UPDATE "refresh_tokens"', connectTimeout: 'connectTimeoutMS' },
-  { name: 'mariadb', select: 'SELECT `id`', update: 'UPDATE `refresh_tokens`', connectTimeout: 'connectTimeout' },
+  { name: 'postgres', select: 'SELECT "id"', update: 'UPDATE "', connectTimeout: 'connectTimeoutMS' },
+  { name: 'mariadb', select: 'SELECT `id`', update: 'UPDATE `', connectTimeout: 'connectTimeout' },
 ] as const;
 
 for (const { name, select, update, connectTimeout } of servers) {

@@ -33,6 +33,7 @@ export interface RunningPgBouncer {
 
 /** Whether this PgBouncer can keep track of prepared statements in transaction mode. It can since version 1.21. */
 export function tracksPreparedStatements(): boolean {
+  if (!pgbouncerAvailable) return false;
   const [, major, minor] = /(\d+)\.(\d+)/.exec(execFileSync(PROGRAM, ['--version'], { encoding: 'utf8' }))!;
   return Number(major) > 1 || Number(minor) >= 21;
 }

@@ -1,14 +1,15 @@
-import { Inject, Injectable } from '@nestjs/common';
 import { DataSource, type ObjectLiteral, type QueryRunner } from 'typeorm';
 import { boolean } from '../options/checks.js';
 import { configOf } from '../options/config.js';
 import { duration } from '../options/duration.js';
 import type { TimeMeasurement } from '../time/measured-time.js';
-import { withConnection } from './connection-with-timeout.js';
+import { withConnectionRetries } from './connection-retries.js';
 import { databaseTime, isMySql } from './dialect.js';
 import type { EntityClass } from './entity-class.js';
 import { EntityTable } from './entity-table.js';
 import { Statement, type StatementResult, type StatementValues } from './statement.js';
+import { checkEngine } from './supported-engine.js';
+import { findTableSchemas, type TableSchemas } from './table-schemas.js';
 import { unavailableOnFailure } from './unavailable.js';
 
 /** Database options. */
@@ -18,7 +19,10 @@ export class DatabaseOptions {
    * Statements that write get six times this limit.
    */
   databaseTimeout = '5s';
-  /** Whether PostgreSQL gets named prepared statements. Switch them off for a pooler that does not support them. */
+  /**
+   * Whether PostgreSQL gets named prepared statements. The module switches them off, with a warning, if it notices a
+   * pooler that does not support them.
+   */
   preparedStatements = true;
 }
 
@@ -37,14 +41,22 @@ const RESOLUTION = 1;
 type FailureListener = (startedAt: number) => void;
 
 /** The host's data source, and the statements that the stores prepare on it. */
-@Injectable()
 export class AuthDatabase {
   private readonly time: Statement;
   private readonly listeners: FailureListener[] = [];
 
-  constructor(
-    @Inject(AUTH_DATA_SOURCE) readonly dataSource: DataSource,
+  /**
+   * @throws AuthConfigurationError if the engine is not supported
+   */
+  static async on(dataSource: DataSource, config: DatabaseConfig): Promise<AuthDatabase> {
+    checkEngine(dataSource);
+    return new AuthDatabase(dataSource, config, await findTableSchemas(dataSource, config.databaseTimeout));
+  }
+
+  private constructor(
+    readonly dataSource: DataSource,
     private readonly config: DatabaseConfig,
+    private readonly schemas: TableSchemas,
   ) {
     this.time = this.statement(`SELECT ${databaseTime(dataSource)} AS measured`);
   }
@@ -54,7 +66,7 @@ export class AuthDatabase {
   }
 
   table<Entity extends ObjectLiteral>(entity: EntityClass<Entity>): EntityTable<Entity> {
-    return new EntityTable(this.dataSource, entity);
+    return new EntityTable(this.dataSource, entity, this.schemas);
   }
 
   /** @param timeout milliseconds; by default the option `databaseTimeout` */
@@ -76,7 +88,7 @@ export class AuthDatabase {
   measureTime(): Promise<TimeMeasurement> {
     return unavailableOnFailure(() =>
       // The wait for a connection does not belong to the round trip.
-      withConnection(this.dataSource, this.config.databaseTimeout, async (runner) => {
+      withConnectionRetries(this.dataSource, { timeout: this.config.databaseTimeout, reads: true }, async (runner) => {
         const sentAt = performance.now();
         const { records } = await this.time.execute({}, runner);
         const half = (performance.now() - sentAt) / 2;

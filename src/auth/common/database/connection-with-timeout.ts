@@ -1,4 +1,5 @@
 import type { DataSource, QueryRunner } from 'typeorm';
+import { faultOf, LeftInTransactionError } from './fault.js';
 
 /** The methods of `pg` and `mysql2` that close a connection. In-process databases have none. */
 interface Connection {
@@ -6,14 +7,16 @@ interface Connection {
   /** The socket of `mysql2`. Its `destroy` leaves the socket half open. */
   stream?: { destroy?(): void };
   end?(): unknown;
+  /** Of `pg` since 8.18: `I` outside of transactions. */
+  getTransactionStatus?(): unknown;
 }
 
 /**
- * Does the work on its own connection, and resolves to the result.
+ * Does the work on its own connection to the primary, and resolves to the result.
  *
  * If a server or network fails silently, the work would wait forever. The next user of the connection would wait, too.
  * So a timeout closes the connection and aborts the work. Work that is still waiting for a connection then does not
- * start.
+ * start. A connection also ends if an error says that it is bad.
  *
  * @param timeout milliseconds
  */
@@ -27,20 +30,20 @@ export function withConnection<T>(
     let givenUp = false;
     const timer = setTimeout(() => {
       givenUp = true;
-      // `end` of `pg` destroys a connection with a running query. `end` of `mysql2` would wait for the query.
-      if (connection?.destroy) {
-        connection.destroy();
-        connection.stream?.destroy?.();
-      } else void connection?.end?.();
+      close(connection);
       reject(new Error(`The database did not answer within ${timeout} ms`));
     }, timeout);
 
     const run = async (): Promise<T> => {
-      const runner = dataSource.createQueryRunner();
+      const runner = dataSource.createQueryRunner('master');
       try {
         connection = (await runner.connect()) as Connection | undefined;
         if (givenUp) throw new Error('The database connection came too late');
+        if (isInTransaction(connection)) throw new LeftInTransactionError();
         return await work(runner);
+      } catch (error) {
+        if (!['conflict', 'failed'].includes(faultOf(error))) close(connection);
+        throw error;
       } finally {
         clearTimeout(timer);
         await runner.release();
@@ -48,4 +51,18 @@ export function withConnection<T>(
     };
     run().then(resolve, reject);
   });
+}
+
+/** A closed connection leaves its pool when it is released. */
+function close(connection: Connection | undefined): void {
+  // `end` of `pg` destroys a connection with a running query. `end` of `mysql2` would wait for the query.
+  if (connection?.destroy) {
+    connection.destroy();
+    connection.stream?.destroy?.();
+  } else void connection?.end?.();
+}
+
+function isInTransaction(connection: Connection | undefined): boolean {
+  const status = connection?.getTransactionStatus?.();
+  return status === 'T' || status === 'E';
 }

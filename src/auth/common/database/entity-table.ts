@@ -1,5 +1,6 @@
 import type { DataSource, ObjectLiteral } from 'typeorm';
 import type { EntityClass } from './entity-class.js';
+import type { TableSchemas } from './table-schemas.js';
 
 /** The names of the table and columns of an entity in SQL, as the data source of the host defines them. */
 export class EntityTable<Entity extends ObjectLiteral> {
@@ -11,10 +12,11 @@ export class EntityTable<Entity extends ObjectLiteral> {
   constructor(
     private readonly dataSource: DataSource,
     entity: EntityClass<Entity>,
+    schemas: TableSchemas,
   ) {
     this.metadata = dataSource.getMetadata(entity);
-    this.name = this.metadata.tablePath
-      .split('.')
+    this.name = [schemas.of(this.metadata) ?? [], this.metadata.tablePath.split('.')]
+      .flat()
       .map((part) => this.escape(part))
       .join('.');
     this.columns = this.metadata.columns.map(({ propertyName }) => propertyName as keyof Entity & string);

@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
 import { inspect } from 'node:util';
 import type { DataSource, QueryRunner } from 'typeorm';
-import { withConnection } from './connection-with-timeout.js';
+import { withConnectionRetries } from './connection-retries.js';
+import { areNamesSupported, isNameLost } from './prepared-names.js';
 
 /** The result of a statement. */
 export interface StatementResult {
@@ -15,9 +16,6 @@ export type StatementValues = Record<string, unknown>;
 
 type EscapeQuery = (sql: string, parameters: object, nativeParameters: object) => [string, string[]];
 
-/** Deadlocks and serialization failures: the database has rolled the statement back, and it can be repeated. */
-const ASK_AGAIN = new Set(['40P01', '40001', 'ER_LOCK_DEADLOCK', 'ER_CHECKREAD']);
-const MOST_TRIES = 5;
 const WRITE_TIMEOUT_FACTOR = 6;
 
 /** A statement in the form that the driver takes. */
@@ -25,7 +23,9 @@ interface Composed {
   readonly text: string;
   /** The parameter names in the order of the placeholders. */
   readonly parameters: readonly string[];
-  readonly query: (values: unknown[]) => unknown;
+  /** Its name on PostgreSQL, if it may have one. */
+  readonly name?: string;
+  readonly query: (values: unknown[], name?: string) => unknown;
 }
 
 /** `:...name` in SQL. */
@@ -34,8 +34,12 @@ const LIST = /:\.\.\.(\w+)/;
 /**
  * One SQL statement, prepared once and executed many times.
  *
- * On PostgreSQL it is a named prepared statement, parsed and planned once per connection. On PostgreSQL and MySQL the
- * statement and its values form one object that prints only the text. So query logs never show the values.
+ * On PostgreSQL it is a named prepared statement, parsed and planned once per connection. It has no name if the caller
+ * gives a connection, or if a pooler does not support names. On PostgreSQL and MySQL the statement and its values form one object that prints only the text. So query logs never show the values.
+ *
+ * It goes to the primary, also if the data source has replicas. If an error says that its connection is bad, for example
+ * read-only after a failover, the connection is closed. The statement is repeated on another one, unless it may have
+ * written.
  *
  * One parameter may be a list of 1 to 16,384 values, written once as `:...name`. The list is padded to the next power
  * of four by repeating its last value. So lists of different lengths share a few prepared statements.
@@ -51,6 +55,7 @@ export class Statement {
   private readonly list: string | undefined;
   /** Keyed by the length of the list. */
   private readonly composed = new Map<number, Composed>();
+  private readonly reads: boolean;
   /** Milliseconds. */
   private readonly timeout: number;
 
@@ -65,7 +70,8 @@ export class Statement {
     private readonly prepared = true,
     timeout = 5_000,
   ) {
-    this.timeout = /^SELECT\b/i.test(sql) ? timeout : WRITE_TIMEOUT_FACTOR * timeout;
+    this.reads = /^SELECT\b/i.test(sql);
+    this.timeout = this.reads ? timeout : WRITE_TIMEOUT_FACTOR * timeout;
     this.list = LIST.exec(sql)?.[1];
     this.composedFor(1);
   }
@@ -74,19 +80,18 @@ export class Statement {
   async execute(values: StatementValues, runner?: QueryRunner): Promise<StatementResult> {
     const { composed, named } = this.filledUp(values);
     const list = composed.parameters.map((name) => named[name]);
+    // An error about its name would abort the transaction of the caller.
     if (runner) return executeOn(runner, composed, list);
-    for (let tries = 1; ; tries++) {
+    const { dataSource, timeout, reads } = this;
+    return withConnectionRetries(dataSource, { timeout, reads }, async (own) => {
+      const name = areNamesSupported(dataSource) ? composed.name : undefined;
       try {
-        return await this.executeOnce(composed, list);
+        return await executeOn(own, composed, list, name);
       } catch (error) {
-        const code = (error as { code?: unknown }).code;
-        if (tries === MOST_TRIES || !ASK_AGAIN.has(String(code))) throw error;
+        if (name !== undefined && (await isNameLost(dataSource, error, own))) return executeOn(own, composed, list);
+        throw error;
       }
-    }
-  }
-
-  private executeOnce(composed: Composed, list: unknown[]): Promise<StatementResult> {
-    return withConnection(this.dataSource, this.timeout, (runner) => executeOn(runner, composed, list));
+    });
   }
 
   private filledUp(values: StatementValues): { composed: Composed; named: StatementValues } {
@@ -119,7 +124,7 @@ function compose({ driver, options }: DataSource, sql: string, prepared: boolean
   switch (options.type) {
     case 'postgres': {
       const name = prepared ? `nrt_${createHash('sha256').update(text).digest('base64url').slice(0, 16)}` : undefined;
-      return { text, parameters, query: (values) => ({ name, text, values, ...shown }) };
+      return { text, parameters, name, query: (values, name) => ({ name, text, values, ...shown }) };
     }
     case 'mysql':
     case 'mariadb':
@@ -131,8 +136,13 @@ function compose({ driver, options }: DataSource, sql: string, prepared: boolean
   }
 }
 
-async function executeOn(runner: QueryRunner, { text, query }: Composed, list: unknown[]): Promise<StatementResult> {
-  const composed = query(list);
+async function executeOn(
+  runner: QueryRunner,
+  { text, query }: Composed,
+  list: unknown[],
+  name?: string,
+): Promise<StatementResult> {
+  const composed = query(list, name);
   // TypeORM passes the first argument to the driver unchanged. Both drivers accept an object there.
   const values = composed === text ? list : undefined;
   const result = await runner.query(composed as string, values, true);
