@@ -1,14 +1,8 @@
 import { createHash } from 'node:crypto';
 import { inspect } from 'node:util';
 import type { DataSource, QueryRunner } from 'typeorm';
+import { answerOf, type Expected, expectedOf, type StatementResult } from './answer.js';
 import { withConnection } from './connection-with-timeout.js';
-
-/** The result of a statement. */
-export interface StatementResult {
-  readonly records: Record<string, unknown>[];
-  /** The number of rows that an INSERT, UPDATE or DELETE changed. */
-  readonly affected: number;
-}
 
 /** The values of a statement's parameters, by name. */
 export type StatementValues = Record<string, unknown>;
@@ -49,6 +43,7 @@ const LIST = /:\.\.\.(\w+)/;
  */
 export class Statement {
   private readonly list: string | undefined;
+  private readonly expected: Expected;
   /** Keyed by the length of the list. */
   private readonly composed = new Map<number, Composed>();
   /** Milliseconds. */
@@ -65,7 +60,8 @@ export class Statement {
     private readonly prepared = true,
     timeout = 5_000,
   ) {
-    this.timeout = /^SELECT\b/i.test(sql) ? timeout : WRITE_TIMEOUT_FACTOR * timeout;
+    this.expected = expectedOf(sql);
+    this.timeout = this.expected === 'rows' ? timeout : WRITE_TIMEOUT_FACTOR * timeout;
     this.list = LIST.exec(sql)?.[1];
     this.composedFor(1);
   }
@@ -74,7 +70,7 @@ export class Statement {
   async execute(values: StatementValues, runner?: QueryRunner): Promise<StatementResult> {
     const { composed, named } = this.filledUp(values);
     const list = composed.parameters.map((name) => named[name]);
-    if (runner) return executeOn(runner, composed, list);
+    if (runner) return this.executeOn(runner, composed, list);
     for (let tries = 1; ; tries++) {
       try {
         return await this.executeOnce(composed, list);
@@ -86,7 +82,21 @@ export class Statement {
   }
 
   private executeOnce(composed: Composed, list: unknown[]): Promise<StatementResult> {
-    return withConnection(this.dataSource, this.timeout, (runner) => executeOn(runner, composed, list));
+    return withConnection(this.dataSource, this.timeout, (runner) => this.executeOn(runner, composed, list));
+  }
+
+  private executeOn(runner: QueryRunner, { text, query }: Composed, list: unknown[]): Promise<StatementResult> {
+    const composed = query(list);
+    // TypeORM passes the first argument to the driver unchanged. Both drivers accept an object there.
+    const values = composed === text ? list : undefined;
+    return this.onConnection(runner, async () =>
+      answerOf(await runner.query(composed as string, values, true), this.expected),
+    );
+  }
+
+  /** A kind of statements may prepare the connection, and must leave it as it was. */
+  protected onConnection<T>(_: QueryRunner, work: () => Promise<T>): Promise<T> {
+    return work();
   }
 
   private filledUp(values: StatementValues): { composed: Composed; named: StatementValues } {
@@ -129,12 +139,4 @@ function compose({ driver, options }: DataSource, sql: string, prepared: boolean
     default:
       return { text, parameters, query: () => text };
   }
-}
-
-async function executeOn(runner: QueryRunner, { text, query }: Composed, list: unknown[]): Promise<StatementResult> {
-  const composed = query(list);
-  // TypeORM passes the first argument to the driver unchanged. Both drivers accept an object there.
-  const values = composed === text ? list : undefined;
-  const result = await runner.query(composed as string, values, true);
-  return { records: result.records, affected: result.affected ?? 0 };
 }
