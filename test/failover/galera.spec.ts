@@ -29,7 +29,10 @@ describe.skipIf(!galeraAvailable)('a Galera cluster of three nodes loses no sess
   });
 
   async function withPopulation(title: string, fault: () => Promise<void>): Promise<void> {
-    const population = await Population.signIn(demos.map(({ url }) => url));
+    const population = await Population.signIn(
+      demos.map(({ url }) => url),
+      { pace: 2 * SECOND, patience: 5 * SECOND },
+    );
     population.start();
     await sleep(5 * SECOND);
     population.faultBegins();
