@@ -8,4 +8,5 @@ export { refreshTokenMigrations, refreshTokenMigrationsFor } from './migrations/
 export { CreateRefreshTokens1790000000000 } from './migrations/1790000000000-create-refresh-tokens.js';
 export { CreateUsedDpopProofs1790000000010 } from './migrations/1790000000010-create-used-dpop-proofs.js';
 export { CreateAuthEvents1790000000020 } from './migrations/1790000000020-create-auth-events.js';
-export { Statement, type StatementResult, type StatementValues } from './common/database/statement.js';
+export type { StatementResult } from './common/database/answer.js';
+export { Statement, type StatementValues } from './common/database/statement.js';

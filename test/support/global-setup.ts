@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import type { TestProject } from 'vitest/node';
 import { serveBuild } from './build.js';
 import { startEmbeddedPostgres, type RunningPostgres } from './embedded-postgres.js';
+import { galeraAvailable } from './galera.js';
 import { nginxAvailable } from './nginx.js';
 import { pgbouncerAvailable } from './pgbouncer.js';
 import { postgresServersAvailable } from './postgres-servers.js';
@@ -42,6 +43,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
   if (!chromium) missing.push('Chromium not found (TEST_CHROMIUM names it)');
   if (!nginxAvailable) missing.push('nginx not found at /usr/sbin/nginx');
   if (!pgbouncerAvailable) missing.push('PgBouncer not found at /usr/sbin/pgbouncer');
+  if (!galeraAvailable) missing.push('Galera not found (the packages mariadb-server, galera-4 and rsync)');
   if (!wrongClocksAvailable) missing.push('libfaketime not found (the package faketime)');
   if (!postgresServersAvailable) missing.push('No programs of PostgreSQL in /usr/lib/postgresql');
   if (!redisServersAvailable) missing.push('redis-server, redis-sentinel or setpriv not found in /usr/bin');

@@ -1,4 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
+import { text } from '../common/database/answer.js';
 import { AuthDatabase } from '../common/database/auth-database.js';
 import { equalAsBytes } from '../common/database/dialect.js';
 import type { Statement, StatementValues } from '../common/database/statement.js';
@@ -13,8 +14,6 @@ import { leastIdAt } from './event-id.js';
 /** Rows per statement. The largest batch that fits is used, so that few statements must be prepared. */
 const BATCHES = [64, 8, 1] as const;
 export const LARGEST_BATCH = BATCHES[0];
-
-type Column = keyof AuthEventRecord;
 
 /** A new event. The store adds the `realm`. */
 export type NewAuthEvent = Omit<AuthEventRecord, 'realm'>;
@@ -77,15 +76,14 @@ export class AuthEventStore {
   ): Promise<AuthEventRecord[]> {
     const statement = sessionId === undefined ? this.open.ofUser : this.open.ofSession;
     const values = { realm: this.realm, userId, sessionId, before, limit, refreshesUntil };
-    const { records } = await unavailableOnFailure(() => statement.execute(values));
-    return records.map(toRecord);
+    return unavailableOnFailure(async () => this.open.rows((await statement.execute(values)).records));
   }
 
   /** Removes at most `size` of the oldest events that happened before `time`. Resolves to their number. */
   async removeBefore(time: number, size: number): Promise<number> {
     const { records } = await this.open.oldest.execute({ realm: this.realm, least: leastIdAt(time), limit: size });
     if (records.length === 0) return 0;
-    const last = records.at(-1)!.id as string;
+    const last = text(records.at(-1)!.id, 'id');
     return (await this.open.removeUpTo.execute({ realm: this.realm, last })).affected;
   }
 
@@ -114,6 +112,7 @@ export class AuthEventStore {
       );
 
     return {
+      rows: (records: Record<string, unknown>[]) => records.map((record) => table.rows.read(record)),
       insert: { 64: insert(64), 8: insert(8), 1: insert(1) } satisfies Record<(typeof BATCHES)[number], Statement>,
       ofUser: statement(`${select} WHERE ${ofUser} AND ${page}`),
       ofSession: statement(`${select} WHERE ${ofUser} AND ${column('sessionId')} = :sessionId AND ${page}`),
@@ -131,13 +130,3 @@ const LAST_ID = 'ffffffff-ffff-ffff-ffff-ffffffffffff';
 
 /** The types of the events that tell when a session was refreshed. */
 const REFRESHES = (['refreshed', 'refresh_repeated'] satisfies AuthEventType[]).map((type) => `'${type}'`).join(', ');
-
-const NUMBERS: readonly Column[] = ['at', 'generation', 'count'];
-
-function toRecord(record: Record<string, unknown>): AuthEventRecord {
-  for (const name of NUMBERS) {
-    // PostgreSQL returns bigint as text.
-    if (record[name] !== null) record[name] = Number(record[name]);
-  }
-  return record as unknown as AuthEventRecord;
-}

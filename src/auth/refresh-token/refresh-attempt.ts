@@ -93,12 +93,14 @@ export class RefreshAttempts {
   }
 
   /**
+   * @param caughtUp whether a server that lags must catch up first
    * @throws AuthError `invalid_grant` if the session does not exist; `forbidden` if a request from a different site
    *   targets a cookie session
    */
-  async read(request: RefreshRequest): Promise<RefreshAttempt> {
+  async read(request: RefreshRequest, caughtUp: boolean): Promise<RefreshAttempt> {
     const { presented, located, evidence, says } = request;
-    const session = await this.store.findTogether(presented.sessionId);
+    const { sessionId } = presented;
+    const session = await (caughtUp ? this.store.findCaughtUp(sessionId) : this.store.findTogether(sessionId));
     if (!session) throw this.refusal.denied(undefined, 'unknown_session', located.client, presented.generation);
     // A different site can make the browser send a request with the attacker's own token in the body. The browser would
     // store the cookies of the response.

@@ -26,6 +26,11 @@ import type { TokenUse } from './token-use.js';
 /** How often one refresh is attempted. It starts over when a different request changed the session first. */
 const MOST_ATTEMPTS = 8;
 
+/** An answer without a token, and a row that seems to be rolled back: it may be the row of a server that lags. */
+function needsCertainty({ action }: RefreshDecision): boolean {
+  return action === 'adopt' || action === 'superseded' || action === 'reuse' || action === 'refuse';
+}
+
 /** What a request does once, however many attempts it needs. */
 interface Once {
   /** Records the DPoP proof of the request as used. Does nothing if there is no proof. */
@@ -62,8 +67,9 @@ export class TokenRotation {
     let proofUsed: Promise<void> | undefined;
     let admission: { of: string; admitted: Promise<Admitted> } | undefined;
     let wasLive = false;
+    let caughtUp = false;
     for (let count = 1; count <= MOST_ATTEMPTS; count++) {
-      const attempt = await this.attempts.read(request);
+      const attempt = await this.attempts.read(request, caughtUp);
       const once: Once = {
         useProof: () => (proofUsed ??= this.admission.useProof(attempt)),
         admit: (occasion) => {
@@ -74,6 +80,10 @@ export class TokenRotation {
         },
       };
       const decision = await this.attempts.decide(attempt, wasLive);
+      if (!caughtUp && needsCertainty(decision) && (await this.store.mayLag())) {
+        caughtUp = true;
+        continue;
+      }
       const issued = await this.carryOut(decision, attempt, once);
       if (issued) return issued;
       wasLive ||= decision.action === 'rotate' || decision.action === 'adopt';

@@ -56,6 +56,7 @@ export function prepareStatements(database: AuthDatabase, entity: EntityClass<Re
   const { column, columns } = table;
   const quoted = (name: string) => table.escape(name);
   const statement = (sql: string, timeout?: number) => database.statement(sql, timeout);
+  const causal = (sql: string) => database.causalStatement(sql);
   const select = `SELECT ${columns.map((name) => `${column(name)} AS ${quoted(name)}`).join(', ')} FROM ${table.name}`;
   const set = (...names: Column[]) => table.assignments(...names).join(', ');
   const where = (...names: Column[]) => table.assignments(...names).join(' AND ');
@@ -80,14 +81,16 @@ export function prepareStatements(database: AuthDatabase, entity: EntityClass<Re
     `${column('accessFloor')} + 1`,
     databaseSeconds(database.dataSource),
   );
+  const findAll = `${select} WHERE ${column('id')} IN (:...ids)`;
   const floor = `${column('id')} AS ${quoted('id')}, ${column('accessFloor')} AS ${quoted('floor')}`;
 
   return {
     insert: statement(
       `INSERT INTO ${table.name} (${columns.map(column).join(', ')}) VALUES (${columns.map((name) => `:${name}`).join(', ')})`,
     ),
-    find: statement(`${select} WHERE ${where('id')}`),
-    findAll: statement(`${select} WHERE ${column('id')} IN (:...ids)`),
+    read: (record: Record<string, unknown>): RefreshToken => table.rows.read(record),
+    findAll: statement(findAll),
+    findAllCaughtUp: causal(findAll),
     rotate: statement(
       `UPDATE ${table.name} SET ${column('generation')} = :nextGeneration, ${changed}, ${set(...ROTATED)} WHERE ${asRead}`,
     ),
@@ -101,13 +104,13 @@ export function prepareStatements(database: AuthDatabase, entity: EntityClass<Re
         `WHERE ${where('id', 'generation')} AND ${column('windowStartedAt')} < :windowStartedAt`,
     ),
     revoke: statement(`UPDATE ${table.name} SET ${revoke} WHERE ${where('id')} AND ${live}`),
-    revokeAllOfUser: statement(
+    revokeAllOfUser: causal(
       `UPDATE ${table.name} SET ${revoke} WHERE ${ofUser} AND ${live} AND ${column('id')} <> :exceptId`,
     ),
-    raiseFloorsOfUser: statement(
+    raiseFloorsOfUser: causal(
       `UPDATE ${table.name} SET ${column('accessFloor')} = ${nextFloor}, ${stamp} WHERE ${ofUser} AND ${live}`,
     ),
-    lastOfPage: statement(
+    lastOfPage: causal(
       `SELECT ${quoted('last')} FROM (SELECT ${column('id')} AS ${quoted('last')} FROM ${table.name} ` +
         `WHERE ${column('id')} > :after ORDER BY ${column('id')} LIMIT :size) page ` +
         `ORDER BY ${quoted('last')} DESC LIMIT 1`,
@@ -119,13 +122,13 @@ export function prepareStatements(database: AuthDatabase, entity: EntityClass<Re
     stampPage: statement(`UPDATE ${table.name} SET ${stamp} WHERE ${ofPage} AND ${where('revokedAt')}`),
     floorsOfPage: statement(`SELECT ${floor} FROM ${table.name} WHERE ${ofPage} AND ${where('revokedAt')}`),
     stamp: statement(`UPDATE ${table.name} SET ${stamp} WHERE ${where('id')} AND ${raised}`),
-    stampAllOfUser: statement(`UPDATE ${table.name} SET ${stamp} WHERE ${ofUser} AND ${raised}`),
-    floorsOfUser: statement(`SELECT ${floor} FROM ${table.name} WHERE ${ofUser} AND ${raisedSince}`),
-    floorsRaised: statement(
+    stampAllOfUser: causal(`UPDATE ${table.name} SET ${stamp} WHERE ${ofUser} AND ${raised}`),
+    floorsOfUser: causal(`SELECT ${floor} FROM ${table.name} WHERE ${ofUser} AND ${raisedSince}`),
+    floorsRaised: causal(
       `SELECT ${floor}, ${now} - ${column('floorRaisedAt')} AS ${quoted('age')} ` +
         `FROM ${table.name} WHERE ${raisedSince}`,
     ),
-    findOfUser: statement(`${select} WHERE ${ofUser} AND ${live}`),
+    findOfUser: causal(`${select} WHERE ${ofUser} AND ${live}`),
     countLive: statement(
       `SELECT COUNT(*) AS ${quoted('count')} FROM ${table.name} WHERE ${live} ` +
         `AND ${column('expiresAt')} > :expiresAt AND ${column('lastUsedAt')} > :lastUsedAt`,

@@ -2,7 +2,9 @@ import { randomInt } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
 import { AuthDatabase } from '../common/database/auth-database.js';
 import type { EntityClass } from '../common/database/entity-class.js';
-import type { StatementResult, StatementValues } from '../common/database/statement.js';
+import { integer, type StatementResult, UnreadableAnswer, uuid } from '../common/database/answer.js';
+import type { Causality } from '../common/database/causality.js';
+import type { StatementValues } from '../common/database/statement.js';
 import { unavailableOnFailure } from '../common/database/unavailable.js';
 import { UserLock } from '../common/database/user-lock.js';
 import { batchCalls } from '../common/time/batch-calls.js';
@@ -27,7 +29,7 @@ export interface Page {
   readonly last: string;
 }
 
-type Column = keyof RefreshToken;
+type StatementName = Exclude<keyof RefreshTokenStatements, 'read'>;
 type WindowColumn = 'generation' | 'windowGeneration' | 'windowStartedAt';
 
 /**
@@ -37,10 +39,12 @@ type WindowColumn = 'generation' | 'windowGeneration' | 'windowStartedAt';
 @Injectable()
 export class RefreshTokenStore {
   private readonly statements: RefreshTokenStatements;
+  private readonly causality: Causality;
   private readonly userLock: UserLock;
 
   constructor(database: AuthDatabase, @Inject(SESSION_ENTITY) entity: EntityClass<RefreshTokenColumns>) {
     this.statements = prepareStatements(database, entity);
+    this.causality = database.causality;
     this.userLock = new UserLock(database.dataSource);
   }
 
@@ -64,7 +68,7 @@ export class RefreshTokenStore {
     const displaced = await unavailableOnFailure(() =>
       this.userLock.hold(userId, async (runner) => {
         const { records } = await this.statements.findOfUser.execute({ userId }, runner);
-        const displaced = choose(records.map(toSession));
+        const displaced = choose(records.map(this.statements.read));
         for (const { id } of displaced) {
           await this.statements.revoke.execute(revocation(id, revokedAt, revokedReason), runner);
         }
@@ -77,9 +81,20 @@ export class RefreshTokenStore {
     return displaced;
   }
 
+  /** Absence is certain: where a server may lag, it has caught up before. */
   async find(id: string): Promise<RefreshToken | undefined> {
-    const { records } = await this.execute('find', { id });
-    return records.length === 0 ? undefined : toSession(records[0]);
+    const [session] = await this.findAll([id]);
+    return session;
+  }
+
+  /** Like `find`, with all that was committed before. */
+  async findCaughtUp(id: string): Promise<RefreshToken | undefined> {
+    return (await this.read('findAllCaughtUp', [id])).get(id);
+  }
+
+  /** Whether the server that is asked may lag behind others. */
+  mayLag(): Promise<boolean> {
+    return unavailableOnFailure(() => this.causality.mayLag());
   }
 
   /**
@@ -89,9 +104,22 @@ export class RefreshTokenStore {
   readonly findTogether = batchCalls((ids: readonly string[]) => this.findAll(ids));
 
   private async findAll(ids: readonly string[]): Promise<(RefreshToken | undefined)[]> {
-    const { records } = await this.execute('findAll', { ids });
-    const sessions = new Map(records.map((record) => [record.id, toSession(record)]));
+    const sessions = await this.read('findAll', ids);
+    const missing = ids.filter((id) => !sessions.has(id));
+    if (missing.length > 0 && (await this.mayLag())) {
+      for (const [id, session] of await this.read('findAllCaughtUp', missing)) sessions.set(id, session);
+    }
     return ids.map((id) => sessions.get(id));
+  }
+
+  private read(name: 'findAll' | 'findAllCaughtUp', ids: readonly string[]): Promise<Map<string, RefreshToken>> {
+    return unavailableOnFailure(async () => {
+      const { records } = await this.statements[name].execute({ ids });
+      const sessions = records.map(this.statements.read);
+      if (!sessions.every(({ id }) => ids.includes(id)))
+        throw new UnreadableAnswer('a row has an id that was not asked for');
+      return new Map(sessions.map((session) => [session.id, session]));
+    });
   }
 
   /** Compare-and-set. Resolves to `false` if another request, a revocation or a raised floor came first. */
@@ -136,8 +164,9 @@ export class RefreshTokenStore {
 
   /** The last id of the next page of the table, ordered by id. `undefined` after the last page. */
   async lastOfPage(after: string | undefined, size: number): Promise<string | undefined> {
-    const { records } = await this.execute('lastOfPage', { after: after ?? NO_SESSION, size });
-    return records[0]?.last as string | undefined;
+    const values = { after: after ?? NO_SESSION, size };
+    const [last] = await this.list('lastOfPage', values, (record) => uuid(record.last, 'last'));
+    return last;
   }
 
   /** Revokes the sessions of a page whose times are before these limits. Resolves to their number. */
@@ -153,8 +182,7 @@ export class RefreshTokenStore {
 
   /** The floors of the sessions of a page that were revoked at this time. */
   async floorsOfPage({ after = NO_SESSION, last }: Page, revokedAt: number): Promise<AccessFloor[]> {
-    const { records } = await this.execute('floorsOfPage', { after, last, revokedAt });
-    return records.map(toAccessFloor);
+    return this.list('floorsOfPage', { after, last, revokedAt }, toAccessFloor);
   }
 
   /**
@@ -167,34 +195,38 @@ export class RefreshTokenStore {
 
   /** The floors of the sessions of a user that were raised less than `youngerThan` milliseconds ago. */
   async floorsOfUser(userId: string, youngerThan: number): Promise<AccessFloor[]> {
-    const { records } = await this.execute('floorsOfUser', { userId, youngerThan });
-    return records.map(toAccessFloor);
+    return this.list('floorsOfUser', { userId, youngerThan }, toAccessFloor);
   }
 
   /**
    * The floors that were raised less than `youngerThan` milliseconds ago, by the clock of the database, with their age.
    */
   async floorsRaised(youngerThan: number): Promise<(AccessFloor & { age: number })[]> {
-    const { records } = await this.execute('floorsRaised', { youngerThan });
-    return records.map((record) => ({ ...toAccessFloor(record), age: Number(record.age) }));
+    return this.list('floorsRaised', { youngerThan }, (record) => ({
+      ...toAccessFloor(record),
+      age: integer(record.age, 'age'),
+    }));
   }
 
   /** The sessions of a user that are not revoked, most recently used first. */
   async findOfUser(userId: string): Promise<RefreshToken[]> {
-    const { records } = await this.execute('findOfUser', { userId });
-    return records.map(toSession).sort((a, b) => b.lastUsedAt - a.lastUsedAt);
+    const sessions = await this.list('findOfUser', { userId }, this.statements.read);
+    return sessions.sort((a, b) => b.lastUsedAt - a.lastUsedAt);
   }
 
   /** Counts the sessions that are not revoked, expire after `now`, and were last used after `idleSince`. */
   async countLive(now: number, idleSince: number): Promise<number> {
-    const { records } = await this.execute('countLive', { expiresAt: now, lastUsedAt: idleSince });
-    return Number(records[0].count);
+    const values = { expiresAt: now, lastUsedAt: idleSince };
+    const [count] = await this.list('countLive', values, (record) => integer(record.count, 'count'));
+    return count;
   }
 
   /** The next page of the table, ordered by id. `after` is the last id of the previous page. */
   async page(after: string | undefined, size: number, dead: DeadBefore): Promise<{ id: string; dead: boolean }[]> {
-    const { records } = await this.execute('page', { after: after ?? NO_SESSION, size, ...dead });
-    return records.map(({ id, dead }) => ({ id: id as string, dead: Number(dead) === 1 }));
+    return this.list('page', { after: after ?? NO_SESSION, size, ...dead }, (record) => ({
+      id: uuid(record.id, 'id'),
+      dead: integer(record.dead, 'dead') === 1,
+    }));
   }
 
   /** Removes the dead sessions of a page. Resolves to their number. */
@@ -213,7 +245,15 @@ export class RefreshTokenStore {
     return result;
   }
 
-  private execute(name: keyof RefreshTokenStatements, values: StatementValues): Promise<StatementResult> {
+  private list<T>(
+    name: StatementName,
+    values: StatementValues,
+    read: (record: Record<string, unknown>) => T,
+  ): Promise<T[]> {
+    return unavailableOnFailure(async () => (await this.statements[name].execute(values)).records.map(read));
+  }
+
+  private execute(name: StatementName, values: StatementValues): Promise<StatementResult> {
     return unavailableOnFailure(() => this.statements[name].execute(values));
   }
 }
@@ -244,34 +284,6 @@ function randomStep(): number {
   return randomInt(1, MOST_STEP);
 }
 
-const NUMBERS: readonly Column[] = [
-  'generation',
-  'accessFloor',
-  'floorRaisedAt',
-  'createdAt',
-  'listsVersion',
-  'windowGeneration',
-  'windowStartedAt',
-  'lateAnswersAt',
-  'repeatedGeneration',
-  'repeatedInARow',
-  'lastUsedAt',
-  'expiresAt',
-  'revokedAt',
-  'asn',
-  'rateStartedAt',
-  'rateCount',
-  'authTime',
-];
-
-function toSession(record: Record<string, unknown>): RefreshToken {
-  for (const name of NUMBERS) {
-    // PostgreSQL returns bigint as text.
-    if (record[name] !== null) record[name] = Number(record[name]);
-  }
-  return record as unknown as RefreshToken;
-}
-
 function revocation(id: string, revokedAt: number, revokedReason: string): StatementValues {
   return { id, revokedAt, revokedReason, accessFloor: REVOKED_FLOOR };
 }
@@ -282,5 +294,5 @@ function asRead({ id, generation, listsVersion, accessFloor }: RefreshToken): St
 }
 
 function toAccessFloor(record: Record<string, unknown>): AccessFloor {
-  return { sessionId: record.id as string, floor: Number(record.floor) };
+  return { sessionId: uuid(record.id, 'id'), floor: integer(record.floor, 'floor') };
 }

@@ -3,11 +3,13 @@ import { boolean } from '../options/checks.js';
 import { configOf } from '../options/config.js';
 import { duration } from '../options/duration.js';
 import type { TimeMeasurement } from '../time/measured-time.js';
+import { type StatementResult } from './answer.js';
+import { Causality } from './causality.js';
 import { withConnectionRetries } from './connection-retries.js';
 import { databaseTime, isMySql } from './dialect.js';
 import type { EntityClass } from './entity-class.js';
 import { EntityTable } from './entity-table.js';
-import { Statement, type StatementResult, type StatementValues } from './statement.js';
+import { Statement, type StatementValues } from './statement.js';
 import { checkEngine } from './supported-engine.js';
 import { findTableSchemas, type TableSchemas } from './table-schemas.js';
 import { unavailableOnFailure } from './unavailable.js';
@@ -42,6 +44,7 @@ type FailureListener = (startedAt: number) => void;
 
 /** The host's data source, and the statements that the stores prepare on it. */
 export class AuthDatabase {
+  readonly causality: Causality;
   private readonly time: Statement;
   private readonly listeners: FailureListener[] = [];
 
@@ -58,6 +61,7 @@ export class AuthDatabase {
     private readonly config: DatabaseConfig,
     private readonly schemas: TableSchemas,
   ) {
+    this.causality = new Causality(dataSource);
     this.time = this.statement(`SELECT ${databaseTime(dataSource)} AS measured`);
   }
 
@@ -71,9 +75,16 @@ export class AuthDatabase {
 
   /** @param timeout milliseconds; by default the option `databaseTimeout` */
   statement(sql: string, timeout = this.config.databaseTimeout): Statement {
-    const failed: FailureListener = (startedAt) => this.listeners.forEach((listener) => listener(startedAt));
-    return new WatchedStatement(this.dataSource, sql, this.config.preparedStatements, timeout, failed);
+    return new WatchedStatement(this.dataSource, sql, this.config.preparedStatements, timeout, this.failed);
   }
+
+  /** Like `statement`. On Galera it waits until its node has caught up with the cluster. */
+  causalStatement(sql: string, timeout = this.config.databaseTimeout): Statement {
+    const { dataSource, config, causality, failed } = this;
+    return new CausalStatement(dataSource, sql, config.preparedStatements, timeout, failed, causality);
+  }
+
+  private readonly failed: FailureListener = (startedAt) => this.listeners.forEach((listener) => listener(startedAt));
 
   /** Calls the listener each time a statement fails. */
   onFailure(listener: FailureListener): void {
@@ -117,5 +128,22 @@ class WatchedStatement extends Statement {
       this.failed(startedAt);
       throw error;
     }
+  }
+}
+
+class CausalStatement extends WatchedStatement {
+  constructor(
+    dataSource: DataSource,
+    sql: string,
+    prepared: boolean,
+    timeout: number,
+    failed: FailureListener,
+    private readonly causality: Causality,
+  ) {
+    super(dataSource, sql, prepared, timeout, failed);
+  }
+
+  protected override onConnection<T>(runner: QueryRunner, work: () => Promise<T>): Promise<T> {
+    return this.causality.caughtUp(runner, work);
   }
 }

@@ -1,5 +1,6 @@
 import type { DataSource, ObjectLiteral } from 'typeorm';
 import type { EntityClass } from './entity-class.js';
+import { RowReader } from './row-reader.js';
 import type { TableSchemas } from './table-schemas.js';
 
 /** The names of the table and columns of an entity in SQL, as the data source of the host defines them. */
@@ -7,6 +8,7 @@ export class EntityTable<Entity extends ObjectLiteral> {
   /** The escaped name of the table, with its schema and prefix. */
   readonly name: string;
   readonly columns: readonly (keyof Entity & string)[];
+  readonly rows: RowReader<Entity>;
   private readonly metadata;
 
   constructor(
@@ -19,6 +21,7 @@ export class EntityTable<Entity extends ObjectLiteral> {
       .flat()
       .map((part) => this.escape(part))
       .join('.');
+    this.rows = new RowReader(this.metadata);
     this.columns = this.metadata.columns.map(({ propertyName }) => propertyName as keyof Entity & string);
   }
 

@@ -1,15 +1,9 @@
 import { createHash } from 'node:crypto';
 import { inspect } from 'node:util';
 import type { DataSource, QueryRunner } from 'typeorm';
+import { answerOf, type Expected, expectedOf, type StatementResult } from './answer.js';
 import { withConnectionRetries } from './connection-retries.js';
 import { areNamesSupported, isNameLost } from './prepared-names.js';
-
-/** The result of a statement. */
-export interface StatementResult {
-  readonly records: Record<string, unknown>[];
-  /** The number of rows that an INSERT, UPDATE or DELETE changed. */
-  readonly affected: number;
-}
 
 /** The values of a statement's parameters, by name. */
 export type StatementValues = Record<string, unknown>;
@@ -53,9 +47,9 @@ const LIST = /:\.\.\.(\w+)/;
  */
 export class Statement {
   private readonly list: string | undefined;
+  private readonly expected: Expected;
   /** Keyed by the length of the list. */
   private readonly composed = new Map<number, Composed>();
-  private readonly reads: boolean;
   /** Milliseconds. */
   private readonly timeout: number;
 
@@ -70,8 +64,8 @@ export class Statement {
     private readonly prepared = true,
     timeout = 5_000,
   ) {
-    this.reads = /^SELECT\b/i.test(sql);
-    this.timeout = this.reads ? timeout : WRITE_TIMEOUT_FACTOR * timeout;
+    this.expected = expectedOf(sql);
+    this.timeout = this.expected === 'rows' ? timeout : WRITE_TIMEOUT_FACTOR * timeout;
     this.list = LIST.exec(sql)?.[1];
     this.composedFor(1);
   }
@@ -81,17 +75,38 @@ export class Statement {
     const { composed, named } = this.filledUp(values);
     const list = composed.parameters.map((name) => named[name]);
     // An error about its name would abort the transaction of the caller.
-    if (runner) return executeOn(runner, composed, list);
-    const { dataSource, timeout, reads } = this;
+    if (runner) return this.executeOn(runner, composed, list);
+    const { dataSource, timeout } = this;
+    const reads = this.expected === 'rows';
     return withConnectionRetries(dataSource, { timeout, reads }, async (own) => {
       const name = areNamesSupported(dataSource) ? composed.name : undefined;
       try {
-        return await executeOn(own, composed, list, name);
+        return await this.executeOn(own, composed, list, name);
       } catch (error) {
-        if (name !== undefined && (await isNameLost(dataSource, error, own))) return executeOn(own, composed, list);
+        if (name !== undefined && (await isNameLost(dataSource, error, own)))
+          return this.executeOn(own, composed, list);
         throw error;
       }
     });
+  }
+
+  private executeOn(
+    runner: QueryRunner,
+    { text, query }: Composed,
+    list: unknown[],
+    name?: string,
+  ): Promise<StatementResult> {
+    const composed = query(list, name);
+    // TypeORM passes the first argument to the driver unchanged. Both drivers accept an object there.
+    const values = composed === text ? list : undefined;
+    return this.onConnection(runner, async () =>
+      answerOf(await runner.query(composed as string, values, true), this.expected),
+    );
+  }
+
+  /** A kind of statements may prepare the connection, and must leave it as it was. */
+  protected onConnection<T>(_: QueryRunner, work: () => Promise<T>): Promise<T> {
+    return work();
   }
 
   private filledUp(values: StatementValues): { composed: Composed; named: StatementValues } {
@@ -134,17 +149,4 @@ function compose({ driver, options }: DataSource, sql: string, prepared: boolean
     default:
       return { text, parameters, query: () => text };
   }
-}
-
-async function executeOn(
-  runner: QueryRunner,
-  { text, query }: Composed,
-  list: unknown[],
-  name?: string,
-): Promise<StatementResult> {
-  const composed = query(list, name);
-  // TypeORM passes the first argument to the driver unchanged. Both drivers accept an object there.
-  const values = composed === text ? list : undefined;
-  const result = await runner.query(composed as string, values, true);
-  return { records: result.records, affected: result.affected ?? 0 };
 }

@@ -1,0 +1,161 @@
+import { type DataSourceOptions } from 'typeorm';
+import pg from 'pg';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { type AuthApp, type AuthContext, createAuthApp, createAuthContext } from '../support/auth-app.js';
+import { databaseNamed, type TestDatabase } from '../support/databases.js';
+import { type AuthBody, send } from '../support/http.js';
+
+type Extra = Record<string, unknown>;
+
+interface Reading {
+  title: string;
+  /** Options of the driver. */
+  extra: Extra;
+  /** Whether a list of sessions looks right nevertheless. */
+  listed?: boolean;
+}
+
+/** Hands each value of these columns to the function. */
+function pgTypes(oids: readonly number[], parse: (value: string) => unknown): Extra {
+  const getTypeParser = (oid: number, format?: 'text') =>
+    oids.includes(oid) ? parse : pg.types.getTypeParser(oid, format);
+  return { types: { getTypeParser } };
+}
+
+/** Hands the text of each column of such a name to the function. */
+function typeCast(name: RegExp, parse: (value: string) => unknown): Extra {
+  return {
+    typeCast(field: { name: string; string(): string | null }, next: () => unknown) {
+      if (!name.test(field.name)) return next();
+      const value = field.string();
+      return value === null ? null : parse(value);
+    },
+  };
+}
+
+/** A connection whose answers pass through the function. */
+function pgAnswers(change: (result: pg.QueryResult) => unknown): Extra {
+  class ChangedClient extends pg.Client {
+    override query(...parameters: unknown[]): never {
+      const answer = (super.query as (...parameters: unknown[]) => Promise<pg.QueryResult> | undefined)(...parameters);
+      return answer?.then((result) => (SESSIONS.test(textOf(parameters[0])) ? change(result) : result)) as never;
+    }
+  }
+  return { Client: ChangedClient };
+}
+
+/** Statements that read whole sessions. */
+const SESSIONS = /AS "tokenHash"/;
+
+const textOf = (query: unknown) => (typeof query === 'string' ? query : (query as { text: string }).text);
+
+const upperCase = (value: string) => value.toUpperCase();
+const withoutHyphens = (value: string) => value.replaceAll('-', '');
+const bytes = (value: string) => Buffer.from(withoutHyphens(value), 'hex');
+const lowerCaseNames = (row: object) =>
+  Object.fromEntries(Object.entries(row).map(([name, value]) => [name.toLowerCase(), value]));
+
+const textAsBytes = ({ tokenHash, ...row }: { tokenHash: string }) => ({ ...row, tokenHash: Buffer.from(tokenHash) });
+
+const UUID = 2950;
+const BIGINT = 20;
+
+const UNAVAILABLE = { code: 'temporarily_unavailable' };
+
+const UNREADABLE: Record<'postgres' | 'mariadb', Reading[]> = {
+  postgres: [
+    { title: 'ids in upper case', extra: pgTypes([UUID], upperCase) },
+    { title: 'ids without hyphens', extra: pgTypes([UUID], withoutHyphens) },
+    { title: 'ids as bytes', extra: pgTypes([UUID], bytes) },
+    { title: 'text as bytes', extra: pgAnswers((result) => ({ ...result, rows: result.rows.map(textAsBytes) })) },
+    { title: 'numbers as words', extra: pgTypes([BIGINT], () => 'many') },
+    { title: 'numbers with a fraction', extra: pgTypes([BIGINT], (value) => Number(value) + 0.5) },
+    { title: 'numbers as NULL', extra: pgTypes([BIGINT], () => null) },
+    { title: 'rows as lists', extra: pgAnswers((result) => ({ ...result, rows: result.rows.map(Object.values) })) },
+    {
+      title: 'columns in lower case',
+      extra: pgAnswers((result) => ({ ...result, rows: result.rows.map(lowerCaseNames) })),
+    },
+    { title: 'only the rows, as a list', extra: pgAnswers((result) => result.rows) },
+    { title: 'nothing', extra: pgAnswers(() => undefined) },
+    {
+      title: 'the row of another session',
+      listed: true,
+      extra: pgAnswers((result) => ({
+        ...result,
+        rows: result.rows.map((row: object) => ({ ...row, id: '11111111-1111-4111-8111-111111111111' })),
+      })),
+    },
+  ],
+  mariadb: [
+    { title: 'ids in upper case', extra: typeCast(/^id$/, upperCase) },
+    { title: 'ids without hyphens', extra: typeCast(/^id$/, withoutHyphens) },
+    { title: 'ids as bytes', extra: typeCast(/^id$/, bytes) },
+    { title: 'ids with spaces at the end', extra: typeCast(/^id$/, (value) => `${value}    `) },
+    { title: 'text as bytes', extra: typeCast(/Hash$/, (value) => Buffer.from(value)) },
+    { title: 'numbers as dates', extra: typeCast(/At$/, (value) => new Date(Number(value))) },
+  ],
+};
+
+const READABLE: Record<'postgres' | 'mariadb', Reading[]> = {
+  postgres: [
+    { title: 'numbers as bigint', extra: pgTypes([BIGINT], BigInt) },
+    { title: 'numbers as numbers', extra: pgTypes([BIGINT], Number) },
+    { title: 'numbers as objects', extra: pgTypes([BIGINT], (value) => ({ toString: () => value })) },
+  ],
+  mariadb: [
+    { title: 'big numbers as text', extra: { supportBigNumbers: true, bigNumberStrings: true } },
+    { title: 'numbers as bigint', extra: typeCast(/At$|generation/i, BigInt) },
+    { title: 'dates as text', extra: { dateStrings: true } },
+  ],
+};
+
+for (const name of ['postgres', 'mariadb'] as const) {
+  const { available, create } = databaseNamed(name);
+  describe.skipIf(!available)(`a driver of the host on ${name}`, () => {
+    let database: TestDatabase;
+    let issuer: AuthContext;
+    beforeAll(async () => {
+      database = await create();
+      issuer = await createAuthContext(database);
+    });
+    afterAll(async () => {
+      await issuer?.close();
+      await database?.drop();
+    });
+
+    /** An instance of the same service that has this driver, and that began before there were rows to read. */
+    async function instanceWith(extra: Extra): Promise<AuthApp> {
+      await issuer.dataSource.query('DELETE FROM refresh_tokens');
+      const app = await createAuthApp('express', database, { dataSource: { extra } as Partial<DataSourceOptions> });
+      onTestFinished(() => app.close());
+      return app;
+    }
+
+    const refreshAt = ({ url }: AuthApp, token: string) =>
+      send<AuthBody>('POST', `${url}/auth/refresh`, { body: { refresh_token: token } });
+
+    it.each(UNREADABLE[name])('that answers with $title logs nobody out', async ({ extra, listed }) => {
+      const app = await instanceWith(extra);
+      const { refreshToken, sessionId } = await issuer.service.issue(
+        { id: 'user-alice', roles: [] },
+        { transport: 'body' },
+      );
+      const answer = await refreshAt(app, refreshToken);
+      expect([answer.status, answer.body.error]).toEqual([503, 'temporarily_unavailable']);
+      expect(answer.headers.get('retry-after')).toBeTruthy();
+      if (!listed) await expect(app.service.list('user-alice')).rejects.toMatchObject(UNAVAILABLE);
+      await expect(app.service.revoke(sessionId, 'logout')).rejects.toMatchObject(UNAVAILABLE);
+      // The token has not been consumed.
+      await expect(issuer.service.refresh(refreshToken)).resolves.toMatchObject({ sessionId });
+    });
+
+    it.each(READABLE[name])('that answers with $title works', async ({ extra }) => {
+      const app = await instanceWith(extra);
+      const { refreshToken } = await issuer.service.issue({ id: 'user-alice', roles: [] }, { transport: 'body' });
+      const answer = await refreshAt(app, refreshToken);
+      expect(answer.status).toBe(200);
+      expect((await refreshAt(app, answer.body.refresh_token)).status).toBe(200);
+    });
+  });
+}
