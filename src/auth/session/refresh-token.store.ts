@@ -4,9 +4,9 @@ import { AuthDatabase } from '../common/database/auth-database.js';
 import type { EntityClass } from '../common/database/entity-class.js';
 import type { StatementResult, StatementValues } from '../common/database/statement.js';
 import { unavailableOnFailure } from '../common/database/unavailable.js';
-import { UserLock } from '../common/database/user-lock.js';
 import { batchCalls } from '../common/time/batch-calls.js';
 import { type AccessFloor, REVOKED_FLOOR } from './access-floor.js';
+import { estimateLive } from './live-sessions.js';
 import type { RefreshToken, RefreshTokenColumns } from './refresh-token.entity.js';
 import {
   prepareStatements,
@@ -14,12 +14,10 @@ import {
   type Repetition,
   type Rotation,
 } from './refresh-token.statements.js';
+import { UserLock } from './user-lock.js';
 
 /** Injects the entity of the table of sessions. */
 export const SESSION_ENTITY = Symbol('SESSION_ENTITY');
-
-/** Time limits for removal: a session is dead if one of its times is at or before its limit. */
-export type DeadBefore = Record<'expiresAt' | 'lastUsedAt' | 'revokedAt', number>;
 
 /** The rows between two ids, with the last and without the first. */
 export interface Page {
@@ -41,7 +39,7 @@ export class RefreshTokenStore {
 
   constructor(database: AuthDatabase, @Inject(SESSION_ENTITY) entity: EntityClass<RefreshTokenColumns>) {
     this.statements = prepareStatements(database, entity);
-    this.userLock = new UserLock(database.dataSource);
+    this.userLock = new UserLock(database);
   }
 
   async insert(session: RefreshToken): Promise<void> {
@@ -185,21 +183,14 @@ export class RefreshTokenStore {
     return records.map(toSession).sort((a, b) => b.lastUsedAt - a.lastUsedAt);
   }
 
-  /** Counts the sessions that are not revoked, expire after `now`, and were last used after `idleSince`. */
+  /**
+   * The number of sessions that are not revoked, expire after `now`, and were last used after `idleSince`. It is an
+   * estimate if the table has more than some thousand rows.
+   */
   async countLive(now: number, idleSince: number): Promise<number> {
-    const { records } = await this.execute('countLive', { expiresAt: now, lastUsedAt: idleSince });
-    return Number(records[0].count);
-  }
-
-  /** The next page of the table, ordered by id. `after` is the last id of the previous page. */
-  async page(after: string | undefined, size: number, dead: DeadBefore): Promise<{ id: string; dead: boolean }[]> {
-    const { records } = await this.execute('page', { after: after ?? NO_SESSION, size, ...dead });
-    return records.map(({ id, dead }) => ({ id: id as string, dead: Number(dead) === 1 }));
-  }
-
-  /** Removes the dead sessions of a page. Resolves to their number. */
-  async removeDead(after: string | undefined, last: string, dead: DeadBefore): Promise<number> {
-    return (await this.execute('removeDead', { after: after ?? NO_SESSION, last, ...dead })).affected;
+    const { records } = await this.execute('liveOfSample', { expiresAt: now, lastUsedAt: idleSince });
+    const [{ rows, live, head, tail }] = records;
+    return estimateLive({ rows: Number(rows), live: Number(live), head: String(head), tail: String(tail) });
   }
 
   /**
@@ -219,7 +210,7 @@ export class RefreshTokenStore {
 }
 
 /** Sorts before every session id. No session has it. */
-const NO_SESSION = '00000000-0000-0000-0000-000000000000';
+export const NO_SESSION = '00000000-0000-0000-0000-000000000000';
 
 /** The statements that raise floors, each with the statement that stamps the same rows again. */
 const STAMP_AGAIN = {

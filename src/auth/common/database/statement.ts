@@ -17,6 +17,12 @@ type EscapeQuery = (sql: string, parameters: object, nativeParameters: object) =
 
 /** Deadlocks and serialization failures: the database has rolled the statement back, and it can be repeated. */
 const ASK_AGAIN = new Set(['40P01', '40001', 'ER_LOCK_DEADLOCK', 'ER_CHECKREAD']);
+
+/** Whether the database has rolled the work back because of other work at the same time. */
+export function canBeRepeated(error: unknown): boolean {
+  return ASK_AGAIN.has(String((error as { code?: unknown }).code));
+}
+
 const MOST_TRIES = 5;
 const WRITE_TIMEOUT_FACTOR = 6;
 
@@ -79,8 +85,7 @@ export class Statement {
       try {
         return await this.executeOnce(composed, list);
       } catch (error) {
-        const code = (error as { code?: unknown }).code;
-        if (tries === MOST_TRIES || !ASK_AGAIN.has(String(code))) throw error;
+        if (tries === MOST_TRIES || !canBeRepeated(error)) throw error;
       }
     }
   }
