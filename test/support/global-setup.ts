@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import type { TestProject } from 'vitest/node';
 import { serveBuild } from './build.js';
 import { startEmbeddedPostgres, type RunningPostgres } from './embedded-postgres.js';
+import { galeraAvailable } from './galera.js';
 import { nginxAvailable } from './nginx.js';
 import { mariadbAnswers, postgresAnswers, printable, redisAnswers } from './reachable.js';
 import { wrongClocksAvailable } from './wrong-clock.js';
@@ -38,6 +39,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
   const chromium = findChromium();
   if (!chromium) missing.push('Chromium not found (TEST_CHROMIUM names it)');
   if (!nginxAvailable) missing.push('nginx not found at /usr/sbin/nginx');
+  if (!galeraAvailable) missing.push('Galera not found (the packages mariadb-server, galera-4 and rsync)');
   if (!wrongClocksAvailable) missing.push('libfaketime not found (the package faketime)');
   if (missing.length > 0 && process.env.REQUIRE_SERVICES === '1') {
     throw new Error(`${missing.join('; ')}; REQUIRE_SERVICES=1 asks for every service to be tested.`);
