@@ -18,10 +18,12 @@ export class RowRemoval {
    */
   constructor(database: AuthDatabase, table: string, id: string, condition: string) {
     const chosen = `${id} IN (:...ids) AND (${condition})`;
-    this.unlocked = database.statement(
-      `SELECT ${id} AS id FROM ${table} WHERE ${chosen}${hasRowLocks(database.dataSource) ? ' FOR UPDATE SKIP LOCKED' : ''}`,
-    );
-    this.removeAll = database.statement(`DELETE FROM ${table} WHERE ${chosen}`);
+    const skipLocked = hasRowLocks(database.dataSource) ? ' FOR UPDATE SKIP LOCKED' : '';
+    // MySQL locks each row that it reads. In a small table it would read all of them, and wait for other transactions.
+    const byId = database.isMySql ? `${table} FORCE INDEX (PRIMARY)` : table;
+    const using = database.isMySql ? ` USING ${byId}` : '';
+    this.unlocked = database.statement(`SELECT ${id} AS id FROM ${byId} WHERE ${chosen}${skipLocked}`);
+    this.removeAll = database.statement(`DELETE FROM ${table}${using} WHERE ${chosen}`);
   }
 
   /**
