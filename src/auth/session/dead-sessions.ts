@@ -40,7 +40,7 @@ export class DeadSessions {
 
   /** The ids of the dead sessions in each part of the table. */
   async *find(before: DeadBefore): AsyncGenerator<string[], void> {
-    const blocks = await this.countBlocks();
+    const blocks = await this.countBlocks(before);
     if (blocks > 0) yield* this.findInBlocks(blocks, before);
     else yield* this.findById(before);
   }
@@ -73,12 +73,17 @@ export class DeadSessions {
   }
 
   /** 0 if the database cannot read the table by blocks. */
-  private async countBlocks(): Promise<number> {
+  private async countBlocks(before: DeadBefore): Promise<number> {
     if (this.database.dataSource.options.type !== 'postgres') return 0;
-    const { records } = await unavailableOnFailure(() =>
-      this.statements.countBlocks.execute({ table: this.tableName }),
-    );
-    return Number(records[0]?.blocks ?? 0);
+    try {
+      const { records } = await this.statements.countBlocks.execute({ table: this.tableName });
+      const blocks = Number(records[0]?.blocks ?? 0);
+      if (blocks > 0) await this.statements.ofBlocks.execute({ first: '(0,0)', end: '(0,0)', ...before });
+      return blocks;
+    } catch {
+      // Another database with the protocol of PostgreSQL. If the database is away, the next statement fails as well.
+      return 0;
+    }
   }
 
   private prepare(dead: string) {
