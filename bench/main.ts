@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util';
 import { type BindingFigures, measureBinding } from './binding.js';
+import { measureLargeTable } from './large-table.js';
 import { measureRevocation, type RevocationTimes } from './revocation.js';
 import { runBench } from './run-bench.js';
 import { measureStartUp } from './start-up.js';
@@ -11,6 +12,8 @@ const { values } = parseArgs({
     json: { type: 'boolean', default: false },
     /** More of them for steadier figures; one is enough to see that the bench works. */
     rounds: { type: 'string', default: '8' },
+    /** Also measures a table of this number of sessions. Ten million take some minutes and 10 GB. */
+    'large-table': { type: 'string' },
   },
 });
 
@@ -27,8 +30,13 @@ try {
   const revocation = await measureRevocation();
   onProgress('measuring what the module adds to the start of an application');
   const startUp = await measureStartUp();
+  const rows = values['large-table'];
+  if (rows) onProgress(`filling a table with ${rows} sessions`);
+  const largeTable = rows ? await measureLargeTable(Number(rows)) : undefined;
   if (values.json) {
-    console.log(JSON.stringify({ ...result, binding, revocation, start_up: startUp }, null, 2));
+    console.log(
+      JSON.stringify({ ...result, binding, revocation, start_up: startUp, large_table: largeTable }, null, 2),
+    );
   } else {
     console.log(table(result));
     console.log(`\nBound sessions, of the throughput of unbound ones: refresh ${costs(binding.refresh)}`);
@@ -37,6 +45,12 @@ try {
     if (revocation.redis) console.log(`by Redis after ${shown(revocation.redis)}`);
     console.log(`\nThe start of an application takes ${startUp.import_ms + startUp.boot_ms} ms longer,`);
     console.log(`${startUp.import_ms} ms of it to load the library (${startUp.samples} samples)`);
+    if (largeTable) {
+      console.log(`\n${largeTable.rows} sessions, ${largeTable.megabytes} MB: the number of live sessions by a sample`);
+      console.log(
+        `takes 1/${largeTable.count.ratio} of counting, a purge 1/${largeTable.purge.ratio} of one by primary key`,
+      );
+    }
   }
 } catch (error) {
   console.error(`The bench failed: ${error instanceof Error ? error.message : String(error)}`);

@@ -1,7 +1,9 @@
 import { Injectable, Logger, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
+import { RefusedRows } from '../common/database/refused-rows.js';
 import { Clock } from '../common/time/clock.js';
 import { COARSE_TIME } from '../common/time/coarse-time.js';
 import { RecurringJob } from '../common/time/recurring-job.js';
+import { JobClaims } from '../session/job-claims.js';
 import { PurgeConfig } from '../session/session-options.js';
 import { AuditConfig } from './audit-options.js';
 import type { AuthEventRecord } from './auth-event-record.entity.js';
@@ -38,13 +40,17 @@ export class AuthEventLog implements OnApplicationBootstrap, OnModuleDestroy {
     private readonly clock: Clock,
     private readonly config: AuditConfig,
     private readonly purgeConfig: PurgeConfig,
+    private readonly claims: JobClaims,
   ) {}
 
   onApplicationBootstrap(): void {
     if (!this.store.isOpen) return;
-    this.purging.start(this.purgeConfig.interval, (error) =>
-      this.logger.error(`The purge of events failed: ${String(error)}`),
-    );
+    const { interval } = this.purgeConfig;
+    this.purging.start({
+      interval,
+      isDue: () => this.claims.claim('purge-events', this.store.realm, interval),
+      onError: (error) => this.logger.error(`The purge of events failed: ${String(error)}`),
+    });
   }
 
   async onModuleDestroy(): Promise<void> {
@@ -87,12 +93,16 @@ export class AuthEventLog implements OnApplicationBootstrap, OnModuleDestroy {
 
   private async purgeInBatches(stopping: AbortSignal): Promise<number> {
     const time = this.clock.now() - this.config.retention;
+    const refused = new RefusedRows();
     let count = 0;
+    let after: string | undefined;
     while (!stopping.aborted) {
-      const removed = await this.store.removeBefore(time, this.purgeConfig.batchSize);
-      count += removed;
-      if (removed === 0) break;
+      const ids = await this.store.oldest(time, after, this.purgeConfig.batchSize);
+      if (ids.length === 0) break;
+      count += await this.store.remove(ids, refused);
+      after = ids.at(-1);
     }
+    refused.report(this.logger, 'events could not be removed. The next purge tries them again');
     return count;
   }
 }

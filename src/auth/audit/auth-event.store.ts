@@ -2,6 +2,8 @@ import { Inject, Injectable } from '@nestjs/common';
 import { text } from '../common/database/answer.js';
 import { AuthDatabase } from '../common/database/auth-database.js';
 import { equalAsBytes } from '../common/database/dialect.js';
+import type { RefusedRows } from '../common/database/refused-rows.js';
+import { RowRemoval } from '../common/database/row-removal.js';
 import type { Statement, StatementValues } from '../common/database/statement.js';
 import { unavailableOnFailure } from '../common/database/unavailable.js';
 import { AuthConfigurationError, AuthError } from '../common/errors/auth-error.js';
@@ -24,7 +26,8 @@ export type NewAuthEvent = Omit<AuthEventRecord, 'realm'>;
  */
 @Injectable()
 export class AuthEventStore {
-  private readonly realm: string;
+  /** The name of the `AuthModule` of the events. */
+  readonly realm: string;
   private statements: ReturnType<AuthEventStore['prepare']> | undefined;
 
   constructor(
@@ -79,12 +82,18 @@ export class AuthEventStore {
     return unavailableOnFailure(async () => this.open.rows((await statement.execute(values)).records));
   }
 
-  /** Removes at most `size` of the oldest events that happened before `time`. Resolves to their number. */
-  async removeBefore(time: number, size: number): Promise<number> {
-    const { records } = await this.open.oldest.execute({ realm: this.realm, least: leastIdAt(time), limit: size });
-    if (records.length === 0) return 0;
-    const last = text(records.at(-1)!.id, 'id');
-    return (await this.open.removeUpTo.execute({ realm: this.realm, last })).affected;
+  /** The ids of the next events that happened before `time`, in their order. */
+  async oldest(time: number, after: string | undefined, size: number): Promise<string[]> {
+    const values = { realm: this.realm, after: after ?? '', least: leastIdAt(time), limit: size };
+    return unavailableOnFailure(async () => {
+      const { records } = await this.open.oldest.execute(values);
+      return records.map(({ id }) => text(id, 'id'));
+    });
+  }
+
+  /** Removes events. Resolves to their number. */
+  remove(ids: readonly string[], refused: RefusedRows): Promise<number> {
+    return this.open.removal.remove(ids, { realm: this.realm }, ids.length, refused);
   }
 
   private get open(): NonNullable<AuthEventStore['statements']> {
@@ -117,10 +126,10 @@ export class AuthEventStore {
       ofUser: statement(`${select} WHERE ${ofUser} AND ${page}`),
       ofSession: statement(`${select} WHERE ${ofUser} AND ${column('sessionId')} = :sessionId AND ${page}`),
       oldest: statement(
-        `SELECT ${column('id')} AS ${table.escape('id')} FROM ${table.name} WHERE ${ofRealm} AND ${column('id')} < :least ` +
-          `ORDER BY ${column('id')} LIMIT :limit`,
+        `SELECT ${column('id')} AS ${table.escape('id')} FROM ${table.name} WHERE ${ofRealm} AND ${column('id')} > :after ` +
+          `AND ${column('id')} < :least ORDER BY ${column('id')} LIMIT :limit`,
       ),
-      removeUpTo: statement(`DELETE FROM ${table.name} WHERE ${ofRealm} AND ${column('id')} <= :last`),
+      removal: new RowRemoval(this.database, table.name, column('id'), ofRealm),
     };
   }
 }

@@ -4,6 +4,7 @@ import type { EntityClass } from '../common/database/entity-class.js';
 import { CreateRefreshTokens1790000000000 } from './1790000000000-create-refresh-tokens.js';
 import { CreateUsedDpopProofs1790000000010 } from './1790000000010-create-used-dpop-proofs.js';
 import { CreateAuthEvents1790000000020 } from './1790000000020-create-auth-events.js';
+import { CreateSessionLocks1790000000030 } from './1790000000030-create-session-locks.js';
 
 /** The migrations of a table of sessions. */
 const sessionMigrations = [CreateRefreshTokens1790000000000];
@@ -18,6 +19,7 @@ export const refreshTokenMigrations = [
   ...sessionMigrations,
   CreateUsedDpopProofs1790000000010,
   CreateAuthEvents1790000000020,
+  CreateSessionLocks1790000000030,
 ];
 
 /**

@@ -1,18 +1,20 @@
 import { Injectable, Logger, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
 import { UsedDpopProofStore } from '../binding/dpop/used-dpop-proof.store.js';
+import { RefusedRows } from '../common/database/refused-rows.js';
 import { Clock } from '../common/time/clock.js';
 import { RecurringJob } from '../common/time/recurring-job.js';
 import { AuthEventBus } from '../events/auth-event-bus.js';
 import { RevocationList } from '../revocation/revocation-list.js';
-import { RefreshTokenStore } from '../session/refresh-token.store.js';
+import { DeadSessions } from '../session/dead-sessions.js';
+import { JobClaims } from '../session/job-claims.js';
 import { PurgeConfig, RefreshTokenConfig } from '../session/session-options.js';
 
 /**
  * Removes sessions that have been revoked, expired or idle for longer than the retention time, and used DPoP proofs
  * that have expired.
  *
- * It reads the table by primary key, one page at a time. An index for idle sessions would have to be written at every
- * refresh. Several instances may purge at the same time.
+ * It reads the whole table, one part after the other. An index for idle sessions would have to be written at every
+ * refresh. Of several instances, one purges in each interval.
  */
 @Injectable()
 export class SessionPurge implements OnApplicationBootstrap, OnModuleDestroy {
@@ -20,17 +22,23 @@ export class SessionPurge implements OnApplicationBootstrap, OnModuleDestroy {
   private readonly job = new RecurringJob((stopping) => this.walk(stopping));
 
   constructor(
-    private readonly store: RefreshTokenStore,
+    private readonly sessions: DeadSessions,
     private readonly usedProofs: UsedDpopProofStore,
     private readonly list: RevocationList,
     private readonly events: AuthEventBus,
     private readonly clock: Clock,
     private readonly config: PurgeConfig,
     private readonly refreshTokenConfig: RefreshTokenConfig,
+    private readonly claims: JobClaims,
   ) {}
 
   onApplicationBootstrap(): void {
-    this.job.start(this.config.interval, (error) => this.logger.error(`The purge failed: ${String(error)}`));
+    const { interval } = this.config;
+    this.job.start({
+      interval,
+      isDue: () => this.claims.claim('purge', this.sessions.tableName, interval),
+      onError: (error) => this.logger.error(`The purge failed: ${String(error)}`),
+    });
   }
 
   async onModuleDestroy(): Promise<void> {
@@ -48,15 +56,13 @@ export class SessionPurge implements OnApplicationBootstrap, OnModuleDestroy {
     // revoked.
     const end = this.clock.now() - Math.max(retention, this.list.lifetime);
     const deadBefore = { expiresAt: end, lastUsedAt: end - this.refreshTokenConfig.idleTtl, revokedAt: end };
+    const refused = new RefusedRows();
     let count = 0;
-    let after: string | undefined;
-    while (!stopping.aborted) {
-      const page = await this.store.page(after, batchSize, deadBefore);
-      const last = page.at(-1)?.id;
-      if (last === undefined) break;
-      if (page.some(({ dead }) => dead)) count += await this.store.removeDead(after, last, deadBefore);
-      after = last;
+    for await (const ids of this.sessions.find(deadBefore)) {
+      if (stopping.aborted) break;
+      count += await this.sessions.remove(ids, deadBefore, batchSize, refused);
     }
+    refused.report(this.logger, 'sessions could not be removed. The next purge tries them again');
     await this.usedProofs.removeExpired();
     if (count > 0) this.events.publish({ type: 'purged', count });
     return count;

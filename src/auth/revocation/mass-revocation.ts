@@ -1,8 +1,11 @@
-import { Injectable } from '@nestjs/common';
+import { Injectable, Logger } from '@nestjs/common';
+import { QueryFailedError } from 'typeorm';
+import { RefusedRows } from '../common/database/refused-rows.js';
+import { AuthError } from '../common/errors/auth-error.js';
 import { Clock } from '../common/time/clock.js';
 import { AuthEventBus } from '../events/auth-event-bus.js';
 import type { RevocationReason } from '../events/auth-event.js';
-import { RefreshTokenStore } from '../session/refresh-token.store.js';
+import { type Page, RefreshTokenStore } from '../session/refresh-token.store.js';
 import { PurgeConfig } from '../session/session-options.js';
 import { RevocationFeed } from './revocation-feed.js';
 
@@ -28,12 +31,24 @@ const NO_LIMIT = Number.MAX_SAFE_INTEGER;
 /** No session is this old. A smaller number is usually a time in seconds. */
 const YEAR_2000 = Date.UTC(2000);
 
+type Limits = Record<'lastUsedAt' | 'createdAt', number>;
+
+/** One call of `revokeAll`. */
+interface Run {
+  readonly limits: Limits;
+  readonly reason: RevocationReason;
+  readonly refused: RefusedRows;
+  count: number;
+}
+
 /**
  * Ends sessions of all users. It reads the table by primary key, one page at a time. So it holds the locks of one page
  * only, and no page stays in memory.
  */
 @Injectable()
 export class MassRevocation {
+  private readonly logger = new Logger(MassRevocation.name);
+
   constructor(
     private readonly store: RefreshTokenStore,
     private readonly feed: RevocationFeed,
@@ -42,29 +57,52 @@ export class MassRevocation {
     private readonly config: PurgeConfig,
   ) {}
 
-  /** Resolves to the number of revoked sessions. If it rejects, the pages until then are revoked. */
+  /**
+   * Resolves to the number of revoked sessions. If the database refuses to write some of them, it revokes all others and
+   * rejects then. If it rejects because the database is away, the pages until then are revoked.
+   */
   async run(options: RevokeAllOptions): Promise<number> {
     const limits = limitsOf(options);
     const reason = options.reason ?? 'revoked_all';
-    let count = 0;
+    const run: Run = { limits, reason, refused: new RefusedRows(), count: 0 };
     try {
-      for (let after: string | undefined; ;) {
-        const last = await this.store.lastOfPage(after, this.config.batchSize);
-        if (last === undefined) return count;
-        const page = { after, last };
-        const revokedAt = this.clock.now();
-        const revoked = await this.store.revokePage(page, limits, revokedAt, reason);
-        count += revoked;
-        if (revoked > 0) this.feed.announce(await this.store.floorsOfPage(page, revokedAt));
-        after = last;
-      }
+      await this.revokePages(run, this.config.batchSize);
     } finally {
-      if (count > 0) this.events.publish({ type: 'revoked', reason, count });
+      if (run.count > 0) this.events.publish({ type: 'revoked', reason, count: run.count });
     }
+    run.refused.report(this.logger, 'sessions could not be revoked');
+    if (run.refused.count > 0) throw new AuthError('temporarily_unavailable', undefined, { cause: run.refused.error });
+    return run.count;
+  }
+
+  /** Revokes the sessions of this part of the table; by default all. */
+  private async revokePages(run: Run, size: number, { after, last: end }: Partial<Page> = {}): Promise<void> {
+    while (end === undefined || after !== end) {
+      const last = await this.store.lastOfPage(after, size);
+      if (last === undefined) return;
+      await this.revokePage(run, size, { after, last });
+      after = last;
+    }
+  }
+
+  /** If the database refuses a page, its rows are written one by one. */
+  private async revokePage(run: Run, size: number, page: Page): Promise<void> {
+    const revokedAt = this.clock.now();
+    let revoked: number;
+    try {
+      revoked = await this.store.revokePage(page, run.limits, revokedAt, run.reason);
+    } catch (error) {
+      const { cause } = error as AuthError;
+      if (!(cause instanceof QueryFailedError)) throw error;
+      if (size > 1 && run.refused.isWorthSplitting) return this.revokePages(run, 1, page);
+      return run.refused.add(size, cause);
+    }
+    run.count += revoked;
+    if (revoked > 0) this.feed.announce(await this.store.floorsOfPage(page, revokedAt));
   }
 }
 
-function limitsOf(options: RevokeAllOptions): Record<'lastUsedAt' | 'createdAt', number> {
+function limitsOf(options: RevokeAllOptions): Limits {
   const { usedBefore, createdBefore } = options ?? {};
   const unknown = Object.keys(options ?? {}).find((name) => !OPTIONS.includes(name));
   if (unknown !== undefined) {

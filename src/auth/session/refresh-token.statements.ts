@@ -1,6 +1,7 @@
 import type { AuthDatabase } from '../common/database/auth-database.js';
 import { databaseSeconds, databaseTime, equalAsBytes, greatest } from '../common/database/dialect.js';
 import type { EntityClass } from '../common/database/entity-class.js';
+import { ROWS_OF_SAMPLE } from './live-sessions.js';
 import type { RefreshToken, RefreshTokenColumns } from './refresh-token.entity.js';
 
 /** The columns that say when, from where and with which client a session was last used. */
@@ -45,7 +46,7 @@ export type Rotation = Pick<RefreshToken, 'generation' | 'accessFloor' | (typeof
 
 type Column = keyof RefreshToken;
 
-/** Timeout in milliseconds for `countLive`, which reads the whole table. */
+/** Timeout in milliseconds for the sample, which may read a block of the disk for each row. */
 const LONGEST_COUNT = 60_000;
 
 /** The statements of the table of sessions. */
@@ -65,9 +66,6 @@ export function prepareStatements(database: AuthDatabase, entity: EntityClass<Re
   const raised = `${column('floorRaisedAt')} IS NOT NULL`;
   const raisedSince = `${column('floorRaisedAt')} > ${now} - :youngerThan`;
   const live = `${column('revokedAt')} IS NULL`;
-  const dead = (['expiresAt', 'lastUsedAt', 'revokedAt'] as const)
-    .map((name) => `${column(name)} <= :${name}`)
-    .join(' OR ');
   const ofPage = `${column('id')} > :after AND ${column('id')} <= :last`;
   const ofUser = where('userId') + (database.isMySql ? ` AND ${equalAsBytes(column('userId'), ':userId')}` : '');
 
@@ -83,6 +81,8 @@ export function prepareStatements(database: AuthDatabase, entity: EntityClass<Re
   );
   const findAll = `${select} WHERE ${column('id')} IN (:...ids)`;
   const floor = `${column('id')} AS ${quoted('id')}, ${column('accessFloor')} AS ${quoted('floor')}`;
+
+  const digits = (from: number, length: number) => `SUBSTR(CAST(id AS CHAR(36)), ${from}, ${length})`;
 
   return {
     insert: statement(
@@ -129,17 +129,13 @@ export function prepareStatements(database: AuthDatabase, entity: EntityClass<Re
         `FROM ${table.name} WHERE ${raisedSince}`,
     ),
     findOfUser: causal(`${select} WHERE ${ofUser} AND ${live}`),
-    countLive: statement(
-      `SELECT COUNT(*) AS ${quoted('count')} FROM ${table.name} WHERE ${live} ` +
-        `AND ${column('expiresAt')} > :expiresAt AND ${column('lastUsedAt')} > :lastUsedAt`,
+    liveOfSample: statement(
+      `SELECT COUNT(*) AS ${quoted('rows')}, SUM(live) AS ${quoted('live')}, ` +
+        `MAX(${digits(1, 8)}) AS ${quoted('head')}, MAX(${digits(25, 8)}) AS ${quoted('tail')} FROM (` +
+        `SELECT ${column('id')} AS id, CASE WHEN ${live} AND ${column('expiresAt')} > :expiresAt ` +
+        `AND ${column('lastUsedAt')} > :lastUsedAt THEN 1 ELSE 0 END AS live ` +
+        `FROM ${table.name} ORDER BY ${column('id')} LIMIT ${ROWS_OF_SAMPLE}) sample`,
       LONGEST_COUNT,
-    ),
-    page: statement(
-      `SELECT ${column('id')} AS ${quoted('id')}, CASE WHEN ${dead} THEN 1 ELSE 0 END AS ${quoted('dead')} ` +
-        `FROM ${table.name} WHERE ${column('id')} > :after ORDER BY ${column('id')} LIMIT :size`,
-    ),
-    removeDead: statement(
-      `DELETE FROM ${table.name} WHERE ${column('id')} > :after AND ${column('id')} <= :last AND (${dead})`,
     ),
   };
 }

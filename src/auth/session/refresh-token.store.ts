@@ -6,9 +6,9 @@ import { integer, type StatementResult, UnreadableAnswer, uuid } from '../common
 import type { Causality } from '../common/database/causality.js';
 import type { StatementValues } from '../common/database/statement.js';
 import { unavailableOnFailure } from '../common/database/unavailable.js';
-import { UserLock } from '../common/database/user-lock.js';
 import { batchCalls } from '../common/time/batch-calls.js';
 import { type AccessFloor, REVOKED_FLOOR } from './access-floor.js';
+import { estimateLive } from './live-sessions.js';
 import type { RefreshToken, RefreshTokenColumns } from './refresh-token.entity.js';
 import {
   prepareStatements,
@@ -16,12 +16,10 @@ import {
   type Repetition,
   type Rotation,
 } from './refresh-token.statements.js';
+import { UserLock } from './user-lock.js';
 
 /** Injects the entity of the table of sessions. */
 export const SESSION_ENTITY = Symbol('SESSION_ENTITY');
-
-/** Time limits for removal: a session is dead if one of its times is at or before its limit. */
-export type DeadBefore = Record<'expiresAt' | 'lastUsedAt' | 'revokedAt', number>;
 
 /** The rows between two ids, with the last and without the first. */
 export interface Page {
@@ -45,7 +43,7 @@ export class RefreshTokenStore {
   constructor(database: AuthDatabase, @Inject(SESSION_ENTITY) entity: EntityClass<RefreshTokenColumns>) {
     this.statements = prepareStatements(database, entity);
     this.causality = database.causality;
-    this.userLock = new UserLock(database.dataSource);
+    this.userLock = new UserLock(database);
   }
 
   async insert(session: RefreshToken): Promise<void> {
@@ -214,24 +212,14 @@ export class RefreshTokenStore {
     return sessions.sort((a, b) => b.lastUsedAt - a.lastUsedAt);
   }
 
-  /** Counts the sessions that are not revoked, expire after `now`, and were last used after `idleSince`. */
+  /**
+   * The number of sessions that are not revoked, expire after `now`, and were last used after `idleSince`. It is an
+   * estimate if the table has more than some thousand rows.
+   */
   async countLive(now: number, idleSince: number): Promise<number> {
-    const values = { expiresAt: now, lastUsedAt: idleSince };
-    const [count] = await this.list('countLive', values, (record) => integer(record.count, 'count'));
-    return count;
-  }
-
-  /** The next page of the table, ordered by id. `after` is the last id of the previous page. */
-  async page(after: string | undefined, size: number, dead: DeadBefore): Promise<{ id: string; dead: boolean }[]> {
-    return this.list('page', { after: after ?? NO_SESSION, size, ...dead }, (record) => ({
-      id: uuid(record.id, 'id'),
-      dead: integer(record.dead, 'dead') === 1,
-    }));
-  }
-
-  /** Removes the dead sessions of a page. Resolves to their number. */
-  async removeDead(after: string | undefined, last: string, dead: DeadBefore): Promise<number> {
-    return (await this.execute('removeDead', { after: after ?? NO_SESSION, last, ...dead })).affected;
+    const { records } = await this.execute('liveOfSample', { expiresAt: now, lastUsedAt: idleSince });
+    const [{ rows, live, head, tail }] = records;
+    return estimateLive({ rows: Number(rows), live: Number(live), head: String(head), tail: String(tail) });
   }
 
   /**
@@ -259,7 +247,7 @@ export class RefreshTokenStore {
 }
 
 /** Sorts before every session id. No session has it. */
-const NO_SESSION = '00000000-0000-0000-0000-000000000000';
+export const NO_SESSION = '00000000-0000-0000-0000-000000000000';
 
 /** The statements that raise floors, each with the statement that stamps the same rows again. */
 const STAMP_AGAIN = {

@@ -91,7 +91,7 @@ export class RefreshTokenOptions {
   /**
    * What a login does at that limit. `'refuse'` answers 403 `session_limit`. `'end_oldest'` ends the session that began
    * first. `'end_longest_idle'` ends the session that was refreshed least recently. The limit also holds when sign-ins
-   * race across instances.
+   * race across instances, and across the nodes of a Galera cluster.
    */
   onTooManySessions: OnTooManySessions = 'end_oldest';
 }
@@ -112,13 +112,16 @@ export class RefreshTokenConfig extends configOf('refreshToken.', RefreshTokenOp
 
 /** The removal of dead sessions from the table. */
 export class PurgeOptions {
-  /** How often this instance purges. With `'0s'` it purges only when you call `RefreshTokenService.purge()`. */
+  /**
+   * How often one of the instances purges. With `'0s'` this instance purges only when you call
+   * `RefreshTokenService.purge()`.
+   */
   interval = '1h';
   /**
    * How long a dead session stays in the table. Until then, the events for its tokens name the session and the reason.
    */
   retention = '7d';
-  /** How many rows one statement reads and deletes at most. */
+  /** How many rows one statement deletes at most. */
   batchSize = 500;
 }
 

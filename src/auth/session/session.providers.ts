@@ -1,7 +1,9 @@
 import type { ConceptProviders } from '../common/concept-providers.js';
+import { DeadSessions } from './dead-sessions.js';
+import { JobClaims } from './job-claims.js';
 import { RefreshTokenStore } from './refresh-token.store.js';
 
 export const sessionProviders: ConceptProviders = {
   exported: [],
-  internal: [RefreshTokenStore],
+  internal: [DeadSessions, JobClaims, RefreshTokenStore],
 };

@@ -9,7 +9,7 @@ export class AuthMetricsOptions {
   /** The prefix of all metric names. */
   prefix = 'auth_';
   /**
-   * The shortest time between two counts of the live sessions. A count reads the table. With `'0s'` they are counted at
+   * The shortest time between two counts of the live sessions. A count reads up to 20,000 rows. With `'0s'` they are counted at
    * every scrape.
    */
   sessionCountInterval = '1m';

@@ -1,5 +1,7 @@
-import { Injectable, type OnModuleDestroy } from '@nestjs/common';
+import { Injectable, Logger, type OnModuleDestroy } from '@nestjs/common';
 import { AuthDatabase } from '../../common/database/auth-database.js';
+import { RefusedRows } from '../../common/database/refused-rows.js';
+import { RowRemoval } from '../../common/database/row-removal.js';
 import { unavailableOnFailure } from '../../common/database/unavailable.js';
 import { Clock } from '../../common/time/clock.js';
 import { PurgeConfig } from '../../session/session-options.js';
@@ -14,6 +16,7 @@ const SWEEP_INTERVAL = 60_000;
 @Injectable()
 export class UsedDpopProofStore implements OnModuleDestroy {
   private readonly statements: ReturnType<UsedDpopProofStore['prepare']>;
+  private readonly logger = new Logger(UsedDpopProofStore.name);
   private sweptAt = -Infinity;
   private sweeping: Promise<unknown> | undefined;
   private stopping = false;
@@ -60,13 +63,22 @@ export class UsedDpopProofStore implements OnModuleDestroy {
     return Number(records[0]?.expires_at ?? 0);
   }
 
-  /** Removes expired rows, in batches. */
+  /** Removes expired rows, in batches. Rows that cannot be removed are tried again by the next run. */
   async removeExpired(): Promise<void> {
-    const values = { expiresAt: this.clock.now(), size: this.config.batchSize };
-    let removed: number;
-    do {
-      removed = (await unavailableOnFailure(() => this.statements.removeExpired.execute(values))).affected;
-    } while (removed > 0 && !this.stopping);
+    const { batchSize: size } = this.config;
+    const expired = { now: this.clock.now() };
+    const refused = new RefusedRows();
+    let last = { expiresAt: -1, id: '' };
+    while (!this.stopping) {
+      const { records } = await unavailableOnFailure(() =>
+        this.statements.expired.execute({ ...expired, ...last, size }),
+      );
+      if (records.length === 0) break;
+      const ids = records.map(({ id }) => id as string);
+      await this.statements.removal.remove(ids, expired, size, refused);
+      last = { expiresAt: Number(records.at(-1)!.time), id: ids.at(-1)! };
+    }
+    refused.report(this.logger, 'used DPoP proofs could not be removed. The next purge tries them again');
   }
 
   /** Runs in the background. If it fails, the next run removes the rest. */
@@ -79,23 +91,20 @@ export class UsedDpopProofStore implements OnModuleDestroy {
   private prepare() {
     const { isMySql } = this.database;
     const table = this.database.table(UsedDpopProof);
-    const { column } = table;
+    const [id, expiresAt] = [table.column('id'), table.column('expiresAt')];
+    const expired = `${expiresAt} <= :now`;
     return {
       claim: this.database.statement(
-        `INSERT ${isMySql ? 'IGNORE ' : ''}INTO ${table.name} (${column('id')}, ${column('expiresAt')}) ` +
+        `INSERT ${isMySql ? 'IGNORE ' : ''}INTO ${table.name} (${id}, ${expiresAt}) ` +
           `VALUES (:id, :expiresAt)${isMySql ? '' : ' ON CONFLICT DO NOTHING'}`,
       ),
-      prolong: this.database.statement(
-        `UPDATE ${table.name} SET ${column('expiresAt')} = :expiresAt WHERE ${column('id')} = :id`,
+      prolong: this.database.statement(`UPDATE ${table.name} SET ${expiresAt} = :expiresAt WHERE ${id} = :id`),
+      find: this.database.statement(`SELECT ${expiresAt} AS expires_at FROM ${table.name} WHERE ${id} = :id`),
+      expired: this.database.statement(
+        `SELECT ${id} AS id, ${expiresAt} AS time FROM ${table.name} WHERE ${expired} AND ${expiresAt} >= :expiresAt ` +
+          `AND (${expiresAt} > :expiresAt OR ${id} > :id) ORDER BY ${expiresAt}, ${id} LIMIT :size`,
       ),
-      find: this.database.statement(
-        `SELECT ${column('expiresAt')} AS expires_at FROM ${table.name} WHERE ${column('id')} = :id`,
-      ),
-      removeExpired: this.database.statement(
-        // MySQL accepts a limit in a subquery only inside a derived table.
-        `DELETE FROM ${table.name} WHERE ${column('id')} IN (SELECT expired.id FROM (` +
-          `SELECT ${column('id')} AS id FROM ${table.name} WHERE ${column('expiresAt')} <= :expiresAt LIMIT :size) expired)`,
-      ),
+      removal: new RowRemoval(this.database, table.name, id, expired),
     };
   }
 }

@@ -4,6 +4,11 @@ export function isMySql({ options }: DataSource): boolean {
   return options.type === 'mysql' || options.type === 'mariadb';
 }
 
+/** Whether transactions lock single rows. SQLite locks the whole database. */
+export function hasRowLocks(dataSource: DataSource): boolean {
+  return isMySql(dataSource) || dataSource.options.type === 'postgres';
+}
+
 /** An SQL expression for the current time of the database, in milliseconds since the Unix epoch. */
 export function databaseTime(dataSource: DataSource): string {
   if (isMySql(dataSource)) return `(TIMESTAMPDIFF(MICROSECOND, '1970-01-01', UTC_TIMESTAMP(3)) DIV 1000)`;

@@ -1,23 +1,33 @@
+export interface Recurrence {
+  /** Milliseconds; 0 means on demand only. */
+  readonly interval: number;
+  /** Is asked before each run that the timer starts. */
+  readonly isDue: () => Promise<boolean>;
+  readonly onError: (error: unknown) => void;
+}
+
 /**
  * Work that runs periodically and on demand, one run at a time.
  *
  * @example
  * const purge = new RecurringJob((stopping) => removeInBatches(stopping));
- * purge.start(60_000, (error) => logger.error(error));
+ * purge.start({ interval: 60_000, isDue: async () => true, onError: (error) => logger.error(error) });
  * await purge.stop(); // at the end of the application
  */
 export class RecurringJob<Result> {
   private timer: NodeJS.Timeout | undefined;
+  private timed: Promise<void> | undefined;
   private running: Promise<Result> | undefined;
   private readonly stopping = new AbortController();
 
   /** @param work must end early when the signal aborts */
   constructor(private readonly work: (stopping: AbortSignal) => Promise<Result>) {}
 
-  /** @param interval milliseconds; 0 means on demand only */
-  start(interval: number, onError: (error: unknown) => void): void {
+  start({ interval, isDue, onError }: Recurrence): void {
     if (interval === 0) return;
-    this.timer = setInterval(() => void this.run().catch(onError), interval);
+    this.timer = setInterval(() => {
+      this.timed = this.runIf(isDue).catch(onError);
+    }, interval);
     this.timer.unref();
   }
 
@@ -31,6 +41,11 @@ export class RecurringJob<Result> {
   async stop(): Promise<void> {
     this.stopping.abort();
     clearInterval(this.timer);
+    await this.timed;
     await this.running?.catch(() => undefined);
+  }
+
+  private async runIf(isDue: Recurrence['isDue']): Promise<void> {
+    if ((await isDue()) && !this.stopping.signal.aborted) await this.run();
   }
 }

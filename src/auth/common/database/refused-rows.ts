@@ -1,0 +1,30 @@
+import type { Logger } from '@nestjs/common';
+
+/** After this number of rows, a run does not look for single rows any more. */
+const MOST_ROWS = 10_000;
+
+/** The rows that the database refused to change in one run, for example because of a foreign key or a trigger. */
+export class RefusedRows {
+  count = 0;
+  /** What the database said of the first of them. */
+  error: unknown;
+
+  /** Whether a refused statement is to be repeated for fewer rows. */
+  get isWorthSplitting(): boolean {
+    return this.count < MOST_ROWS;
+  }
+
+  add(rows: number, error: unknown): void {
+    this.error ??= error;
+    this.count += rows;
+  }
+
+  /**
+   * Says it once.
+   *
+   * @param message continues the number of rows
+   */
+  report(logger: Logger, message: string): void {
+    if (this.count > 0) logger.error(`${this.count} ${message}: ${String(this.error)}`);
+  }
+}

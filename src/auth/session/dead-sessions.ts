@@ -1,0 +1,114 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { AuthDatabase } from '../common/database/auth-database.js';
+import type { EntityClass } from '../common/database/entity-class.js';
+import type { RefusedRows } from '../common/database/refused-rows.js';
+import { RowRemoval } from '../common/database/row-removal.js';
+import type { StatementResult } from '../common/database/statement.js';
+import { unavailableOnFailure } from '../common/database/unavailable.js';
+import type { RefreshTokenColumns } from './refresh-token.entity.js';
+import { NO_SESSION, SESSION_ENTITY } from './refresh-token.store.js';
+
+/** Time limits for removal: a session is dead if one of its times is at or before its limit. */
+export type DeadBefore = Record<'expiresAt' | 'lastUsedAt' | 'revokedAt', number>;
+
+/** The size of a part of the table. Reading it takes some milliseconds. */
+const ROWS_OF_PART = 2_000;
+const BLOCKS_OF_PART = 256;
+
+/** Finds and removes the dead sessions of a table, one part of the table after the other. */
+@Injectable()
+export class DeadSessions {
+  private readonly statements: ReturnType<DeadSessions['prepare']>;
+  private readonly removal: RowRemoval;
+
+  constructor(
+    private readonly database: AuthDatabase,
+    @Inject(SESSION_ENTITY) private readonly entity: EntityClass<RefreshTokenColumns>,
+  ) {
+    const { name, column } = database.table(entity);
+    const dead = (['expiresAt', 'lastUsedAt', 'revokedAt'] as const)
+      .map((time) => `${column(time)} <= :${time}`)
+      .join(' OR ');
+    this.statements = this.prepare(dead);
+    this.removal = new RowRemoval(database, name, column('id'), dead);
+  }
+
+  /** The name of the table, as in SQL. */
+  get tableName(): string {
+    return this.database.table(this.entity).name;
+  }
+
+  /** The ids of the dead sessions in each part of the table. */
+  async *find(before: DeadBefore): AsyncGenerator<string[], void> {
+    const blocks = await this.countBlocks(before);
+    if (blocks > 0) yield* this.findInBlocks(blocks, before);
+    else yield* this.findById(before);
+  }
+
+  /** Removes these sessions if they are still dead, with statements of at most `size` rows. Resolves to their number. */
+  remove(ids: readonly string[], before: DeadBefore, size: number, refused: RefusedRows): Promise<number> {
+    return this.removal.remove(ids, before, size, refused);
+  }
+
+  /**
+   * The blocks of the table on disk, in their order. By primary key PostgreSQL would read a block for each row, because
+   * the ids are random. A row that moves during the purge may be missed, and is found by the next one.
+   */
+  private async *findInBlocks(blocks: number, before: DeadBefore): AsyncGenerator<string[], void> {
+    for (let block = 0; block < blocks; block += BLOCKS_OF_PART) {
+      const part = { first: `(${block},0)`, end: `(${block + BLOCKS_OF_PART},0)` };
+      yield idsOf(await unavailableOnFailure(() => this.statements.ofBlocks.execute({ ...part, ...before })));
+    }
+  }
+
+  /** In the order of the primary key. MySQL and SQLite store the rows in it. */
+  private async *findById(before: DeadBefore): AsyncGenerator<string[], void> {
+    for (let after = NO_SESSION; ;) {
+      const values = { after, size: ROWS_OF_PART };
+      const [last] = idsOf(await unavailableOnFailure(() => this.statements.lastOfPart.execute(values)));
+      if (last === undefined) return;
+      yield idsOf(await unavailableOnFailure(() => this.statements.ofPart.execute({ after, last, ...before })));
+      after = last;
+    }
+  }
+
+  /** 0 if the database cannot read the table by blocks. */
+  private async countBlocks(before: DeadBefore): Promise<number> {
+    if (this.database.dataSource.options.type !== 'postgres') return 0;
+    try {
+      const { records } = await this.statements.countBlocks.execute({ table: this.tableName });
+      const blocks = Number(records[0]?.blocks ?? 0);
+      if (blocks > 0) await this.statements.ofBlocks.execute({ first: '(0,0)', end: '(0,0)', ...before });
+      return blocks;
+    } catch {
+      // Another database with the protocol of PostgreSQL. If the database is away, the next statement fails as well.
+      return 0;
+    }
+  }
+
+  private prepare(dead: string) {
+    const { name: table, column } = this.database.table(this.entity);
+    const id = column('id');
+    const select = `SELECT ${id} AS id FROM ${table}`;
+    return {
+      // Blocks can be read as a range from PostgreSQL 14 on. A partitioned table, a view or a foreign table has none.
+      countBlocks: this.database.statement(
+        `SELECT pg_relation_size(c.oid) / CAST(current_setting('block_size') AS bigint) AS blocks FROM pg_class c ` +
+          `JOIN pg_am a ON a.oid = c.relam WHERE c.oid = to_regclass(:table) AND c.relkind = 'r' ` +
+          `AND NOT c.relhassubclass AND a.amname = 'heap' ` +
+          `AND CAST(current_setting('server_version_num') AS integer) >= 140000`,
+      ),
+      ofBlocks: this.database.statement(
+        `${select} WHERE ctid >= CAST(:first AS tid) AND ctid < CAST(:end AS tid) AND (${dead})`,
+      ),
+      lastOfPart: this.database.statement(
+        `SELECT id FROM (${select} WHERE ${id} > :after ORDER BY ${id} LIMIT :size) part ORDER BY id DESC LIMIT 1`,
+      ),
+      ofPart: this.database.statement(`${select} WHERE ${id} > :after AND ${id} <= :last AND (${dead})`),
+    };
+  }
+}
+
+function idsOf({ records }: StatementResult): string[] {
+  return records.map(({ id }) => id as string);
+}
