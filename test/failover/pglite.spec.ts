@@ -10,9 +10,10 @@ import { signIn } from '../support/demo-service.js';
 import { temporaryFolder } from '../support/folders.js';
 import { refresh, send } from '../support/http.js';
 import { SECOND } from '../support/listening.js';
+import { mountsAvailable } from '../support/mounts.js';
 import { copyStartedPglite } from '../support/pglite-template.js';
 import { expectNothingLost, Population, print } from '../support/population.js';
-import { mountsAvailable, SmallDisk } from '../support/small-disk.js';
+import { SmallDisk } from '../support/small-disk.js';
 
 /** Mebibytes: a database takes 39, and another 18 must be free. */
 const DISK = 100;

@@ -4,8 +4,9 @@ import { pgliteDataSourceOptions } from 'nestjs-refresh-token/pglite';
 import { DataSource } from 'typeorm';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { temporaryFolder } from '../support/folders.js';
+import { mountsAvailable } from '../support/mounts.js';
 import { copyStartedPglite } from '../support/pglite-template.js';
-import { mountsAvailable, SmallDisk } from '../support/small-disk.js';
+import { SmallDisk } from '../support/small-disk.js';
 
 /** Mebibytes: a database takes 39, and another 18 must be free. */
 const DISK = 80;

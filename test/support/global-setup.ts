@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import type { TestProject } from 'vitest/node';
 import { serveBuild } from './build.js';
 import { startEmbeddedPostgres, type RunningPostgres } from './embedded-postgres.js';
+import { mountsAvailable } from './mounts.js';
 import { nginxAvailable } from './nginx.js';
 import { mariadbAnswers, postgresAnswers, printable, redisAnswers } from './reachable.js';
 import { wrongClocksAvailable } from './wrong-clock.js';
@@ -39,6 +40,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
   if (!chromium) missing.push('Chromium not found (TEST_CHROMIUM names it)');
   if (!nginxAvailable) missing.push('nginx not found at /usr/sbin/nginx');
   if (!wrongClocksAvailable) missing.push('libfaketime not found (the package faketime)');
+  if (!mountsAvailable) missing.push('File systems cannot be mounted (root may)');
   if (missing.length > 0 && process.env.REQUIRE_SERVICES === '1') {
     throw new Error(`${missing.join('; ')}; REQUIRE_SERVICES=1 asks for every service to be tested.`);
   }

@@ -1,21 +1,18 @@
-import { spawnSync } from 'node:child_process';
-import { closeSync, mkdtempSync, openSync, rmSync, rmdirSync, writeSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { closeSync, openSync, rmSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
+import { mount, mountMemory, unmount } from './mounts.js';
 
 const MEBIBYTE = Buffer.alloc(2 ** 20);
 
-/** Whether this process may mount file systems. If it may not, the tests are skipped. */
-export const mountsAvailable = canMount();
-
 /** A file system of its own, gone after the test. */
 export class SmallDisk {
-  readonly folder = mkdtempSync(join(tmpdir(), 'small-disk-'));
-  private readonly filling = join(this.folder, 'filling');
+  readonly folder: string;
+  private readonly filling: string;
 
   constructor(mebibytes: number) {
-    mount(this.folder, `size=${mebibytes}m`);
+    this.folder = mountMemory(mebibytes);
+    this.filling = join(this.folder, 'filling');
     onTestFinished(() => unmount(this.folder));
   }
 
@@ -39,31 +36,4 @@ export class SmallDisk {
   remount(mode: 'ro' | 'rw'): void {
     mount(this.folder, `remount,${mode}`);
   }
-}
-
-function canMount(): boolean {
-  const folder = mkdtempSync(join(tmpdir(), 'small-disk-'));
-  try {
-    mount(folder, 'size=1m');
-    unmount(folder);
-    return true;
-  } catch {
-    rmdirSync(folder);
-    return false;
-  }
-}
-
-function mount(folder: string, options: string): void {
-  run('mount', '-t', 'tmpfs', '-o', options, 'tmpfs', folder);
-}
-
-function unmount(folder: string): void {
-  // What still uses it keeps it until it ends.
-  run('umount', '--lazy', folder);
-  rmdirSync(folder);
-}
-
-function run(program: string, ...args: string[]): void {
-  const { status, stderr, error } = spawnSync(program, args, { encoding: 'utf8' });
-  if (status !== 0) throw new Error(`${program} failed: ${error?.message ?? stderr}`);
 }
