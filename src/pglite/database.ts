@@ -1,8 +1,10 @@
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import type { PGlite, PGliteOptions } from '@electric-sql/pglite';
 import { PgliteError } from './errors.js';
 import { guardFirstStart } from './first-start.js';
-import { lockFolder } from './folder-lock.js';
+import { assertWritable } from './folder-guard.js';
+import { type FolderLock, lockFolder } from './folder-lock.js';
 import { SERIALIZERS } from './parameters.js';
 import { parsersLikePg } from './parsers.js';
 
@@ -12,9 +14,15 @@ import { parsersLikePg } from './parsers.js';
  */
 export type PgliteSettings = Omit<PGliteOptions, 'dataDir' | 'fs' | 'parsers' | 'serializers'>;
 
-/** A running PGlite, and a function that closes it. */
+/** A running PGlite. */
 export interface PgliteDatabase {
   readonly session: PGlite;
+  /**
+   * Throws if the engine must not run now, because its folder is gone or cannot take what it writes.
+   *
+   * @throws {PgliteError} `pglite_lost`, `pglite_disk_full`, `pglite_read_only`
+   */
+  assertUsable(): void;
   close(): Promise<void>;
 }
 
@@ -26,17 +34,68 @@ export interface PgliteDatabase {
 export async function openDatabase(folder: string | undefined, settings: PgliteSettings): Promise<PgliteDatabase> {
   if (folder === undefined) {
     const session = await start(settings);
-    return { session, close: () => session.close() };
+    return { session, assertUsable: () => undefined, close: () => session.close() };
   }
 
-  mkdirSync(folder, { recursive: true, mode: 0o700 });
-  const unlock = lockFolder(folder);
+  create(folder);
+  assertWritable(folder);
+  const lock = lockFolder(folder);
   try {
-    const session = await guardFirstStart(folder, () => start({ ...settings, dataDir: folder }));
-    return { session, close: () => session.close().finally(unlock) };
+    const session = await guardFirstStart(folder, () => startIn(folder, settings));
+    return new DatabaseInFolder(session, folder, lock);
   } catch (error) {
-    unlock();
+    lock.release();
     throw error;
+  }
+}
+
+class DatabaseInFolder implements PgliteDatabase {
+  constructor(
+    readonly session: PGlite,
+    private readonly folder: string,
+    private readonly lock: FolderLock,
+  ) {}
+
+  assertUsable(): void {
+    if (!this.lock.isHeld()) throw new PgliteError('pglite_lost', `(It is ${this.folder}.)`);
+    assertWritable(this.folder);
+  }
+
+  async close(): Promise<void> {
+    try {
+      this.assertUsable();
+      await this.session.close();
+    } catch (error) {
+      // The next start recovers from the log, as after a crash. The engine must not touch a folder that replaced its own.
+      if (!(error instanceof PgliteError)) throw error;
+    } finally {
+      this.lock.release();
+    }
+  }
+}
+
+function create(folder: string): void {
+  try {
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+  } catch (cause) {
+    throw new PgliteError('pglite_data_dir', `(${folder} cannot be created.)`, { cause });
+  }
+}
+
+async function startIn(folder: string, settings: PgliteSettings): Promise<PGlite> {
+  try {
+    return await start({ ...settings, dataDir: folder });
+  } catch (cause) {
+    if (cause instanceof PgliteError) throw cause;
+    throw new PgliteError('pglite_unreadable', `(${folder} ${versionIn(folder)})`, { cause });
+  }
+}
+
+function versionIn(folder: string): string {
+  try {
+    return `has files of PostgreSQL ${readFileSync(join(folder, 'PG_VERSION'), 'utf8').trim()}.`;
+  } catch {
+    return 'has no PG_VERSION.';
   }
 }
 

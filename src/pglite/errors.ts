@@ -5,6 +5,17 @@ const ERRORS = {
   pglite_locked:
     'The embedded database is already open. Only one process can use it at a time. Stop the other process, or use ' +
     'another dataDir. For several processes use a PostgreSQL server.',
+  pglite_unreadable:
+    'The folder holds no database that this version of PGlite can open. Restore a backup of it, or use another ' +
+    'dataDir. PGlite cannot open the files of another major version of PostgreSQL: export them with the old version.',
+  pglite_disk_full:
+    'The disk of the embedded database is full, so it refuses all queries. Free some space: it then goes on by itself.',
+  pglite_read_only:
+    'The folder of the embedded database is not writable, so it refuses all queries. Let the process write to it: it ' +
+    'then goes on by itself.',
+  pglite_lost:
+    'The folder of the embedded database was removed or replaced while it was open, so it refuses all queries. Put the ' +
+    'folder back, or restore a backup, and restart the process.',
   pglite_busy:
     'The embedded database has only one connection, and it was busy for longer than connectTimeoutMS. ' +
     'Inside a transaction use the EntityManager of that transaction: all other queries wait until the transaction ends.',

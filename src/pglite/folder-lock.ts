@@ -11,23 +11,33 @@ interface Lock extends ProcessIdentity {
   readonly nonce: string;
 }
 
+/** A lock that this process holds, unless its file is removed. */
+export interface FolderLock {
+  /** False if the file of the lock, or the whole folder, was removed or replaced. */
+  isHeld(): boolean;
+  release(): void;
+}
+
 /**
  * Locks the folder for this process, with a file that names the process. It takes over the lock of a dead process. It
  * works only between processes of one machine. On a volume that machines or containers share, the pid has no meaning.
  *
- * @returns a function that releases the lock.
  * @throws {PgliteError} `pglite_locked`, even if this process itself holds the lock.
  */
-export function lockFolder(folder: string): () => void {
+export function lockFolder(folder: string): FolderLock {
   return takeLock(join(folder, LOCK_FILE));
 }
 
-function takeLock(path: string): () => void {
+function takeLock(path: string): FolderLock {
   const lock: Lock = { ...thisProcess(), nonce: randomUUID() };
   if (!create(path, lock)) takeOver(path, lock);
-  return () => {
-    // Our file may have been deleted by hand, and another process may have locked the folder since.
-    if (read(path)?.nonce === lock.nonce) rmSync(path);
+  // The file may have been deleted by hand, and another process may have locked the folder since.
+  const isHeld = () => read(path)?.nonce === lock.nonce;
+  return {
+    isHeld,
+    release: () => {
+      if (isHeld()) rmSync(path);
+    },
   };
 }
 
@@ -38,7 +48,7 @@ function takeLock(path: string): () => void {
  */
 function takeOver(path: string, lock: Lock): void {
   refuseIfHeld(path, read(path));
-  const release = takeLock(`${path}.takeover`);
+  const takeover = takeLock(`${path}.takeover`);
   try {
     const holder = read(path);
     refuseIfHeld(path, holder);
@@ -46,7 +56,7 @@ function takeOver(path: string, lock: Lock): void {
     if (holder) rmSync(path);
     if (!create(path, lock)) throw refusal(path);
   } finally {
-    release();
+    takeover.release();
   }
 }
 
@@ -79,7 +89,7 @@ function read(path: string): Lock | undefined {
   try {
     text = readFileSync(path, 'utf8');
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    if (['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code!)) return undefined;
     throw error;
   }
   return parse(text) ?? NOBODY;

@@ -43,8 +43,9 @@ const CONNECT_TIMEOUT_MS = 30_000;
  * because PGlite lacks the extension that TypeORM would use. It sets `connectTimeoutMS` to 30 s.
  *
  * @throws {PgliteError} `pglite_data_dir` for an invalid `dataDir`. `initialize()` rejects with `pglite_missing`
- *   without the package `@electric-sql/pglite`, and with `pglite_locked` if the folder is open. A query rejects with
- *   `pglite_busy`.
+ *   without the package `@electric-sql/pglite`, with `pglite_locked` if the folder is open, and with
+ *   `pglite_unreadable` if it holds no database. A query rejects with `pglite_busy`, `pglite_disk_full`,
+ *   `pglite_read_only` or `pglite_lost`.
  *
  * @example
  * const dataSource = new DataSource({

@@ -1,5 +1,6 @@
 import type { EventEmitter } from 'node:events';
-import type { PGlite, Results } from '@electric-sql/pglite';
+import type { Results } from '@electric-sql/pglite';
+import type { PgliteDatabase } from './database.js';
 import { PgliteError } from './errors.js';
 import { toParameter } from './parameters.js';
 
@@ -34,7 +35,7 @@ export class PgliteClient {
   #lastQuery: Promise<unknown> = Promise.resolve();
 
   constructor(
-    private readonly session: PGlite,
+    private readonly database: PgliteDatabase,
     /** It outlives the checkout, as listeners in `pg` do: TypeORM listens for notices on the first checkout only. */
     private readonly events: EventEmitter,
     private readonly handBack: (client: PgliteClient) => void,
@@ -70,7 +71,8 @@ export class PgliteClient {
   /** Rolls back any open transaction. */
   async reset(): Promise<void> {
     await this.#lastQuery;
-    if (this.session.isInTransaction()) await this.session.exec('ROLLBACK');
+    const { session } = this.database;
+    if (session.isInTransaction()) await session.exec('ROLLBACK');
   }
 
   on(event: string, listener: Listener): this {
@@ -93,12 +95,13 @@ export class PgliteClient {
   }
 
   async #run({ text, values = [] }: NamedQuery): Promise<Answer> {
+    this.database.assertUsable();
     const options = { onNotice: (notice: unknown) => this.events.emit('notice', notice) };
     try {
       // Without parameters a text may hold several statements, with parameters only one. `pg` has the same rule, from
       // the protocol of PostgreSQL.
-      if (values.length > 0) return resultOf(await this.session.query(text, values.map(toParameter), options));
-      const results = (await this.session.exec(text, options)).map(resultOf);
+      if (values.length > 0) return resultOf(await this.database.session.query(text, values.map(toParameter), options));
+      const results = (await this.database.session.exec(text, options)).map(resultOf);
       return results.length === 1 ? results[0] : results;
     } catch (error) {
       throw withoutParameters(error);

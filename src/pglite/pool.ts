@@ -62,7 +62,7 @@ export class PglitePool extends EventEmitter {
       this.#turnstile.pass();
       throw error;
     }
-    return new PgliteClient(this.#database.session, this.#clientEvents, (client) => void this.#takeBack(client));
+    return new PgliteClient(this.#database, this.#clientEvents, (client) => void this.#takeBack(client));
   }
 
   async #takeBack(client: PgliteClient): Promise<void> {

@@ -76,10 +76,10 @@ describe('a stale lock', () => {
   ])('%s is taken over', (_, content) => {
     const folder = temporaryFolder();
     writeFileSync(lockOf(folder), content);
-    const release = lockFolder(folder);
+    const lock = lockFolder(folder);
     expect(JSON.parse(readFileSync(lockOf(folder), 'utf8'))).toMatchObject(thisProcess());
     expect(() => lockFolder(folder)).toThrow(refused);
-    release();
+    lock.release();
     expect(readdirSync(folder)).toEqual([]);
   });
 
@@ -87,7 +87,7 @@ describe('a stale lock', () => {
     const folder = temporaryFolder();
     const stale = JSON.stringify({ pid: 2 ** 30, started: null, nonce });
     for (const suffix of ['', '.takeover', '.takeover.takeover']) writeFileSync(lockOf(folder) + suffix, stale);
-    lockFolder(folder)();
+    lockFolder(folder).release();
     expect(readdirSync(folder)).toEqual([]);
   });
 
@@ -115,10 +115,10 @@ describe('a stale lock', () => {
 
 test('giving back a lock leaves the lock of another alone', () => {
   const folder = temporaryFolder();
-  const release = lockFolder(folder);
+  const lock = lockFolder(folder);
   const foreign = JSON.stringify({ ...thisProcess(), nonce: 'foreign' });
   writeFileSync(lockOf(folder), foreign);
-  release();
+  lock.release();
   expect(readFileSync(lockOf(folder), 'utf8')).toBe(foreign);
 });
 

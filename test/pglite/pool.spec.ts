@@ -152,7 +152,7 @@ describe('the end of the pool', () => {
     const client = await own.connect();
     await client.query('BEGIN');
     const broken = new Error('out of order');
-    client['session'].exec = () => Promise.reject(broken);
+    client['database'].session.exec = () => Promise.reject(broken);
     const waiting = own.connect();
     const failed = once(own, 'error');
     client.release();

@@ -29,6 +29,8 @@ export interface DemoLocation {
   cwd?: string;
   /** What answers 200 once it is ready; by default `/health`. */
   readyPath?: string;
+  /** The user who runs it; by default that of this process. */
+  uid?: number;
 }
 
 // Milliseconds.
@@ -70,9 +72,10 @@ export async function startDemo(env: Record<string, string>, location: DemoLocat
 }
 
 function launch(env: Record<string, string>, port: number, location: DemoLocation): DemoProcess {
-  const { script = 'dist/demo/main.js', cwd = root } = location;
+  const { script = 'dist/demo/main.js', cwd = root, uid } = location;
   const child = spawn(process.execPath, [resolvePath(root, script)], {
     cwd,
+    uid,
     env: { PATH: process.env.PATH, ...env, PORT: String(port) },
     stdio: ['ignore', 'pipe', 'pipe'],
   });

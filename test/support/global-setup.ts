@@ -6,6 +6,7 @@ import type { TestProject } from 'vitest/node';
 import { serveBuild } from './build.js';
 import { startEmbeddedPostgres, type RunningPostgres } from './embedded-postgres.js';
 import { galeraAvailable } from './galera.js';
+import { mountsAvailable } from './mounts.js';
 import { nginxAvailable } from './nginx.js';
 import { pgbouncerAvailable } from './pgbouncer.js';
 import { postgresServersAvailable } from './postgres-servers.js';
@@ -47,6 +48,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
   if (!wrongClocksAvailable) missing.push('libfaketime not found (the package faketime)');
   if (!postgresServersAvailable) missing.push('No programs of PostgreSQL in /usr/lib/postgresql');
   if (!redisServersAvailable) missing.push('redis-server, redis-sentinel or setpriv not found in /usr/bin');
+  if (!mountsAvailable) missing.push('File systems cannot be mounted (root may)');
   if (missing.length > 0 && process.env.REQUIRE_SERVICES === '1') {
     throw new Error(`${missing.join('; ')}; REQUIRE_SERVICES=1 asks for every service to be tested.`);
   }

@@ -12,14 +12,16 @@ const library = readdirSync(LIBRARIES)
 /** Whether this machine can give a process another clock. If it cannot, the tests are skipped. */
 export const wrongClocksAvailable = library !== undefined;
 
+const WRONG_CLOCK = { LD_PRELOAD: library!, FAKETIME_DONT_FAKE_MONOTONIC: '1', FAKETIME_DONT_RESET: '1' };
+
 /** The variables of a process whose wall clock is ahead by this number of seconds. */
 export function withClockAhead(seconds: number): Record<string, string> {
-  return {
-    LD_PRELOAD: library!,
-    FAKETIME: `${seconds < 0 ? '' : '+'}${seconds}s`,
-    FAKETIME_DONT_FAKE_MONOTONIC: '1',
-    FAKETIME_DONT_RESET: '1',
-  };
+  return { ...WRONG_CLOCK, FAKETIME: `${seconds < 0 ? '' : '+'}${seconds}s` };
+}
+
+/** The variables of a process whose wall clock a file sets, for example to `+60s`, while the process runs. */
+export function withSettableClock(file: string): Record<string, string> {
+  return { ...WRONG_CLOCK, FAKETIME_TIMESTAMP_FILE: file, FAKETIME_NO_CACHE: '1' };
 }
 
 function filesIn(folder: string): string[] {
