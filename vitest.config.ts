@@ -12,6 +12,7 @@ export default defineConfig({
       { find: /^nestjs-refresh-token\/binding$/, replacement: source('./src/auth/binding/index.ts') },
       { find: /^nestjs-refresh-token\/client$/, replacement: source('./src/client/index.ts') },
       { find: /^nestjs-refresh-token\/geoip$/, replacement: source('./src/integrations/geoip/index.ts') },
+      { find: /^nestjs-refresh-token\/health$/, replacement: source('./src/integrations/health/index.ts') },
       { find: /^nestjs-refresh-token\/metrics$/, replacement: source('./src/integrations/metrics/index.ts') },
       { find: /^nestjs-refresh-token\/throttling$/, replacement: source('./src/integrations/throttling/index.ts') },
       { find: /^nestjs-refresh-token\/openapi$/, replacement: source('./src/integrations/openapi/index.ts') },

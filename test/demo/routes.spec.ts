@@ -52,8 +52,8 @@ describe.each(variants)('the demo on $adapter and $database', ({ adapter, databa
     }
   });
 
-  test('GET /health needs no token', async () => {
-    expect(await send('GET', `${demo.url}/health`)).toMatchObject({ status: 200, body: { status: 'ok' } });
+  test.each(['/health', '/health/ready', '/health/live'])('GET %s needs no token', async (path) => {
+    expect(await send('GET', demo.url + path)).toMatchObject({ status: 200, body: { status: 'ok' } });
   });
 
   test.each([

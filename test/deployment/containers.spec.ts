@@ -50,7 +50,7 @@ describe('the Dockerfile', () => {
   test('checks the health of the demo', async () => {
     const [check] = instructions('HEALTHCHECK');
     const port = /PORT=(\d+)/.exec(dockerfile)![1];
-    expect(check).toContain(`http://127.0.0.1:${port}/health`);
+    expect(check).toContain(`http://127.0.0.1:${port}/health/ready`);
     expect(await text('src/demo/http/health.controller.ts')).toContain("@Controller('health')");
   });
 });

@@ -68,7 +68,10 @@ for (const setup of setups) {
             expect({ status, body }).toMatchObject({ status: 503, body: { error: 'temporarily_unavailable' } });
             expect(headers.get('retry-after')).toMatch(/^[1-9]\d*$/);
           }
-          expect((await send('GET', `${cutOff.url}/health`)).status).toBe(503);
+          for (const path of ['/health', '/health/ready']) {
+            expect((await send('GET', cutOff.url + path)).status).toBe(503);
+          }
+          expect((await send('GET', `${cutOff.url}/health/live`)).status).toBe(200);
         } while (performance.now() < backAt);
         expect(served).toBeGreaterThan(0);
         proxy.restore();

@@ -1,12 +1,13 @@
-import { Controller, Get, ServiceUnavailableException } from '@nestjs/common';
+import { Controller, Get, type OnModuleDestroy, ServiceUnavailableException } from '@nestjs/common';
 import { RevocationFeed, Public } from 'nestjs-refresh-token';
 import { Statement } from 'nestjs-refresh-token/typeorm';
 import { DataSource } from 'typeorm';
 
 @Controller('health')
 @Public()
-export class HealthController {
+export class HealthController implements OnModuleDestroy {
   private readonly ping: Statement;
+  private draining = false;
 
   constructor(
     dataSource: DataSource,
@@ -16,8 +17,20 @@ export class HealthController {
     this.ping = new Statement(dataSource, 'SELECT 1');
   }
 
-  @Get()
-  async health() {
+  /** Nest calls it before it closes the server, so requests still arrive. */
+  onModuleDestroy(): void {
+    this.draining = true;
+  }
+
+  /** Asks nothing: a restart repairs neither a database nor a stop that is under way. */
+  @Get('live')
+  live() {
+    return { status: 'ok' };
+  }
+
+  @Get(['/', 'ready'])
+  async ready() {
+    if (this.draining) throw new ServiceUnavailableException({ status: 'unavailable', reason: 'draining' });
     try {
       await this.ping.execute({});
     } catch {
