@@ -27,6 +27,17 @@ export interface Page {
   readonly last: string;
 }
 
+/** A floor, and when it was raised by the clock of the database. */
+export type RaisedFloor = AccessFloor & { readonly raisedAt: number };
+
+/** A second in which floors were raised. */
+export interface RaisedSecond {
+  /** Since the Unix epoch. */
+  readonly second: number;
+  /** It changes if a floor comes or goes. */
+  readonly content: string;
+}
+
 type Column = keyof RefreshToken;
 type WindowColumn = 'generation' | 'windowGeneration' | 'windowStartedAt';
 
@@ -171,18 +182,32 @@ export class RefreshTokenStore {
     return records.map(toAccessFloor);
   }
 
+  /** The seconds since then in which floors were raised, by the clock of the database. */
+  async raisedSeconds(from: number): Promise<RaisedSecond[]> {
+    const { records } = await this.execute('raisedSeconds', { from });
+    return records.map(({ second, count, total }) => ({ second: Number(second), content: `${count} ${total}` }));
+  }
+
   /**
-   * The floors that were raised less than `youngerThan` milliseconds ago, by the clock of the database, with their age.
+   * The floors that were raised from one time until before another, in the order of time and id. At most `size` of them.
+   *
+   * @param after the last floor of the previous page; it was raised at `from`
    */
-  async floorsRaised(youngerThan: number): Promise<(AccessFloor & { age: number })[]> {
-    const { records } = await this.execute('floorsRaised', { youngerThan });
-    return records.map((record) => ({ ...toAccessFloor(record), age: Number(record.age) }));
+  async raisedBetween(from: number, to: number, after: string | undefined, size: number): Promise<RaisedFloor[]> {
+    const { records } = await this.execute('raisedBetween', { from, to, after: after ?? NO_SESSION, size });
+    return records.map((record) => ({ ...toAccessFloor(record), raisedAt: Number(record.raisedAt) }));
   }
 
   /** The sessions of a user that are not revoked, most recently used first. */
   async findOfUser(userId: string): Promise<RefreshToken[]> {
     const { records } = await this.execute('findOfUser', { userId });
     return records.map(toSession).sort((a, b) => b.lastUsedAt - a.lastUsedAt);
+  }
+
+  /** Like `findOfUser`, at most `size` of them in any order. */
+  async findSomeOfUser(userId: string, size: number): Promise<RefreshToken[]> {
+    const { records } = await this.execute('findSomeOfUser', { userId, size });
+    return records.map(toSession);
   }
 
   /** Counts the sessions that are not revoked, expire after `now`, and were last used after `idleSince`. */
