@@ -21,7 +21,10 @@ export class CreateRefreshTokens1790000000000 implements MigrationInterface {
 
   async up(queryRunner: QueryRunner): Promise<void> {
     const { columnName: name, indexName, tableName, escapedTable } = namesOf(queryRunner, this.entity);
-    const index = (property: Property) => ({ name: indexName(property), columnNames: [name(property)] });
+    const index = (property: Property, ...more: Property[]) => ({
+      name: indexName(property),
+      columnNames: [property, ...more].map(name),
+    });
     const { text, number } = columnsNamed<Property>(name);
 
     await queryRunner.createTable(
@@ -66,7 +69,7 @@ export class CreateRefreshTokens1790000000000 implements MigrationInterface {
           number('rateCount'),
           number('authTime'),
         ],
-        indices: [index('userId'), index('floorRaisedAt')],
+        indices: [index('userId'), index('floorRaisedAt', 'id')],
       }),
     );
 

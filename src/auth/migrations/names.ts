@@ -13,7 +13,7 @@ export function namesOf<Entity extends ObjectLiteral>({ connection }: QueryRunne
       .split('.')
       .map((part) => connection.driver.escape(part))
       .join('.'),
-    /** The name of the index on one column. */
+    /** The name of the index that begins with this column. */
     indexName: (property: keyof Entity & string) =>
       metadata.indices.find(({ columns }) => columns[0].propertyName === property)!.name,
     columnName: (property: keyof Entity & string) => metadata.findColumnWithPropertyName(property)!.databaseName,

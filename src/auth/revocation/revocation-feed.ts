@@ -1,12 +1,17 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { Injectable, Logger, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
 import { AuthDatabase } from '../common/database/auth-database.js';
-import { AuthError } from '../common/errors/auth-error.js';
+import { isMissingTable } from '../common/database/missing-table.js';
+import { AuthConfigurationError, AuthError } from '../common/errors/auth-error.js';
 import { Clock } from '../common/time/clock.js';
 import { MeasuredTime } from '../common/time/measured-time.js';
 import { withTimeout } from '../common/time/with-timeout.js';
 import { AuthEventBus } from '../events/auth-event-bus.js';
 import type { AccessFloor } from '../session/access-floor.js';
 import { RefreshTokenStore } from '../session/refresh-token.store.js';
+import { ClockOffset } from './clock-offset.js';
+import { FloorReader } from './floor-reader.js';
+import { Outages } from './outages.js';
 import { RevocationList } from './revocation-list.js';
 import { RevocationConfig } from './revocation-options.js';
 
@@ -31,19 +36,14 @@ export interface RevocationFeedStatus {
 const READINGS_PER_DELAY = 2;
 /** Milliseconds that a change may take from its time stamp to its commit. A slower change is stamped again. */
 const LATEST_COMMIT = 10_000;
-/** Milliseconds after which a read is aborted, because its connection may be dead. */
-const LONGEST_READING = 3_000;
-/** Milliseconds. A machine whose clock is off by more is reported. */
-const WORST_CLOCK_OFFSET = 5_000;
-/** Milliseconds. A read that takes less is normal. */
-const SLOW_READING = 1_000;
+/** Milliseconds after which a statement is given up, because its connection may be dead. */
+const LONGEST_STATEMENT = 3_000;
 /** Milliseconds between the reads while they fail, if the delay is longer. */
 const RETRY = 1_000;
-/** Milliseconds. Longer outages count as this long. */
-const LONGEST_OUTAGE = 120_000;
-/** Milliseconds for which outages are remembered. */
-const OUTAGES_KEPT = 300_000;
-/** Every 30th read loads the whole list. It finds changes of an instance that crashed between stamp and commit. */
+/**
+ * Every 30th read looks for changes in the whole list. It finds those of an instance that crashed between stamp and
+ * commit.
+ */
 const READINGS_PER_CATCH_UP = 30;
 
 /**
@@ -60,31 +60,35 @@ export class RevocationFeed implements OnModuleInit, OnModuleDestroy {
   private reading: Promise<void> | undefined;
   private timer: NodeJS.Timeout | undefined;
   private failing = false;
-  /** When the first read began that has not succeeded yet, by the monotonic clock. */
-  private triedSince: number | undefined;
-  /** When a failed statement began that the next read is to explain, by the monotonic clock. */
-  private suspectedSince: number | undefined;
-  /** When the table could not be read, by the monotonic clock. */
-  private outages: { from: number; to: number }[] = [];
+  private readonly outages = new Outages();
   private readonly databaseTime = new MeasuredTime();
-  private toldClockOff = false;
+  private readonly clockOffset = new ClockOffset(this.databaseTime, this.logger);
+  private readonly reader: FloorReader;
   private toldStale = false;
+  /** The time of the database at the latest read, in milliseconds since the Unix epoch. */
+  private measured = 0;
   private channelState: RevocationFeedStatus['channel'];
   private stopped = false;
 
   constructor(
-    private readonly store: RefreshTokenStore,
+    store: RefreshTokenStore,
     private readonly list: RevocationList,
     private readonly events: AuthEventBus,
     private readonly config: RevocationConfig,
     private readonly database: AuthDatabase,
     private readonly clock: Clock,
-  ) {}
+  ) {
+    this.reader = new FloorReader(store, ({ raisedAt, ...change }) => list.raise(change, this.ageOf(raisedAt)));
+  }
 
-  /** Loads the whole list before the application serves its first request. */
+  /**
+   * Loads the whole list before the application serves its first request.
+   *
+   * @throws AuthConfigurationError if the table does not exist
+   */
   async onModuleInit(): Promise<void> {
     await this.openChannel();
-    await this.read();
+    await this.readAtStart();
     // A clock of a test may have no such method.
     (this.clock as Partial<Clock>).follow?.(this.databaseTime);
     this.database.onFailure((startedAt) => this.suspect(startedAt));
@@ -105,7 +109,7 @@ export class RevocationFeed implements OnModuleInit, OnModuleDestroy {
       stale: age > this.config.delay,
       floors: this.list.size,
       channel: this.channelState,
-      clockOffset: this.clockOffset,
+      clockOffset: this.clockOffset.current,
     };
   }
 
@@ -116,12 +120,7 @@ export class RevocationFeed implements OnModuleInit, OnModuleDestroy {
    * @param since milliseconds since the Unix epoch, by the `Clock`
    */
   unreadableSince(since: number): number {
-    const now = performance.now();
-    const from = now - (this.clock.now() - since);
-    const lasted = [...this.outages, ...this.outageUntil(now)].map((one) =>
-      Math.max(0, one.to - Math.max(one.from, from)),
-    );
-    return Math.min(Math.round(lasted.reduce((total, time) => total + time, 0)), LONGEST_OUTAGE);
+    return this.outages.since(performance.now() - (this.clock.now() - since));
   }
 
   /** @throws AuthError `temporarily_unavailable` if the list is stale and `revocation.onStale` is `refuse` */
@@ -142,6 +141,13 @@ export class RevocationFeed implements OnModuleInit, OnModuleDestroy {
     this.config.channel?.publish(changes).catch(() => {
       // Other instances read the change from the table. The disconnection has already been logged.
     });
+  }
+
+  /** Reads what has changed until now. */
+  async readNow(): Promise<void> {
+    // A read that is under way may have begun before the change.
+    await this.reading?.catch(() => undefined);
+    await this.read();
   }
 
   private async openChannel(): Promise<void> {
@@ -187,6 +193,7 @@ export class RevocationFeed implements OnModuleInit, OnModuleDestroy {
       const cause = error instanceof AuthError ? error.cause : error;
       if (!this.failing) this.logger.error(`The list of revoked sessions cannot be read: ${String(cause)}`);
       this.failing = true;
+      this.outages.failed();
       this.tellStale();
     }
     this.schedule();
@@ -202,71 +209,63 @@ export class RevocationFeed implements OnModuleInit, OnModuleDestroy {
   /** A statement has failed. The next read may be far away, so reads at once to see whether the table can be read. */
   private suspect(startedAt: number): void {
     // A statement that began before the last read says nothing new.
-    if (this.triedSince !== undefined || this.suspectedSince !== undefined || startedAt <= this.readAt || this.stopped)
-      return;
-    this.suspectedSince = startedAt;
+    if (!this.outages.isUnsuspecting || startedAt <= this.readAt || this.stopped) return;
+    this.outages.suspect(startedAt);
     void this.tick();
   }
 
-  private read(): Promise<void> {
-    this.reading ??= this.readOnce().finally(() => (this.reading = undefined));
+  /** An application may start while its database is busy, or is just starting. So the first read is tried again. */
+  private async readAtStart(): Promise<void> {
+    const { startTimeout } = this.config;
+    const end = performance.now() + startTimeout;
+    for (;;) {
+      try {
+        return await this.read(startTimeout);
+      } catch (error) {
+        const cause = error instanceof AuthError ? error.cause : error;
+        if (isMissingTable(cause)) throw missingTable(cause);
+        if (performance.now() + RETRY > end) throw error;
+        this.logger.warn(`The list of revoked sessions cannot be read yet. It is tried again. ${String(cause)}`);
+        await delay(RETRY);
+      }
+    }
+  }
+
+  /** @param timeout milliseconds for each statement */
+  private read(timeout = LONGEST_STATEMENT): Promise<void> {
+    this.reading ??= this.readOnce(timeout).finally(() => (this.reading = undefined));
     return this.reading;
   }
 
-  private async readOnce(): Promise<void> {
+  private async readOnce(timeout: number): Promise<void> {
+    const limited = <T>(statement: Promise<T>) => withTimeout(timeout, 'Reading the floors', statement);
     const startedAt = performance.now();
-    this.triedSince ??= startedAt;
+    this.outages.tried(startedAt);
     const everything = this.readings % READINGS_PER_CATCH_UP === 0;
     const sinceLast = startedAt - this.readAt + LATEST_COMMIT;
-    const youngerThan = Math.ceil(everything ? this.list.lifetime : Math.min(sinceLast, this.list.lifetime));
-    const raised = await withTimeout(LONGEST_READING, 'Reading the floors', this.ask(youngerThan));
-    for (const { age, ...change } of raised) this.list.raise(change, age);
+    const { lifetime } = this.list;
+    const measurement = await limited(this.database.measureTime());
+    this.databaseTime.add(measurement);
+    this.measured = measurement.time;
+    const lookBack = everything ? lifetime : Math.min(sinceLast, lifetime);
+    await this.reader.readSince(this.measured - lookBack, limited);
+    this.reader.forgetBefore(this.measured - lifetime);
     this.list.sweep();
     this.readings++;
     this.readAt = startedAt;
-    this.endOutage(startedAt);
-    this.reportClock();
+    this.outages.ended(startedAt);
+    this.clockOffset.report();
   }
 
-  private async ask(youngerThan: number): Promise<(AccessFloor & { age: number })[]> {
-    this.databaseTime.add(await this.database.measureTime());
-    return this.store.floorsRaised(youngerThan);
+  /** Milliseconds, by the clock of the database. */
+  private ageOf(raisedAt: number): number {
+    return this.measured - raisedAt;
   }
+}
 
-  /** @param startedAt when the read began that has succeeded */
-  private endOutage(startedAt: number): void {
-    const now = performance.now();
-    // The first read after the failed statement went well: it was the statement's own trouble, for example a locked row.
-    if (this.triedSince === startedAt && now - startedAt <= SLOW_READING) this.suspectedSince = undefined;
-    this.outages = [...this.outages, ...this.outageUntil(now)].filter(({ to }) => to > now - OUTAGES_KEPT);
-    this.triedSince = undefined;
-    this.suspectedSince = undefined;
-  }
-
-  /** The outage that lasts until now, if there is one. */
-  private outageUntil(now: number): { from: number; to: number }[] {
-    const { triedSince = now, suspectedSince = triedSince } = this;
-    const confirmed = this.failing || now - triedSince > SLOW_READING;
-    const from = confirmed ? Math.min(triedSince, suspectedSince) : triedSince;
-    return now - from > SLOW_READING ? [{ from, to: now }] : [];
-  }
-
-  private get clockOffset(): number {
-    const wallClock = Date.now();
-    return wallClock - (this.databaseTime.now() ?? wallClock);
-  }
-
-  /** Says once that the clock of this machine is off, and once that it no longer is. */
-  private reportClock(): void {
-    const { clockOffset } = this;
-    const off = Math.abs(clockOffset) > WORST_CLOCK_OFFSET;
-    if (off === this.toldClockOff) return;
-    this.toldClockOff = off;
-    if (!off) return this.logger.log('The clock of this machine agrees with the clock of the database again.');
-    const seconds = Math.abs(clockOffset / 1000).toFixed(1);
-    this.logger.warn(
-      `The clock of this machine is ${seconds} s ${clockOffset > 0 ? 'ahead of' : 'behind'} the clock of the database. ` +
-        'Sessions and tokens use the time of the database. Correct the clock of this machine, for example by NTP.',
-    );
-  }
+function missingTable(cause: unknown): AuthConfigurationError {
+  return new AuthConfigurationError(
+    `The table of sessions is missing or out of date (${String(cause)}). ` +
+      'Add refreshTokenMigrations to the data source, and run the migrations before the application starts.',
+  );
 }

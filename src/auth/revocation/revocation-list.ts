@@ -8,6 +8,9 @@ import { RevocationConfig } from './revocation-options.js';
 /** Milliseconds; see `lifetime`. */
 const LATEST_MINTING = 10_000;
 
+/** Floors that one sweep looks at. */
+const MOST_SWEPT = 10_000;
+
 interface KnownFloor {
   readonly floor: number;
   /** Milliseconds since the Unix epoch. */
@@ -23,6 +26,8 @@ interface KnownFloor {
 @Injectable()
 export class RevocationList {
   private readonly floors = new Map<string, KnownFloor>();
+  /** Where the next sweep goes on. */
+  private unswept: Iterator<[string, KnownFloor]> | undefined;
   private readonly listeners = new Set<(change: AccessFloor) => void>();
 
   constructor(
@@ -83,11 +88,17 @@ export class RevocationList {
     throw new AuthError(known.floor === REVOKED_FLOOR ? 'token_revoked' : 'token_stale');
   }
 
-  /** Removes the floors that are older than `lifetime`: the access tokens below them have expired. */
+  /**
+   * Removes floors that are older than `lifetime`: the access tokens below them have expired. Each call looks at some of
+   * the floors, and the next one goes on from there. So a long list takes no time at once.
+   */
   sweep(): void {
     const now = this.clock.now();
-    for (const [sessionId, { until }] of this.floors) {
-      if (until <= now) this.floors.delete(sessionId);
+    this.unswept ??= this.floors[Symbol.iterator]();
+    for (let looked = 0; looked < MOST_SWEPT; looked++) {
+      const { done, value } = this.unswept.next();
+      if (done) return void (this.unswept = undefined);
+      if (value[1].until <= now) this.floors.delete(value[0]);
     }
   }
 }

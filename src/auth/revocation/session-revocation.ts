@@ -9,6 +9,9 @@ import { RefreshTokenStore } from '../session/refresh-token.store.js';
 import { RevocationFeed } from './revocation-feed.js';
 import { RevocationList } from './revocation-list.js';
 
+/** Sessions of a user that are announced one by one. More than these are read from the table, page by page. */
+const MOST_AT_ONCE = 1_000;
+
 /** Revokes sessions and raises floors: first in the table, then in the memory of every instance. */
 @Injectable()
 export class SessionRevocation {
@@ -47,17 +50,17 @@ export class SessionRevocation {
     exceptSessionId: string | undefined,
     client: ClientContext,
   ): Promise<number> {
-    const known = await this.store.findOfUser(userId);
+    const known = await this.store.findSomeOfUser(userId, MOST_AT_ONCE);
     const count = await this.store.revokeAllOfUser(userId, this.clock.now(), reason, exceptSessionId);
     if (count === 0) return 0;
     const ended = known.filter(({ id }) => id !== exceptSessionId);
     for (const { id: sessionId, clientId, generation } of ended) {
       this.events.publish({ type: 'revoked', sessionId, userId, clientId, generation, reason, ...client });
     }
-    // Sessions that started between the two statements.
+    // Sessions that were too many, or started between the two statements.
     const others = count - ended.length;
     if (others > 0) this.events.publish({ type: 'revoked', userId, reason, count: others, ...client });
-    await this.announceOfUser(userId);
+    await this.announceOfUser(userId, count);
     return count;
   }
 
@@ -65,14 +68,15 @@ export class SessionRevocation {
   async permissionsChanged(userId: string): Promise<number> {
     const count = await this.store.raiseFloorsOfUser(userId);
     this.events.publish({ type: 'permissions_changed', userId, count });
-    if (count > 0) await this.announceOfUser(userId);
+    if (count > 0) await this.announceOfUser(userId, count);
     return count;
   }
 
   /** The change is already in the table. If it cannot be announced, instances read it from there. */
-  private async announceOfUser(userId: string): Promise<void> {
+  private async announceOfUser(userId: string, count: number): Promise<void> {
     try {
-      this.feed.announce(await this.store.floorsOfUser(userId, this.list.lifetime));
+      if (count > MOST_AT_ONCE) await this.feed.readNow();
+      else this.feed.announce(await this.store.floorsOfUser(userId, this.list.lifetime));
     } catch (error) {
       this.logger.warn(`A revocation could not be announced. It takes effect by polling: ${String(error)}`);
     }

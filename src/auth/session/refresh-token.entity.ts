@@ -159,7 +159,7 @@ export function RefreshTokenTable(name: string): ClassDecorator {
   return (target) => {
     Entity({ name })(target);
     Index(`${name}_user_id`, ['userId'])(target);
-    Index(`${name}_floor_raised_at`, ['floorRaisedAt'])(target);
+    Index(`${name}_floor_raised_at`, ['floorRaisedAt', 'id'])(target);
   };
 }
 

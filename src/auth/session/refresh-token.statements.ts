@@ -1,5 +1,5 @@
 import type { AuthDatabase } from '../common/database/auth-database.js';
-import { databaseSeconds, databaseTime, equalAsBytes, greatest } from '../common/database/dialect.js';
+import { databaseTime, equalAsBytes, greatest, inSeconds } from '../common/database/dialect.js';
 import type { EntityClass } from '../common/database/entity-class.js';
 import { ROWS_OF_SAMPLE } from './live-sessions.js';
 import type { RefreshToken, RefreshTokenColumns } from './refresh-token.entity.js';
@@ -65,6 +65,7 @@ export function prepareStatements(database: AuthDatabase, entity: EntityClass<Re
   const stamp = `${column('floorRaisedAt')} = ${now}`;
   const raised = `${column('floorRaisedAt')} IS NOT NULL`;
   const raisedSince = `${column('floorRaisedAt')} > ${now} - :youngerThan`;
+  const second = inSeconds(database.dataSource, column('floorRaisedAt'));
   const live = `${column('revokedAt')} IS NULL`;
   const ofPage = `${column('id')} > :after AND ${column('id')} <= :last`;
   const ofUser = where('userId') + (database.isMySql ? ` AND ${equalAsBytes(column('userId'), ':userId')}` : '');
@@ -77,7 +78,7 @@ export function prepareStatements(database: AuthDatabase, entity: EntityClass<Re
     database.dataSource,
     `${column('generation')} + 1`,
     `${column('accessFloor')} + 1`,
-    databaseSeconds(database.dataSource),
+    inSeconds(database.dataSource, now),
   );
   const findAll = `${select} WHERE ${column('id')} IN (:...ids)`;
   const floor = `${column('id')} AS ${quoted('id')}, ${column('accessFloor')} AS ${quoted('floor')}`;
@@ -124,11 +125,20 @@ export function prepareStatements(database: AuthDatabase, entity: EntityClass<Re
     stamp: statement(`UPDATE ${table.name} SET ${stamp} WHERE ${where('id')} AND ${raised}`),
     stampAllOfUser: causal(`UPDATE ${table.name} SET ${stamp} WHERE ${ofUser} AND ${raised}`),
     floorsOfUser: causal(`SELECT ${floor} FROM ${table.name} WHERE ${ofUser} AND ${raisedSince}`),
-    floorsRaised: causal(
-      `SELECT ${floor}, ${now} - ${column('floorRaisedAt')} AS ${quoted('age')} ` +
-        `FROM ${table.name} WHERE ${raisedSince}`,
+    raisedSeconds: causal(
+      `SELECT ${second} AS ${quoted('second')}, COUNT(*) AS ${quoted('count')}, ` +
+        `SUM(${column('floorRaisedAt')}) AS ${quoted('total')} ` +
+        `FROM ${table.name} WHERE ${column('floorRaisedAt')} >= :from GROUP BY ${second}`,
+    ),
+    raisedBetween: statement(
+      `SELECT ${floor}, ${column('floorRaisedAt')} AS ${quoted('raisedAt')} FROM ${table.name} ` +
+        `WHERE ${column('floorRaisedAt')} >= :from AND ${column('floorRaisedAt')} < :to ` +
+        // PostgreSQL starts at the row after the last one by this. MySQL needs the first condition for that.
+        `AND (${column('floorRaisedAt')}, ${column('id')}) > (:from, :after) ` +
+        `ORDER BY ${column('floorRaisedAt')}, ${column('id')} LIMIT :size`,
     ),
     findOfUser: causal(`${select} WHERE ${ofUser} AND ${live}`),
+    findSomeOfUser: causal(`${select} WHERE ${ofUser} AND ${live} LIMIT :size`),
     liveOfSample: statement(
       `SELECT COUNT(*) AS ${quoted('rows')}, SUM(live) AS ${quoted('live')}, ` +
         `MAX(${digits(1, 8)}) AS ${quoted('head')}, MAX(${digits(25, 8)}) AS ${quoted('tail')} FROM (` +

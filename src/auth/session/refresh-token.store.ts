@@ -27,6 +27,17 @@ export interface Page {
   readonly last: string;
 }
 
+/** A floor, and when it was raised by the clock of the database. */
+export type RaisedFloor = AccessFloor & { readonly raisedAt: number };
+
+/** A second in which floors were raised. */
+export interface RaisedSecond {
+  /** Since the Unix epoch. */
+  readonly second: number;
+  /** It changes if a floor comes or goes. */
+  readonly content: string;
+}
+
 type StatementName = Exclude<keyof RefreshTokenStatements, 'read'>;
 type WindowColumn = 'generation' | 'windowGeneration' | 'windowStartedAt';
 
@@ -196,13 +207,23 @@ export class RefreshTokenStore {
     return this.list('floorsOfUser', { userId, youngerThan }, toAccessFloor);
   }
 
+  /** The seconds since then in which floors were raised, by the clock of the database. */
+  async raisedSeconds(from: number): Promise<RaisedSecond[]> {
+    return this.list('raisedSeconds', { from }, ({ second, count, total }) => ({
+      second: integer(second, 'second'),
+      content: `${String(count)} ${String(total)}`,
+    }));
+  }
+
   /**
-   * The floors that were raised less than `youngerThan` milliseconds ago, by the clock of the database, with their age.
+   * The floors that were raised from one time until before another, in the order of time and id. At most `size` of them.
+   *
+   * @param after the last floor of the previous page; it was raised at `from`
    */
-  async floorsRaised(youngerThan: number): Promise<(AccessFloor & { age: number })[]> {
-    return this.list('floorsRaised', { youngerThan }, (record) => ({
+  async raisedBetween(from: number, to: number, after: string | undefined, size: number): Promise<RaisedFloor[]> {
+    return this.list('raisedBetween', { from, to, after: after ?? NO_SESSION, size }, (record) => ({
       ...toAccessFloor(record),
-      age: integer(record.age, 'age'),
+      raisedAt: integer(record.raisedAt, 'raisedAt'),
     }));
   }
 
@@ -210,6 +231,11 @@ export class RefreshTokenStore {
   async findOfUser(userId: string): Promise<RefreshToken[]> {
     const sessions = await this.list('findOfUser', { userId }, this.statements.read);
     return sessions.sort((a, b) => b.lastUsedAt - a.lastUsedAt);
+  }
+
+  /** Like `findOfUser`, at most `size` of them in any order. */
+  async findSomeOfUser(userId: string, size: number): Promise<RefreshToken[]> {
+    return this.list('findSomeOfUser', { userId, size }, this.statements.read);
   }
 
   /**

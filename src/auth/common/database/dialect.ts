@@ -16,9 +16,8 @@ export function databaseTime(dataSource: DataSource): string {
   return `CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)`;
 }
 
-/** An SQL expression for the current time of the database, in whole seconds since the Unix epoch. */
-export function databaseSeconds(dataSource: DataSource): string {
-  const milliseconds = databaseTime(dataSource);
+/** An SQL expression for whole seconds. */
+export function inSeconds(dataSource: DataSource, milliseconds: string): string {
   return isMySql(dataSource) ? `(${milliseconds} DIV 1000)` : `(${milliseconds} / 1000)`;
 }
 

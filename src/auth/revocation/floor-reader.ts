@@ -1,0 +1,59 @@
+import type { RaisedFloor, RefreshTokenStore } from '../session/refresh-token.store.js';
+
+/** Rows of one statement. The event loop handles them in a few milliseconds. */
+const PAGE = 1_000;
+/** Gives a statement up that takes too long. */
+type Limited = <T>(statement: Promise<T>) => Promise<T>;
+
+/**
+ * Reads raised floors from the table, and reads each of them once.
+ *
+ * It first asks for the number of floors of each second, and the sum of their times. It then reads the seconds whose
+ * numbers are not those of last time, page by page. So a change that was committed late is found, and a mass revocation
+ * is not read again.
+ */
+export class FloorReader {
+  /** The content of each second when it was read. */
+  private readonly read = new Map<number, string>();
+
+  constructor(
+    private readonly store: RefreshTokenStore,
+    private readonly found: (floor: RaisedFloor) => void,
+  ) {}
+
+  /**
+   * Reads what was raised since then.
+   *
+   * @param from milliseconds since the Unix epoch, by the clock of the database
+   */
+  async readSince(from: number, limited: Limited): Promise<void> {
+    const first = Math.floor(from / 1000);
+    const seconds = await limited(this.store.raisedSeconds(first * 1000));
+    for (const { second, content } of seconds) {
+      if (this.read.get(second) === content) continue;
+      await this.readSecond(second, limited);
+      // What has come since the count changes the next count, so it is then read again.
+      this.read.set(second, content);
+    }
+  }
+
+  /** Forgets the seconds before that time. */
+  forgetBefore(time: number): void {
+    const first = Math.floor(time / 1000);
+    for (const second of this.read.keys()) if (second < first) this.read.delete(second);
+  }
+
+  private async readSecond(second: number, limited: Limited): Promise<void> {
+    const end = (second + 1) * 1000;
+    let from = second * 1000;
+    let after: string | undefined;
+    for (;;) {
+      const page = await limited(this.store.raisedBetween(from, end, after, PAGE));
+      page.forEach(this.found);
+      const last = page.at(-1);
+      if (last === undefined || page.length < PAGE) return;
+      from = last.raisedAt;
+      after = last.sessionId;
+    }
+  }
+}
