@@ -1,4 +1,4 @@
-import { DataSource, type ObjectLiteral, type QueryRunner } from 'typeorm';
+import type { DataSource, ObjectLiteral, QueryRunner } from 'typeorm';
 import { boolean } from '../options/checks.js';
 import { configOf } from '../options/config.js';
 import { duration } from '../options/duration.js';
