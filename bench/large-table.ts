@@ -120,7 +120,7 @@ async function walkByPrimaryKey(client: pg.Client, end: number): Promise<void> {
            FROM refresh_tokens WHERE id > $1 ORDER BY id LIMIT ${PAGE}`,
   };
   for (let after: string | undefined = '00000000-0000-0000-0000-000000000000'; after;) {
-    const values = [after, end, end - 7 * DAY];
+    const values: unknown[] = [after, end, end - 7 * DAY];
     const { rows }: { rows: { id: string }[] } = await client.query({ ...page, values });
     after = rows.at(-1)?.id;
   }
