@@ -1,7 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { DataSource } from 'typeorm';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { databaseNamed, type TestDatabase } from '../support/databases.js';
+import { databaseNamed } from '../support/databases.js';
 import type { DemoProcess } from '../support/demo-process.js';
 import { Service } from '../support/demo-service.js';
 import { type AuthBody, send } from '../support/http.js';
@@ -96,36 +95,9 @@ for (const name of ['postgres', 'mariadb'] as const) {
       },
       120_000,
     );
-
-    it('of a table that was locked end no session', async () => {
-      const all = await clients();
-      const unlock = await lockTable(service.database);
-      const refreshed = all.map((one) => one.refresh(demos));
-      await sleep(FAULT);
-      await unlock();
-      await Promise.all(refreshed);
-      await expectAllAlive(all);
-    }, 120_000);
   });
 }
 
 function subjectOf(accessToken: string): string {
   return (JSON.parse(Buffer.from(accessToken.split('.')[1], 'base64url').toString()) as { sub: string }).sub;
-}
-
-/** Nobody else reads or writes the table until the returned function is called. */
-async function lockTable(database: TestDatabase): Promise<() => Promise<void>> {
-  const dataSource = await new DataSource(database.options([], [])).initialize();
-  const holder = dataSource.createQueryRunner();
-  const isPostgres = database.name === 'postgres';
-  if (isPostgres) await holder.startTransaction();
-  await holder.query(
-    isPostgres ? 'LOCK TABLE refresh_tokens IN ACCESS EXCLUSIVE MODE' : 'LOCK TABLES refresh_tokens WRITE',
-  );
-  return async () => {
-    if (isPostgres) await holder.commitTransaction();
-    else await holder.query('UNLOCK TABLES');
-    await holder.release();
-    await dataSource.destroy();
-  };
 }
