@@ -40,7 +40,7 @@ describe.skipIf(!galeraAvailable)('an instance on a Galera node that lags', () =
     });
     first = await createAuthContext(on(cluster.nodes[0]));
     last = await createAuthContext(on(cluster.nodes[2]));
-  }, 180_000);
+  }, 300_000);
 
   afterAll(async () => {
     await Promise.all([first?.close(), last?.close()]);
