@@ -216,11 +216,10 @@ export class RevocationFeed implements OnModuleInit, OnModuleDestroy {
 
   /** An application may start while its database is busy, or is just starting. So the first read is tried again. */
   private async readAtStart(): Promise<void> {
-    const { startTimeout } = this.config;
-    const end = performance.now() + startTimeout;
+    const end = performance.now() + this.config.startTimeout;
     for (;;) {
       try {
-        return await this.read(startTimeout);
+        return await this.read(end - performance.now());
       } catch (error) {
         const cause = error instanceof AuthError ? error.cause : error;
         if (isMissingTable(cause)) throw missingTable(cause);

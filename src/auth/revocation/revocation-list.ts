@@ -9,7 +9,7 @@ import { RevocationConfig } from './revocation-options.js';
 const LATEST_MINTING = 10_000;
 
 /** Floors that one sweep looks at. */
-const MOST_SWEPT = 10_000;
+const MOST_SWEPT = 100_000;
 
 interface KnownFloor {
   readonly floor: number;

@@ -1,9 +1,9 @@
 import { Inject, Injectable } from '@nestjs/common';
+import { type StatementResult, uuid } from '../common/database/answer.js';
 import { AuthDatabase } from '../common/database/auth-database.js';
 import type { EntityClass } from '../common/database/entity-class.js';
 import type { RefusedRows } from '../common/database/refused-rows.js';
 import { RowRemoval } from '../common/database/row-removal.js';
-import type { StatementResult } from '../common/database/statement.js';
 import { unavailableOnFailure } from '../common/database/unavailable.js';
 import type { RefreshTokenColumns } from './refresh-token.entity.js';
 import { NO_SESSION, SESSION_ENTITY } from './refresh-token.store.js';
@@ -110,5 +110,5 @@ export class DeadSessions {
 }
 
 function idsOf({ records }: StatementResult): string[] {
-  return records.map(({ id }) => id as string);
+  return records.map(({ id }) => uuid(id, 'id'));
 }

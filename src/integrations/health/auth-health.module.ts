@@ -4,7 +4,7 @@ import { AuthModuleRegistry } from '../../auth/modules/auth-module-registry.js';
 import { AuthHealthIndicator } from './auth-health-indicator.js';
 
 /**
- * Provides {@link AuthHealthIndicator}. Import it beside `AuthModule`.
+ * Provides {@link AuthHealthIndicator}. Import it next to `AuthModule`.
  *
  * @example
  * import { AuthHealthModule } from 'nestjs-refresh-token/health'; // npm install @nestjs/terminus

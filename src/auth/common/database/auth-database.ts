@@ -56,7 +56,8 @@ export class AuthDatabase {
     return new AuthDatabase(dataSource, config, await findTableSchemas(dataSource, config.databaseTimeout));
   }
 
-  private constructor(
+  /** Use `on`. */
+  constructor(
     readonly dataSource: DataSource,
     private readonly config: DatabaseConfig,
     private readonly schemas: TableSchemas,

@@ -1,3 +1,4 @@
+import { text } from './answer.js';
 import type { AuthDatabase } from './auth-database.js';
 import { hasRowLocks } from './dialect.js';
 import type { RefusedRows } from './refused-rows.js';
@@ -45,7 +46,7 @@ export class RowRemoval {
     // If this fails too, the fault is not one of single rows.
     const { records } = await unavailableOnFailure(() => this.unlocked.execute({ ids, ...values }));
     if (records.length === 0) return 0;
-    const free = records.map(({ id }) => id as string);
+    const free = records.map(({ id }) => text(id, 'id'));
     try {
       return (await this.removeAll.execute({ ids: free, ...values })).affected;
     } catch (error) {
