@@ -30,11 +30,11 @@ export class ManualClock extends Clock {
   }
 
   override async sleep(milliseconds: number): Promise<void> {
-    this.time += milliseconds;
+    this.time += Math.round(milliseconds);
   }
 
   advance(milliseconds: number): void {
-    this.time += milliseconds;
+    this.time += Math.round(milliseconds);
   }
 }
 
