@@ -8,6 +8,7 @@ import { DatabaseConfig } from '../../src/auth/common/database/auth-database.js'
 import { TlsConfig } from '../../src/auth/common/request/tls.js';
 import { CookieConfig } from '../../src/auth/cookie/cookie-options.js';
 import { FingerprintConfig } from '../../src/auth/device/device-options.js';
+import { ShutdownConfig } from '../../src/auth/http/shutdown-options.js';
 import { RevocationConfig } from '../../src/auth/revocation/revocation-options.js';
 import { RiskConfig } from '../../src/auth/risk/risk-options.js';
 import { PurgeConfig, RefreshTokenConfig } from '../../src/auth/session/session-options.js';
@@ -145,6 +146,14 @@ const GROUPS: readonly Group[] = [
     file: 'src/auth/alerts/alert-options.ts',
     type: 'AlertOptions',
     Config: AlertConfig,
+  },
+  {
+    title: 'Shutdown',
+    guide: 'deployment.md',
+    prefix: 'shutdown.',
+    file: 'src/auth/http/shutdown-options.ts',
+    type: 'ShutdownOptions',
+    Config: ShutdownConfig,
   },
   {
     title: 'User provider',

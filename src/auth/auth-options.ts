@@ -8,6 +8,7 @@ import { assertKnown } from './common/options/checks.js';
 import { configProvider } from './common/options/config.js';
 import { TlsConfig, type TlsOptions } from './common/request/tls.js';
 import { CookieConfig, type CookieOptions } from './cookie/cookie-options.js';
+import { ShutdownConfig, type ShutdownOptions } from './http/shutdown-options.js';
 import { RevocationConfig, type RevocationOptions } from './revocation/revocation-options.js';
 import { RiskConfig, type RiskOptions } from './risk/risk-options.js';
 import {
@@ -50,6 +51,8 @@ export interface AuthModuleOptions extends Partial<UserProviderOptions>, Partial
   audit?: Partial<AuditOptions>;
   /** When to raise alerts. */
   alerts?: Partial<AlertOptions>;
+  /** How the application stops. */
+  shutdown?: Partial<ShutdownOptions>;
 }
 
 /** Implement it in the class that you give to `AuthModule.forRootAsync({ useClass })` or `({ useExisting })`. */
@@ -68,6 +71,7 @@ export const CONFIGS = [
   RiskConfig,
   AuditConfig,
   AlertConfig,
+  ShutdownConfig,
   UserProviderConfig,
   DatabaseConfig,
   TlsConfig,

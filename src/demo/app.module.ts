@@ -73,6 +73,7 @@ export class AppModule implements NestModule {
             tls: { trustedProxies: config.trustProxy, header: config.clientCertificateHeader },
           },
           risk: { geoIp: laboratoryGeoIp(geoIpOf(config.geoIpDatabase)), rules: riskRulesOf(config) },
+          shutdown: { drainTimeout: config.drainTimeout },
           audit: { store: config.audit, flushInterval: '100ms', stopTimeout: '3s' },
         }),
         AuthThrottlingModule.forRoot({ ...FAILURES, storage: redis && redisThrottlerStorage(redis) }),

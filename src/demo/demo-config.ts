@@ -35,6 +35,7 @@ export interface DemoConfig {
   refreshGrace: string | undefined;
   lateAnswers: RefreshTokenOptions['lateAnswers'];
   revocationDelay: string | undefined;
+  drainTimeout: string | undefined;
 }
 
 const SERVER_URL = /^(postgres|postgresql|mysql|mariadb):\/\//;
@@ -73,6 +74,7 @@ export function readConfig(env: NodeJS.ProcessEnv): DemoConfig {
     refreshGrace: env.REFRESH_GRACE || undefined,
     lateAnswers: lateAnswersOf(env.LATE_ANSWERS || '1/1d'),
     revocationDelay: env.REVOCATION_DELAY || undefined,
+    drainTimeout: env.DRAIN_TIMEOUT || undefined,
   };
 }
 

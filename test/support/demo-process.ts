@@ -35,7 +35,7 @@ export interface DemoLocation {
 
 // Milliseconds.
 const START_LIMIT = 60_000;
-const STOP_LIMIT = 10_000;
+const STOP_LIMIT = 20_000;
 const POLL_INTERVAL = 50;
 const POLL_LIMIT = 2_000;
 

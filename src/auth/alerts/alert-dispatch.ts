@@ -1,4 +1,4 @@
-import { type BeforeApplicationShutdown, Inject, Injectable, Logger, type OnModuleInit } from '@nestjs/common';
+import { type OnApplicationShutdown, Inject, Injectable, Logger, type OnModuleInit } from '@nestjs/common';
 import { AuthConfigurationError } from '../common/errors/auth-error.js';
 import { escapeControls } from '../common/logging/escape-controls.js';
 import { AuthEventBus } from '../events/auth-event-bus.js';
@@ -8,7 +8,7 @@ import { ALERT_SINKS, type AlertSink } from './alert-sink.js';
 
 /** Delivers alerts to the sinks. It also detects mass reuse, which may mean that a database or a log has leaked. */
 @Injectable()
-export class AlertDispatch implements OnModuleInit, BeforeApplicationShutdown {
+export class AlertDispatch implements OnModuleInit, OnApplicationShutdown {
   private readonly logger = new Logger(AlertDispatch.name);
   /** Times of recent reuse, in milliseconds. Cleared when `mass_reuse` is published. */
   private reuses: number[] = [];
@@ -32,7 +32,7 @@ export class AlertDispatch implements OnModuleInit, BeforeApplicationShutdown {
     });
   }
 
-  async beforeApplicationShutdown(): Promise<void> {
+  async onApplicationShutdown(): Promise<void> {
     await Promise.allSettled(this.sinks.map(async (sink) => sink.close?.()));
   }
 

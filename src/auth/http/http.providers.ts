@@ -1,7 +1,8 @@
 import type { ConceptProviders } from '../common/concept-providers.js';
 import { BodilessRequests } from './bodiless-requests.js';
+import { ConnectionDrain } from './connection-drain.js';
 
 export const httpProviders: ConceptProviders = {
   exported: [],
-  internal: [BodilessRequests],
+  internal: [BodilessRequests, ConnectionDrain],
 };

@@ -25,6 +25,7 @@ export class RefreshEvents implements OnModuleDestroy {
   private rolledBack = 0;
   private toldRolledBackAt = -Infinity;
   private silence: NodeJS.Timeout | undefined;
+  private stopping = false;
 
   constructor(
     private readonly events: AuthEventBus,
@@ -35,6 +36,7 @@ export class RefreshEvents implements OnModuleDestroy {
   ) {}
 
   onModuleDestroy(): void {
+    this.stopping = true;
     this.tellRolledBack();
   }
 
@@ -70,7 +72,7 @@ export class RefreshEvents implements OnModuleDestroy {
   /** Tells of the first at once, and of those that follow once a minute. */
   private noteRolledBack(): void {
     this.rolledBack++;
-    if (this.clock.now() - this.toldRolledBackAt >= ROLLED_BACK_EVERY) return this.tellRolledBack();
+    if (this.stopping || this.clock.now() - this.toldRolledBackAt >= ROLLED_BACK_EVERY) return this.tellRolledBack();
     this.silence ??= setTimeout(() => this.tellRolledBack(), ROLLED_BACK_EVERY).unref();
   }
 

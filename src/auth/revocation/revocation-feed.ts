@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { Injectable, Logger, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
+import { Injectable, Logger, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
 import { AuthDatabase } from '../common/database/auth-database.js';
 import { isMissingTable } from '../common/database/missing-table.js';
 import { AuthConfigurationError, AuthError } from '../common/errors/auth-error.js';
@@ -52,7 +52,7 @@ const READINGS_PER_CATCH_UP = 30;
  * instances are never compared. Each read also asks the database for its time, and the `Clock` follows it.
  */
 @Injectable()
-export class RevocationFeed implements OnModuleInit, OnModuleDestroy {
+export class RevocationFeed implements OnModuleInit, OnApplicationShutdown {
   private readonly logger = new Logger(RevocationFeed.name);
   /** Start of the last successful read, by the monotonic clock, in milliseconds. */
   private readAt = -Infinity;
@@ -95,7 +95,7 @@ export class RevocationFeed implements OnModuleInit, OnModuleDestroy {
     this.schedule();
   }
 
-  async onModuleDestroy(): Promise<void> {
+  async onApplicationShutdown(): Promise<void> {
     this.stopped = true;
     clearTimeout(this.timer);
     await this.reading?.catch(() => undefined);

@@ -1,4 +1,4 @@
-import { Injectable, type OnModuleDestroy } from '@nestjs/common';
+import { Injectable, type OnApplicationShutdown } from '@nestjs/common';
 import { AccessTokenConfig } from '../access-token/access-token-options.js';
 import { AccessTokenPossession } from '../access-token/access-token-possession.js';
 import { AccessTokenService } from '../access-token/access-token.service.js';
@@ -39,7 +39,7 @@ interface SocketIoClient {
  * }
  */
 @Injectable()
-export class SocketSessions implements OnModuleDestroy {
+export class SocketSessions implements OnApplicationShutdown {
   private readonly admitted = new Map<ClosableSocket, Admitted>();
   private readonly bySession = new Map<string, Set<ClosableSocket>>();
   private readonly unsubscribe: () => void;
@@ -54,7 +54,7 @@ export class SocketSessions implements OnModuleDestroy {
     this.unsubscribe = list.subscribe(({ sessionId }) => this.recheck(sessionId));
   }
 
-  onModuleDestroy(): void {
+  onApplicationShutdown(): void {
     this.unsubscribe();
     for (const { expiry } of this.admitted.values()) clearTimeout(expiry);
   }

@@ -1,4 +1,4 @@
-import { Controller, type MessageEvent, Sse } from '@nestjs/common';
+import { Controller, type MessageEvent, type OnModuleDestroy, Sse } from '@nestjs/common';
 import {
   AccessTokenService,
   type AuthEvent,
@@ -6,7 +6,7 @@ import {
   type AuthenticatedUser,
   CurrentUser,
 } from 'nestjs-refresh-token';
-import { delay, filter, interval, map, merge, Observable, of, take, takeUntil } from 'rxjs';
+import { delay, filter, interval, map, merge, Observable, of, Subject, take, takeUntil } from 'rxjs';
 
 /** Milliseconds between heartbeats, so that no proxy closes a silent connection. */
 const HEARTBEAT = 20_000;
@@ -19,11 +19,18 @@ const EPILOGUE = 1_000;
 
 /** Sends the events of the user's own sessions as server-sent events. */
 @Controller('story')
-export class StoryController {
+export class StoryController implements OnModuleDestroy {
+  private readonly stop = new Subject<void>();
+
   constructor(
     private readonly events: AuthEventBus,
     private readonly accessTokens: AccessTokenService,
   ) {}
+
+  /** A stream would hold the stop of the application. The page connects again, to another instance. */
+  onModuleDestroy(): void {
+    this.stop.next();
+  }
 
   /**
    * Ends soon after the listener's access token stops being valid: expired, stale, or its session revoked on any
@@ -45,7 +52,7 @@ export class StoryController {
       of({ type: 'begun', data: { at: Date.now() } }),
       own.pipe(map((event) => ({ type: 'happened', data: event }))),
       interval(HEARTBEAT).pipe(map(() => ({ type: 'alive', data: '' }))),
-    ).pipe(takeUntil(end));
+    ).pipe(takeUntil(merge(end, this.stop)));
   }
 
   private isLive(user: AuthenticatedUser): boolean {

@@ -1,4 +1,4 @@
-import { Injectable, type OnModuleDestroy, type OnModuleInit, type Type } from '@nestjs/common';
+import { Injectable, type OnApplicationShutdown, type OnModuleInit, type Type } from '@nestjs/common';
 import { Counter, Gauge, Histogram, register, type Registry } from 'prom-client';
 import { AuthEventLog } from '../../auth/audit/auth-event-log.js';
 import { Clock } from '../../auth/common/time/clock.js';
@@ -18,7 +18,7 @@ const BUCKETS = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5];
  * addresses.
  */
 @Injectable()
-export class AuthMetrics implements OnModuleInit, OnModuleDestroy {
+export class AuthMetrics implements OnModuleInit, OnApplicationShutdown {
   readonly registry: Registry;
   readonly requestDuration: Histogram<'route' | 'status'>;
   private readonly names: string[] = [];
@@ -64,7 +64,7 @@ export class AuthMetrics implements OnModuleInit, OnModuleDestroy {
     this.unsubscribe = this.ofAll(AuthEventBus).map((events) => events.subscribe((event) => this.count(event)));
   }
 
-  onModuleDestroy(): void {
+  onApplicationShutdown(): void {
     for (const unsubscribe of this.unsubscribe) unsubscribe();
     for (const name of this.names) this.registry.removeSingleMetric(name);
   }

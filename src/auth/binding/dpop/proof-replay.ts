@@ -1,4 +1,4 @@
-import { Injectable, Logger, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
+import { Injectable, Logger, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
 import { AuthError } from '../../common/errors/auth-error.js';
 import { Clock } from '../../common/time/clock.js';
 import { CircuitBreaker } from '../../common/time/circuit-breaker.js';
@@ -21,7 +21,7 @@ export type ProofUse = Pick<AuthEvent, 'sessionId' | 'userId' | 'clientId' | 'ge
  * It is refused as `temporarily_unavailable`. So is a proof that a store with lost data may have known.
  */
 @Injectable()
-export class ProofReplay implements OnModuleInit, OnModuleDestroy {
+export class ProofReplay implements OnModuleInit, OnApplicationShutdown {
   private readonly logger = new Logger(ProofReplay.name);
   private readonly breaker: CircuitBreaker;
   /** The store may have forgotten what was claimed before this time. */
@@ -52,7 +52,7 @@ export class ProofReplay implements OnModuleInit, OnModuleDestroy {
     await this.config.dpop.replayStore?.open((age) => this.lose(age));
   }
 
-  async onModuleDestroy(): Promise<void> {
+  async onApplicationShutdown(): Promise<void> {
     await this.config.dpop.replayStore?.close();
   }
 

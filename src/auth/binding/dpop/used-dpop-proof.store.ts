@@ -84,7 +84,7 @@ export class UsedDpopProofStore implements OnModuleDestroy {
 
   /** Runs in the background. If it fails, the next run removes the rest. */
   private sweep(now: number): void {
-    if (now - this.sweptAt < SWEEP_INTERVAL) return;
+    if (this.stopping || now - this.sweptAt < SWEEP_INTERVAL) return;
     this.sweptAt = now;
     this.sweeping = this.removeExpired().catch(() => undefined);
   }

@@ -1,4 +1,4 @@
-import { Injectable, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
+import { Injectable, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
 
 // Milliseconds.
 const INTERVAL = 100;
@@ -13,7 +13,7 @@ const LONGEST_SUCCESSION = 60_000;
  * have arrived at any time of the stall.
  */
 @Injectable()
-export class StallWatch implements OnModuleInit, OnModuleDestroy {
+export class StallWatch implements OnModuleInit, OnApplicationShutdown {
   /** By the monotonic clock, like all times here. */
   private tickedAt = Infinity;
   private stall = { from: -Infinity, to: -Infinity };
@@ -24,7 +24,7 @@ export class StallWatch implements OnModuleInit, OnModuleDestroy {
     this.timer = setInterval(() => this.tick(), INTERVAL).unref();
   }
 
-  onModuleDestroy(): void {
+  onApplicationShutdown(): void {
     clearInterval(this.timer);
     this.tickedAt = Infinity;
   }

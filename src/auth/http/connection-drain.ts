@@ -1,0 +1,95 @@
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+import {
+  Injectable,
+  Logger,
+  type OnApplicationBootstrap,
+  type OnApplicationShutdown,
+  type OnModuleDestroy,
+} from '@nestjs/common';
+import { HttpAdapterHost } from '@nestjs/core';
+import { ShutdownConfig } from './shutdown-options.js';
+
+/** Milliseconds between two looks at whether the server still listens. */
+const INTERVAL = 100;
+
+/**
+ * Lets the connections of a server end once the application stops. Node.js closes idle connections when the server
+ * closes. It keeps a busy one open, and serves on it for as long as its client sends requests.
+ */
+@Injectable()
+export class ConnectionDrain implements OnApplicationBootstrap, OnModuleDestroy, OnApplicationShutdown {
+  private readonly logger = new Logger(ConnectionDrain.name);
+  private readonly sockets = new Set<Socket>();
+  private readonly responses = new Set<ServerResponse>();
+  private server: Server | undefined;
+  private timer: NodeJS.Timeout | undefined;
+  /** When the server stopped to listen, by the monotonic clock. */
+  private closedAt: number | undefined;
+  /** Whether the application is stopping. */
+  isDraining = false;
+
+  constructor(
+    private readonly host: HttpAdapterHost,
+    private readonly config: ShutdownConfig,
+  ) {}
+
+  /** The server does not listen yet, so that no connection is missed. */
+  onApplicationBootstrap(): void {
+    this.server = serverOf(this.host);
+    this.server?.on('connection', this.onConnection);
+    // Before the application, which may send the header at once.
+    this.server?.prependListener('request', this.onRequest);
+  }
+
+  /** The first hook of a stop. The hooks of the host may take long, and the server serves meanwhile. */
+  onModuleDestroy(): void {
+    this.isDraining = true;
+    for (const response of this.responses) endConnectionAfter(response);
+    if (this.server) this.timer = setInterval(() => this.watch(), INTERVAL).unref();
+  }
+
+  /** The server has closed. The process may use it again. */
+  onApplicationShutdown(): void {
+    clearInterval(this.timer);
+    this.server?.off('connection', this.onConnection);
+    this.server?.off('request', this.onRequest);
+  }
+
+  private readonly onConnection = (socket: Socket): void => {
+    this.sockets.add(socket);
+    socket.once('close', () => this.sockets.delete(socket));
+  };
+
+  private readonly onRequest = (request: IncomingMessage, response: ServerResponse): void => {
+    // HTTP/2 has no such header. Its server ends its own sessions.
+    if (request.httpVersionMajor > 1) return;
+    if (this.isDraining) return endConnectionAfter(response);
+    this.responses.add(response);
+    response.once('close', () => this.responses.delete(response));
+  };
+
+  private watch(): void {
+    if (this.server!.listening) return;
+    this.closedAt ??= performance.now();
+    // An answer that had begun before the stop could not close its connection.
+    this.server!.closeIdleConnections?.();
+    if (performance.now() - this.closedAt < this.config.drainTimeout) return;
+    if (this.sockets.size > 0) {
+      this.logger.warn(
+        `Connections that were still busy ${this.config.drainTimeout} ms after the server closed: ${this.sockets.size}. They are cut.`,
+      );
+    }
+    for (const socket of this.sockets) socket.destroy();
+  }
+}
+
+/** `undefined` in an application without HTTP. */
+function serverOf({ httpAdapter }: HttpAdapterHost): Server | undefined {
+  const server = httpAdapter?.getHttpServer?.() as Partial<Server> | undefined;
+  return typeof server?.prependListener === 'function' ? (server as Server) : undefined;
+}
+
+function endConnectionAfter(response: ServerResponse): void {
+  if (!response.headersSent) response.setHeader('Connection', 'close');
+}
