@@ -25,16 +25,17 @@ export const SECRET = 'kX9-test-only-Zp2vQ7mB4nT8wL1cR6yH3jF5';
 export class ManualClock extends Clock {
   time = Date.UTC(2026, 0, 1);
 
+  /** Whole milliseconds, as the clock of a machine. */
   override now(): number {
-    return this.time;
+    return Math.round(this.time);
   }
 
   override async sleep(milliseconds: number): Promise<void> {
-    this.time += Math.round(milliseconds);
+    this.time += milliseconds;
   }
 
   advance(milliseconds: number): void {
-    this.time += Math.round(milliseconds);
+    this.time += milliseconds;
   }
 }
 
