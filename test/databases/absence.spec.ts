@@ -68,9 +68,6 @@ const UNREADABLE: Record<'postgres' | 'mariadb', Reading[]> = {
     { title: 'ids without hyphens', extra: pgTypes([UUID], withoutHyphens) },
     { title: 'ids as bytes', extra: pgTypes([UUID], bytes) },
     { title: 'text as bytes', extra: pgAnswers((result) => ({ ...result, rows: result.rows.map(textAsBytes) })) },
-    { title: 'numbers as words', extra: pgTypes([BIGINT], () => 'many') },
-    { title: 'numbers with a fraction', extra: pgTypes([BIGINT], (value) => Number(value) + 0.5) },
-    { title: 'numbers as NULL', extra: pgTypes([BIGINT], () => null) },
     { title: 'rows as lists', extra: pgAnswers((result) => ({ ...result, rows: result.rows.map(Object.values) })) },
     {
       title: 'columns in lower case',
@@ -96,6 +93,13 @@ const UNREADABLE: Record<'postgres' | 'mariadb', Reading[]> = {
     { title: 'numbers as dates', extra: typeCast(/At$/, (value) => new Date(Number(value))) },
   ],
 };
+
+/** Not even the time of the database can be read. */
+const REFUSED_AT_START: Reading[] = [
+  { title: 'numbers as words', extra: pgTypes([BIGINT], () => 'many') },
+  { title: 'numbers with a fraction', extra: pgTypes([BIGINT], (value) => Number(value) + 0.5) },
+  { title: 'numbers as NULL', extra: pgTypes([BIGINT], () => null) },
+];
 
 const READABLE: Record<'postgres' | 'mariadb', Reading[]> = {
   postgres: [
@@ -149,6 +153,13 @@ for (const name of ['postgres', 'mariadb'] as const) {
       // The token has not been consumed.
       await expect(issuer.service.refresh(refreshToken)).resolves.toMatchObject({ sessionId });
     });
+
+    it.each(name === 'postgres' ? REFUSED_AT_START : [])(
+      'that answers with $title is refused at the start',
+      async ({ extra }) => {
+        await expect(instanceWith(extra)).rejects.toThrow(/^The answer of the database cannot be read: "measured"/);
+      },
+    );
 
     it.each(READABLE[name])('that answers with $title works', async ({ extra }) => {
       const app = await instanceWith(extra);

@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Injectable, Logger, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
 import { AuthDatabase } from '../common/database/auth-database.js';
+import { UnreadableAnswer } from '../common/database/answer.js';
 import { isMissingTable } from '../common/database/missing-table.js';
 import { AuthConfigurationError, AuthError } from '../common/errors/auth-error.js';
 import { Clock } from '../common/time/clock.js';
@@ -84,7 +85,7 @@ export class RevocationFeed implements OnModuleInit, OnApplicationShutdown {
   /**
    * Loads the whole list before the application serves its first request.
    *
-   * @throws AuthConfigurationError if the table does not exist
+   * @throws AuthConfigurationError if the table does not exist, or the driver returns values that cannot be read
    */
   async onModuleInit(): Promise<void> {
     await this.openChannel();
@@ -223,6 +224,7 @@ export class RevocationFeed implements OnModuleInit, OnApplicationShutdown {
       } catch (error) {
         const cause = error instanceof AuthError ? error.cause : error;
         if (isMissingTable(cause)) throw missingTable(cause);
+        if (cause instanceof UnreadableAnswer) throw new AuthConfigurationError(cause.message);
         if (performance.now() + RETRY > end) throw error;
         this.logger.warn(`The list of revoked sessions cannot be read yet. It is tried again. ${String(cause)}`);
         await delay(RETRY);

@@ -2,7 +2,7 @@ import { randomInt } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
 import { AuthDatabase } from '../common/database/auth-database.js';
 import type { EntityClass } from '../common/database/entity-class.js';
-import { integer, type StatementResult, UnreadableAnswer, uuid } from '../common/database/answer.js';
+import { number, type StatementResult, UnreadableAnswer, uuid } from '../common/database/answer.js';
 import type { Causality } from '../common/database/causality.js';
 import type { StatementValues } from '../common/database/statement.js';
 import { unavailableOnFailure } from '../common/database/unavailable.js';
@@ -210,7 +210,7 @@ export class RefreshTokenStore {
   /** The seconds since then in which floors were raised, by the clock of the database. */
   async raisedSeconds(from: number): Promise<RaisedSecond[]> {
     return this.list('raisedSeconds', { from }, ({ second, count, total }) => ({
-      second: integer(second, 'second'),
+      second: number(second, 'second'),
       content: `${String(count)} ${String(total)}`,
     }));
   }
@@ -223,7 +223,7 @@ export class RefreshTokenStore {
   async raisedBetween(from: number, to: number, after: string | undefined, size: number): Promise<RaisedFloor[]> {
     return this.list('raisedBetween', { from, to, after: after ?? NO_SESSION, size }, (record) => ({
       ...toAccessFloor(record),
-      raisedAt: integer(record.raisedAt, 'raisedAt'),
+      raisedAt: number(record.raisedAt, 'raisedAt'),
     }));
   }
 
@@ -308,5 +308,5 @@ function asRead({ id, generation, listsVersion, accessFloor }: RefreshToken): St
 }
 
 function toAccessFloor(record: Record<string, unknown>): AccessFloor {
-  return { sessionId: uuid(record.id, 'id'), floor: integer(record.floor, 'floor') };
+  return { sessionId: uuid(record.id, 'id'), floor: number(record.floor, 'floor') };
 }

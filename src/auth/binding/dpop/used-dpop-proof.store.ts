@@ -1,5 +1,5 @@
 import { Injectable, Logger, type OnModuleDestroy } from '@nestjs/common';
-import { integer, text } from '../../common/database/answer.js';
+import { number, text } from '../../common/database/answer.js';
 import { AuthDatabase } from '../../common/database/auth-database.js';
 import { RefusedRows } from '../../common/database/refused-rows.js';
 import { RowRemoval } from '../../common/database/row-removal.js';
@@ -61,7 +61,7 @@ export class UsedDpopProofStore implements OnModuleDestroy {
   /** The time until which the row with this id is kept; 0 if it does not exist. */
   async keptUntil(id: string): Promise<number> {
     const { records } = await unavailableOnFailure(() => this.statements.find.execute({ id }));
-    return records.length === 0 ? 0 : integer(records[0].expires_at, 'expires_at');
+    return records.length === 0 ? 0 : number(records[0].expires_at, 'expires_at');
   }
 
   /** Removes expired rows, in batches. Rows that cannot be removed are tried again by the next run. */

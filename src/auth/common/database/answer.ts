@@ -30,15 +30,15 @@ export function expectedOf(sql: string): Expected {
 export function answerOf({ raw, records, affected }: QueryResult<unknown>, expected: Expected): StatementResult {
   // TypeORM makes an empty list of rows that it does not find.
   if (expected === 'rows' && !Array.isArray(raw)) throw new UnreadableAnswer('it has no list of rows');
-  if (expected === 'affected') integer(affected, 'the number of changed rows');
+  if (expected === 'affected') number(affected, 'the number of changed rows');
   return { records: records as StatementResult['records'], affected: affected ?? 0 };
 }
 
 /** Reads a whole number: drivers give it as a number, as text, as a `bigint` or as an object. */
-export function integer(value: unknown, name: string): number {
-  const number = typeof value === 'number' ? value : DIGITS.test(String(value)) ? Number(value) : NaN;
-  if (!Number.isSafeInteger(number)) throw unreadable(value, name, 'a whole number');
-  return number;
+export function number(value: unknown, name: string): number {
+  const read = typeof value === 'number' ? value : DIGITS.test(String(value)) ? Number(value) : NaN;
+  if (!Number.isSafeInteger(read)) throw unreadable(value, name, 'a whole number');
+  return read;
 }
 
 /** Reads text. */

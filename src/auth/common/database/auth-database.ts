@@ -3,7 +3,7 @@ import { boolean } from '../options/checks.js';
 import { configOf } from '../options/config.js';
 import { duration } from '../options/duration.js';
 import type { TimeMeasurement } from '../time/measured-time.js';
-import { type StatementResult } from './answer.js';
+import { number, type StatementResult } from './answer.js';
 import { Causality } from './causality.js';
 import { withConnectionRetries } from './connection-retries.js';
 import { databaseTime, isMySql } from './dialect.js';
@@ -104,7 +104,7 @@ export class AuthDatabase {
         const sentAt = performance.now();
         const { records } = await this.time.execute({}, runner);
         const half = (performance.now() - sentAt) / 2;
-        return { time: Number(records[0].measured), at: sentAt + half, uncertainty: half + RESOLUTION };
+        return { time: number(records[0]?.measured, 'measured'), at: sentAt + half, uncertainty: half + RESOLUTION };
       }),
     );
   }

@@ -1,5 +1,5 @@
 import type { DataSource, QueryRunner } from 'typeorm';
-import { integer, text } from './answer.js';
+import { number, text } from './answer.js';
 import { withConnection } from './connection-with-timeout.js';
 import { isMySql } from './dialect.js';
 
@@ -56,7 +56,7 @@ export class Causality {
     )) as Record<'Variable_name' | 'Value', unknown>[];
     const variables = new Map(rows.map((row) => [text(row.Variable_name, 'Variable_name'), row.Value]));
     const isGalera = variables.get('wsrep_on') === 'ON';
-    this.syncWait = isGalera ? integer(variables.get('wsrep_sync_wait'), 'wsrep_sync_wait') : null;
+    this.syncWait = isGalera ? number(variables.get('wsrep_sync_wait'), 'wsrep_sync_wait') : null;
   }
 }
 

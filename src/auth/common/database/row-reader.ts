@@ -1,10 +1,10 @@
 import type { EntityMetadata, ObjectLiteral } from 'typeorm';
-import { integer, text, UnreadableAnswer, uuid } from './answer.js';
+import { number, text, UnreadableAnswer, uuid } from './answer.js';
 
 type ReadValue = (value: unknown, name: string) => unknown;
 
 /** How a column of each type is read. */
-const READERS: Record<string, ReadValue> = { uuid, bigint: integer, varchar: text };
+const READERS: Record<string, ReadValue> = { uuid, bigint: number, varchar: text };
 
 /** Reads the rows of an entity, whatever form the driver gives their values. */
 export class RowReader<Entity extends ObjectLiteral> {
