@@ -1,6 +1,7 @@
 import { parseArgs } from 'node:util';
 import { type BindingFigures, measureBinding } from './binding.js';
 import { measureLargeTable } from './large-table.js';
+import { measureRevokedAtOnce } from './revoked-at-once.js';
 import { measureRevocation, type RevocationTimes } from './revocation.js';
 import { runBench } from './run-bench.js';
 import { measureStartUp } from './start-up.js';
@@ -28,6 +29,8 @@ try {
   const binding = await measureBinding(rounds, interrupted.signal);
   onProgress('measuring how soon a revocation is known elsewhere');
   const revocation = await measureRevocation();
+  onProgress('measuring what 100,000 sessions that end at once cost another instance');
+  const atOnce = await measureRevokedAtOnce();
   onProgress('measuring what the module adds to the start of an application');
   const startUp = await measureStartUp();
   const rows = values['large-table'];
@@ -35,7 +38,11 @@ try {
   const largeTable = rows ? await measureLargeTable(Number(rows)) : undefined;
   if (values.json) {
     console.log(
-      JSON.stringify({ ...result, binding, revocation, start_up: startUp, large_table: largeTable }, null, 2),
+      JSON.stringify(
+        { ...result, binding, revocation, revoked_at_once: atOnce, start_up: startUp, large_table: largeTable },
+        null,
+        2,
+      ),
     );
   } else {
     console.log(table(result));
@@ -43,6 +50,15 @@ try {
     console.log(`guarded GET ${costs(binding.guard)}`);
     console.log(`\nA revocation is known elsewhere by polling after ${shown(revocation.polling)}`);
     if (revocation.redis) console.log(`by Redis after ${shown(revocation.redis)}`);
+    if (atOnce) {
+      const { sessions, known_after_ms: known, longest_stall_ms: stall, bytes_per_session: bytes } = atOnce;
+      console.log(
+        `\n${sessions} sessions that end at once are known elsewhere after ${known} ms. Its event loop stands still`,
+      );
+      console.log(
+        `for ${stall.arriving} ms at most, later for ${stall.afterwards} ms. Each takes ${bytes} bytes there.`,
+      );
+    }
     console.log(`\nThe start of an application takes ${startUp.import_ms + startUp.boot_ms} ms longer,`);
     console.log(`${startUp.import_ms} ms of it to load the library (${startUp.samples} samples)`);
     if (largeTable) {

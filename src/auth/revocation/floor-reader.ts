@@ -1,7 +1,8 @@
-import type { RaisedFloor, RefreshTokenStore } from '../session/refresh-token.store.js';
+import type { RaisedFloor } from '../session/access-floor.js';
+import type { RefreshTokenStore } from '../session/refresh-token.store.js';
 
 /** Rows of one statement. The event loop handles them in a few milliseconds. */
-const PAGE = 1_000;
+const PAGE = 500;
 /** Gives a statement up that takes too long. */
 type Limited = <T>(statement: Promise<T>) => Promise<T>;
 

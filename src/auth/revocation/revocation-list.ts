@@ -9,7 +9,9 @@ import { RevocationConfig } from './revocation-options.js';
 const LATEST_MINTING = 10_000;
 
 /** Floors that one sweep looks at. */
-const MOST_SWEPT = 100_000;
+const MOST_SWEPT = 10_000;
+/** Floors that are looked at for each new one, so that the list does not grow if sweeps are seldom. */
+const SWEPT_PER_FLOOR = 2;
 
 interface KnownFloor {
   readonly floor: number;
@@ -65,6 +67,7 @@ export class RevocationList {
     if (stored && known?.floor === floor && !known.stored) this.floors.set(sessionId, { ...known, stored });
     if (known && known.floor >= floor) return;
     this.floors.set(sessionId, { floor, until: this.clock.now() + this.lifetime - (age ?? 0), stored });
+    this.sweep(SWEPT_PER_FLOOR);
     for (const listener of this.listeners) listener({ sessionId, floor });
   }
 
@@ -92,10 +95,10 @@ export class RevocationList {
    * Removes floors that are older than `lifetime`: the access tokens below them have expired. Each call looks at some of
    * the floors, and the next one goes on from there. So a long list takes no time at once.
    */
-  sweep(): void {
+  sweep(most = MOST_SWEPT): void {
     const now = this.clock.now();
     this.unswept ??= this.floors[Symbol.iterator]();
-    for (let looked = 0; looked < MOST_SWEPT; looked++) {
+    for (let looked = 0; looked < most; looked++) {
       const { done, value } = this.unswept.next();
       if (done) return void (this.unswept = undefined);
       if (value[1].until <= now) this.floors.delete(value[0]);

@@ -16,6 +16,17 @@ export interface AccessFloor {
   readonly floor: number;
 }
 
+/** A floor, and when it was raised by the clock of the database, in milliseconds since the Unix epoch. */
+export type RaisedFloor = AccessFloor & { readonly raisedAt: number };
+
+/** A second in which floors were raised. */
+export interface RaisedSecond {
+  /** Since the Unix epoch, by the clock of the database. */
+  readonly second: number;
+  /** It changes if a floor comes or goes. */
+  readonly content: string;
+}
+
 /**
  * Injects the lifetime of an access token, in milliseconds. The revocation list must remember a floor at least that
  * long. The concept `access-token` provides it, so that this concept does not import `access-token`.

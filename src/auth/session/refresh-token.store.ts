@@ -7,7 +7,7 @@ import type { Causality } from '../common/database/causality.js';
 import type { StatementValues } from '../common/database/statement.js';
 import { unavailableOnFailure } from '../common/database/unavailable.js';
 import { batchCalls } from '../common/time/batch-calls.js';
-import { type AccessFloor, REVOKED_FLOOR } from './access-floor.js';
+import { type AccessFloor, type RaisedFloor, type RaisedSecond, REVOKED_FLOOR } from './access-floor.js';
 import { estimateLive } from './live-sessions.js';
 import type { RefreshToken, RefreshTokenColumns } from './refresh-token.entity.js';
 import {
@@ -25,17 +25,6 @@ export const SESSION_ENTITY = Symbol('SESSION_ENTITY');
 export interface Page {
   readonly after: string | undefined;
   readonly last: string;
-}
-
-/** A floor, and when it was raised by the clock of the database. */
-export type RaisedFloor = AccessFloor & { readonly raisedAt: number };
-
-/** A second in which floors were raised. */
-export interface RaisedSecond {
-  /** Since the Unix epoch. */
-  readonly second: number;
-  /** It changes if a floor comes or goes. */
-  readonly content: string;
 }
 
 type StatementName = Exclude<keyof RefreshTokenStatements, 'read'>;
