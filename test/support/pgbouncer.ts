@@ -84,7 +84,7 @@ function configuration(target: URL, port: string, settings: PgBouncerSettings): 
     pool_mode: 'transaction',
     default_pool_size: 5,
     max_client_conn: 500,
-    ignore_startup_parameters: 'extra_float_digits,statement_timeout',
+    ignore_startup_parameters: 'extra_float_digits',
     ...(tracksPreparedStatements() ? { max_prepared_statements: 0 } : {}),
     ...settings,
   };

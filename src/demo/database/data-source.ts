@@ -13,7 +13,9 @@ const CONNECT_TIMEOUT = 5_000;
  * limits its own queries (`databaseTimeout`). `query_timeout` is not below its limit for a rotation, because the server
  * may still finish that one.
  */
-const QUERY_LIMITS = { statement_timeout: 4_000, query_timeout: 30_000 };
+const QUERY_LIMITS = { query_timeout: 30_000 };
+/** PostgreSQL gives a statement up itself. A pooler may not pass this on. */
+const SERVER_LIMITS = { statement_timeout: 4_000 };
 
 /**
  * The demo's data source, on a server or on the embedded database in a folder. It has no time limits, because
@@ -29,8 +31,9 @@ export function createDataSource(database: string, more: Partial<DataSourceOptio
 }
 
 /** The same data source with time limits, for serving requests. */
-export function createServingDataSource(database: string): DataSource {
-  return createDataSource(database, isPostgresUrl(database) ? { extra: QUERY_LIMITS } : {});
+export function createServingDataSource(database: string, { behindPooler = false } = {}): DataSource {
+  const extra = { ...QUERY_LIMITS, ...(!behindPooler && SERVER_LIMITS) };
+  return createDataSource(database, isPostgresUrl(database) ? { extra } : {});
 }
 
 function connectionOptions(database: string): Partial<DataSourceOptions> {

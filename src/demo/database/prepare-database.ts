@@ -25,7 +25,13 @@ export async function prepareDatabase(database: string): Promise<DataSource> {
   }
   if (!shared) return patient;
   await patient.destroy();
-  return createServingDataSource(database).initialize();
+  try {
+    return await createServingDataSource(database).initialize();
+  } catch (error) {
+    // PgBouncer knows few parameters of a connection, unless its ignore_startup_parameters names them.
+    if (!String(error).includes('unsupported startup parameter')) throw error;
+    return createServingDataSource(database, { behindPooler: true }).initialize();
+  }
 }
 
 /** Before the first release, tables change without a migration. The tables of an older demo lack columns. */
@@ -50,9 +56,12 @@ async function alone(dataSource: DataSource, shared: boolean, work: () => Promis
   const postgres = dataSource.options.type === 'postgres';
   const holder = dataSource.createQueryRunner();
   try {
-    await holder.query(postgres ? `SELECT pg_advisory_lock(${LOCK})` : `SELECT GET_LOCK('${LOCK}', 60)`);
+    // On PostgreSQL the lock belongs to a transaction, because a pooler shares connections between transactions.
+    if (postgres) await holder.startTransaction();
+    await holder.query(postgres ? `SELECT pg_advisory_xact_lock(${LOCK})` : `SELECT GET_LOCK('${LOCK}', 60)`);
     await work();
-    await holder.query(postgres ? `SELECT pg_advisory_unlock(${LOCK})` : `SELECT RELEASE_LOCK('${LOCK}')`);
+    if (postgres) await holder.commitTransaction();
+    else await holder.query(`SELECT RELEASE_LOCK('${LOCK}')`);
   } finally {
     await holder.release();
   }
