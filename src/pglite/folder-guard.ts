@@ -13,8 +13,9 @@ const NEEDED = 18 * 2 ** 20;
  */
 export function assertWritable(folder: string): void {
   for (const path of [folder, join(folder, 'pg_wal')]) assertAccess(path);
-  const { bavail, bsize } = statfsSync(folder);
-  if (bavail * bsize < NEEDED) {
+  const { bavail, bsize, blocks } = statfsSync(folder);
+  // Some file systems do not tell their size.
+  if (blocks > 0 && bavail * bsize < NEEDED) {
     throw new PgliteError('pglite_disk_full', `(${toMebibytes(bavail * bsize)} MiB are free at ${folder}.)`);
   }
 }

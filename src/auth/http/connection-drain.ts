@@ -42,7 +42,7 @@ export class ConnectionDrain implements OnApplicationBootstrap, OnModuleDestroy,
     this.server?.prependListener('request', this.onRequest);
   }
 
-  /** The first hook of a stop. The hooks of the host may take long, and the server serves meanwhile. */
+  /** The `onModuleDestroy` hooks of modules that import this one come before. The server serves until the hooks after them. */
   onModuleDestroy(): void {
     this.isDraining = true;
     for (const response of this.responses) endConnectionAfter(response);

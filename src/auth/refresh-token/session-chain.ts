@@ -92,7 +92,7 @@ export function rotatedChain(
     // After lost commits, nobody knows to whom the predecessor was given.
     givenBefore: adopted ? null : session.given,
     ...(goesOn
-      ? openWindow(session, now, limits, startsAt)
+      ? prolonged(session, now, limits, startsAt)
       : { windowGeneration: session.generation, windowStartedAt: startsAt }),
   };
 }
@@ -100,15 +100,17 @@ export function rotatedChain(
 /**
  * What a request within the window of a burst changes of it: nothing. So the window ends, however often a client
  * refreshes. But if it is open only because the server could answer nobody for a while, it starts again. Otherwise the
- * answer of this request could not be asked for again: the window ends soon, and on other instances it may be over.
+ * answer of this request could not be asked for again: the window ends soon, and on other instances it may be over. It
+ * then serves the predecessor and the tokens after it, so that no old token lives from outage to outage.
  */
-function openWindow(
-  { windowStartedAt }: SessionChain,
+function prolonged(
+  { generation, windowGeneration, windowStartedAt }: SessionChain & Pick<RootedSession, 'generation'>,
   now: number,
   { grace }: Pick<RefreshLimits, 'grace'>,
   startsAt = now,
 ): ChainChanges {
-  return now - windowStartedAt < grace ? {} : { windowStartedAt: startsAt };
+  if (now - windowStartedAt < grace) return {};
+  return { windowGeneration: Math.max(windowGeneration, generation - 1), windowStartedAt: startsAt };
 }
 
 /** What a repeated answer changes. The live token stays the same. `undefined` if nothing changes. */
@@ -125,8 +127,9 @@ export function repeatedChain(
   const changes: ChainChanges = {
     ...(list !== known && { given: String(list) }),
     ...(repeat.action === 'repeat' &&
+      use.generation === session.generation - 1 &&
       isWindowOpen(session, arrivedAt, now, limits) &&
-      openWindow(session, now, limits)),
+      prolonged(session, now, limits)),
     // A late answer opens a window for the other requests of its burst, which present the predecessor.
     ...(isLate(repeat) && { windowGeneration: session.generation - 1, windowStartedAt: now }),
     ...(repeat.action === 'late' && { lateAnswersAt: Math.max(session.lateAnswersAt, now) + limits.lateAnswers.per }),

@@ -9,12 +9,12 @@ type Limited = <T>(statement: Promise<T>) => Promise<T>;
 /**
  * Reads raised floors from the table, and reads each of them once.
  *
- * It first asks for the number of floors of each second, and the sum of their times. It then reads the seconds whose
- * numbers are not those of last time, page by page. So a change that was committed late is found, and a mass revocation
- * is not read again.
+ * It first asks for the number of floors of each second, and for two sums. It then reads the seconds for which they differ
+ * from what it has read, page by page. So a change that was committed late is found, and a mass revocation is not read
+ * again.
  */
 export class FloorReader {
-  /** The content of each second when it was read. */
+  /** What was read of each second. */
   private readonly read = new Map<number, string>();
 
   constructor(
@@ -32,9 +32,7 @@ export class FloorReader {
     const seconds = await limited(this.store.raisedSeconds(first * 1000));
     for (const { second, content } of seconds) {
       if (this.read.get(second) === content) continue;
-      await this.readSecond(second, limited);
-      // What has come since the count changes the next count, so it is then read again.
-      this.read.set(second, content);
+      this.read.set(second, await this.readSecond(second, limited));
     }
   }
 
@@ -44,15 +42,21 @@ export class FloorReader {
     for (const second of this.read.keys()) if (second < first) this.read.delete(second);
   }
 
-  private async readSecond(second: number, limited: Limited): Promise<void> {
+  /** Resolves to the content that was read. If it is not all there is, the second is read again. */
+  private async readSecond(second: number, limited: Limited): Promise<string> {
     const end = (second + 1) * 1000;
     let from = second * 1000;
     let after: string | undefined;
+    // The sums are beyond 2^53.
+    const content = [0n, 0n, 0n];
     for (;;) {
       const page = await limited(this.store.raisedBetween(from, end, after, PAGE));
-      page.forEach(this.found);
+      for (const raised of page) {
+        this.found(raised);
+        [1, raised.raisedAt, raised.floor].forEach((value, index) => (content[index] += BigInt(value)));
+      }
       const last = page.at(-1);
-      if (last === undefined || page.length < PAGE) return;
+      if (last === undefined || page.length < PAGE) return content.join(' ');
       from = last.raisedAt;
       after = last.sessionId;
     }

@@ -77,8 +77,8 @@ export class MassRevocation {
 
   /** Revokes the sessions of this part of the table; by default all. */
   private async revokePages(run: Run, size: number, { after, last: end }: Partial<Page> = {}): Promise<void> {
-    while (end === undefined || after !== end) {
-      const last = await this.store.lastOfPage(after, size);
+    for (;;) {
+      const last = await this.store.lastOfPage(after, size, end);
       if (last === undefined) return;
       await this.revokePage(run, size, { after, last });
       after = last;

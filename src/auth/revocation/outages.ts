@@ -58,6 +58,8 @@ export class Outages {
     const { triedSince = now, suspectedSince = triedSince } = this;
     const confirmed = this.failing || now - triedSince > SLOW_READING;
     const from = confirmed ? Math.min(triedSince, suspectedSince) : triedSince;
-    return now - from > SLOW_READING ? [{ from, to: now }] : [];
+    if (now - from <= SLOW_READING) return [];
+    // What was suspected may have begun in the outage before.
+    return [{ from: Math.max(from, this.past.at(-1)?.to ?? from), to: now }];
   }
 }

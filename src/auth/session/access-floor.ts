@@ -23,7 +23,7 @@ export type RaisedFloor = AccessFloor & { readonly raisedAt: number };
 export interface RaisedSecond {
   /** Since the Unix epoch, by the clock of the database. */
   readonly second: number;
-  /** It changes if a floor comes or goes. */
+  /** The number of the floors, the sum of their times, and the sum of the floors. */
   readonly content: string;
 }
 

@@ -113,7 +113,7 @@ export function prepareStatements(database: AuthDatabase, entity: EntityClass<Re
     ),
     lastOfPage: causal(
       `SELECT ${quoted('last')} FROM (SELECT ${column('id')} AS ${quoted('last')} FROM ${table.name} ` +
-        `WHERE ${column('id')} > :after ORDER BY ${column('id')} LIMIT :size) page ` +
+        `WHERE ${column('id')} > :after AND ${column('id')} <= :end ORDER BY ${column('id')} LIMIT :size) page ` +
         `ORDER BY ${quoted('last')} DESC LIMIT 1`,
     ),
     revokePage: statement(
@@ -127,10 +127,10 @@ export function prepareStatements(database: AuthDatabase, entity: EntityClass<Re
     floorsOfUser: causal(`SELECT ${floor} FROM ${table.name} WHERE ${ofUser} AND ${raisedSince}`),
     raisedSeconds: causal(
       `SELECT ${second} AS ${quoted('second')}, COUNT(*) AS ${quoted('count')}, ` +
-        `SUM(${column('floorRaisedAt')}) AS ${quoted('total')} ` +
+        `SUM(${column('floorRaisedAt')}) AS ${quoted('times')}, SUM(${column('accessFloor')}) AS ${quoted('floors')} ` +
         `FROM ${table.name} WHERE ${column('floorRaisedAt')} >= :from GROUP BY ${second}`,
     ),
-    raisedBetween: statement(
+    raisedBetween: causal(
       `SELECT ${floor}, ${column('floorRaisedAt')} AS ${quoted('raisedAt')} FROM ${table.name} ` +
         `WHERE ${column('floorRaisedAt')} >= :from AND ${column('floorRaisedAt')} < :to ` +
         // PostgreSQL starts at the row after the last one by this. MySQL needs the first condition for that.

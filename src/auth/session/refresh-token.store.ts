@@ -160,9 +160,9 @@ export class RefreshTokenStore {
     return (await this.raise('revokeAllOfUser', values)).affected;
   }
 
-  /** The last id of the next page of the table, ordered by id. `undefined` after the last page. */
-  async lastOfPage(after: string | undefined, size: number): Promise<string | undefined> {
-    const values = { after: after ?? NO_SESSION, size };
+  /** The last id of the next page of the table, ordered by id, until `end`. `undefined` after the last page. */
+  async lastOfPage(after: string | undefined, size: number, end = LAST_SESSION): Promise<string | undefined> {
+    const values = { after: after ?? NO_SESSION, size, end };
     const [last] = await this.list('lastOfPage', values, (record) => uuid(record.last, 'last'));
     return last;
   }
@@ -198,9 +198,9 @@ export class RefreshTokenStore {
 
   /** The seconds since then in which floors were raised, by the clock of the database. */
   async raisedSeconds(from: number): Promise<RaisedSecond[]> {
-    return this.list('raisedSeconds', { from }, ({ second, count, total }) => ({
+    return this.list('raisedSeconds', { from }, ({ second, count, times, floors }) => ({
       second: number(second, 'second'),
-      content: `${String(count)} ${String(total)}`,
+      content: [count, times, floors].join(' '),
     }));
   }
 
@@ -263,6 +263,8 @@ export class RefreshTokenStore {
 
 /** Sorts before every session id. No session has it. */
 export const NO_SESSION = '00000000-0000-0000-0000-000000000000';
+/** Sorts after every session id. */
+const LAST_SESSION = 'ffffffff-ffff-ffff-ffff-ffffffffffff';
 
 /** The statements that raise floors, each with the statement that stamps the same rows again. */
 const STAMP_AGAIN = {

@@ -14,7 +14,8 @@ export class RowReader<Entity extends ObjectLiteral> {
     this.columns = columns.map(({ propertyName: name, isNullable: nullable, type }) => ({
       name,
       nullable,
-      read: READERS[type as string],
+      // A host may add columns of its own to the entity.
+      read: READERS[type as string] ?? ((value) => value),
     }));
   }
 
