@@ -59,7 +59,11 @@ describe('the compose file', () => {
   test('gives the demo an environment that it accepts', () => {
     const { environment = {}, ports } = compose.services.app;
     const config = readConfig({ ...environment, AUTH_SECRET: 'x'.repeat(32) });
-    expect(config).toMatchObject({ database: environment.DATABASE_URL, redisUrl: environment.REDIS_URL, port: 3000 });
+    expect(config).toMatchObject({
+      database: environment.DATABASE_URL,
+      redisUrls: [environment.REDIS_URL],
+      port: 3000,
+    });
     expect(ports).toEqual(['3000:3000']);
     expect(environment.AUTH_SECRET).toMatch(/^\$\{AUTH_SECRET:\?/);
   });

@@ -120,7 +120,9 @@ function isGoodbye(chunk: Buffer): boolean {
   return chunk.equals(Buffer.from([0x58, 0, 0, 0, 4])) || chunk.equals(Buffer.from([1, 0, 0, 0, 1]));
 }
 
-/** A sign of life, once a second. */
+/** Signs of life, once a second: a ping, and a message of the channel to itself. */
 function isPing(chunk: Buffer): boolean {
-  return /^(\*1\r\n\$4\r\nPING\r\n)+$/.test(chunk.toString('latin1'));
+  return /^((\*1\r\n\$4\r\nPING\r\n)|(\*3\r\n\$7\r\nPUBLISH\r\n.*\r\n.*\r\n.*\r\n\{"echo":"[\w-]+"\}\r\n))+$/.test(
+    chunk.toString('latin1'),
+  );
 }
