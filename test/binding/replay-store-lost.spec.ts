@@ -70,6 +70,22 @@ describe.skipIf(!redisServersAvailable)('a used proof', { timeout: 120_000 }, ()
     }
   });
 
+  it('is not accepted twice after an instance could not look whether another has lost Redis', async () => {
+    await recovered(1);
+    const { dataSource } = instances[1];
+    clock.advance(1_000);
+    await dataSource.query('ALTER TABLE used_dpop_proofs RENAME TO hidden_proofs');
+    // It cannot know where the others record this proof.
+    expect(await status(1, await proofNow())).toBe(503);
+    await dataSource.query('ALTER TABLE hidden_proofs RENAME TO used_dpop_proofs');
+    proxies[0].cut();
+    await recovered(0);
+    clock.advance(2_000);
+    const proof = await proofNow();
+    const answers = [await status(1, proof), await status(0, proof)];
+    expect(answers.filter((answer) => answer === 200)).toHaveLength(1);
+  });
+
   it('is not accepted after Redis has come back empty, even if nobody asked it meanwhile', async () => {
     const [early, here] = [await proofNow(), await proofNow()];
     expect([await status(0, early), await status(1, here)]).toEqual([200, 200]);

@@ -1,7 +1,9 @@
 import { randomUUID } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { AccessFloor, RevocationChannel } from 'nestjs-refresh-token';
 import { redisReplayStore, redisRevocationChannel } from 'nestjs-refresh-token/redis';
 import { redisThrottlerStorage } from 'nestjs-refresh-token/throttling';
+import { createClient } from 'redis';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { createAuthContext } from '../support/auth-app.js';
 import { databaseNamed } from '../support/databases.js';
@@ -150,6 +152,30 @@ describe.skipIf(!redisServersAvailable)('Redis', { timeout: 120_000 }, () => {
     await expectWithin(LIMIT, () => store.close());
     await server.kill();
   });
+
+  it(
+    'gets one subscriber, which ends with the channel, if it was frozen at the start',
+    { timeout: 60_000 },
+    async () => {
+      const server = await RedisServer.start();
+      const client = createClient({ url: server.url });
+      client.on('error', () => undefined);
+      await client.connect();
+      const subscribers = async () => (await client.sendCommand(['CLIENT', 'LIST', 'TYPE', 'pubsub'])) as string;
+      server.signal('SIGSTOP');
+      const heard = await listen({ client }, 'frozen-at-start');
+      // Time for several attempts.
+      await delay(5_000);
+      server.signal('SIGCONT');
+      await vi.waitFor(() => expect(stateOf(heard)).toBe('connected'), SOON);
+      await heard.channel.publish([]);
+      expect((await subscribers()).trim().split('\n')).toHaveLength(1);
+      await heard.channel.close();
+      await vi.waitFor(async () => expect(await subscribers()).toBe(''), SOON);
+      client.destroy();
+      await server.kill();
+    },
+  );
 
   it.each([
     ['has no memory left (OOM)', ['CONFIG', 'SET', 'maxmemory', '1']],

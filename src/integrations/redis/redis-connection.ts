@@ -37,6 +37,7 @@ export class RedisConnection {
   private stopListening = () => {};
   /** The last question which server it is. Commands wait for the answer. */
   private identified: Promise<void> | undefined;
+  private nextQuestion: NodeJS.Timeout | undefined;
   private server: { runId: string | undefined } | undefined;
   private lastError: unknown;
   private refusal: AuthConfigurationError | undefined;
@@ -58,6 +59,7 @@ export class RedisConnection {
     this.closed = false;
     this.refusal = undefined;
     this.server = undefined;
+    this.identified = undefined;
     const client = 'client' in this.target ? this.target.client : await this.createOwn(this.target.url);
     if (this.closed) return;
     const commands = (this.commands = redisCommands(client));
@@ -78,22 +80,32 @@ export class RedisConnection {
    * @throws an error if Redis is unavailable or refuses the command
    */
   async run<T>(name: string, command: (redis: RedisCommands) => Promise<T>): Promise<T> {
+    const start = performance.now();
+    const commands = await this.identifiedCommands();
+    const left = Math.max(0, LIMIT - (performance.now() - start));
+    return withTimeout(left, `${name} at Redis`, command(commands));
+  }
+
+  /**
+   * Waits until the server is known, for one second at most. A command that has waited in vain is never sent.
+   *
+   * @throws an error if Redis is unavailable
+   */
+  async identifiedCommands(): Promise<RedisCommands> {
     if (this.refusal) throw this.refusal;
     const { commands } = this;
     if (!commands || (this.own && !this.own.isReady)) {
       throw new Error(`Redis is not connected${this.lastError === undefined ? '' : `: ${String(this.lastError)}`}`);
     }
-    const work = async () => {
-      await this.identified;
-      return command(commands);
-    };
-    return withTimeout(LIMIT, `${name} at Redis`, work());
+    if (this.identified) await withTimeout(LIMIT, 'INFO at Redis', this.identified);
+    return commands;
   }
 
   /** Ends our own client. The client of the application stays as it is. */
   async close(): Promise<void> {
     this.closed = true;
     this.stopListening();
+    clearTimeout(this.nextQuestion);
     this.commands = undefined;
     if (this.own?.isOpen) this.own.destroy();
     this.own = undefined;
@@ -112,15 +124,24 @@ export class RedisConnection {
     return this.own;
   }
 
-  /** Asks the server who it is, now and after each reconnection. Resolves after the first answer. */
+  /**
+   * Asks the server who it is, now, after each reconnection, and again if it does not answer. Resolves after the first
+   * answer.
+   */
   private identify(client: object, redis: RedisCommands, lost: LossListener, waited: AbortSignal): Promise<void> {
     return new Promise((resolve) => {
       const ask = () => {
-        this.identified = redis
-          .describeServer()
-          .catch(() => '') // Not every user of Redis may ask.
-          .then((description) => this.compare(description, lost, waited));
-        void this.identified.then(resolve);
+        clearTimeout(this.nextQuestion);
+        // Not every user of Redis may ask.
+        const answer = redis.describeServer().catch(() => '');
+        const identified = withTimeout(LIMIT, 'INFO at Redis', answer).then((description) =>
+          this.compare(description, lost, waited),
+        );
+        this.identified = identified;
+        identified.then(resolve, () => {
+          if (this.closed || this.identified !== identified) return;
+          this.nextQuestion = setTimeout(ask, RECONNECT_INTERVAL).unref();
+        });
       };
       this.stopListening = redis.onReconnect(ask);
       if (isConnected(client)) ask();

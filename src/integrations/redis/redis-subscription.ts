@@ -63,14 +63,15 @@ export class RedisSubscription {
   }
 
   private async subscribe(): Promise<void> {
-    const subscriber: RedisSubscriber = await this.connection.run('SUBSCRIBE', async (redis) =>
-      redis.subscribe(this.channel, {
-        received: (message) => this.subscriber === subscriber && this.receive(message),
-        failed: (error) => this.subscriber === subscriber && this.isAway(error),
-      }),
-    );
+    const redis = await this.connection.identifiedCommands();
+    if (this.ended) return;
+    let subscriber: RedisSubscriber | undefined;
+    const isCurrent = () => subscriber !== undefined && this.subscriber === subscriber;
+    subscriber = redis.subscribe(this.channel, {
+      received: (message) => isCurrent() && this.receive(message),
+      failed: (error) => isCurrent() && this.isAway(error),
+    });
     this.subscriber = subscriber;
-    if (this.ended) return this.drop();
     try {
       await withTimeout(SILENCE, 'SUBSCRIBE at Redis', subscriber.ready);
       this.heardAt = performance.now();

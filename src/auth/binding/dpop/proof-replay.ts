@@ -75,11 +75,11 @@ export class ProofReplay implements OnModuleInit, OnApplicationShutdown {
     if (first === false) return false;
     // Only now, because another instance may have lost the store while this one was waiting for it.
     await (first === undefined ? this.fallback.begin() : this.fallback.refresh());
-    const { isActive, since } = this.fallback;
+    const { isActive, isNeeded, since } = this.fallback;
     this.assertRecorded(issuedAt, isActive ? Math.max(since, this.lostBefore) : this.lostBefore);
     // A proof made later could otherwise have been used in the store alone before that time.
     const isAhead = issuedAt > this.clock.now() + AHEAD;
-    return !(isActive || isAhead) || this.database.claim(id, remembered);
+    return !(isNeeded || isAhead) || this.database.claim(id, remembered);
   }
 
   /** @throws AuthError `temporarily_unavailable` for a proof that may have been used before its use was recorded here */

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
-import { CircuitBreaker } from '../../common/time/circuit-breaker.js';
 import { Clock } from '../../common/time/clock.js';
+import { withTimeout } from '../../common/time/with-timeout.js';
 import { BindingConfig } from '../binding-options.js';
 import { CLOCK_SKEW, UsedDpopProofStore } from './used-dpop-proof.store.js';
 
@@ -8,6 +8,8 @@ import { CLOCK_SKEW, UsedDpopProofStore } from './used-dpop-proof.store.js';
 const NOTICE = 'the-store-of-used-proofs-is-unavailable';
 /** Milliseconds for which an instance relies on its last look at the row. */
 const READ_INTERVAL = 500;
+/** Milliseconds that a look at the row may take. */
+const READ_LIMIT = 1_000;
 /** Milliseconds after which the row is renewed during an outage. */
 const RENEW_INTERVAL = 10_000;
 
@@ -23,13 +25,18 @@ export class ReplayFallback {
   private until = -Infinity;
   private readAt = -Infinity;
   private reading: Promise<void> | undefined;
-  private readonly breaker = new CircuitBreaker({ name: 'The table of used proofs' }, () => this.clock.now());
+  private lookFailed = false;
 
   constructor(
     private readonly database: UsedDpopProofStore,
     private readonly clock: Clock,
     private readonly config: BindingConfig,
   ) {}
+
+  /** Whether this instance has to record proofs in the database: also while it cannot know that nobody has to. */
+  get isNeeded(): boolean {
+    return this.isActive || this.lookFailed;
+  }
 
   get isActive(): boolean {
     return this.until > this.clock.now();
@@ -41,7 +48,7 @@ export class ReplayFallback {
     return this.isActive ? this.begunAt + READ_INTERVAL : Infinity;
   }
 
-  /** Looks whether another instance has left the row. While the database fails, the last look counts. */
+  /** Looks whether another instance has left the row. After a failed look the next call looks again. */
   async refresh(): Promise<void> {
     const age = this.clock.now() - this.readAt;
     // The clock may have been set back.
@@ -67,9 +74,12 @@ export class ReplayFallback {
 
   private async read(): Promise<void> {
     const now = this.clock.now();
-    const until = await this.breaker.run(() => this.database.keptUntil(NOTICE)).catch(() => undefined);
+    const look = withTimeout(READ_LIMIT, 'The table of used proofs', this.database.keptUntil(NOTICE));
+    const until = await look.catch(() => undefined);
+    this.lookFailed = until === undefined;
+    if (until === undefined) return;
     this.readAt = now;
-    if (until !== undefined) this.note(until, this.isActive);
+    this.note(until, this.isActive);
   }
 
   private note(until: number, wasActive: boolean): void {
