@@ -10,6 +10,8 @@ import { SessionLock } from './session-lock.entity.js';
 
 /** Milliseconds for the wait, the work and all repetitions. */
 const LONGEST_WORK = 30_000;
+/** Connections that may be bad, for example after a failover. */
+const MOST_BAD_CONNECTIONS = 20;
 /** Milliseconds before a repetition, at most. */
 const LONGEST_PAUSE = 50;
 /** The number of rows. Users with the same row wait for each other for some milliseconds. */
@@ -51,12 +53,16 @@ export class UserLock {
       withConnection(this.database.dataSource, end - performance.now(), (runner) =>
         this.lines ? standInLine(this.lines, name, () => work(runner)) : this.holdRow(runner, name, work),
       );
+    let badConnections = 0;
     for (;;) {
       try {
         return await attempt();
       } catch (error) {
+        const fault = faultOf(error);
+        // The connection is closed, and nothing was written.
+        if (fault === 'refused' && ++badConnections <= MOST_BAD_CONNECTIONS) continue;
         const pause = randomInt(LONGEST_PAUSE);
-        if (faultOf(error) !== 'conflict' || performance.now() + pause >= end) throw error;
+        if (fault !== 'conflict' || performance.now() + pause >= end) throw error;
         await sleep(pause);
       }
     }
@@ -72,7 +78,8 @@ export class UserLock {
       await runner.commitTransaction();
       return result;
     } catch (error) {
-      await runner.rollbackTransaction();
+      // Its own failure must not hide the reason.
+      await runner.rollbackTransaction().catch(() => undefined);
       throw error;
     }
   }

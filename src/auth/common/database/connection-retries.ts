@@ -5,7 +5,7 @@ import { type Fault, faultOf } from './fault.js';
 
 /** Tries of work that conflicts with other work. */
 const MOST_CONFLICTS = 5;
-/** Bad connections that one call closes at most, if its pool does not tell which are new. */
+/** Bad connections that one call closes at most. */
 const MOST_CONNECTIONS = 20;
 
 /** What may be done again. */

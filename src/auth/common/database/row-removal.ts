@@ -1,3 +1,5 @@
+import { QueryFailedError } from 'typeorm';
+import { AuthError } from '../errors/auth-error.js';
 import { text } from './answer.js';
 import type { AuthDatabase } from './auth-database.js';
 import { hasRowLocks } from './dialect.js';
@@ -50,6 +52,8 @@ export class RowRemoval {
     try {
       return (await this.removeAll.execute({ ids: free, ...values })).affected;
     } catch (error) {
+      if (!(error instanceof QueryFailedError))
+        throw new AuthError('temporarily_unavailable', undefined, { cause: error });
       if (free.length > 1 && refused.isWorthSplitting) {
         const half = Math.ceil(free.length / 2);
         const first = await this.removePart(free.slice(0, half), values, refused);
