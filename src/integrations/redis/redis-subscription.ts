@@ -65,12 +65,14 @@ export class RedisSubscription {
   private async subscribe(): Promise<void> {
     const redis = await this.connection.identifiedCommands();
     if (this.ended) return;
-    let subscriber: RedisSubscriber | undefined;
-    const isCurrent = () => subscriber !== undefined && this.subscriber === subscriber;
-    subscriber = redis.subscribe(this.channel, {
+    // A client may call back at once.
+    const current: { subscriber?: RedisSubscriber } = {};
+    const isCurrent = () => this.subscriber !== undefined && this.subscriber === current.subscriber;
+    const subscriber = redis.subscribe(this.channel, {
       received: (message) => isCurrent() && this.receive(message),
       failed: (error) => isCurrent() && this.isAway(error),
     });
+    current.subscriber = subscriber;
     this.subscriber = subscriber;
     try {
       await withTimeout(SILENCE, 'SUBSCRIBE at Redis', subscriber.ready);
