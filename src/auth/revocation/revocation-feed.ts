@@ -225,7 +225,7 @@ export class RevocationFeed implements OnModuleInit, OnApplicationShutdown {
         const cause = error instanceof AuthError ? error.cause : error;
         if (isMissingTable(cause)) throw missingTable(cause);
         if (cause instanceof UnreadableAnswer) throw new AuthConfigurationError(cause.message);
-        if (performance.now() > end) throw error;
+        if (performance.now() > end) throw new AuthError('temporarily_unavailable', undefined, { cause });
         this.logger.warn(`The list of revoked sessions cannot be read yet. It is tried again. ${String(cause)}`);
         await delay(RETRY);
       }

@@ -5,8 +5,9 @@ import type { EntityClass } from '../common/database/entity-class.js';
 import type { RefusedRows } from '../common/database/refused-rows.js';
 import { RowRemoval } from '../common/database/row-removal.js';
 import { unavailableOnFailure } from '../common/database/unavailable.js';
+import { NO_SESSION } from './id-range.js';
 import type { RefreshTokenColumns } from './refresh-token.entity.js';
-import { NO_SESSION, SESSION_ENTITY } from './refresh-token.store.js';
+import { SESSION_ENTITY } from './refresh-token.store.js';
 
 /** Time limits for removal: a session is dead if one of its times is at or before its limit. */
 export type DeadBefore = Record<'expiresAt' | 'lastUsedAt' | 'revokedAt', number>;

@@ -8,6 +8,7 @@ import type { StatementValues } from '../common/database/statement.js';
 import { unavailableOnFailure } from '../common/database/unavailable.js';
 import { batchCalls } from '../common/time/batch-calls.js';
 import { type AccessFloor, type RaisedFloor, type RaisedSecond, REVOKED_FLOOR } from './access-floor.js';
+import { LAST_SESSION, NO_SESSION } from './id-range.js';
 import { estimateLive } from './live-sessions.js';
 import type { RefreshToken, RefreshTokenColumns } from './refresh-token.entity.js';
 import {
@@ -260,11 +261,6 @@ export class RefreshTokenStore {
     return unavailableOnFailure(() => this.statements[name].execute(values));
   }
 }
-
-/** Sorts before every session id. No session has it. */
-export const NO_SESSION = '00000000-0000-0000-0000-000000000000';
-/** Sorts after every session id. */
-const LAST_SESSION = 'ffffffff-ffff-ffff-ffff-ffffffffffff';
 
 /** The statements that raise floors, each with the statement that stamps the same rows again. */
 const STAMP_AGAIN = {
