@@ -97,11 +97,17 @@ export class RevocationList {
    */
   sweep(most = MOST_SWEPT): void {
     const now = this.clock.now();
-    this.unswept ??= this.floors[Symbol.iterator]();
-    for (let looked = 0; looked < most; looked++) {
-      const { done, value } = this.unswept.next();
-      if (done) return void (this.unswept = undefined);
+    for (let left = Math.min(most, this.floors.size); left > 0 && this.floors.size > 0; left--) {
+      const { value } = this.nextUnswept();
       if (value[1].until <= now) this.floors.delete(value[0]);
     }
+  }
+
+  /** After the last floor comes the first one again. There must be one. */
+  private nextUnswept(): IteratorYieldResult<[string, KnownFloor]> {
+    const next = this.unswept?.next();
+    if (next && !next.done) return next;
+    this.unswept = this.floors[Symbol.iterator]();
+    return this.unswept.next() as IteratorYieldResult<[string, KnownFloor]>;
   }
 }
