@@ -26,8 +26,7 @@ export class ConnectionDrain implements OnApplicationBootstrap, OnModuleDestroy,
   private timer: NodeJS.Timeout | undefined;
   /** When the server stopped to listen, by the monotonic clock. */
   private closedAt: number | undefined;
-  /** Whether the application is stopping. */
-  isDraining = false;
+  private draining = false;
 
   constructor(
     private readonly host: HttpAdapterHost,
@@ -44,7 +43,7 @@ export class ConnectionDrain implements OnApplicationBootstrap, OnModuleDestroy,
 
   /** The `onModuleDestroy` hooks of modules that import this one come before. The server serves until the hooks after them. */
   onModuleDestroy(): void {
-    this.isDraining = true;
+    this.draining = true;
     for (const response of this.responses) endConnectionAfter(response);
     if (this.server) this.timer = setInterval(() => this.watch(), INTERVAL).unref();
   }
@@ -64,7 +63,7 @@ export class ConnectionDrain implements OnApplicationBootstrap, OnModuleDestroy,
   private readonly onRequest = (request: IncomingMessage, response: ServerResponse): void => {
     // HTTP/2 has no such header. Its server ends its own sessions.
     if (request.httpVersionMajor > 1) return;
-    if (this.isDraining) return endConnectionAfter(response);
+    if (this.draining) return endConnectionAfter(response);
     this.responses.add(response);
     response.once('close', () => this.responses.delete(response));
   };

@@ -104,7 +104,7 @@ export function rotatedChain(
  * then serves the predecessor and the tokens after it, so that no old token lives from outage to outage.
  */
 function prolonged(
-  { generation, windowGeneration, windowStartedAt }: SessionChain & Pick<RootedSession, 'generation'>,
+  { generation, windowGeneration, windowStartedAt }: SessionChain,
   now: number,
   { grace }: Pick<RefreshLimits, 'grace'>,
   startsAt = now,

@@ -11,7 +11,8 @@ export class Outages {
   private triedSince: number | undefined;
   /** When a failed statement began that the next read is to explain. */
   private suspectedSince: number | undefined;
-  private failing = false;
+  /** Whether the latest read has failed. */
+  isFailing = false;
   private past: { from: number; to: number }[] = [];
 
   /** Whether a failed statement says something new: no read is under way that will tell more. */
@@ -31,7 +32,7 @@ export class Outages {
 
   /** A read has failed. */
   failed(): void {
-    this.failing = true;
+    this.isFailing = true;
   }
 
   /** The read that began then has succeeded. */
@@ -42,7 +43,7 @@ export class Outages {
     this.past = [...this.past, ...this.until(now)].filter(({ to }) => to > now - OUTAGES_KEPT);
     this.triedSince = undefined;
     this.suspectedSince = undefined;
-    this.failing = false;
+    this.isFailing = false;
   }
 
   /** Milliseconds since then in which the table could not be read, at most two minutes. */
@@ -56,7 +57,7 @@ export class Outages {
   /** The outage that lasts until now, if there is one. */
   private until(now: number): { from: number; to: number }[] {
     const { triedSince = now, suspectedSince = triedSince } = this;
-    const confirmed = this.failing || now - triedSince > SLOW_READING;
+    const confirmed = this.isFailing || now - triedSince > SLOW_READING;
     const from = confirmed ? Math.min(triedSince, suspectedSince) : triedSince;
     if (now - from <= SLOW_READING) return [];
     // What was suspected may have begun in the outage before.

@@ -60,7 +60,6 @@ export class RevocationFeed implements OnModuleInit, OnApplicationShutdown {
   private readings = 0;
   private reading: Promise<void> | undefined;
   private timer: NodeJS.Timeout | undefined;
-  private failing = false;
   private readonly outages = new Outages();
   private readonly databaseTime = new MeasuredTime();
   private readonly clockOffset = new ClockOffset(this.databaseTime, this.logger);
@@ -181,19 +180,18 @@ export class RevocationFeed implements OnModuleInit, OnApplicationShutdown {
     if (this.stopped) return;
     clearTimeout(this.timer);
     const interval = this.config.delay / READINGS_PER_DELAY;
-    this.timer = setTimeout(() => void this.tick(), this.failing ? Math.min(interval, RETRY) : interval).unref();
+    this.timer = setTimeout(
+      () => void this.tick(),
+      this.outages.isFailing ? Math.min(interval, RETRY) : interval,
+    ).unref();
   }
 
   private async tick(): Promise<void> {
     try {
       await this.read();
-      if (this.failing) this.logger.log('The list of revoked sessions is up to date again.');
-      this.failing = false;
-      this.toldStale = false;
     } catch (error) {
       const cause = error instanceof AuthError ? error.cause : error;
-      if (!this.failing) this.logger.error(`The list of revoked sessions cannot be read: ${String(cause)}`);
-      this.failing = true;
+      if (!this.outages.isFailing) this.logger.error(`The list of revoked sessions cannot be read: ${String(cause)}`);
       this.outages.failed();
       this.tellStale();
     }
@@ -254,7 +252,9 @@ export class RevocationFeed implements OnModuleInit, OnApplicationShutdown {
     this.list.sweep();
     this.readings++;
     this.readAt = startedAt;
+    if (this.outages.isFailing) this.logger.log('The list of revoked sessions is up to date again.');
     this.outages.ended(startedAt);
+    this.toldStale = false;
     this.clockOffset.report();
   }
 

@@ -7,7 +7,7 @@ import { RowRemoval } from '../common/database/row-removal.js';
 import { unavailableOnFailure } from '../common/database/unavailable.js';
 import { NO_SESSION } from './id-range.js';
 import type { RefreshTokenColumns } from './refresh-token.entity.js';
-import { SESSION_ENTITY } from './refresh-token.store.js';
+import { RefreshTokenStore, SESSION_ENTITY } from './refresh-token.store.js';
 
 /** Time limits for removal: a session is dead if one of its times is at or before its limit. */
 export type DeadBefore = Record<'expiresAt' | 'lastUsedAt' | 'revokedAt', number>;
@@ -19,24 +19,23 @@ const BLOCKS_OF_PART = 256;
 /** Finds and removes the dead sessions of a table, one part of the table after the other. */
 @Injectable()
 export class DeadSessions {
+  /** The name of the table, as in SQL. */
+  readonly tableName: string;
   private readonly statements: ReturnType<DeadSessions['prepare']>;
   private readonly removal: RowRemoval;
 
   constructor(
     private readonly database: AuthDatabase,
-    @Inject(SESSION_ENTITY) private readonly entity: EntityClass<RefreshTokenColumns>,
+    @Inject(SESSION_ENTITY) entity: EntityClass<RefreshTokenColumns>,
+    private readonly store: RefreshTokenStore,
   ) {
     const { name, column } = database.table(entity);
+    this.tableName = name;
     const dead = (['expiresAt', 'lastUsedAt', 'revokedAt'] as const)
       .map((time) => `${column(time)} <= :${time}`)
       .join(' OR ');
-    this.statements = this.prepare(dead);
+    this.statements = this.prepare(column('id'), dead);
     this.removal = new RowRemoval(database, name, column('id'), dead);
-  }
-
-  /** The name of the table, as in SQL. */
-  get tableName(): string {
-    return this.database.table(this.entity).name;
   }
 
   /** The ids of the dead sessions in each part of the table. */
@@ -65,8 +64,7 @@ export class DeadSessions {
   /** In the order of the primary key. MySQL and SQLite store the rows in it. */
   private async *findById(before: DeadBefore): AsyncGenerator<string[], void> {
     for (let after = NO_SESSION; ;) {
-      const values = { after, size: ROWS_OF_PART };
-      const [last] = idsOf(await unavailableOnFailure(() => this.statements.lastOfPart.execute(values)));
+      const last = await this.store.lastOfPage(after, ROWS_OF_PART);
       if (last === undefined) return;
       yield idsOf(await unavailableOnFailure(() => this.statements.ofPart.execute({ after, last, ...before })));
       after = last;
@@ -87,10 +85,8 @@ export class DeadSessions {
     }
   }
 
-  private prepare(dead: string) {
-    const { name: table, column } = this.database.table(this.entity);
-    const id = column('id');
-    const select = `SELECT ${id} AS id FROM ${table}`;
+  private prepare(id: string, dead: string) {
+    const select = `SELECT ${id} AS id FROM ${this.tableName}`;
     return {
       // Blocks can be read as a range from PostgreSQL 14 on. A partitioned table, a view or a foreign table has none.
       countBlocks: this.database.statement(
@@ -101,9 +97,6 @@ export class DeadSessions {
       ),
       ofBlocks: this.database.statement(
         `${select} WHERE ctid >= CAST(:first AS tid) AND ctid < CAST(:end AS tid) AND (${dead})`,
-      ),
-      lastOfPart: this.database.statement(
-        `SELECT id FROM (${select} WHERE ${id} > :after ORDER BY ${id} LIMIT :size) part ORDER BY id DESC LIMIT 1`,
       ),
       ofPart: this.database.statement(`${select} WHERE ${id} > :after AND ${id} <= :last AND (${dead})`),
     };

@@ -113,7 +113,7 @@ export function prepareStatements(database: AuthDatabase, entity: EntityClass<Re
     ),
     lastOfPage: causal(
       `SELECT ${quoted('last')} FROM (SELECT ${column('id')} AS ${quoted('last')} FROM ${table.name} ` +
-        `WHERE ${column('id')} > :after AND ${column('id')} <= :end ORDER BY ${column('id')} LIMIT :size) page ` +
+        `WHERE ${column('id')} > :after AND ${column('id')} <= :end ORDER BY ${column('id')} LIMIT :size) part ` +
         `ORDER BY ${quoted('last')} DESC LIMIT 1`,
     ),
     revokePage: statement(

@@ -82,7 +82,7 @@ export class AuthDatabase {
   /** Like `statement`. On Galera it waits until its node has caught up with the cluster. */
   causalStatement(sql: string, timeout = this.config.databaseTimeout): Statement {
     const { dataSource, config, causality, failed } = this;
-    return new CausalStatement(dataSource, sql, config.preparedStatements, timeout, failed, causality);
+    return new WatchedStatement(dataSource, sql, config.preparedStatements, timeout, failed, causality);
   }
 
   private readonly failed: FailureListener = (startedAt) => this.listeners.forEach((listener) => listener(startedAt));
@@ -117,6 +117,8 @@ class WatchedStatement extends Statement {
     prepared: boolean,
     timeout: number,
     private readonly failed: FailureListener,
+    /** Where given, the statement waits until its server has caught up. */
+    private readonly causality?: Causality,
   ) {
     super(dataSource, sql, prepared, timeout);
   }
@@ -130,21 +132,8 @@ class WatchedStatement extends Statement {
       throw error;
     }
   }
-}
-
-class CausalStatement extends WatchedStatement {
-  constructor(
-    dataSource: DataSource,
-    sql: string,
-    prepared: boolean,
-    timeout: number,
-    failed: FailureListener,
-    private readonly causality: Causality,
-  ) {
-    super(dataSource, sql, prepared, timeout, failed);
-  }
 
   protected override onConnection<T>(runner: QueryRunner, work: () => Promise<T>): Promise<T> {
-    return this.causality.caughtUp(runner, work);
+    return this.causality ? this.causality.caughtUp(runner, work) : work();
   }
 }
