@@ -50,15 +50,11 @@ try {
     console.log(`guarded GET ${costs(binding.guard)}`);
     console.log(`\nA revocation is known elsewhere by polling after ${shown(revocation.polling)}`);
     if (revocation.redis) console.log(`by Redis after ${shown(revocation.redis)}`);
-    if (atOnce) {
-      const { sessions, known_after_ms: known, longest_stall_ms: stall, bytes_per_session: bytes } = atOnce;
-      console.log(
-        `\n${sessions} sessions that end at once are known elsewhere after ${known} ms. Its event loop stands still`,
-      );
-      console.log(
-        `for ${stall.arriving} ms at most, later for ${stall.afterwards} ms. Each takes ${bytes} bytes there.`,
-      );
-    }
+    const { sessions, known_after_ms: known, longest_stall_ms: stall, bytes_per_session: bytes } = atOnce;
+    console.log(
+      `\n${sessions} sessions that end at once are known elsewhere after ${known} ms. Its event loop stands still`,
+    );
+    console.log(`for ${stall.arriving} ms at most, later for ${stall.afterwards} ms. Each takes ${bytes} bytes there.`);
     console.log(`\nThe start of an application takes ${startUp.import_ms + startUp.boot_ms} ms longer,`);
     console.log(`${startUp.import_ms} ms of it to load the library (${startUp.samples} samples)`);
     if (largeTable) {

@@ -1,13 +1,10 @@
 import { execFile } from 'node:child_process';
-import { randomBytes } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import pg from 'pg';
-import { postgresAnswers } from '../test/support/reachable.js';
+import { createDatabase } from './servers/database.js';
 
 const run = promisify(execFile);
 const root = fileURLToPath(new URL('..', import.meta.url));
-const POSTGRES = process.env.TEST_POSTGRES_URL || 'postgres://postgres@127.0.0.1:5432/test';
 
 /** An instance that only reads the revocation list, while sessions are revoked by somebody else. */
 export interface RevokedAtOnce {
@@ -70,17 +67,10 @@ const PROGRAM = `
   await app.close();
 `;
 
-/** `undefined` without a PostgreSQL server. */
-export async function measureRevokedAtOnce(sessions = 100_000): Promise<RevokedAtOnce | undefined> {
-  if (!(await postgresAnswers(POSTGRES))) return undefined;
-  const client = new pg.Client({ connectionString: POSTGRES });
-  await client.connect();
-  const name = `bench_${randomBytes(6).toString('hex')}`;
-  await client.query(`CREATE DATABASE ${name}`);
-  const url = new URL(POSTGRES);
-  url.pathname = `/${name}`;
+export async function measureRevokedAtOnce(sessions = 100_000): Promise<RevokedAtOnce> {
+  const { url, drop } = await createDatabase();
   try {
-    const options = ['--expose-gc', '--input-type=module', '--eval', PROGRAM, url.href, String(sessions)];
+    const options = ['--expose-gc', '--input-type=module', '--eval', PROGRAM, url, String(sessions)];
     const { stdout } = await run(process.execPath, options, { cwd: root });
     const { arriving, afterwards, known, bytes } = JSON.parse(stdout) as Record<string, number>;
     return {
@@ -90,8 +80,7 @@ export async function measureRevokedAtOnce(sessions = 100_000): Promise<RevokedA
       bytes_per_session: Math.round(bytes),
     };
   } finally {
-    await client.query(`DROP DATABASE ${name} WITH (FORCE)`);
-    await client.end();
+    await drop();
   }
 }
 

@@ -4,8 +4,8 @@ import { signedIn, type TestClient } from '../support/clients.js';
 import { databaseNamed } from '../support/databases.js';
 import type { DemoProcess } from '../support/demo-process.js';
 import { Service } from '../support/demo-service.js';
-import type { AuthBody } from '../support/http.js';
-import { send } from '../support/http.js';
+import { login } from '../support/http.js';
+import { present } from '../support/keyed-client.js';
 import { SECOND } from '../support/listening.js';
 import { startRoundRobin } from '../support/round-robin.js';
 
@@ -22,15 +22,10 @@ class KeylessClient {
   async ask({ url }: DemoProcess, patience = PATIENCE): Promise<number> {
     const asked = this.token;
     try {
-      const response = await fetch(`${url}/auth/refresh`, {
-        method: 'POST',
-        headers: { 'content-type': 'application/json' },
-        body: JSON.stringify({ refresh_token: asked }),
-        signal: AbortSignal.timeout(patience),
-      });
-      const body = (await response.json()) as AuthBody;
-      if (response.status === 200 && this.token === asked) this.token = body.refresh_token;
-      return response.status;
+      const request = { headers: {}, body: { refresh_token: asked } };
+      const { status, body } = await present(url, request, AbortSignal.timeout(patience));
+      if (status === 200 && this.token === asked) this.token = body.refresh_token;
+      return status;
     } catch {
       return 0;
     }
@@ -59,12 +54,8 @@ for (const name of ['postgres', 'mariadb'] as const) {
     afterAll(() => service.stop());
 
     async function clients(): Promise<KeylessClient[]> {
-      const credentials = { username: 'alice', password: 'alice-password', transport: 'body' };
-      const answers = await Promise.all(
-        Array.from({ length: SESSIONS }, () =>
-          send<AuthBody>('POST', `${demos[0].url}/auth/login`, { body: credentials }),
-        ),
-      );
+      const credentials = { username: 'alice', password: 'alice-password', transport: 'body' } as const;
+      const answers = await Promise.all(Array.from({ length: SESSIONS }, () => login(demos[0].url, credentials)));
       return answers.map(({ body }) => new KeylessClient(body.refresh_token));
     }
 

@@ -5,7 +5,7 @@ import { SECRET } from '../support/auth-app.js';
 import { type DemoProcess, startDemo } from '../support/demo-process.js';
 import { galeraAvailable, GaleraCluster } from '../support/galera.js';
 import { SECOND } from '../support/listening.js';
-import { expectNothingLost, Population, print } from '../support/population.js';
+import { expectToSurvive, Population } from '../support/population.js';
 
 /** Three instances of one service, each on its own node. A client asks the next instance with each request. */
 describe.skipIf(!galeraAvailable)('a Galera cluster of three nodes loses no session', () => {
@@ -33,14 +33,7 @@ describe.skipIf(!galeraAvailable)('a Galera cluster of three nodes loses no sess
       demos.map(({ url }) => url),
       { pace: 2 * SECOND, patience: 5 * SECOND },
     );
-    population.start();
-    await sleep(5 * SECOND);
-    population.faultBegins();
-    await fault();
-    population.faultEnds();
-    const report = await population.finish(dataSource);
-    print(title, report);
-    expectNothingLost(report);
+    await expectToSurvive(title, population, dataSource, fault);
   }
 
   it('if each refresh goes to another node', () => withPopulation('Galera, hops', () => sleep(15 * SECOND)), 240_000);

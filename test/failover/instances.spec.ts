@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { databaseNamed, type DatabaseName } from '../support/databases.js';
 import { Service } from '../support/demo-service.js';
 import { SECOND } from '../support/listening.js';
-import { expectNothingLost, type FaultReport, Population, print } from '../support/population.js';
+import { expectToSurvive, Population } from '../support/population.js';
 
 /** Causes the fault while many clients use the three instances. Resolves when it is over. */
 type Fault = (service: Service, population: Population) => Promise<void>;
@@ -43,28 +43,21 @@ describe('three instances of one service lose no session', () => {
     it.skipIf(!databaseNamed(database).available)(
       `if ${title}, on ${database}`,
       async () => {
-        const report = await reportOf({ title, database, redis: false, delay: '1s' }, cause);
-        print(`${title}, on ${database}`, report);
-        expectNothingLost(report);
+        await expectServiceToSurvive(`${title}, on ${database}`, database, cause);
       },
       400_000,
     );
   }
 });
 
-async function reportOf(setup: ConstructorParameters<typeof Service>[0], cause: Fault): Promise<FaultReport> {
-  const service = new Service(setup);
+async function expectServiceToSurvive(title: string, database: DatabaseName, cause: Fault): Promise<void> {
+  const service = new Service({ title, database, redis: false, delay: '1s' });
   let dataSource: DataSource | undefined;
   try {
     await service.start(3);
     dataSource = await new DataSource(service.database.options([], [])).initialize();
     const population = await Population.signIn(service.demos.map(({ url }) => url));
-    population.start();
-    await sleep(5 * SECOND);
-    population.faultBegins();
-    await cause(service, population);
-    population.faultEnds();
-    return await population.finish(dataSource);
+    await expectToSurvive(title, population, dataSource, () => cause(service, population));
   } finally {
     await dataSource?.destroy();
     await service.stop();

@@ -4,7 +4,7 @@ import { describe, it } from 'vitest';
 import { databaseNamed } from '../support/databases.js';
 import { Service } from '../support/demo-service.js';
 import { SECOND } from '../support/listening.js';
-import { expectNothingLost, Population, print } from '../support/population.js';
+import { expectToSurvive, Population } from '../support/population.js';
 import { lockSessionTable } from '../support/table-lock.js';
 
 /** Longer than the grace window, for example while a migration alters the table. */
@@ -21,16 +21,11 @@ for (const name of ['postgres', 'mariadb'] as const) {
           service.demos.map(({ url }) => url),
           { pace: 2 * SECOND },
         );
-        population.start();
-        await sleep(5 * SECOND);
-        population.faultBegins();
-        const unlock = await lockSessionTable(service.database);
-        await sleep(LOCKED);
-        await unlock();
-        population.faultEnds();
-        const report = await population.finish(dataSource);
-        print(`A locked table on ${name}`, report);
-        expectNothingLost(report);
+        await expectToSurvive(`A locked table on ${name}`, population, dataSource, async () => {
+          const unlock = await lockSessionTable(service.database);
+          await sleep(LOCKED);
+          await unlock();
+        });
       } finally {
         await dataSource.destroy();
         await service.stop();

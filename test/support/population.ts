@@ -82,6 +82,8 @@ const DEFAULTS = {
 
 /** Milliseconds until a client runs again that was killed, or that nobody answered. */
 const ASKS_AGAIN = SECOND;
+/** Milliseconds. The clients have refreshed several times by then. */
+const UNTIL_THE_FAULT = 5 * SECOND;
 /** Milliseconds from the first request until the last thief has stolen. */
 const THEFTS_WITHIN = 5 * SECOND;
 /** Milliseconds between two requests of a thief with a stolen token. Longer than the window. */
@@ -411,6 +413,27 @@ export function print(title: string, report: FaultReport): void {
       `false reuse ${falseReuse}, live successors ${liveSuccessors}, thieves found ${thievesFound} of ${thieves}, ` +
       `${refreshes} refreshes, codes { ${statuses.join(', ')} }, recovery ${recovery} ms\n`,
   );
+}
+
+/**
+ * Causes a fault while the clients refresh, prints what they saw, and expects that nothing was lost.
+ *
+ * @param cause resolves when the fault is over
+ */
+export async function expectToSurvive(
+  title: string,
+  population: Population,
+  dataSource: DataSource,
+  cause: () => Promise<unknown>,
+): Promise<void> {
+  population.start();
+  await sleep(UNTIL_THE_FAULT);
+  population.faultBegins();
+  await cause();
+  population.faultEnds();
+  const report = await population.finish(dataSource);
+  print(title, report);
+  expectNothingLost(report);
 }
 
 /** Statuses that an honest client may get while the service has a fault. */

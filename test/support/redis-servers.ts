@@ -95,14 +95,17 @@ export interface RedisServers {
 
 /** Three masters, each with one replica. A replica takes over after about a second. */
 export async function startRedisCluster(): Promise<RedisServers> {
+  const folder = await mkdtemp(join(tmpdir(), 'redis-cluster-'));
   const servers = await Promise.all(
-    Array.from({ length: 6 }, async () => {
-      const folder = await mkdtemp(join(tmpdir(), 'redis-cluster-'));
+    Array.from({ length: 6 }, (_, number) => {
       const settings = ['--cluster-enabled', 'yes', '--cluster-node-timeout', '1000'];
-      return RedisServer.start([...settings, '--cluster-config-file', join(folder, 'nodes.conf')]);
+      return RedisServer.start([...settings, '--cluster-config-file', join(folder, `${number}.conf`)]);
     }),
   );
-  const stop = async () => void (await Promise.all(servers.map((server) => server.kill())));
+  const stop = async () => {
+    await Promise.all(servers.map((server) => server.kill()));
+    await rm(folder, { recursive: true, force: true });
+  };
   try {
     const addresses = servers.map(({ port }) => `127.0.0.1:${port}`);
     await run(CLI, ['--cluster', 'create', ...addresses, '--cluster-replicas', '1', '--cluster-yes'], {
