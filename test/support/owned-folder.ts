@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -10,6 +10,24 @@ cat >/dev/null
 for file in "$1"/*.pid; do [ -f "$file" ] && kill -9 "-$(cat "$file")" 2>/dev/null; done
 for attempt in 1 2 3 4 5; do rm -rf "$1" && break; sleep 0.2; done
 `;
+
+const SETPRIV = '/usr/bin/setpriv';
+
+/** Whether this machine can run a program as another user. */
+export const otherUsersAvailable = existsSync(SETPRIV);
+
+/**
+ * The command that runs a program as this user, in the group of the same name or number; without one, as the user of
+ * this process.
+ */
+export function asUser(
+  user: string | undefined,
+  program: string,
+  args: readonly string[],
+): [program: string, args: readonly string[]] {
+  if (user === undefined) return [program, args];
+  return [SETPRIV, [`--reuid=${user}`, `--regid=${user}`, '--clear-groups', program, ...args]];
+}
 
 /**
  * A temporary folder with the servers that work in it. Both end with this process, however it ends: the system closes

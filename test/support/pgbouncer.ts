@@ -1,23 +1,23 @@
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { type ChildProcess, execFile, execFileSync } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { chown, mkdtemp, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { promisify } from 'node:util';
 import { freePort } from './free-port.js';
+import { asUser, otherUsersAvailable, OwnedFolder } from './owned-folder.js';
 import { postgresAnswers } from './reachable.js';
 
 const PROGRAM = '/usr/sbin/pgbouncer';
 
 /** Whether this machine has PgBouncer. If it has none, its tests are skipped. */
-export const pgbouncerAvailable = existsSync(PROGRAM);
+export const pgbouncerAvailable = existsSync(PROGRAM) && otherUsersAvailable;
 
 /** PgBouncer refuses to run as root. Then it runs as `nobody`. */
-const NOBODY = process.getuid?.() === 0 ? { uid: 65_534, gid: 65_534 } : undefined;
+const USER = process.getuid?.() === 0 ? '65534' : undefined;
 
-/** Kills PgBouncer, and removes its folder, once its input is closed. That happens also if the test is killed. */
-const OWNER = `${PROGRAM} "$0/pgbouncer.ini" & cat >/dev/null; kill -9 $!; wait; rm -rf "$0"`;
+const run = promisify(execFile);
 
 export type PgBouncerSettings = Record<string, string | number>;
 
@@ -49,22 +49,32 @@ export async function startPgBouncer(target: string, settings: PgBouncerSettings
   const url = new URL(target);
   url.hostname = '127.0.0.1';
   url.port = String(await freePort());
-  const start = () => run(configuration(new URL(target), url.port, settings), url.href);
-  let owner = await start();
-  const end = async () => {
-    if (owner.exitCode !== null) return;
-    const ended = once(owner, 'exit');
-    owner.stdin!.end();
+  const folder = new OwnedFolder('pgbouncer-');
+  const ini = join(folder.path, 'pgbouncer.ini');
+  await writeFile(ini, configuration(new URL(target), url.port, settings));
+  if (USER !== undefined) await run('chown', ['-R', USER, folder.path]);
+  let pgbouncer: ChildProcess;
+  const start = async () => void (pgbouncer = await spawnIn(folder, ini, url.href));
+  const kill = async () => {
+    if (pgbouncer.exitCode !== null || pgbouncer.signalCode !== null) return;
+    const ended = once(pgbouncer, 'exit');
+    pgbouncer.kill('SIGKILL');
     await ended;
   };
+  try {
+    await start();
+  } catch (error) {
+    await folder.remove();
+    throw error;
+  }
   return {
     url: url.href,
-    kill: end,
+    kill,
     async restart() {
-      await end();
-      owner = await start();
+      await kill();
+      await start();
     },
-    stop: end,
+    stop: () => folder.remove(),
   };
 }
 
@@ -91,17 +101,16 @@ function configuration(target: URL, port: string, settings: PgBouncerSettings): 
   return `[databases]\n* = ${lines(server, ' ')}\n[pgbouncer]\nunix_socket_dir =\n${lines(all, '\n')}\n`;
 }
 
-async function run(ini: string, url: string): Promise<ChildProcess> {
-  const folder = await mkdtemp(join(tmpdir(), 'pgbouncer-'));
-  await writeFile(join(folder, 'pgbouncer.ini'), ini);
-  if (NOBODY) await chown(folder, NOBODY.uid, NOBODY.gid);
-  const owner = spawn('/bin/sh', ['-c', OWNER, folder], { ...NOBODY, stdio: ['pipe', 'ignore', 'pipe'] });
+/** Starts it, and waits until it answers. */
+async function spawnIn(folder: OwnedFolder, ini: string, url: string): Promise<ChildProcess> {
+  const pgbouncer = folder.spawn('pgbouncer', ...asUser(USER, PROGRAM, [ini]));
   let output = '';
-  owner.stderr!.setEncoding('utf8').on('data', (text: string) => (output += text));
+  for (const stream of [pgbouncer.stdout!, pgbouncer.stderr!]) {
+    stream.setEncoding('utf8').on('data', (text: string) => (output += text));
+  }
   for (let attempt = 0; attempt < 100; attempt++) {
-    if (await postgresAnswers(url)) return owner;
+    if (await postgresAnswers(url)) return pgbouncer;
     await sleep(50);
   }
-  owner.stdin!.end();
   throw new Error(`PgBouncer does not answer. Its output:\n${output}`);
 }

@@ -8,15 +8,14 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import pg from 'pg';
 import { freePort } from './free-port.js';
-import type { OwnedFolder } from './owned-folder.js';
+import { asUser, otherUsersAvailable, type OwnedFolder } from './owned-folder.js';
 
 /** Debian has a folder for each version. */
 const VERSIONS = '/usr/lib/postgresql';
-const SETPRIV = '/usr/bin/setpriv';
 const PROGRAMS = newestPrograms();
 
 /** Whether this machine has the programs of PostgreSQL. If it has not, the tests of failovers are skipped. */
-export const postgresServersAvailable = PROGRAMS !== undefined && existsSync(SETPRIV);
+export const postgresServersAvailable = PROGRAMS !== undefined && otherUsersAvailable;
 
 const run = promisify(execFile);
 
@@ -242,8 +241,7 @@ function owner(): string {
 }
 
 function asOwner(program: string, args: readonly string[]): [string, readonly string[]] {
-  if (process.getuid?.() !== 0) return [program, args];
-  return [SETPRIV, [`--reuid=${owner()}`, `--regid=${owner()}`, '--clear-groups', program, ...args]];
+  return asUser(process.getuid?.() === 0 ? owner() : undefined, program, args);
 }
 
 function signal(pid: number, name: NodeJS.Signals): void {
