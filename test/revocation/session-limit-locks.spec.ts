@@ -41,7 +41,9 @@ onServers('the lock of the sessions of a user', (instances) => {
   it('begins the work again after a deadlock', { timeout: 30_000 }, async () => {
     const context = await instances.start(setup);
     const user = newUser([context]);
-    const [oldest, kept] = [await context.service.issue(user), await context.service.issue(user)];
+    const oldest = await context.service.issue(user);
+    context.clock.advance(1_000);
+    const kept = await context.service.issue(user);
     const { issued, changed } = await inTransaction(async (runner) => {
       // The database ends the transaction that has done less, or that finds the deadlock.
       if (instances.kind.name === 'postgres') await runner.query(`SET LOCAL deadlock_timeout = '20s'`);
