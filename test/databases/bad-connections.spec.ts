@@ -43,6 +43,14 @@ async function warmUp(app: AuthApp): Promise<void> {
   await Promise.all(sessions.map(({ refreshToken }) => refresh(app.url, refreshToken)));
 }
 
+/** Is called for each connection that its pool opens from now on. */
+function connectionsOpenedBy({ dataSource }: AuthApp) {
+  const opened = vi.fn();
+  const { master, pool = master } = dataSource.driver as unknown as Record<string, NodeJS.EventEmitter>;
+  pool.on('connect', opened).on('connection', opened);
+  return opened;
+}
+
 const READ_ONLY = 'SET default_transaction_read_only = on';
 
 const poisons: { by: string; sql: string[]; before?: string[] }[] = [
@@ -105,16 +113,21 @@ describe('connections of PostgreSQL that went bad', { timeout: 60_000 }, () => {
     const [{ name }] = await app.operator.query('SELECT current_database() AS name');
     await app.operator.query(`ALTER DATABASE ${name} SET default_transaction_read_only = on`);
     await onEveryConnection(app, (runner) => runner.query(READ_ONLY));
-    const opened = vi.fn();
-    (app.dataSource.driver as unknown as { master: NodeJS.EventEmitter }).master.on('connect', opened);
+    const opened = connectionsOpenedBy(app);
     const answer = await refresh(app.url, refreshToken);
     expect([answer.status, answer.headers.get('retry-after')]).toEqual([503, '1']);
     expect(opened).toHaveBeenCalledTimes(1);
 
     await app.operator.query(`SET default_transaction_read_only = off`);
     await app.operator.query(`ALTER DATABASE ${name} RESET default_transaction_read_only`);
-    const after = await refresh(app.url, refreshToken);
-    expect([after.status, after.body.generation]).toEqual([200, 1]);
+    // For a second, the connection that was new is believed.
+    await vi.waitFor(
+      async () => {
+        const after = await refresh(app.url, refreshToken);
+        expect([after.status, after.body.generation]).toEqual([200, 1]);
+      },
+      { timeout: 5_000 },
+    );
   });
 
   test.for([
@@ -164,6 +177,29 @@ describe('connections of PostgreSQL that went bad', { timeout: 60_000 }, () => {
     expect((await refresh(app.url, refreshToken)).status).toBe(200);
   });
 });
+
+for (const name of ['postgres', 'mariadb'] as const) {
+  test.skipIf(!databaseNamed(name).available)(
+    `a table of ${name} is missing: 503, and the pool keeps its connections`,
+    { timeout: 60_000 },
+    async () => {
+      const app = await start(name);
+      await warmUp(app);
+      const { refreshToken } = await signIn(app);
+      const opened = connectionsOpenedBy(app);
+      await app.operator.query('ALTER TABLE refresh_tokens RENAME TO elsewhere');
+      const startedAt = performance.now();
+      for (let request = 0; request < 50; request++) expect((await refresh(app.url, refreshToken)).status).toBe(503);
+      const seconds = Math.floor((performance.now() - startedAt) / 1_000);
+      // The first request and the revocation list find out at the same time, then one connection in each second.
+      expect(opened.mock.calls.length).toBeLessThanOrEqual(2 + seconds);
+
+      await app.operator.query('ALTER TABLE elsewhere RENAME TO refresh_tokens');
+      const after = await refresh(app.url, refreshToken);
+      expect([after.status, after.body.generation]).toEqual([200, 1]);
+    },
+  );
+}
 
 const mariadbPoisons = [
   { by: 'a session that is read-only', sql: 'SET SESSION TRANSACTION READ ONLY' },

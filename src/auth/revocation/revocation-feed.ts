@@ -1,9 +1,6 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import { Injectable, Logger, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
 import { AuthDatabase } from '../common/database/auth-database.js';
-import { UnreadableAnswer } from '../common/database/answer.js';
-import { isMissingTable } from '../common/database/missing-table.js';
-import { AuthConfigurationError, AuthError } from '../common/errors/auth-error.js';
+import { AuthError } from '../common/errors/auth-error.js';
 import { Clock } from '../common/time/clock.js';
 import { MeasuredTime } from '../common/time/measured-time.js';
 import { withTimeout } from '../common/time/with-timeout.js';
@@ -90,7 +87,7 @@ export class RevocationFeed implements OnModuleInit, OnApplicationShutdown {
     // A clock of a test may have no such method. What is read first is kept by the time of the database, too.
     (this.clock as Partial<Clock>).follow?.(this.databaseTime);
     await this.openChannel();
-    await this.readAtStart();
+    await this.database.atStart('The list of revoked sessions cannot be read', (remaining) => this.read(remaining));
     this.database.onFailure((startedAt) => this.suspect(startedAt));
     this.schedule();
   }
@@ -213,23 +210,6 @@ export class RevocationFeed implements OnModuleInit, OnApplicationShutdown {
     void this.tick();
   }
 
-  /** An application may start while its database is busy, or is just starting. So the first read is tried again. */
-  private async readAtStart(): Promise<void> {
-    const end = performance.now() + this.config.startTimeout;
-    for (;;) {
-      try {
-        return await this.read(end - performance.now());
-      } catch (error) {
-        const cause = error instanceof AuthError ? error.cause : error;
-        if (isMissingTable(cause)) throw missingTable(cause);
-        if (cause instanceof UnreadableAnswer) throw new AuthConfigurationError(cause.message);
-        if (performance.now() > end) throw new AuthError('temporarily_unavailable', undefined, { cause });
-        this.logger.warn(`The list of revoked sessions cannot be read yet. It is tried again. ${String(cause)}`);
-        await delay(RETRY);
-      }
-    }
-  }
-
   /** @param timeout milliseconds for each statement */
   private read(timeout = LONGEST_STATEMENT): Promise<void> {
     this.reading ??= this.readOnce(timeout).finally(() => (this.reading = undefined));
@@ -262,11 +242,4 @@ export class RevocationFeed implements OnModuleInit, OnApplicationShutdown {
   private ageOf(raisedAt: number): number {
     return this.measured - raisedAt;
   }
-}
-
-function missingTable(cause: unknown): AuthConfigurationError {
-  return new AuthConfigurationError(
-    `The table of sessions is missing or out of date (${String(cause)}). ` +
-      'Add refreshTokenMigrations to the data source, and run the migrations before the application starts.',
-  );
 }

@@ -9,11 +9,6 @@ export class RevocationOptions {
   /** The longest time until it takes effect on every instance. Each instance reads the table twice in this time. */
   delay = '1s';
   /**
-   * How long the application tries to read the list of revoked sessions when it starts. After that the start fails. It
-   * must be shorter than the time that your platform gives the application to start.
-   */
-  startTimeout = '30s';
-  /**
    * What guarded routes answer while this instance cannot keep the delay. `'serve'` goes on as before; `'refuse'`
    * answers 503.
    */
@@ -32,7 +27,6 @@ export class RevocationOptions {
 
 export class RevocationConfig extends configOf('revocation.', RevocationOptions, {
   delay: duration('100ms', '10m'),
-  startTimeout: duration('1s', '10m'),
   onStale: oneOf('serve', 'refuse'),
   channel: channelOf,
 }) {}

@@ -2,7 +2,7 @@ import { createHash, randomInt } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { QueryRunner } from 'typeorm';
 import type { AuthDatabase } from '../common/database/auth-database.js';
-import { withConnection } from '../common/database/connection-with-timeout.js';
+import { withConnectionRetries } from '../common/database/connection-retries.js';
 import { hasRowLocks } from '../common/database/dialect.js';
 import { faultOf } from '../common/database/fault.js';
 import type { Statement } from '../common/database/statement.js';
@@ -10,8 +10,6 @@ import { SessionLock } from './session-lock.entity.js';
 
 /** Milliseconds for the wait, the work and all repetitions. */
 const LONGEST_WORK = 30_000;
-/** Connections that may be bad, for example after a failover. */
-const MOST_BAD_CONNECTIONS = 20;
 /** Milliseconds before a repetition, at most. */
 const LONGEST_PAUSE = 50;
 /** The number of rows. Users with the same row wait for each other for some milliseconds. */
@@ -49,20 +47,15 @@ export class UserLock {
   async hold<T>(userId: string, work: Work<T>): Promise<T> {
     const name = lockOf(userId);
     const end = performance.now() + LONGEST_WORK;
-    const attempt = () =>
-      withConnection(this.database.dataSource, end - performance.now(), (runner) =>
-        this.lines ? standInLine(this.lines, name, () => work(runner)) : this.holdRow(runner, name, work),
-      );
-    let badConnections = 0;
+    const onConnection = (runner: QueryRunner) =>
+      this.lines ? standInLine(this.lines, name, () => work(runner)) : this.holdRow(runner, name, work);
     for (;;) {
       try {
-        return await attempt();
+        const once = { timeout: end - performance.now(), reads: false, tries: 1 };
+        return await withConnectionRetries(this.database.dataSource, once, onConnection);
       } catch (error) {
-        const fault = faultOf(error);
-        // The connection is closed, and nothing was written.
-        if (fault === 'refused' && ++badConnections <= MOST_BAD_CONNECTIONS) continue;
         const pause = randomInt(LONGEST_PAUSE);
-        if (fault !== 'conflict' || performance.now() + pause >= end) throw error;
+        if (faultOf(error) !== 'conflict' || performance.now() + pause >= end) throw error;
         await sleep(pause);
       }
     }

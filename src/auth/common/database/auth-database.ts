@@ -1,3 +1,4 @@
+import type { OnModuleInit } from '@nestjs/common';
 import type { DataSource, ObjectLiteral, QueryRunner } from 'typeorm';
 import { boolean } from '../options/checks.js';
 import { configOf } from '../options/config.js';
@@ -9,6 +10,7 @@ import { withConnectionRetries } from './connection-retries.js';
 import { databaseTime, isMySql } from './dialect.js';
 import type { EntityClass } from './entity-class.js';
 import { EntityTable } from './entity-table.js';
+import { atStart } from './start.js';
 import { Statement, type StatementValues } from './statement.js';
 import { checkEngine } from './supported-engine.js';
 import { findTableSchemas, type TableSchemas } from './table-schemas.js';
@@ -22,6 +24,11 @@ export class DatabaseOptions {
    */
   databaseTimeout = '5s';
   /**
+   * How long the application tries to reach the tables when it starts. After that the start fails. It must be shorter than
+   * the time that your platform gives the application to start.
+   */
+  databaseStartTimeout = '30s';
+  /**
    * Whether PostgreSQL gets named prepared statements. The module switches them off, with a warning, if it notices a
    * pooler that does not support them.
    */
@@ -30,6 +37,7 @@ export class DatabaseOptions {
 
 export class DatabaseConfig extends configOf('', DatabaseOptions, {
   databaseTimeout: duration('100ms', '60s'),
+  databaseStartTimeout: duration('1s', '10m'),
   preparedStatements: boolean,
 }) {}
 
@@ -43,17 +51,23 @@ const RESOLUTION = 1;
 type FailureListener = (startedAt: number) => void;
 
 /** The host's data source, and the statements that the stores prepare on it. */
-export class AuthDatabase {
+export class AuthDatabase implements OnModuleInit {
   readonly causality: Causality;
+  /** The SELECTs that show whether the tables exist. */
+  private readonly probes = new Set<string>();
   private readonly time: Statement;
   private readonly listeners: FailureListener[] = [];
 
   /**
    * @throws AuthConfigurationError if the engine is not supported
+   * @throws AuthError `temporarily_unavailable` if the database cannot be reached within `databaseStartTimeout`
    */
   static async on(dataSource: DataSource, config: DatabaseConfig): Promise<AuthDatabase> {
     checkEngine(dataSource);
-    return new AuthDatabase(dataSource, config, await findTableSchemas(dataSource, config.databaseTimeout));
+    const schemas = await atStart(config, 'The tables cannot be looked up', () =>
+      findTableSchemas(dataSource, config.databaseTimeout),
+    );
+    return new AuthDatabase(dataSource, config, schemas);
   }
 
   /** Use `on`. */
@@ -71,7 +85,32 @@ export class AuthDatabase {
   }
 
   table<Entity extends ObjectLiteral>(entity: EntityClass<Entity>): EntityTable<Entity> {
-    return new EntityTable(this.dataSource, entity, this.schemas);
+    const table = new EntityTable(this.dataSource, entity, this.schemas);
+    this.probes.add(table.probe);
+    return table;
+  }
+
+  /**
+   * A missing table or column must not be noticed first by the one request that needs it.
+   *
+   * @throws AuthConfigurationError
+   */
+  async onModuleInit(): Promise<void> {
+    for (const probe of this.probes) {
+      await this.atStart('A table cannot be read', () => this.statement(probe).execute({}));
+    }
+  }
+
+  /**
+   * Tries again for the option `databaseStartTimeout`.
+   *
+   * @param failure what fails, for the log
+   * @param attempt its argument is the rest of the time in milliseconds
+   * @throws AuthConfigurationError if a table or column does not exist, or the driver returns values that cannot be read
+   * @throws AuthError `temporarily_unavailable`
+   */
+  atStart<T>(failure: string, attempt: (remaining: number) => Promise<T>): Promise<T> {
+    return atStart(this.config, failure, attempt);
   }
 
   /** @param timeout milliseconds; by default the option `databaseTimeout` */

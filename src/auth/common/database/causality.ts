@@ -1,6 +1,6 @@
 import type { DataSource, QueryRunner } from 'typeorm';
 import { number, text } from './answer.js';
-import { withConnection } from './connection-with-timeout.js';
+import { withConnectionRetries } from './connection-retries.js';
 import { isMySql } from './dialect.js';
 
 /** Bits of `wsrep_sync_wait`: before a SELECT, before an UPDATE or DELETE. */
@@ -23,7 +23,9 @@ export class Causality {
   /** Whether a read may miss what was committed before it. */
   async mayLag(): Promise<boolean> {
     if (this.syncWait === undefined) {
-      await withConnection(this.dataSource, LONGEST_QUESTION, (runner) => this.ask(runner));
+      await withConnectionRetries(this.dataSource, { timeout: LONGEST_QUESTION, reads: true }, (runner) =>
+        this.ask(runner),
+      );
     }
     return this.settings !== undefined;
   }

@@ -1,10 +1,8 @@
-import type { EventEmitter } from 'node:events';
 import type { DataSource, QueryRunner } from 'typeorm';
 import { withConnection } from './connection-with-timeout.js';
 import { type Fault, faultOf } from './fault.js';
+import { poolHistoryOf } from './pool-history.js';
 
-/** Tries of work that conflicts with other work. */
-const MOST_CONFLICTS = 5;
 /** Bad connections that one call closes at most. */
 const MOST_CONNECTIONS = 20;
 
@@ -14,6 +12,8 @@ interface Repeatable {
   timeout: number;
   /** Whether the work only reads. Then it is repeated also if the connection was lost in the middle. */
   reads: boolean;
+  /** Tries of work that conflicts with other work. */
+  tries?: number;
 }
 
 /**
@@ -21,52 +21,32 @@ interface Repeatable {
  * repeated on another one, unless it may have written.
  *
  * After a failover all connections of a pool may be bad. So it goes on until the error comes from a connection that was
- * opened during the call.
+ * opened during the call. Then the server is to blame, and for a second this error closes no connection.
  */
 export async function withConnectionRetries<T>(
   dataSource: DataSource,
-  { timeout, reads }: Repeatable,
+  { timeout, reads, tries = 5 }: Repeatable,
   work: (runner: QueryRunner) => Promise<T>,
 ): Promise<T> {
-  const opened = connectionsOpenedFrom(dataSource);
+  const history = poolHistoryOf(dataSource);
   const startedAt = performance.now();
-  for (let tries = 1; ; tries++) {
-    let connection: object | undefined;
+  let conflicts = 0;
+  let closed = 0;
+  for (;;) {
+    let another = false;
+    const isBad = (error: Error, fault: Fault, connection: object) => {
+      const isNew = history.isNewer(connection, startedAt);
+      if (fault === 'refused' && (isNew ? history.confirm(error) : history.isConfirmed(error))) return false;
+      another = !isNew && (fault === 'refused' || (fault === 'lost' && reads));
+      return true;
+    };
     try {
-      return await withConnection(dataSource, timeout, async (runner) => {
-        connection = await runner.connect();
-        return work(runner);
-      });
+      const result = await withConnection(dataSource, timeout, work, isBad);
+      if (closed > 0) history.recovered();
+      return result;
     } catch (error) {
-      const fault = faultOf(error);
-      if (fault === 'conflict' && tries < MOST_CONFLICTS) continue;
-      const isNew = connection !== undefined && (opened.get(connection) ?? -Infinity) > startedAt;
-      if (!isRepeatable(fault, reads) || isNew || tries >= MOST_CONNECTIONS) throw error;
+      const again = another ? ++closed < MOST_CONNECTIONS : faultOf(error) === 'conflict' && ++conflicts < tries;
+      if (!again) throw error;
     }
   }
-}
-
-function isRepeatable(fault: Fault, reads: boolean): boolean {
-  return fault === 'refused' || (fault === 'lost' && reads);
-}
-
-type OpeningTimes = WeakMap<object, number>;
-type Pool = Partial<Pick<EventEmitter, 'on'>>;
-
-/** Keyed by pool. */
-const openingTimes = new WeakMap<Pool, OpeningTimes>();
-
-/** When the connections of a data source were opened, by the monotonic clock. It is not known for older ones. */
-function connectionsOpenedFrom({ driver }: DataSource): OpeningTimes {
-  // The pools of `pg` and `mysql2`.
-  const { master, pool = master } = driver as { master?: Pool; pool?: Pool };
-  const known = pool && openingTimes.get(pool);
-  if (known) return known;
-  const times: OpeningTimes = new WeakMap();
-  if (!pool) return times;
-  openingTimes.set(pool, times);
-  for (const event of ['connect', 'connection']) {
-    pool.on?.(event, (connection: object) => times.set(connection, performance.now()));
-  }
-  return times;
 }

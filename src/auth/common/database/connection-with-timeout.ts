@@ -1,5 +1,8 @@
 import type { DataSource, QueryRunner } from 'typeorm';
-import { faultOf, LeftInTransactionError } from './fault.js';
+import { type Fault, faultOf, LeftInTransactionError } from './fault.js';
+
+/** Faults of a connection. */
+const SAYS_BAD = new Set<Fault>(['refused', 'lost', 'unanswered']);
 
 /** The methods of `pg` and `mysql2` that close a connection. In-process databases have none. */
 interface Connection {
@@ -19,11 +22,13 @@ interface Connection {
  * start. A connection also ends if an error says that it is bad.
  *
  * @param timeout milliseconds
+ * @param isBad whether to believe an error that says so
  */
 export function withConnection<T>(
   dataSource: DataSource,
   timeout: number,
   work: (runner: QueryRunner) => Promise<T>,
+  isBad: (error: Error, fault: Fault, connection: object) => boolean,
 ): Promise<T> {
   return new Promise((resolve, reject) => {
     let connection: Connection | undefined;
@@ -42,7 +47,9 @@ export function withConnection<T>(
         if (isInTransaction(connection)) throw new LeftInTransactionError();
         return await work(runner);
       } catch (error) {
-        if (!['conflict', 'failed'].includes(faultOf(error))) close(connection);
+        const fault = faultOf(error);
+        if (isClosable(connection) && SAYS_BAD.has(fault) && isBad(error as Error, fault, connection))
+          close(connection);
         throw error;
       } finally {
         clearTimeout(timer);
@@ -51,6 +58,10 @@ export function withConnection<T>(
     };
     run().then(resolve, reject);
   });
+}
+
+function isClosable(connection: Connection | undefined): connection is Connection {
+  return connection?.destroy !== undefined || connection?.end !== undefined;
 }
 
 /** A closed connection leaves its pool when it is released. */

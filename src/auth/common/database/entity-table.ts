@@ -25,6 +25,11 @@ export class EntityTable<Entity extends ObjectLiteral> {
     this.columns = this.metadata.columns.map(({ propertyName }) => propertyName as keyof Entity & string);
   }
 
+  /** A SELECT that returns no row, and fails if the table or a column does not exist. */
+  get probe(): string {
+    return `SELECT ${this.columns.map(this.column).join(', ')} FROM ${this.name} WHERE 1 = 0`;
+  }
+
   escape(name: string): string {
     return this.dataSource.driver.escape(name);
   }

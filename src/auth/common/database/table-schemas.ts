@@ -4,7 +4,10 @@ import { Statement } from './statement.js';
 
 /** Where the tables of a data source are. */
 export interface TableSchemas {
-  /** The schema (PostgreSQL) or database (MySQL) of a table that the host named without one, if it was found. */
+  /**
+   * The schema (PostgreSQL) or database (MySQL) of a table that the host named without one. Statements on a table that
+   * did not exist yet depend on the search path.
+   */
   of(metadata: EntityMetadata): string | undefined;
 }
 
@@ -25,8 +28,7 @@ export async function findTableSchemas(dataSource: DataSource, timeout: number):
     false,
     timeout,
   );
-  // Without an answer, and before the tables are created, statements depend on the search path as before.
-  const { records } = await visible.execute({ tables }).catch(() => ({ records: [] }));
+  const { records } = await visible.execute({ tables });
   const schemas = new Map(records.map(({ name, schema }) => [name, schema as string]));
   return { of: ({ schema, tableName }) => (schema ? undefined : schemas.get(tableName)) };
 }
