@@ -1,9 +1,9 @@
-import { type DataSourceOptions } from 'typeorm';
+import { DataSource, type DataSourceOptions } from 'typeorm';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { type AuthApp, type AuthContext, createAuthApp, createAuthContext } from '../support/auth-app.js';
 import { databaseNamed, type TestDatabase } from '../support/databases.js';
-import { type AuthBody, send } from '../support/http.js';
+import { type AuthBody, refresh, send } from '../support/http.js';
 
 type Extra = Record<string, unknown>;
 
@@ -170,3 +170,67 @@ for (const name of ['postgres', 'mariadb'] as const) {
     });
   });
 }
+
+/** A role that is subject to row-level security, and the URL with which it connects. */
+async function startAsRole(): Promise<{ app: () => Promise<AuthApp>; operator: DataSource }> {
+  const database = await databaseNamed('postgres').create();
+  onTestFinished(() => database.drop());
+  await (await createAuthContext(database)).close();
+  const operator = await new DataSource(database.options([], [])).initialize();
+  const name = `role_${operator.driver.database}`;
+  onTestFinished(async () => {
+    await operator.query(`DROP OWNED BY ${name}`);
+    await operator.query(`DROP ROLE ${name}`);
+    await operator.destroy();
+  });
+  await operator.query(`CREATE ROLE ${name}`);
+  await operator.query(`GRANT ALL ON ALL TABLES IN SCHEMA public TO ${name}`);
+  const app = async () => {
+    const dataSource = { migrations: [], logging: false, extra: { options: `-c role=${name}` } } as object;
+    const started = await createAuthApp('express', database, { dataSource });
+    onTestFinished(() => started.close());
+    started.app.useLogger(false);
+    return started;
+  };
+  return { app, operator };
+}
+
+describe('row-level security that hides rows', () => {
+  it('logs nobody out, and ends with it', async () => {
+    const { app, operator } = await startAsRole();
+    const { url, service } = await app();
+    const { refreshToken, sessionId } = await service.issue({ id: 'user-alice', roles: [] }, { transport: 'body' });
+    await operator.query('ALTER TABLE refresh_tokens ENABLE ROW LEVEL SECURITY');
+    const answer = await refresh(url, refreshToken);
+    expect([answer.status, answer.headers.get('retry-after')]).toEqual([503, '1']);
+    await expect(service.list('user-alice')).rejects.toMatchObject(UNAVAILABLE);
+    await expect(service.revokeAllOfUser('user-alice', 'logout_all')).rejects.toMatchObject(UNAVAILABLE);
+    await operator.query('ALTER TABLE refresh_tokens DISABLE ROW LEVEL SECURITY');
+    expect(await service.refresh(refreshToken)).toMatchObject({ sessionId });
+  });
+
+  it('is refused at the start', async () => {
+    const { app, operator } = await startAsRole();
+    await operator.query('ALTER TABLE session_locks ENABLE ROW LEVEL SECURITY');
+    await expect(app()).rejects.toMatchObject({
+      code: 'invalid_configuration',
+      message: expect.stringMatching(/"session_locks" \(row-level security\).*BYPASSRLS/),
+    });
+  });
+});
+
+describe('a trigger that keeps rows out', () => {
+  it.for([{}, { refreshToken: { maxSessionsPerUser: 5 } }])('is no sign-in', async (options) => {
+    const database = await databaseNamed('postgres').create();
+    onTestFinished(() => database.drop());
+    const { service, dataSource, close } = await createAuthContext(database, { options });
+    onTestFinished(close);
+    await dataSource.query(
+      'CREATE FUNCTION nothing() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NULL; END $$',
+    );
+    await dataSource.query(
+      'CREATE TRIGGER nothing BEFORE INSERT ON refresh_tokens FOR EACH ROW EXECUTE FUNCTION nothing()',
+    );
+    await expect(service.issue({ id: 'user-alice', roles: [] })).rejects.toMatchObject(UNAVAILABLE);
+  });
+});

@@ -75,4 +75,17 @@ describe.skipIf(!pgbouncerAvailable)('a PgBouncer', { timeout: 60_000 }, () => {
     expect(new Set(await refreshTogether(host.app, 8, 4))).toEqual(new Set([200]));
     expect(host.warnings).toEqual([]);
   });
+
+  test('one in statement mode: each refresh is answered', async () => {
+    const host = await start({ pool_mode: 'statement' });
+    expect(new Set(await refreshTogether(host.app, 8, 4))).toEqual(new Set([200]));
+  });
+
+  test('one in statement mode is refused at the start if sessions per user are limited', async () => {
+    const limited = { refreshToken: { maxSessionsPerUser: 5 } };
+    await expect(start({ pool_mode: 'statement' }, limited)).rejects.toMatchObject({
+      code: 'invalid_configuration',
+      message: expect.stringContaining('Set pool_mode'),
+    });
+  });
 });

@@ -50,6 +50,15 @@ describe('the schema of the tables', () => {
     await expectQualified(await start(database), `\`${new URL(database.url!).pathname.slice(1)}\`.`);
   });
 
+  test.for(['public', 'tenant'])('may be the one of the data source: %s', async (schema) => {
+    const { database, operator } = await migrated('postgres');
+    if (schema !== 'public') await operator.query(`ALTER SCHEMA public RENAME TO ${schema}`);
+    const dataSource = { poolSize: 1, migrations: [], schema } as object;
+    const context = await createAuthContext(database, { dataSource, options: { revocation: { delay: '10m' } } });
+    onTestFinished(() => context.close());
+    await expectQualified(context, `"${schema}".`);
+  });
+
   test('may be the second one of the search path', async () => {
     const { database, operator } = await migrated('postgres');
     await operator.query('CREATE SCHEMA first');

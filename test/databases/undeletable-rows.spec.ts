@@ -1,6 +1,9 @@
 import { AuthEventLog } from 'nestjs-refresh-token';
 import { AuthEventRecord, RefreshToken, UsedDpopProof } from 'nestjs-refresh-token/typeorm';
-import { beforeEach, describe, expect, it } from 'vitest';
+import type { AfterQueryEvent } from 'typeorm';
+import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
+import { createAuthContext } from '../support/auth-app.js';
+import { databaseNamed } from '../support/databases.js';
 import { onEveryDatabase } from '../support/every-database.js';
 import { onServers } from '../support/instances.js';
 import { errorsDuring } from '../support/logged-errors.js';
@@ -122,6 +125,23 @@ describe('rows that cannot be removed', () => {
       expect(await service.revokeAll({ createdBefore: clock.now() + 1 })).toBe(2);
     });
   });
+});
+
+it('a missing permission to delete is not tried for each row', async () => {
+  const database = await databaseNamed('postgres').create();
+  onTestFinished(() => database.drop());
+  const { service, dataSource, clock, close } = await createAuthContext(database, { options });
+  onTestFinished(close);
+  for (let begun = 0; begun < 3 * BATCH; begun++) await service.issue({ id: 'user-alice', roles: [] });
+  await service.revokeAllOfUser('user-alice', 'logout_all');
+  clock.advance(2 * DAY);
+  await dataSource.query(`CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN RAISE insufficient_privilege; END $$`);
+  await dataSource.query('CREATE TRIGGER refuse BEFORE DELETE ON refresh_tokens EXECUTE FUNCTION refuse()');
+  let failures = 0;
+  dataSource.subscribers.push({ afterQuery: ({ success }: AfterQueryEvent) => void (success || failures++) });
+  await expect(service.purge()).rejects.toMatchObject({ code: 'temporarily_unavailable' });
+  expect(failures).toBeLessThanOrEqual(2);
 });
 
 onServers('a dead session whose row another transaction has locked', (instances) => {

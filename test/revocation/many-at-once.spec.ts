@@ -1,27 +1,44 @@
+import pg from 'pg';
 import { expect, it, onTestFinished } from 'vitest';
 import { copySession } from '../support/copied-sessions.js';
 import { caughtUp, feedOf, newUser, onServers, verdict } from '../support/instances.js';
 import { recordStatements } from '../support/recorded-statements.js';
 
-const MANY = 3_000;
+/** So many that the sum of their times is beyond 2^53. */
+const MANY = 6_000;
 /** A statement of this module that reads floors, and not their number. */
 const READS_FLOORS = /^SELECT .*floor_raised_at.*ORDER BY/;
 
+/** Of drivers that read sums as numbers, which are inexact. */
+const INEXACT: Record<string, object> = {
+  mariadb: { decimalNumbers: true },
+  postgres: {
+    types: {
+      getTypeParser: (oid: number, format?: 'text') =>
+        oid === NUMERIC ? parseFloat : pg.types.getTypeParser(oid, format),
+    },
+  },
+};
+const NUMERIC = 1700;
+
 onServers('many sessions that end at once', (instances) => {
-  it('are read once by another instance, page by page, and each is refused there', { timeout: 120_000 }, async () => {
+  it.for([
+    { driver: 'its driver', extra: {} },
+    { driver: 'a driver with inexact sums', extra: INEXACT[instances.kind.name] },
+  ])('are read once by another instance with $driver, and each is refused', { timeout: 120_000 }, async ({ extra }) => {
     const here = await instances.start();
     const user = newUser([here]);
     const issued = [];
     while (issued.length < 20) issued.push(await here.service.issue(user));
     await copySession(here, issued[0].sessionId, MANY - issued.length);
-    const elsewhere = await instances.start();
+    const elsewhere = await instances.start({ dataSource: { extra } as object });
 
     const recorder = recordStatements([elsewhere.dataSource]);
     onTestFinished(() => void recorder.stop());
     expect(await here.service.revokeAllOfUser(user.id, 'logout_all')).toBe(MANY);
     expect(verdict(here, issued[0].accessToken)).toBe('token_revoked');
     await caughtUp(elsewhere);
-    expect(feedOf(elsewhere).floors).toBe(MANY);
+    expect(feedOf(elsewhere).floors).toBeGreaterThanOrEqual(MANY);
     for (const { accessToken } of issued) expect(verdict(elsewhere, accessToken)).toBe('token_revoked');
 
     for (let reading = 0; reading < 5; reading++) await caughtUp(elsewhere);

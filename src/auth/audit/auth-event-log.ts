@@ -1,4 +1,5 @@
 import { Injectable, Logger, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
+import { causeOf } from '../common/errors/cause-of.js';
 import { RefusedRows } from '../common/database/refused-rows.js';
 import { Clock } from '../common/time/clock.js';
 import { COARSE_TIME } from '../common/time/coarse-time.js';
@@ -49,7 +50,7 @@ export class AuthEventLog implements OnApplicationBootstrap, OnModuleDestroy {
     this.purging.start({
       interval,
       isDue: () => this.claims.claim('purge-events', this.store.realm, interval),
-      onError: (error) => this.logger.error(`The purge of events failed: ${String(error)}`),
+      onError: (error) => this.logger.error(`The purge of events failed: ${String(causeOf(error))}`),
     });
   }
 

@@ -1,4 +1,4 @@
-import { Injectable } from '@nestjs/common';
+import { Injectable, type OnModuleInit } from '@nestjs/common';
 import type { BindingEvidence } from '../binding/binding-evidence.js';
 import { SessionBindings } from '../binding/session-bindings.js';
 import { AuthError } from '../common/errors/auth-error.js';
@@ -21,7 +21,7 @@ import type { TokenUse } from './token-use.js';
 
 /** Begins sessions. */
 @Injectable()
-export class SessionIssuer {
+export class SessionIssuer implements OnModuleInit {
   constructor(
     private readonly store: RefreshTokenStore,
     private readonly rows: SessionRows,
@@ -33,6 +33,10 @@ export class SessionIssuer {
     private readonly events: AuthEventBus,
     private readonly config: RefreshTokenConfig,
   ) {}
+
+  async onModuleInit(): Promise<void> {
+    if (this.config.maxSessionsPerUser !== undefined) await this.store.tryTransaction();
+  }
 
   /**
    * Begins a session. The user is loaded again after the session has been inserted. A parallel change then either sees

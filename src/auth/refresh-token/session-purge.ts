@@ -1,6 +1,7 @@
 import { Injectable, Logger, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
 import { UsedDpopProofStore } from '../binding/dpop/used-dpop-proof.store.js';
 import { RefusedRows } from '../common/database/refused-rows.js';
+import { causeOf } from '../common/errors/cause-of.js';
 import { Clock } from '../common/time/clock.js';
 import { RecurringJob } from '../common/time/recurring-job.js';
 import { AuthEventBus } from '../events/auth-event-bus.js';
@@ -37,7 +38,7 @@ export class SessionPurge implements OnApplicationBootstrap, OnModuleDestroy {
     this.job.start({
       interval,
       isDue: () => this.claims.claim('purge', this.sessions.tableName, interval),
-      onError: (error) => this.logger.error(`The purge failed: ${String(error)}`),
+      onError: (error) => this.logger.error(`The purge failed: ${String(causeOf(error))}`),
     });
   }
 

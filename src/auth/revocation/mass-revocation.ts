@@ -1,6 +1,5 @@
 import { Injectable, Logger } from '@nestjs/common';
-import { QueryFailedError } from 'typeorm';
-import { RefusedRows } from '../common/database/refused-rows.js';
+import { isOfRows, RefusedRows } from '../common/database/refused-rows.js';
 import { AuthError } from '../common/errors/auth-error.js';
 import { Clock } from '../common/time/clock.js';
 import { AuthEventBus } from '../events/auth-event-bus.js';
@@ -93,7 +92,7 @@ export class MassRevocation {
       revoked = await this.store.revokePage(page, run.limits, revokedAt, run.reason);
     } catch (error) {
       const { cause } = error as AuthError;
-      if (!(cause instanceof QueryFailedError)) throw error;
+      if (!isOfRows(cause)) throw error;
       if (size > 1 && run.refused.isWorthSplitting) return this.revokePages(run, 1, page);
       return run.refused.add(size, cause);
     }

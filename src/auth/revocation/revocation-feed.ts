@@ -1,6 +1,7 @@
 import { Injectable, Logger, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
 import { AuthDatabase } from '../common/database/auth-database.js';
 import { AuthError } from '../common/errors/auth-error.js';
+import { causeOf } from '../common/errors/cause-of.js';
 import { Clock } from '../common/time/clock.js';
 import { MeasuredTime } from '../common/time/measured-time.js';
 import { withTimeout } from '../common/time/with-timeout.js';
@@ -187,8 +188,7 @@ export class RevocationFeed implements OnModuleInit, OnApplicationShutdown {
     try {
       await this.read();
     } catch (error) {
-      const cause = error instanceof AuthError ? error.cause : error;
-      if (!this.outages.isFailing) this.logger.error(`The list of revoked sessions cannot be read: ${String(cause)}`);
+      if (!this.outages.isFailing) this.logger.error(`The list of revoked sessions cannot be read: ${String(causeOf(error))}`);
       this.outages.failed();
       this.tellStale();
     }

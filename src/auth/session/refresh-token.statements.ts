@@ -1,5 +1,5 @@
 import type { AuthDatabase } from '../common/database/auth-database.js';
-import { databaseTime, equalAsBytes, greatest, inSeconds } from '../common/database/dialect.js';
+import { asText, databaseTime, equalAsBytes, greatest, inSeconds } from '../common/database/dialect.js';
 import type { EntityClass } from '../common/database/entity-class.js';
 import { ROWS_OF_SAMPLE } from './live-sessions.js';
 import type { RefreshToken, RefreshTokenColumns } from './refresh-token.entity.js';
@@ -57,7 +57,7 @@ export function prepareStatements(database: AuthDatabase, entity: EntityClass<Re
   const { column, columns } = table;
   const quoted = (name: string) => table.escape(name);
   const statement = (sql: string, timeout?: number) => database.statement(sql, timeout);
-  const causal = (sql: string) => database.causalStatement(sql);
+  const certain = (sql: string) => database.certainStatement(sql, table.name);
   const select = `SELECT ${columns.map((name) => `${column(name)} AS ${quoted(name)}`).join(', ')} FROM ${table.name}`;
   const set = (...names: Column[]) => table.assignments(...names).join(', ');
   const where = (...names: Column[]) => table.assignments(...names).join(' AND ');
@@ -65,6 +65,8 @@ export function prepareStatements(database: AuthDatabase, entity: EntityClass<Re
   const stamp = `${column('floorRaisedAt')} = ${now}`;
   const raised = `${column('floorRaisedAt')} IS NOT NULL`;
   const raisedSince = `${column('floorRaisedAt')} > ${now} - :youngerThan`;
+  // As text: a driver may read a sum as an inexact number.
+  const total = (name: string) => asText(database.dataSource, `SUM(${name})`);
   const second = inSeconds(database.dataSource, column('floorRaisedAt'));
   const live = `${column('revokedAt')} IS NULL`;
   const ofPage = `${column('id')} > :after AND ${column('id')} <= :last`;
@@ -91,7 +93,7 @@ export function prepareStatements(database: AuthDatabase, entity: EntityClass<Re
     ),
     read: (record: Record<string, unknown>): RefreshToken => table.rows.read(record),
     findAll: statement(findAll),
-    findAllCaughtUp: causal(findAll),
+    findAllCaughtUp: certain(findAll),
     rotate: statement(
       `UPDATE ${table.name} SET ${column('generation')} = :nextGeneration, ${changed}, ${set(...ROTATED)} WHERE ${asRead}`,
     ),
@@ -105,13 +107,13 @@ export function prepareStatements(database: AuthDatabase, entity: EntityClass<Re
         `WHERE ${where('id', 'generation')} AND ${column('windowStartedAt')} < :windowStartedAt`,
     ),
     revoke: statement(`UPDATE ${table.name} SET ${revoke} WHERE ${where('id')} AND ${live}`),
-    revokeAllOfUser: causal(
+    revokeAllOfUser: certain(
       `UPDATE ${table.name} SET ${revoke} WHERE ${ofUser} AND ${live} AND ${column('id')} <> :exceptId`,
     ),
-    raiseFloorsOfUser: causal(
+    raiseFloorsOfUser: certain(
       `UPDATE ${table.name} SET ${column('accessFloor')} = ${nextFloor}, ${stamp} WHERE ${ofUser} AND ${live}`,
     ),
-    lastOfPage: causal(
+    lastOfPage: certain(
       `SELECT ${quoted('last')} FROM (SELECT ${column('id')} AS ${quoted('last')} FROM ${table.name} ` +
         `WHERE ${column('id')} > :after AND ${column('id')} <= :end ORDER BY ${column('id')} LIMIT :size) part ` +
         `ORDER BY ${quoted('last')} DESC LIMIT 1`,
@@ -123,22 +125,22 @@ export function prepareStatements(database: AuthDatabase, entity: EntityClass<Re
     stampPage: statement(`UPDATE ${table.name} SET ${stamp} WHERE ${ofPage} AND ${where('revokedAt')}`),
     floorsOfPage: statement(`SELECT ${floor} FROM ${table.name} WHERE ${ofPage} AND ${where('revokedAt')}`),
     stamp: statement(`UPDATE ${table.name} SET ${stamp} WHERE ${where('id')} AND ${raised}`),
-    stampAllOfUser: causal(`UPDATE ${table.name} SET ${stamp} WHERE ${ofUser} AND ${raised}`),
-    floorsOfUser: causal(`SELECT ${floor} FROM ${table.name} WHERE ${ofUser} AND ${raisedSince}`),
-    raisedSeconds: causal(
+    stampAllOfUser: certain(`UPDATE ${table.name} SET ${stamp} WHERE ${ofUser} AND ${raised}`),
+    floorsOfUser: certain(`SELECT ${floor} FROM ${table.name} WHERE ${ofUser} AND ${raisedSince}`),
+    raisedSeconds: certain(
       `SELECT ${second} AS ${quoted('second')}, COUNT(*) AS ${quoted('count')}, ` +
-        `SUM(${column('floorRaisedAt')}) AS ${quoted('times')}, SUM(${column('accessFloor')}) AS ${quoted('floors')} ` +
+        `${total(column('floorRaisedAt'))} AS ${quoted('times')}, ${total(column('accessFloor'))} AS ${quoted('floors')} ` +
         `FROM ${table.name} WHERE ${column('floorRaisedAt')} >= :from GROUP BY ${second}`,
     ),
-    raisedBetween: causal(
+    raisedBetween: certain(
       `SELECT ${floor}, ${column('floorRaisedAt')} AS ${quoted('raisedAt')} FROM ${table.name} ` +
         `WHERE ${column('floorRaisedAt')} >= :from AND ${column('floorRaisedAt')} < :to ` +
         // PostgreSQL starts at the row after the last one by this. MySQL needs the first condition for that.
         `AND (${column('floorRaisedAt')}, ${column('id')}) > (:from, :after) ` +
         `ORDER BY ${column('floorRaisedAt')}, ${column('id')} LIMIT :size`,
     ),
-    findOfUser: causal(`${select} WHERE ${ofUser} AND ${live}`),
-    findSomeOfUser: causal(`${select} WHERE ${ofUser} AND ${live} LIMIT :size`),
+    findOfUser: certain(`${select} WHERE ${ofUser} AND ${live}`),
+    findSomeOfUser: certain(`${select} WHERE ${ofUser} AND ${live} LIMIT :size`),
     liveOfSample: statement(
       `SELECT COUNT(*) AS ${quoted('rows')}, SUM(live) AS ${quoted('live')}, ` +
         `MAX(${digits(1, 8)}) AS ${quoted('head')}, MAX(${digits(25, 8)}) AS ${quoted('tail')} FROM (` +

@@ -1,9 +1,9 @@
-import { randomInt } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
+import type { QueryRunner } from 'typeorm';
 import { AuthDatabase } from '../common/database/auth-database.js';
 import type { EntityClass } from '../common/database/entity-class.js';
 import { number, type StatementResult, UnreadableAnswer, uuid } from '../common/database/answer.js';
-import type { Causality } from '../common/database/causality.js';
+import type { Certainty } from '../common/database/certainty.js';
 import type { StatementValues } from '../common/database/statement.js';
 import { unavailableOnFailure } from '../common/database/unavailable.js';
 import { batchCalls } from '../common/time/batch-calls.js';
@@ -18,6 +18,7 @@ import {
   type Rotation,
 } from './refresh-token.statements.js';
 import { UserLock } from './user-lock.js';
+import { asRead, randomStep, revocation } from './written-values.js';
 
 /** Injects the entity of the table of sessions. */
 export const SESSION_ENTITY = Symbol('SESSION_ENTITY');
@@ -38,17 +39,17 @@ type WindowColumn = 'generation' | 'windowGeneration' | 'windowStartedAt';
 @Injectable()
 export class RefreshTokenStore {
   private readonly statements: RefreshTokenStatements;
-  private readonly causality: Causality;
+  private readonly certainty: Certainty;
   private readonly userLock: UserLock;
 
   constructor(database: AuthDatabase, @Inject(SESSION_ENTITY) entity: EntityClass<RefreshTokenColumns>) {
     this.statements = prepareStatements(database, entity);
-    this.causality = database.causality;
+    this.certainty = database.certainty;
     this.userLock = new UserLock(database);
   }
 
-  async insert(session: RefreshToken): Promise<void> {
-    await this.execute('insert', { ...session });
+  insert(session: RefreshToken): Promise<void> {
+    return unavailableOnFailure(() => this.write(session));
   }
 
   /**
@@ -71,7 +72,7 @@ export class RefreshTokenStore {
         for (const { id } of displaced) {
           await this.statements.revoke.execute(revocation(id, revokedAt, revokedReason), runner);
         }
-        await this.statements.insert.execute({ ...session }, runner);
+        await this.write(session, runner);
         return displaced;
       }),
     );
@@ -80,7 +81,20 @@ export class RefreshTokenStore {
     return displaced;
   }
 
-  /** Absence is certain: where a server may lag, it has caught up before. */
+  /** Checks what `insertInPlaceOf` needs. @throws AuthConfigurationError */
+  tryTransaction(): Promise<void> {
+    return this.userLock.tryTransaction();
+  }
+
+  private async write(session: RefreshToken, runner?: QueryRunner): Promise<void> {
+    const { affected } = await this.statements.insert.execute({ ...session }, runner);
+    if (affected === 1) return;
+    // A trigger of the host may keep the row out, or put it elsewhere.
+    const { records } = await this.statements.findAll.execute({ ids: [session.id] }, runner);
+    if (records.length === 0) throw new Error('The database did not store the session');
+  }
+
+  /** Absence is certain. */
   async find(id: string): Promise<RefreshToken | undefined> {
     const [session] = await this.findAll([id]);
     return session;
@@ -93,7 +107,7 @@ export class RefreshTokenStore {
 
   /** Whether the server that is asked may lag behind others. */
   mayLag(): Promise<boolean> {
-    return unavailableOnFailure(() => this.causality.mayLag());
+    return unavailableOnFailure(() => this.certainty.mayLag());
   }
 
   /**
@@ -105,7 +119,7 @@ export class RefreshTokenStore {
   private async findAll(ids: readonly string[]): Promise<(RefreshToken | undefined)[]> {
     const sessions = await this.read('findAll', ids);
     const missing = ids.filter((id) => !sessions.has(id));
-    if (missing.length > 0 && (await this.mayLag())) {
+    if (missing.length > 0 && this.certainty.isDoubtful) {
       for (const [id, session] of await this.read('findAllCaughtUp', missing)) sessions.set(id, session);
     }
     return ids.map((id) => sessions.get(id));
@@ -275,23 +289,6 @@ const LATEST_STAMP = 3_000;
 
 function isLate(startedAt: number): boolean {
   return performance.now() - startedAt > LATEST_STAMP;
-}
-
-/** The version stays below 2^53 for 2^33 changes. */
-const MOST_STEP = 2 ** 20;
-
-/** A row that the database has rolled back does not come to the same version of its lists again. */
-function randomStep(): number {
-  return randomInt(1, MOST_STEP);
-}
-
-function revocation(id: string, revokedAt: number, revokedReason: string): StatementValues {
-  return { id, revokedAt, revokedReason, accessFloor: REVOKED_FLOOR };
-}
-
-/** What a write asks for: that the row is as it was read. */
-function asRead({ id, generation, listsVersion, accessFloor }: RefreshToken): StatementValues {
-  return { id, generation, listsVersion, accessFloor, step: randomStep() };
 }
 
 function toAccessFloor(record: Record<string, unknown>): AccessFloor {

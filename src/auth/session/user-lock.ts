@@ -51,14 +51,24 @@ export class UserLock {
       this.lines ? standInLine(this.lines, name, () => work(runner)) : this.holdRow(runner, name, work);
     for (;;) {
       try {
-        const once = { timeout: end - performance.now(), reads: false, tries: 1 };
-        return await withConnectionRetries(this.database.dataSource, once, onConnection);
+        return await withConnectionRetries(this.database.dataSource, once(end - performance.now()), onConnection);
       } catch (error) {
         const pause = randomInt(LONGEST_PAUSE);
         if (faultOf(error) !== 'conflict' || performance.now() + pause >= end) throw error;
         await sleep(pause);
       }
     }
+  }
+
+  /** @throws AuthConfigurationError if a pooler does not allow transactions */
+  async tryTransaction(): Promise<void> {
+    if (this.lines) return;
+    await this.database.atStart('The lock of the sessions of a user cannot be taken', (rest) =>
+      withConnectionRetries(this.database.dataSource, once(rest), async (runner) => {
+        await runner.startTransaction();
+        await runner.rollbackTransaction();
+      }),
+    );
   }
 
   /** The lock ends with the transaction, even if a pooler shares connections between transactions. */
@@ -76,6 +86,11 @@ export class UserLock {
       throw error;
     }
   }
+}
+
+/** @param limit milliseconds */
+function once(limit: number) {
+  return { limits: { connection: limit, work: limit }, reads: false, tries: 1 };
 }
 
 function lockOf(userId: string): string {

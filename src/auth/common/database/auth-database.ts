@@ -5,8 +5,9 @@ import { configOf } from '../options/config.js';
 import { duration } from '../options/duration.js';
 import type { TimeMeasurement } from '../time/measured-time.js';
 import { number, type StatementResult } from './answer.js';
-import { Causality } from './causality.js';
+import { Certainty } from './certainty.js';
 import { withConnectionRetries } from './connection-retries.js';
+import type { Limits } from './connection-with-timeout.js';
 import { databaseTime, isMySql } from './dialect.js';
 import type { EntityClass } from './entity-class.js';
 import { EntityTable } from './entity-table.js';
@@ -52,9 +53,9 @@ type FailureListener = (startedAt: number) => void;
 
 /** The host's data source, and the statements that the stores prepare on it. */
 export class AuthDatabase implements OnModuleInit {
-  readonly causality: Causality;
-  /** The SELECTs that show whether the tables exist. */
-  private readonly probes = new Set<string>();
+  readonly certainty: Certainty;
+  /** By their names. */
+  private readonly tables = new Map<string, Pick<EntityTable<ObjectLiteral>, 'name' | 'probe'>>();
   private readonly time: Statement;
   private readonly listeners: FailureListener[] = [];
 
@@ -76,8 +77,13 @@ export class AuthDatabase implements OnModuleInit {
     private readonly config: DatabaseConfig,
     private readonly schemas: TableSchemas,
   ) {
-    this.causality = new Causality(dataSource);
+    this.certainty = new Certainty(dataSource);
     this.time = this.statement(`SELECT ${databaseTime(dataSource)} AS measured`);
+  }
+
+  private get limits(): Limits {
+    const { databaseTimeout } = this.config;
+    return { connection: databaseTimeout, work: databaseTimeout };
   }
 
   get isMySql(): boolean {
@@ -86,18 +92,18 @@ export class AuthDatabase implements OnModuleInit {
 
   table<Entity extends ObjectLiteral>(entity: EntityClass<Entity>): EntityTable<Entity> {
     const table = new EntityTable(this.dataSource, entity, this.schemas);
-    this.probes.add(table.probe);
+    this.tables.set(table.name, table);
     return table;
   }
 
   /**
-   * A missing table or column must not be noticed first by the one request that needs it.
+   * Looks at each table, so that no request has to find out that one is missing.
    *
    * @throws AuthConfigurationError
    */
   async onModuleInit(): Promise<void> {
-    for (const probe of this.probes) {
-      await this.atStart('A table cannot be read', () => this.statement(probe).execute({}));
+    for (const { name, probe } of this.tables.values()) {
+      await this.atStart('A table cannot be read', () => this.certainStatement(probe, name).execute({}));
     }
   }
 
@@ -106,7 +112,7 @@ export class AuthDatabase implements OnModuleInit {
    *
    * @param failure what fails, for the log
    * @param attempt its argument is the rest of the time in milliseconds
-   * @throws AuthConfigurationError if a table or column does not exist, or the driver returns values that cannot be read
+   * @throws AuthConfigurationError for a reason that does not pass: for example, a table does not exist
    * @throws AuthError `temporarily_unavailable`
    */
   atStart<T>(failure: string, attempt: (remaining: number) => Promise<T>): Promise<T> {
@@ -118,10 +124,15 @@ export class AuthDatabase implements OnModuleInit {
     return new WatchedStatement(this.dataSource, sql, this.config.preparedStatements, timeout, this.failed);
   }
 
-  /** Like `statement`. On Galera it waits until its node has caught up with the cluster. */
-  causalStatement(sql: string, timeout = this.config.databaseTimeout): Statement {
-    const { dataSource, config, causality, failed } = this;
-    return new WatchedStatement(dataSource, sql, config.preparedStatements, timeout, failed, causality);
+  /**
+   * Like `statement`. It sees all that was committed before, and fails on a connection that does not.
+   *
+   * @param table the name of its table in SQL
+   */
+  certainStatement(sql: string, table: string): Statement {
+    const { dataSource, config, certainty, failed } = this;
+    const { preparedStatements, databaseTimeout } = config;
+    return new CertainStatement(dataSource, sql, preparedStatements, databaseTimeout, failed, certainty, table);
   }
 
   private readonly failed: FailureListener = (startedAt) => this.listeners.forEach((listener) => listener(startedAt));
@@ -139,7 +150,7 @@ export class AuthDatabase implements OnModuleInit {
   measureTime(): Promise<TimeMeasurement> {
     return unavailableOnFailure(() =>
       // The wait for a connection does not belong to the round trip.
-      withConnectionRetries(this.dataSource, { timeout: this.config.databaseTimeout, reads: true }, async (runner) => {
+      withConnectionRetries(this.dataSource, { limits: this.limits, reads: true }, async (runner) => {
         const sentAt = performance.now();
         const { records } = await this.time.execute({}, runner);
         const half = (performance.now() - sentAt) / 2;
@@ -156,8 +167,6 @@ class WatchedStatement extends Statement {
     prepared: boolean,
     timeout: number,
     private readonly failed: FailureListener,
-    /** Where given, the statement waits until its server has caught up. */
-    private readonly causality?: Causality,
   ) {
     super(dataSource, sql, prepared, timeout);
   }
@@ -171,8 +180,26 @@ class WatchedStatement extends Statement {
       throw error;
     }
   }
+}
+
+class CertainStatement extends WatchedStatement {
+  constructor(
+    dataSource: DataSource,
+    sql: string,
+    prepared: boolean,
+    timeout: number,
+    failed: FailureListener,
+    private readonly certainty: Certainty,
+    private readonly table: string,
+  ) {
+    super(dataSource, sql, prepared, timeout, failed);
+  }
+
+  protected override assertFit(runner: QueryRunner): Promise<void> {
+    return this.certainty.assertSeesAll(runner, this.table);
+  }
 
   protected override onConnection<T>(runner: QueryRunner, work: () => Promise<T>): Promise<T> {
-    return this.causality ? this.causality.caughtUp(runner, work) : work();
+    return this.certainty.caughtUp(runner, work);
   }
 }

@@ -1,15 +1,15 @@
 import type { DataSource, QueryRunner } from 'typeorm';
-import { withConnection } from './connection-with-timeout.js';
+import { type Limits, withConnection } from './connection-with-timeout.js';
 import { type Fault, faultOf } from './fault.js';
 import { poolHistoryOf } from './pool-history.js';
 
-/** Bad connections that one call closes at most. */
-const MOST_CONNECTIONS = 20;
+/** Bad connections that one call closes at most: more than a pool has. */
+const MOST_CONNECTIONS = 1_000;
 
 /** What may be done again. */
 interface Repeatable {
-  /** Milliseconds for each try. */
-  timeout: number;
+  /** For each try. */
+  limits: Limits;
   /** Whether the work only reads. Then it is repeated also if the connection was lost in the middle. */
   reads: boolean;
   /** Tries of work that conflicts with other work. */
@@ -25,7 +25,7 @@ interface Repeatable {
  */
 export async function withConnectionRetries<T>(
   dataSource: DataSource,
-  { timeout, reads, tries = 5 }: Repeatable,
+  { limits, reads, tries = 5 }: Repeatable,
   work: (runner: QueryRunner) => Promise<T>,
 ): Promise<T> {
   const history = poolHistoryOf(dataSource);
@@ -36,12 +36,14 @@ export async function withConnectionRetries<T>(
     let another = false;
     const isBad = (error: Error, fault: Fault, connection: object) => {
       const isNew = history.isNewer(connection, startedAt);
-      if (fault === 'refused' && (isNew ? history.confirm(error) : history.isConfirmed(error))) return false;
+      if (fault === 'refused' && isNew) return !history.confirm(error);
+      // A caller that has begun to find out goes on until it gets a new connection.
+      if (fault === 'refused' && closed === 0 && history.isConfirmed(error)) return false;
       another = !isNew && (fault === 'refused' || (fault === 'lost' && reads));
       return true;
     };
     try {
-      const result = await withConnection(dataSource, timeout, work, isBad);
+      const result = await withConnection(dataSource, limits, work, isBad);
       if (closed > 0) history.recovered();
       return result;
     } catch (error) {

@@ -1,5 +1,6 @@
 import type { DataSource, QueryRunner } from 'typeorm';
-import { type Fault, faultOf, LeftInTransactionError } from './fault.js';
+import { type Fault, faultOf } from './fault.js';
+import { assertIdle } from './unfit-connection.js';
 
 /** Faults of a connection. */
 const SAYS_BAD = new Set<Fault>(['refused', 'lost', 'unanswered']);
@@ -10,8 +11,14 @@ interface Connection {
   /** The socket of `mysql2`. Its `destroy` leaves the socket half open. */
   stream?: { destroy?(): void };
   end?(): unknown;
-  /** Of `pg` since 8.18: `I` outside of transactions. */
-  getTransactionStatus?(): unknown;
+}
+
+/** In milliseconds. */
+export interface Limits {
+  /** For the wait for a connection. */
+  connection: number;
+  /** For the work. */
+  work: number;
 }
 
 /**
@@ -21,30 +28,33 @@ interface Connection {
  * So a timeout closes the connection and aborts the work. Work that is still waiting for a connection then does not
  * start. A connection also ends if an error says that it is bad.
  *
- * @param timeout milliseconds
  * @param isBad whether to believe an error that says so
  */
 export function withConnection<T>(
   dataSource: DataSource,
-  timeout: number,
+  limits: Limits,
   work: (runner: QueryRunner) => Promise<T>,
   isBad: (error: Error, fault: Fault, connection: object) => boolean,
 ): Promise<T> {
   return new Promise((resolve, reject) => {
     let connection: Connection | undefined;
     let givenUp = false;
-    const timer = setTimeout(() => {
-      givenUp = true;
-      close(connection);
-      reject(new Error(`The database did not answer within ${timeout} ms`));
-    }, timeout);
+    const giveUpAfter = (limit: number) =>
+      setTimeout(() => {
+        givenUp = true;
+        close(connection);
+        reject(new Error(`The database did not answer within ${limit} ms`));
+      }, limit);
+    let timer = giveUpAfter(limits.connection);
 
     const run = async (): Promise<T> => {
       const runner = dataSource.createQueryRunner('master');
       try {
         connection = (await runner.connect()) as Connection | undefined;
         if (givenUp) throw new Error('The database connection came too late');
-        if (isInTransaction(connection)) throw new LeftInTransactionError();
+        clearTimeout(timer);
+        timer = giveUpAfter(limits.work);
+        assertIdle(connection);
         return await work(runner);
       } catch (error) {
         const fault = faultOf(error);
@@ -71,9 +81,4 @@ function close(connection: Connection | undefined): void {
     connection.destroy();
     connection.stream?.destroy?.();
   } else void connection?.end?.();
-}
-
-function isInTransaction(connection: Connection | undefined): boolean {
-  const status = connection?.getTransactionStatus?.();
-  return status === 'T' || status === 'E';
 }

@@ -16,6 +16,11 @@ export function databaseTime(dataSource: DataSource): string {
   return `CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)`;
 }
 
+/** An SQL expression for the digits of a number. */
+export function asText(dataSource: DataSource, number: string): string {
+  return `CAST(${number} AS ${isMySql(dataSource) ? 'CHAR' : 'text'})`;
+}
+
 /** An SQL expression for whole seconds. */
 export function inSeconds(dataSource: DataSource, milliseconds: string): string {
   return isMySql(dataSource) ? `(${milliseconds} DIV 1000)` : `(${milliseconds} / 1000)`;

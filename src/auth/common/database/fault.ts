@@ -1,4 +1,5 @@
 import { QueryFailedError, QueryRunnerAlreadyReleasedError } from 'typeorm';
+import { UnfitConnectionError } from './unfit-connection.js';
 
 /**
  * What an error of a statement says.
@@ -42,6 +43,12 @@ const REFUSALS = new Set<unknown>([
   1046,
   1142,
   1146,
+  // It has another encoding, or somebody left tables locked or a distributed transaction open.
+  '22021',
+  '22P05',
+  1099,
+  1100,
+  1399,
   // The server, its administrator or a limit for idle connections ended the connection. The statement is rolled back.
   '57P03',
   '57P05',
@@ -74,15 +81,8 @@ const LOSSES = new Set<unknown>([
 const NOT_SENT = /is not queryable|in closed state/;
 const LOST = /^Connection terminated|write after end/;
 
-/** A connection that the pool gave out although it has an open transaction. */
-export class LeftInTransactionError extends Error {
-  constructor() {
-    super('The database connection was left in a transaction');
-  }
-}
-
 export function faultOf(error: unknown): Fault {
-  if (error instanceof LeftInTransactionError || error instanceof QueryRunnerAlreadyReleasedError) return 'refused';
+  if (error instanceof UnfitConnectionError || error instanceof QueryRunnerAlreadyReleasedError) return 'refused';
   if (!(error instanceof QueryFailedError)) return 'failed';
   const { code, errno, severity, routine, message = '' } = error.driverError as Partial<DriverError>;
   // Errors of sockets have a negative number.

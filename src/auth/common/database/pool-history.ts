@@ -13,15 +13,15 @@ export class PoolHistory {
   /** Keyed by the message. */
   private readonly confirmedAt = new Map<string, number>();
 
-  constructor(pool: Pool | undefined) {
+  constructor(private readonly pool: Pool | undefined) {
     for (const event of ['connect', 'connection']) {
       pool?.on?.(event, (connection: object) => this.openedAt.set(connection, performance.now()));
     }
   }
 
-  /** Whether the connection was opened after this time. It is not known of the oldest ones. */
+  /** Whether the connection was opened after this time. The oldest ones are not known. */
   isNewer(connection: object, time: number): boolean {
-    return (this.openedAt.get(connection) ?? -Infinity) > time;
+    return !this.pool || (this.openedAt.get(connection) ?? -Infinity) > time;
   }
 
   /** A new connection gave this error, so the server is to blame. */
@@ -47,13 +47,24 @@ export class PoolHistory {
   }
 }
 
-/** Keyed by pool; by data source if its driver has no pool. */
-const histories = new WeakMap<object, PoolHistory>();
+const histories = new WeakMap<DataSource, PoolHistory>();
 
 export function poolHistoryOf(dataSource: DataSource): PoolHistory {
-  const { master, pool = master } = dataSource.driver as { master?: Pool; pool?: Pool };
-  const key = pool ?? dataSource;
-  let history = histories.get(key);
-  if (!history) histories.set(key, (history = new PoolHistory(pool)));
+  let history = histories.get(dataSource);
+  if (!history) histories.set(dataSource, (history = new PoolHistory(primaryPoolOf(dataSource))));
   return history;
+}
+
+interface Driver {
+  /** Of `pg`, with and without replicas. */
+  master?: Pool;
+  /** Of `mysql2` without replicas. */
+  pool?: Pool;
+  /** Of `mysql2` with replicas. It makes the pool of a server before the first connection, and has no public access. */
+  poolCluster?: { _nodes?: { MASTER?: { pool?: Pool } } };
+}
+
+function primaryPoolOf({ driver }: DataSource): Pool | undefined {
+  const { master, pool, poolCluster } = driver as Driver;
+  return pool ?? master ?? poolCluster?._nodes?.MASTER?.pool;
 }

@@ -1,7 +1,14 @@
 import type { Logger } from '@nestjs/common';
+import { QueryFailedError } from 'typeorm';
+import { faultOf } from './fault.js';
 
 /** After this number of rows, a run does not look for single rows any more. */
 const MOST_ROWS = 10_000;
+
+/** Whether the error may be about single rows. If the permission or the table is missing, it is about all of them. */
+export function isOfRows(error: unknown): boolean {
+  return error instanceof QueryFailedError && !['refused', 'lost'].includes(faultOf(error));
+}
 
 /** The rows that the database refused to change in one run, for example because of a foreign key or a trigger. */
 export class RefusedRows {

@@ -1,9 +1,8 @@
-import { QueryFailedError } from 'typeorm';
 import { AuthError } from '../errors/auth-error.js';
 import { text } from './answer.js';
 import type { AuthDatabase } from './auth-database.js';
 import { hasRowLocks } from './dialect.js';
-import type { RefusedRows } from './refused-rows.js';
+import { isOfRows, type RefusedRows } from './refused-rows.js';
 import type { Statement, StatementValues } from './statement.js';
 import { unavailableOnFailure } from './unavailable.js';
 
@@ -52,8 +51,7 @@ export class RowRemoval {
     try {
       return (await this.removeAll.execute({ ids: free, ...values })).affected;
     } catch (error) {
-      if (!(error instanceof QueryFailedError))
-        throw new AuthError('temporarily_unavailable', undefined, { cause: error });
+      if (!isOfRows(error)) throw new AuthError('temporarily_unavailable', undefined, { cause: error });
       if (free.length > 1 && refused.isWorthSplitting) {
         const half = Math.ceil(free.length / 2);
         const first = await this.removePart(free.slice(0, half), values, refused);

@@ -3,7 +3,10 @@ import { inspect } from 'node:util';
 import type { DataSource, QueryRunner } from 'typeorm';
 import { answerOf, type Expected, expectedOf, type StatementResult } from './answer.js';
 import { withConnectionRetries } from './connection-retries.js';
+import type { Limits } from './connection-with-timeout.js';
+import { isMySql } from './dialect.js';
 import { areNamesSupported, isNameLost } from './prepared-names.js';
+import { assertCommitted } from './unfit-connection.js';
 
 /** The values of a statement's parameters, by name. */
 export type StatementValues = Record<string, unknown>;
@@ -20,6 +23,12 @@ interface Composed {
   /** Its name on PostgreSQL, if it may have one. */
   readonly name?: string;
   readonly query: (values: unknown[], name?: string) => unknown;
+}
+
+interface Executed {
+  /** The answer of the driver. */
+  readonly raw: unknown;
+  readonly result: StatementResult;
 }
 
 /** `:...name` in SQL. */
@@ -46,12 +55,12 @@ const LIST = /:\.\.\.(\w+)/;
  * const { records } = await usersById.execute({ ids: [id, another] });
  */
 export class Statement {
+  private readonly sql: string;
   private readonly list: string | undefined;
   private readonly expected: Expected;
   /** Keyed by the length of the list. */
   private readonly composed = new Map<number, Composed>();
-  /** Milliseconds. */
-  private readonly timeout: number;
+  private readonly limits: Limits;
 
   /**
    * @param sql SQL with parameters as `:name`; the caller escapes identifiers
@@ -60,12 +69,14 @@ export class Statement {
    */
   constructor(
     private readonly dataSource: DataSource,
-    private readonly sql: string,
+    sql: string,
     private readonly prepared = true,
     timeout = 5_000,
   ) {
+    this.sql = isMySql(dataSource) ? withLimit(sql) : sql;
     this.expected = expectedOf(sql);
-    this.timeout = this.expected === 'rows' ? timeout : WRITE_TIMEOUT_FACTOR * timeout;
+    const work = this.expected === 'rows' ? timeout : WRITE_TIMEOUT_FACTOR * timeout;
+    this.limits = { connection: timeout, work };
     this.list = LIST.exec(sql)?.[1];
     this.composedFor(1);
   }
@@ -75,34 +86,40 @@ export class Statement {
     const { composed, named } = this.filledUp(values);
     const list = composed.parameters.map((name) => named[name]);
     // An error about its name would abort the transaction of the caller.
-    if (runner) return this.executeOn(runner, composed, list);
-    const { dataSource, timeout } = this;
+    if (runner) return (await this.executeOn(runner, composed, list)).result;
+    const { dataSource, limits } = this;
     const reads = this.expected === 'rows';
-    return withConnectionRetries(dataSource, { timeout, reads }, async (own) => {
-      const name = areNamesSupported(dataSource) ? composed.name : undefined;
-      try {
-        return await this.executeOn(own, composed, list, name);
-      } catch (error) {
-        if (name !== undefined && (await isNameLost(dataSource, error, own)))
-          return this.executeOn(own, composed, list);
-        throw error;
-      }
+    return withConnectionRetries(dataSource, { limits, reads }, async (own) => {
+      await this.assertFit(own);
+      const { raw, result } = await this.executeNamed(own, composed, list);
+      assertCommitted(raw);
+      return result;
     });
   }
 
-  private executeOn(
-    runner: QueryRunner,
-    { text, query }: Composed,
-    list: unknown[],
-    name?: string,
-  ): Promise<StatementResult> {
+  private async executeNamed(runner: QueryRunner, composed: Composed, list: unknown[]): Promise<Executed> {
+    const name = areNamesSupported(this.dataSource) ? composed.name : undefined;
+    try {
+      return await this.executeOn(runner, composed, list, name);
+    } catch (error) {
+      if (name !== undefined && (await isNameLost(this.dataSource, error, runner)))
+        return this.executeOn(runner, composed, list);
+      throw error;
+    }
+  }
+
+  private executeOn(runner: QueryRunner, { text, query }: Composed, list: unknown[], name?: string): Promise<Executed> {
     const composed = query(list, name);
     // TypeORM passes the first argument to the driver unchanged. Both drivers accept an object there.
     const values = composed === text ? list : undefined;
-    return this.onConnection(runner, async () =>
-      answerOf(await runner.query(composed as string, values, true), this.expected),
-    );
+    return this.onConnection(runner, async () => {
+      const answer = await runner.query(composed as string, values, true);
+      return { raw: answer.raw, result: answerOf(answer, this.expected) };
+    });
   }
+
+  /** A kind of statements may refuse a connection of the pool. */
+  protected async assertFit(_: QueryRunner): Promise<void> {}
 
   /** A kind of statements may prepare the connection, and must leave it as it was. */
   protected onConnection<T>(_: QueryRunner, work: () => Promise<T>): Promise<T> {
@@ -127,6 +144,14 @@ export class Statement {
     }
     return composed;
   }
+}
+
+/** The LIMIT of a statement takes precedence over `sql_select_limit`, which would cut the answer. */
+const NO_LIMIT = ' LIMIT 18446744073709551615';
+
+function withLimit(sql: string): string {
+  if (!/^SELECT\b/i.test(sql) || /\bLIMIT\b/i.test(sql)) return sql;
+  return sql.replace(/(\sFOR UPDATE\b.*)?$/is, (locking) => NO_LIMIT + locking);
 }
 
 function compose({ driver, options }: DataSource, sql: string, prepared: boolean): Composed {

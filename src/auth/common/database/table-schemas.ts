@@ -20,6 +20,7 @@ export async function findTableSchemas(dataSource: DataSource, timeout: number):
   if (isMySql(dataSource)) return { of: ({ database }) => (database ? undefined : driver.database) };
   if (options.type !== 'postgres') return { of: () => undefined };
   const tables = dataSource.entityMetadatas.filter(({ schema }) => !schema).map(({ tableName }) => tableName);
+  if (tables.length === 0) return { of: () => undefined };
   const visible = new Statement(
     dataSource,
     'SELECT relname AS name, nspname AS schema FROM pg_catalog.pg_class c ' +

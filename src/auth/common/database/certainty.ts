@@ -1,7 +1,8 @@
-import type { DataSource, QueryRunner } from 'typeorm';
+import type { DataSource, QueryResult, QueryRunner } from 'typeorm';
 import { number, text } from './answer.js';
 import { withConnectionRetries } from './connection-retries.js';
 import { isMySql } from './dialect.js';
+import { assertCommitted, UnfitConnectionError } from './unfit-connection.js';
 
 /** Bits of `wsrep_sync_wait`: before a SELECT, before an UPDATE or DELETE. */
 const BEFORE_READS_AND_WRITES = 1 | 2;
@@ -9,25 +10,53 @@ const BEFORE_READS_AND_WRITES = 1 | 2;
 const LONGEST_QUESTION = 5_000;
 
 /**
- * Galera: a node applies the changes of the other nodes a moment after their commit. After it stood still, it may be far
- * behind, and does not know it. Other databases have one primary, which knows everything.
+ * Whether a statement sees all that was committed before. A row that it does not see is missing only then.
+ *
+ * - A connection of MySQL may have been left in a transaction, and sees the table as it was at that time. Or it has a
+ *   temporary table of the same name.
+ * - Row-level security of PostgreSQL may hide rows.
+ * - A node of Galera applies the changes of the other nodes a moment after their commit. After it stood still, it may be
+ *   far behind, and does not know it. Other databases have one primary, which knows everything.
  */
-export class Causality {
+export class Certainty {
+  /** Whether this engine needs to be asked. */
+  readonly isDoubtful: boolean;
+  private readonly isMySql: boolean;
   /** The setting `wsrep_sync_wait` of the host's connections; `null` for other databases. */
   private syncWait: number | null | undefined;
 
   constructor(private readonly dataSource: DataSource) {
-    if (!isMySql(dataSource)) this.syncWait = null;
+    this.isMySql = isMySql(dataSource);
+    this.isDoubtful = this.isMySql || dataSource.options.type === 'postgres';
+    if (!this.isMySql) this.syncWait = null;
   }
 
-  /** Whether a read may miss what was committed before it. */
+  /** Whether a server may be behind others. */
   async mayLag(): Promise<boolean> {
     if (this.syncWait === undefined) {
-      await withConnectionRetries(this.dataSource, { timeout: LONGEST_QUESTION, reads: true }, (runner) =>
-        this.ask(runner),
-      );
+      const once = { limits: { connection: LONGEST_QUESTION, work: LONGEST_QUESTION }, reads: true };
+      await withConnectionRetries(this.dataSource, once, (runner) => this.ask(runner));
     }
     return this.settings !== undefined;
+  }
+
+  /**
+   * @param table its name in SQL
+   * @throws UnfitConnectionError if statements on this connection do not see all rows of the table
+   */
+  async assertSeesAll(runner: QueryRunner, table: string): Promise<void> {
+    if (this.isMySql) {
+      const answer = (await runner.query('DO 0', undefined, true)) as QueryResult;
+      assertCommitted(answer.raw);
+      const [shown] = (await runner.query(`SHOW CREATE TABLE ${table}`)) as Record<string, unknown>[];
+      if (/^CREATE TEMPORARY/.test(String(shown?.['Create Table'])))
+        throw new UnfitConnectionError(`has a temporary table with the name of ${table}`);
+    } else if (this.isDoubtful) {
+      const name = `'${table.replaceAll("'", "''")}'`;
+      const [row] = (await runner.query(`SELECT row_security_active(${name}) AS filtered`)) as { filtered: unknown }[];
+      if (row?.filtered !== false)
+        throw new UnfitConnectionError(`may not see all rows of ${table} (row-level security)`);
+    }
   }
 
   /** Does the work on this connection. There each statement waits until its node has caught up with the cluster. */

@@ -1,0 +1,97 @@
+import { describe, expect, test, vi } from 'vitest';
+import { databaseNamed } from '../support/databases.js';
+import { login, refresh } from '../support/http.js';
+import { signIn } from '../support/listening.js';
+import { connectionsOpenedBy, onEveryConnection, POOL, startWithPool, warmUp } from '../support/pools.js';
+
+const BOB = { username: 'bob', password: 'bob-password', transport: 'body' as const };
+
+for (const name of ['postgres', 'mariadb'] as const) {
+  const { available } = databaseNamed(name);
+  const onlyReads =
+    name === 'postgres' ? 'SET default_transaction_read_only = on' : 'SET SESSION TRANSACTION READ ONLY';
+
+  describe.skipIf(!available)(`a server that is to blame, on ${name}`, { timeout: 60_000 }, () => {
+    test.for([
+      { title: 'a pool', replicated: false },
+      { title: 'a pool beside those of replicas', replicated: true },
+    ])('a missing table: 503, and $title keeps its connections', async ({ replicated }) => {
+      const host = await startWithPool(name, (url) =>
+        replicated ? { replication: { master: { url }, slaves: [{ url }] } } : {},
+      );
+      await warmUp(host);
+      const { refreshToken } = await signIn(host);
+      const opened = connectionsOpenedBy(host);
+      await host.operator.query('ALTER TABLE refresh_tokens RENAME TO elsewhere');
+      const startedAt = performance.now();
+      for (let request = 0; request < 50; request++) expect((await refresh(host.url, refreshToken)).status).toBe(503);
+      const seconds = Math.floor((performance.now() - startedAt) / 1_000);
+      // The first request and the revocation list find out at the same time, then one connection in each second.
+      expect(opened.mock.calls.length).toBeLessThanOrEqual(2 + seconds);
+
+      await host.operator.query('ALTER TABLE elsewhere RENAME TO refresh_tokens');
+      const after = await refresh(host.url, refreshToken);
+      expect([after.status, after.body.generation]).toEqual([200, 1]);
+    });
+
+    test('a pool that was filled meanwhile: all is well a second after the server', async () => {
+      const app = await startWithPool(name);
+      await warmUp(app);
+      const { refreshToken } = await signIn(app);
+      const { master, pool = master } = app.dataSource.driver as unknown as Record<string, NodeJS.EventEmitter>;
+      const spoil = (connection: { query(sql: string): unknown }) => void connection.query(onlyReads);
+      pool.on('connect', spoil).on('connection', spoil);
+      await onEveryConnection(app, (runner) => runner.query(onlyReads));
+      await Promise.all(Array.from({ length: 4 * POOL }, () => refresh(app.url, refreshToken)));
+
+      pool.off('connect', spoil).off('connection', spoil);
+      const repairedAt = performance.now();
+      const well = await vi.waitFor(
+        async () => {
+          const answer = await refresh(app.url, refreshToken);
+          expect(answer.status).toBe(200);
+          return answer;
+        },
+        { timeout: 20_000, interval: 50 },
+      );
+      // Far less than a second for each connection.
+      expect(performance.now() - repairedAt).toBeLessThan((POOL * 1_000) / 2);
+      expect(well.body.generation).toBe(1);
+    });
+
+    test('more bad connections than most pools have: one refresh gets through', async () => {
+      const app = await startWithPool(name, () => ({ poolSize: 30 }));
+      const { refreshToken } = await signIn(app);
+      await onEveryConnection(app, (runner) => runner.query(onlyReads));
+      expect((await refresh(app.url, refreshToken)).status).toBe(200);
+    });
+
+    test('no connection is free: each answer is 503 after the limit for a SELECT', async () => {
+      const app = await startWithPool(name, () => ({ poolSize: 2 }), { databaseTimeout: '1s' });
+      const { refreshToken } = await signIn(app);
+      const holders = [app.dataSource.createQueryRunner(), app.dataSource.createQueryRunner()];
+      await Promise.all(holders.map((holder) => holder.connect()));
+      const startedAt = performance.now();
+      const answers = await Promise.all([refresh(app.url, refreshToken), login(app.url, BOB)]);
+      const waited = performance.now() - startedAt;
+      await Promise.all(holders.map((holder) => holder.release()));
+      expect(answers.map(({ status }) => status)).toEqual([503, 503]);
+      // A statement that writes may take six seconds.
+      expect(waited).toBeLessThan(4_000);
+      expect((await refresh(app.url, refreshToken)).status).toBe(200);
+    });
+  });
+}
+
+describe.skipIf(!databaseNamed('mariadb').available)('a server whose connections do not commit', () => {
+  test('is answered with 503, and nothing is believed', { timeout: 60_000 }, async () => {
+    const app = await startWithPool('mariadb');
+    const { refreshToken, sessionId } = await signIn(app);
+    const { pool } = app.dataSource.driver as unknown as { pool: NodeJS.EventEmitter };
+    pool.on('connection', (connection: { query(sql: string): unknown }) => void connection.query('SET autocommit = 0'));
+    await onEveryConnection(app, (runner) => runner.query('SET autocommit = 0'));
+    expect((await refresh(app.url, refreshToken)).status).toBe(503);
+    expect((await login(app.url, BOB)).status).toBe(503);
+    await expect(app.service.revoke(sessionId, 'logout')).rejects.toMatchObject({ code: 'temporarily_unavailable' });
+  });
+});
