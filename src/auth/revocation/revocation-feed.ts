@@ -188,7 +188,8 @@ export class RevocationFeed implements OnModuleInit, OnApplicationShutdown {
     try {
       await this.read();
     } catch (error) {
-      if (!this.outages.isFailing) this.logger.error(`The list of revoked sessions cannot be read: ${String(causeOf(error))}`);
+      if (!this.outages.isFailing)
+        this.logger.error(`The list of revoked sessions cannot be read: ${String(causeOf(error))}`);
       this.outages.failed();
       this.tellStale();
     }
