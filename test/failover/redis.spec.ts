@@ -95,7 +95,8 @@ class BoundSession {
     while (!isOver()) {
       const proof = await this.client.proof('POST', '/auth/refresh');
       const { status, body, headers } = await refresh(this.client.url, this.token, { dpop: proof });
-      this.codes[status] = (this.codes[status] ?? 0) + 1;
+      const code = [200, 503].includes(status) ? String(status) : `${status} ${body.error}`;
+      this.codes[code] = (this.codes[code] ?? 0) + 1;
       if (status === 503 && !headers.has('retry-after')) this.withoutRetryAfter++;
       if (status === 200) {
         const now = performance.now();
@@ -128,7 +129,9 @@ describe.skipIf(!redisServersAvailable).each(Object.entries(setups))('%s', (name
     database = await databaseNamed('postgres').create();
     demos = [];
     for (let count = 0; count < 2; count++) {
-      demos.push(await startDemo({ DATABASE_URL: database.url!, AUTH_SECRET: SECRET, REDIS_URL: redis.url }));
+      // A rule asks for a step-up after sixty refreshes within an hour.
+      const settings = { DATABASE_URL: database.url!, REDIS_URL: redis.url, RISK_RULES: 'off' };
+      demos.push(await startDemo({ ...settings, AUTH_SECRET: SECRET }));
     }
     dataSource = await new DataSource(database.options([], [])).initialize();
   }, 180_000);
