@@ -55,6 +55,13 @@ export class RedisServer {
     await this.until('answers', async () => /PONG|NOAUTH/.test(await this.ask('PING')));
   }
 
+  /** Waits until it has run for a second. A younger one counts as just started, and may have lost data. */
+  async untilAged(): Promise<void> {
+    await this.until('has run for a second', async () =>
+      /uptime_in_seconds:[1-9]/.test(await this.ask('INFO', 'server')),
+    );
+  }
+
   /** Sends a signal, for example SIGSTOP. */
   signal(signal: NodeJS.Signals): void {
     this.process?.kill(signal);

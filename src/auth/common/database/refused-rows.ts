@@ -5,9 +5,13 @@ import { faultOf } from './fault.js';
 /** After this number of rows, a run does not look for single rows any more. */
 const MOST_ROWS = 10_000;
 
-/** Whether the error may be about single rows. If the permission or the table is missing, it is about all of them. */
+/**
+ * Whether the error may be about single rows. If the permission or the table is missing, or the database does not answer,
+ * it is about all of them.
+ */
 export function isOfRows(error: unknown): boolean {
-  return error instanceof QueryFailedError && !['refused', 'lost'].includes(faultOf(error));
+  if (!(error instanceof QueryFailedError) || /time.?out/i.test(error.message)) return false;
+  return !['refused', 'lost'].includes(faultOf(error));
 }
 
 /** The rows that the database refused to change in one run, for example because of a foreign key or a trigger. */

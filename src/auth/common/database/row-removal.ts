@@ -42,22 +42,31 @@ export class RowRemoval {
     return count;
   }
 
-  /** If the database refuses a statement, its halves are tried, down to single rows. */
   private async removePart(ids: readonly string[], values: StatementValues, refused: RefusedRows): Promise<number> {
-    // If this fails too, the fault is not one of single rows.
     const { records } = await unavailableOnFailure(() => this.unlocked.execute({ ids, ...values }));
-    if (records.length === 0) return 0;
-    const free = records.map(({ id }) => text(id, 'id'));
+    return this.removeUnlocked(
+      records.map(({ id }) => text(id, 'id')),
+      values,
+      refused,
+    );
+  }
+
+  /**
+   * If the database refuses a statement, its halves are tried, down to single rows. Their locks are not looked at again:
+   * PostgreSQL reports an error a moment before it lets go of the rows.
+   */
+  private async removeUnlocked(ids: readonly string[], values: StatementValues, refused: RefusedRows): Promise<number> {
+    if (ids.length === 0) return 0;
     try {
-      return (await this.removeAll.execute({ ids: free, ...values })).affected;
+      return (await this.removeAll.execute({ ids, ...values })).affected;
     } catch (error) {
       if (!isOfRows(error)) throw new AuthError('temporarily_unavailable', undefined, { cause: error });
-      if (free.length > 1 && refused.isWorthSplitting) {
-        const half = Math.ceil(free.length / 2);
-        const first = await this.removePart(free.slice(0, half), values, refused);
-        return first + (await this.removePart(free.slice(half), values, refused));
+      if (ids.length > 1 && refused.isWorthSplitting) {
+        const half = Math.ceil(ids.length / 2);
+        const first = await this.removeUnlocked(ids.slice(0, half), values, refused);
+        return first + (await this.removeUnlocked(ids.slice(half), values, refused));
       }
-      refused.add(free.length, error);
+      refused.add(ids.length, error);
       return 0;
     }
   }
