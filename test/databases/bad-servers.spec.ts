@@ -2,7 +2,14 @@ import { describe, expect, test, vi } from 'vitest';
 import { databaseNamed } from '../support/databases.js';
 import { login, refresh } from '../support/http.js';
 import { signIn } from '../support/listening.js';
-import { connectionsOpenedBy, onEveryConnection, POOL, startWithPool, warmUp } from '../support/pools.js';
+import {
+  connectionsOpenedBy,
+  onEachNewConnection,
+  onEveryConnection,
+  POOL,
+  startWithPool,
+  warmUp,
+} from '../support/pools.js';
 
 const BOB = { username: 'bob', password: 'bob-password', transport: 'body' as const };
 
@@ -38,13 +45,11 @@ for (const name of ['postgres', 'mariadb'] as const) {
       const app = await startWithPool(name);
       await warmUp(app);
       const { refreshToken } = await signIn(app);
-      const { master, pool = master } = app.dataSource.driver as unknown as Record<string, NodeJS.EventEmitter>;
-      const spoil = (connection: { query(sql: string): unknown }) => void connection.query(onlyReads);
-      pool.on('connect', spoil).on('connection', spoil);
+      const repair = onEachNewConnection(app, onlyReads);
       await onEveryConnection(app, (runner) => runner.query(onlyReads));
       await Promise.all(Array.from({ length: 4 * POOL }, () => refresh(app.url, refreshToken)));
 
-      pool.off('connect', spoil).off('connection', spoil);
+      repair();
       const repairedAt = performance.now();
       const well = await vi.waitFor(
         async () => {
@@ -87,8 +92,7 @@ describe.skipIf(!databaseNamed('mariadb').available)('a server whose connections
   test('is answered with 503, and nothing is believed', { timeout: 60_000 }, async () => {
     const app = await startWithPool('mariadb');
     const { refreshToken, sessionId } = await signIn(app);
-    const { pool } = app.dataSource.driver as unknown as { pool: NodeJS.EventEmitter };
-    pool.on('connection', (connection: { query(sql: string): unknown }) => void connection.query('SET autocommit = 0'));
+    onEachNewConnection(app, 'SET autocommit = 0');
     await onEveryConnection(app, (runner) => runner.query('SET autocommit = 0'));
     expect((await refresh(app.url, refreshToken)).status).toBe(503);
     expect((await login(app.url, BOB)).status).toBe(503);

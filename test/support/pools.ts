@@ -55,18 +55,27 @@ export async function warmUp(app: AuthApp): Promise<void> {
 
 type Pool = NodeJS.EventEmitter;
 
-/** Is called for each connection that the pool of the primary opens from now on. */
-export function connectionsOpenedBy({ dataSource }: AuthApp) {
-  const {
-    master,
-    pool = master,
-    poolCluster,
-  } = dataSource.driver as unknown as {
+/** The pool of the primary, of `pg` or `mysql2`. */
+function primaryPool({ dataSource }: AuthApp): Pool {
+  const { master, pool, poolCluster } = dataSource.driver as unknown as {
     master?: Pool;
     pool?: Pool;
     poolCluster?: { _nodes: { MASTER: { pool: Pool } } };
   };
+  return pool ?? master ?? poolCluster!._nodes.MASTER.pool;
+}
+
+/** Is called for each connection that the pool of the primary opens from now on. */
+export function connectionsOpenedBy(app: AuthApp) {
   const opened = vi.fn();
-  (pool ?? poolCluster!._nodes.MASTER.pool).on('connect', opened).on('connection', opened);
+  primaryPool(app).on('connect', opened).on('connection', opened);
   return opened;
+}
+
+/** Sends this to each connection that the pool of the primary opens, until the returned function is called. */
+export function onEachNewConnection(app: AuthApp, sql: string): () => void {
+  const pool = primaryPool(app);
+  const send = (connection: { query(sql: string): unknown }) => void connection.query(sql);
+  pool.on('connect', send).on('connection', send);
+  return () => void pool.off('connect', send).off('connection', send);
 }

@@ -1,5 +1,6 @@
 import { Injectable, Logger } from '@nestjs/common';
 import type { ClientContext } from '../common/request/client-context.js';
+import { causeOf } from '../common/errors/cause-of.js';
 import { Clock } from '../common/time/clock.js';
 import { AuthEventBus } from '../events/auth-event-bus.js';
 import type { RevocationReason } from '../events/auth-event.js';
@@ -78,7 +79,7 @@ export class SessionRevocation {
       if (count > MOST_AT_ONCE) await this.feed.readNow();
       else this.feed.announce(await this.store.floorsOfUser(userId, this.list.lifetime));
     } catch (error) {
-      this.logger.warn(`A revocation could not be announced. It takes effect by polling: ${String(error)}`);
+      this.logger.warn(`A revocation could not be announced. It takes effect by polling: ${String(causeOf(error))}`);
     }
   }
 }

@@ -3,9 +3,11 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { QueryRunner } from 'typeorm';
 import type { AuthDatabase } from '../common/database/auth-database.js';
 import { withConnectionRetries } from '../common/database/connection-retries.js';
+import { within } from '../common/database/connection-with-timeout.js';
 import { hasRowLocks } from '../common/database/dialect.js';
 import { faultOf } from '../common/database/fault.js';
 import type { Statement } from '../common/database/statement.js';
+import { AuthConfigurationError } from '../common/errors/auth-error.js';
 import { SessionLock } from './session-lock.entity.js';
 
 /** Milliseconds for the wait, the work and all repetitions. */
@@ -14,6 +16,9 @@ const LONGEST_WORK = 30_000;
 const LONGEST_PAUSE = 50;
 /** The number of rows. Users with the same row wait for each other for some milliseconds. */
 const ROWS = 4_096;
+
+/** What PgBouncer says to a transaction, if a client gets each connection for one statement only. */
+const STATEMENT_POOLING = /statement pooling/;
 
 type Work<T> = (runner: QueryRunner) => Promise<T>;
 
@@ -67,6 +72,8 @@ export class UserLock {
       withConnectionRetries(this.database.dataSource, once(rest), async (runner) => {
         await runner.startTransaction();
         await runner.rollbackTransaction();
+      }).catch((error: unknown) => {
+        throw STATEMENT_POOLING.test(String(error)) ? statementPooling() : error;
       }),
     );
   }
@@ -88,9 +95,16 @@ export class UserLock {
   }
 }
 
+function statementPooling(): AuthConfigurationError {
+  return new AuthConfigurationError(
+    'The pooler does not allow transactions, and refreshToken.maxSessionsPerUser needs them. Set pool_mode of the pooler ' +
+      'to transaction or session.',
+  );
+}
+
 /** @param limit milliseconds */
 function once(limit: number) {
-  return { limits: { connection: limit, work: limit }, reads: false, tries: 1 };
+  return { limits: within(limit), reads: false, tries: 1 };
 }
 
 function lockOf(userId: string): string {

@@ -7,7 +7,7 @@ import type { TimeMeasurement } from '../time/measured-time.js';
 import { number, type StatementResult } from './answer.js';
 import { Certainty } from './certainty.js';
 import { withConnectionRetries } from './connection-retries.js';
-import type { Limits } from './connection-with-timeout.js';
+import { within } from './connection-with-timeout.js';
 import { databaseTime, isMySql } from './dialect.js';
 import type { EntityClass } from './entity-class.js';
 import { EntityTable } from './entity-table.js';
@@ -81,11 +81,6 @@ export class AuthDatabase implements OnModuleInit {
     this.time = this.statement(`SELECT ${databaseTime(dataSource)} AS measured`);
   }
 
-  private get limits(): Limits {
-    const { databaseTimeout } = this.config;
-    return { connection: databaseTimeout, work: databaseTimeout };
-  }
-
   get isMySql(): boolean {
     return isMySql(this.dataSource);
   }
@@ -150,12 +145,16 @@ export class AuthDatabase implements OnModuleInit {
   measureTime(): Promise<TimeMeasurement> {
     return unavailableOnFailure(() =>
       // The wait for a connection does not belong to the round trip.
-      withConnectionRetries(this.dataSource, { limits: this.limits, reads: true }, async (runner) => {
-        const sentAt = performance.now();
-        const { records } = await this.time.execute({}, runner);
-        const half = (performance.now() - sentAt) / 2;
-        return { time: number(records[0]?.measured, 'measured'), at: sentAt + half, uncertainty: half + RESOLUTION };
-      }),
+      withConnectionRetries(
+        this.dataSource,
+        { limits: within(this.config.databaseTimeout), reads: true },
+        async (runner) => {
+          const sentAt = performance.now();
+          const { records } = await this.time.execute({}, runner);
+          const half = (performance.now() - sentAt) / 2;
+          return { time: number(records[0]?.measured, 'measured'), at: sentAt + half, uncertainty: half + RESOLUTION };
+        },
+      ),
     );
   }
 }

@@ -1,6 +1,7 @@
 import type { DataSource, QueryResult, QueryRunner } from 'typeorm';
 import { number, text } from './answer.js';
 import { withConnectionRetries } from './connection-retries.js';
+import { within } from './connection-with-timeout.js';
 import { isMySql } from './dialect.js';
 import { assertCommitted, UnfitConnectionError } from './unfit-connection.js';
 
@@ -34,7 +35,7 @@ export class Certainty {
   /** Whether a server may be behind others. */
   async mayLag(): Promise<boolean> {
     if (this.syncWait === undefined) {
-      const once = { limits: { connection: LONGEST_QUESTION, work: LONGEST_QUESTION }, reads: true };
+      const once = { limits: within(LONGEST_QUESTION), reads: true };
       await withConnectionRetries(this.dataSource, once, (runner) => this.ask(runner));
     }
     return this.settings !== undefined;

@@ -21,6 +21,11 @@ export interface Limits {
   work: number;
 }
 
+/** @param milliseconds for the wait, and again for the work */
+export function within(milliseconds: number): Limits {
+  return { connection: milliseconds, work: milliseconds };
+}
+
 /**
  * Does the work on its own connection to the primary, and resolves to the result.
  *

@@ -10,8 +10,10 @@ const MOST_ROWS = 10_000;
  * it is about all of them.
  */
 export function isOfRows(error: unknown): boolean {
-  if (!(error instanceof QueryFailedError) || /time.?out/i.test(error.message)) return false;
-  return !['refused', 'lost'].includes(faultOf(error));
+  if (!(error instanceof QueryFailedError)) return false;
+  const fault = faultOf(error);
+  // SQLite's errors look like those of a driver that gave up, except for their text.
+  return fault === 'unanswered' ? !/time.?out/i.test(error.message) : !['refused', 'lost'].includes(fault);
 }
 
 /** The rows that the database refused to change in one run, for example because of a foreign key or a trigger. */

@@ -9,9 +9,6 @@ import { UnfitConnectionError } from './unfit-connection.js';
 /** Milliseconds between the tries. */
 const PAUSE = 1_000;
 
-/** What PgBouncer says to a transaction, if a client gets each connection for one statement only. */
-const STATEMENT_POOLING = /statement pooling/;
-
 const logger = new Logger('AuthDatabase');
 
 /**
@@ -33,10 +30,10 @@ export async function atStart<T>(
       return await attempt(end - performance.now());
     } catch (error) {
       const cause = causeOf(error);
+      if (cause instanceof AuthConfigurationError) throw cause;
       if (isMissingTable(cause)) throw missingTable(cause);
       if (cause instanceof UnreadableAnswer) throw new AuthConfigurationError(cause.message);
       if (cause instanceof UnfitConnectionError) throw unfitConnections(cause);
-      if (STATEMENT_POOLING.test(String(cause))) throw statementPooling();
       if (performance.now() > end) throw new AuthError('temporarily_unavailable', undefined, { cause });
       logger.warn(`${failure} yet. It is tried again. ${String(cause)}`);
       await delay(PAUSE);
@@ -56,12 +53,5 @@ function unfitConnections({ message }: UnfitConnectionError): AuthConfigurationE
   return new AuthConfigurationError(
     `${message}. The module needs connections that commit each statement (autocommit), and a role that sees all rows of ` +
       'its tables: their owner, or one with BYPASSRLS.',
-  );
-}
-
-function statementPooling(): AuthConfigurationError {
-  return new AuthConfigurationError(
-    'The pooler does not allow transactions, and refreshToken.maxSessionsPerUser needs them. Set pool_mode of the pooler ' +
-      'to transaction or session.',
   );
 }
