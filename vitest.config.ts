@@ -16,6 +16,10 @@ export default defineConfig({
       { find: /^nestjs-refresh-token\/metrics$/, replacement: source('./src/integrations/metrics/index.ts') },
       { find: /^nestjs-refresh-token\/throttling$/, replacement: source('./src/integrations/throttling/index.ts') },
       { find: /^nestjs-refresh-token\/openapi$/, replacement: source('./src/integrations/openapi/index.ts') },
+      {
+        find: /^nestjs-refresh-token\/opentelemetry$/,
+        replacement: source('./src/integrations/opentelemetry/index.ts'),
+      },
       { find: /^nestjs-refresh-token\/pglite$/, replacement: source('./src/pglite/index.ts') },
       { find: /^nestjs-refresh-token\/redis$/, replacement: source('./src/integrations/redis/index.ts') },
       { find: /^nestjs-refresh-token\/risk$/, replacement: source('./src/auth/risk/index.ts') },
@@ -29,8 +33,8 @@ export default defineConfig({
     pool: 'forks',
     // One process imports Nest and TypeORM once, for all of its files.
     isolate: false,
-    // One more than a small machine has cores: some tests wait, for a process to start or for time to pass.
-    maxWorkers: 3,
+    // As many as a small machine has cores. Many tests start processes of their own, and databases work beside them.
+    maxWorkers: 2,
     // What runs side by side in one file waits for time to pass.
     maxConcurrency: 10,
     testTimeout: 30_000,

@@ -8,6 +8,7 @@ import { DatabaseConfig } from '../../src/auth/common/database/auth-database.js'
 import { TlsConfig } from '../../src/auth/common/request/tls.js';
 import { CookieConfig } from '../../src/auth/cookie/cookie-options.js';
 import { FingerprintConfig } from '../../src/auth/device/device-options.js';
+import { PassportConfig } from '../../src/auth/guards/passport-options.js';
 import { ShutdownConfig } from '../../src/auth/http/shutdown-options.js';
 import { RevocationConfig } from '../../src/auth/revocation/revocation-options.js';
 import { RiskConfig } from '../../src/auth/risk/risk-options.js';
@@ -15,6 +16,7 @@ import { PurgeConfig, RefreshTokenConfig } from '../../src/auth/session/session-
 import { UserProviderConfig } from '../../src/auth/user/user-options.js';
 import { MmdbGeoIpConfig } from '../../src/integrations/geoip/mmdb-geo-ip.js';
 import { MetricsConfig } from '../../src/integrations/metrics/metrics-options.js';
+import { OpenTelemetryConfig } from '../../src/integrations/opentelemetry/opentelemetry-options.js';
 import { ThrottlingConfig } from '../../src/integrations/throttling/throttling-options.js';
 import { basename } from 'node:path';
 import ts from 'typescript';
@@ -148,6 +150,14 @@ const GROUPS: readonly Group[] = [
     Config: AlertConfig,
   },
   {
+    title: 'Passport',
+    guide: 'guides/guards.md',
+    prefix: 'passport.',
+    file: 'src/auth/guards/passport-options.ts',
+    type: 'PassportOptions',
+    Config: PassportConfig,
+  },
+  {
     title: 'Shutdown',
     guide: 'deployment.md',
     prefix: 'shutdown.',
@@ -201,6 +211,14 @@ const GROUPS: readonly Group[] = [
     file: 'src/integrations/metrics/metrics-options.ts',
     type: 'AuthMetricsOptions',
     Config: MetricsConfig,
+  },
+  {
+    title: 'OpenTelemetry',
+    guide: 'guides/opentelemetry.md',
+    prefix: 'AuthOpenTelemetryModule: ',
+    file: 'src/integrations/opentelemetry/opentelemetry-options.ts',
+    type: 'AuthOpenTelemetryOptions',
+    Config: OpenTelemetryConfig,
   },
   {
     title: 'Webhook',

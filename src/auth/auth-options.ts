@@ -8,6 +8,7 @@ import { assertKnown } from './common/options/checks.js';
 import { configProvider } from './common/options/config.js';
 import { TlsConfig, type TlsOptions } from './common/request/tls.js';
 import { CookieConfig, type CookieOptions } from './cookie/cookie-options.js';
+import { PassportConfig, type PassportOptions } from './guards/passport-options.js';
 import { ShutdownConfig, type ShutdownOptions } from './http/shutdown-options.js';
 import { RevocationConfig, type RevocationOptions } from './revocation/revocation-options.js';
 import { RiskConfig, type RiskOptions } from './risk/risk-options.js';
@@ -30,7 +31,8 @@ export interface AuthModuleOptions extends Partial<UserProviderOptions>, Partial
   /**
    * At least 32 random bytes: a string, a `Uint8Array`, or a list of them. Every key is derived from them (HKDF, RFC
    * 5869). With a list, the first secret makes new tokens and the others verify older ones. A string counts as its
-   * UTF-8 bytes. Make one with `openssl rand -base64 48`.
+   * UTF-8 bytes. White space at its ends is refused, also if a file was read as bytes: add `.trim()`. Make one with
+   * `openssl rand -base64 48`.
    */
   secret: SecretOption;
   /** The options of access tokens. */
@@ -51,6 +53,8 @@ export interface AuthModuleOptions extends Partial<UserProviderOptions>, Partial
   audit?: Partial<AuditOptions>;
   /** When to raise alerts. */
   alerts?: Partial<AlertOptions>;
+  /** The names of the Passport strategies. */
+  passport?: Partial<PassportOptions>;
   /** How the application stops. */
   shutdown?: Partial<ShutdownOptions>;
 }
@@ -71,6 +75,7 @@ export const CONFIGS = [
   RiskConfig,
   AuditConfig,
   AlertConfig,
+  PassportConfig,
   ShutdownConfig,
   UserProviderConfig,
   DatabaseConfig,

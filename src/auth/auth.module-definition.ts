@@ -16,6 +16,7 @@ import { entitiesWith } from './entities.js';
 import { controllersAt } from './http/controllers-at.js';
 import { AuthRegistration } from './modules/auth-registration.js';
 import { checkReturned, checkUserProvider } from './modules/check-registration.js';
+import { ShutdownModule } from './modules/shutdown.module.js';
 import { RISK_RULES, type RiskRule } from './risk/risk-rule.js';
 import { RefreshToken, type RefreshTokenColumns } from './session/refresh-token.entity.js';
 import { SESSION_ENTITY } from './session/refresh-token.store.js';
@@ -88,6 +89,7 @@ export const { ConfigurableModuleClass, OPTIONS_TYPE, ASYNC_OPTIONS_TYPE } =
           ...(definition.imports ?? []),
           ...imports,
           TypeOrmModule.forFeature(entitiesWith(entity), dataSource),
+          ShutdownModule,
         ],
         controllers: controllers ? controllersAt(registration) : [],
         providers: [

@@ -28,6 +28,7 @@ import { riskProviders } from './risk/risk.providers.js';
 import { sessionProviders } from './session/session.providers.js';
 import { signInProviders } from './sign-in/sign-in.providers.js';
 import { socketProviders } from './sockets/sockets.providers.js';
+import { streamProviders } from './streams/streams.providers.js';
 import { userProviders } from './user/user.providers.js';
 
 /** The providers, ordered from the lowest layer to the highest. */
@@ -45,6 +46,7 @@ const CONCEPTS = [
   alertProviders,
   refreshTokenProviders,
   signInProviders,
+  streamProviders,
   socketProviders,
   moduleProviders,
   guardProviders,

@@ -53,7 +53,8 @@ export { authCors, type AuthCorsOptions } from './http/auth-cors.js';
 // Events and alerts
 export { AuthEventBus } from './events/auth-event-bus.js';
 export type { AuthEvent, AuthEventType, RevocationReason } from './events/auth-event.js';
-export { AuthEventLog, type AuthEventQuery } from './audit/auth-event-log.js';
+export { AuthEventLog } from './audit/auth-event-log.js';
+export type { AuthEventQuery } from './audit/auth-event-query.js';
 export type { AlertSink } from './alerts/alert-sink.js';
 export { webhookAlerts } from './alerts/webhook-alerts.js';
 export type { WebhookAlertsOptions } from './alerts/webhook-options.js';

@@ -10,5 +10,8 @@ export { CreateRefreshTokens1790000000000 } from './migrations/1790000000000-cre
 export { CreateUsedDpopProofs1790000000010 } from './migrations/1790000000010-create-used-dpop-proofs.js';
 export { CreateAuthEvents1790000000020 } from './migrations/1790000000020-create-auth-events.js';
 export { CreateSessionLocks1790000000030 } from './migrations/1790000000030-create-session-locks.js';
+export { AddCredentialsHash1790000000040 } from './migrations/1790000000040-add-credentials-hash.js';
+export { AddEventAccounts1790000000050 } from './migrations/1790000000050-add-event-accounts.js';
+export { WidenSessionIds1790000000060 } from './migrations/1790000000060-widen-session-ids.js';
 export type { StatementResult } from './common/database/answer.js';
 export { Statement, type StatementValues } from './common/database/statement.js';

@@ -2,7 +2,7 @@
  * An error of the client. `code` is stable. It is a code of the server (`invalid_credentials`, `step_up_required`, …)
  * or one of these:
  *
- * - `temporarily_unavailable`: the server did not answer, or the answer decides nothing (429, 5xx, offline). The
+ * - `temporarily_unavailable`: the server did not answer, or the answer decides nothing (408, 429, 5xx, offline). The
  *   session stays alive; try again later.
  * - `invalid_configuration`: an option is not valid. The message says what to write.
  *

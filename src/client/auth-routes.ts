@@ -111,9 +111,8 @@ export function authRoutes({ authUrl, store, timeout }: ResolvedClientOptions, r
 /** Turns a failed request into an AuthClientError. */
 export function answered(answer: Promise<Response>): Promise<Response> {
   return answer.catch((error: unknown) => {
-    throw error instanceof AuthClientError
-      ? error
-      : new AuthClientError(UNAVAILABLE, 'No answer.', undefined, undefined, error);
+    if (error instanceof AuthClientError) throw error;
+    throw new AuthClientError(UNAVAILABLE, 'No answer.', undefined, undefined, error);
   });
 }
 
@@ -138,11 +137,11 @@ interface ErrorAnswer {
 /** The error for a response that is not a success. */
 export function refusal(response: Response, body: ErrorAnswer | null | undefined): AuthClientError {
   const { status } = response;
-  const seconds = parseFloat(String(response.headers.get('retry-after')));
+  const seconds = parseFloat(response.headers.get('retry-after')!);
   const retryAfter = seconds >= 0 ? seconds * 1000 : undefined;
-  // A proxy may have sent this response. Only the server's own error codes are final.
-  if (status === 429 || status >= 500 || typeof body?.error !== 'string') {
-    return new AuthClientError(UNAVAILABLE, `The server cannot answer (${status}).`, status, retryAfter);
-  }
-  return new AuthClientError(body.error, String(body.error_description ?? body.error), status, retryAfter);
+  const { error: code, error_description: text = code } = body ?? {};
+  // A proxy or the host may have sent this response. Only the server's own statuses and codes are final.
+  return /^40[0-49]"[a-z_]+"$/.test(status + JSON.stringify(code))
+    ? new AuthClientError(code as string, text as string, status, retryAfter)
+    : new AuthClientError(UNAVAILABLE, `Try later (${status}).`, status, retryAfter);
 }

@@ -189,11 +189,12 @@ export class SessionKeeper {
   async #refused(error: unknown, sent: string | undefined): Promise<null> {
     const { code, retryAfter } = error as AuthClientError;
     if (retryAfter) this.#notBefore = Date.now() + retryAfter;
-    // A different process has refreshed with the same store. The next attempt presents its new token.
-    const superseded = code === 'invalid_grant' && (await this.#kept.load())?.refreshToken !== sent;
-    if (superseded) throw new AuthClientError(UNAVAILABLE, 'Try later.');
-    // `invalid_request` in a browser means that there is no cookie, and so no session.
-    if (code === 'invalid_grant' || (code === 'invalid_request' && !this.#options.store)) return this.#nobody();
+    // Nothing else means that there is no session. With a store, a token was sent: something on the way has dropped it.
+    if (code === 'invalid_grant' || (code === 'refresh_token_missing' && !sent)) {
+      if ((await this.#kept.load())?.refreshToken === sent) return this.#nobody();
+      // A different process has refreshed with the same store. The next attempt presents its new token.
+      throw new AuthClientError(UNAVAILABLE, 'Try later.');
+    }
     if (code === 'step_up_required') this.state.announce(code);
     throw error;
   }

@@ -143,5 +143,6 @@ function secretBeside(database: string): string {
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
   }
-  return readFileSync(file, 'utf8');
+  // An editor may have added a newline.
+  return readFileSync(file, 'utf8').trim();
 }

@@ -5,7 +5,7 @@ import { AppModule } from './app.module.js';
 import { prepareDatabase } from './database/prepare-database.js';
 import { type DemoConfig, readConfig } from './demo-config.js';
 import { serveDocs } from './http/docs.js';
-import { FASTIFY_OPTIONS, typeOfNothing } from './http/fastify-options.js';
+import { FASTIFY_OPTIONS, REQUEST_TIMEOUT, typeOfNothing } from './http/fastify-options.js';
 import { securityHeaders } from './http/security-headers.js';
 import { DEMO_USERS } from './users/seed-users.js';
 
@@ -20,6 +20,7 @@ async function createApp(config: DemoConfig, dataSource: DataSource) {
   }
   const app = await NestFactory.create<NestExpressApplication>(module, options);
   app.set('trust proxy', config.trustProxy ?? false);
+  app.getHttpServer().requestTimeout = REQUEST_TIMEOUT;
   return app;
 }
 

@@ -118,11 +118,18 @@ describe('a webhook', () => {
     [{ url: 'ftp://alerts.example' }, 'url must be an absolute URL'],
     [{ url: 'https://user:password@alerts.example' }, 'url must be an absolute URL'],
     [{ secret: 'short' }, 'secret takes at least 24 bytes'],
+    [{ secret: '\n' }, 'webhookAlerts: secret has white space at its ends'],
+    [{ secret: `${secret}\n` }, 'webhookAlerts: secret has white space at its ends'],
+    [{ secret: ` ${secret}` }, 'webhookAlerts: secret has white space at its ends'],
+    [{ secret: 'any other text of more than 24 bytes\r\n' }, "readFileSync(path, 'utf8').trim()"],
+    [{ url: 'https://alerts.example/hook\n' }, 'webhookAlerts: url has white space at its ends'],
     [{ timeout: '0s' }, 'webhookAlerts: timeout'],
     [{ retries: -1 }, 'webhookAlerts: retries'],
     [{ queueSize: 0 }, 'webhookAlerts: queueSize'],
     [{ retry: 3 }, 'webhookAlerts: there is no option "retry"'],
   ])('%j is refused', (wrong, message) => {
-    expect(() => webhookAlerts({ url: 'https://alerts.example', secret, ...wrong })).toThrow(message);
+    const made = () => webhookAlerts({ url: 'https://alerts.example', secret, ...wrong });
+    expect(made).toThrow(message);
+    expect(made).not.toThrow(KEY.toString('base64'));
   });
 });

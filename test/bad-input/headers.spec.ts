@@ -126,7 +126,9 @@ for (const adapter of adapters) {
     ])('a Cookie that is %s', async (_, cookie) => {
       await signIn(app);
       const hasToken = cookie.includes('__Host-');
-      const refusal = hasToken ? { status: 401, error: 'invalid_grant' } : { status: 400, error: 'invalid_request' };
+      const refusal = hasToken
+        ? { status: 401, error: 'invalid_grant' }
+        : { status: 400, error: 'refresh_token_missing' };
       await expectRefused(app, () => send('POST', `${app.url}/auth/refresh`, { headers: { cookie } }), refusal);
     });
 

@@ -16,6 +16,8 @@ async function boot(options: Options): Promise<void> {
 
 const HOW_TO_MAKE_ONE = 'openssl rand -base64 48';
 
+const OTHER = SECRET.split('').reverse().join('');
+
 const badSecrets: [string, unknown][] = [
   ['undefined', undefined],
   ['null', null],
@@ -24,11 +26,30 @@ const badSecrets: [string, unknown][] = [
   ['an empty list', []],
   ['a list with an empty one', [SECRET, '']],
   ['a list with a short one', [SECRET, 'short']],
+  ['white space', '\n'],
+  ['white space, long', ' '.repeat(64)],
   ['31 bytes', 'abcdefghijklmnopqrstuvwxyz01234'],
   ['32 times the same', 'x'.repeat(32)],
   ['four characters, often', 'abcd'.repeat(20)],
   ['bytes, all zero', Buffer.alloc(32)],
   ['an object', { secret: SECRET }],
+];
+
+/** A secret, and the name that the message gives to it. */
+const untrimmedSecrets: [string, unknown, string][] = [
+  ['a newline at its end', `${SECRET}\n`, 'secret'],
+  ['the newline of Windows at its end', `${SECRET}\r\n`, 'secret'],
+  ['a space at its end', `${SECRET} `, 'secret'],
+  ['a space before it', ` ${SECRET}`, 'secret'],
+  ['a tab at its end', `${SECRET}\t`, 'secret'],
+  ['a no-break space at its end', `${SECRET}\u00a0`, 'secret'],
+  ['the byte order mark of a file', `\ufeff${SECRET}`, 'secret'],
+  ['a newline, in a list of one', [`${SECRET}\n`], 'secret'],
+  ['a newline, as the older one of a list', [SECRET, `${OTHER}\n`], 'secret[1]'],
+  ['a space, from a list of text', `${SECRET}, ${OTHER}`.split(','), 'secret[1]'],
+  ['a newline, in a file read as bytes', Buffer.from(`${SECRET}\n`), 'secret'],
+  ['a newline, in a file read as bytes, in a list', [Buffer.from(`${SECRET}\n`), OTHER], 'secret'],
+  ['a newline, in a Uint8Array of text', new TextEncoder().encode(`${SECRET}ü\n`), 'secret'],
 ];
 
 /** Option, value, and what the message must say besides the name of the option. */
@@ -46,6 +67,9 @@ const badOptions: [string, Options, RegExp][] = [
   ['accessToken.clockTolerance', { accessToken: { clockTolerance: '61s' } }, /between '0s' and '60s'/],
   ['accessToken.issuer', { accessToken: { issuer: '' } }, /non-empty string/],
   ['accessToken.audience', { accessToken: { audience: ['a'] } }, /non-empty string/],
+  ['accessToken.issuer', { accessToken: { issuer: 'https://auth.example\n' } }, /white space at its ends.*\.trim\(\)/],
+  ['accessToken.issuer', { accessToken: { issuer: ' \n' } }, /non-empty string/],
+  ['accessToken.audience', { accessToken: { audience: ' https://api.example' } }, /white space at its ends/],
   ['accessToken.cacheSize', { accessToken: { cacheSize: -1 } }, /between 0 and/],
   ['accessToken.cacheSize', { accessToken: { cacheSize: 1e9 } }, /between 0 and/],
   ['refreshToken.ttl', { refreshToken: { ttl: '0d' } }, /between '1s' and '400d'/],
@@ -64,6 +88,15 @@ const badOptions: [string, Options, RegExp][] = [
   ['refreshToken.defaultClientId', { refreshToken: { defaultClientId: 'x'.repeat(256) } }, /255/],
   ['refreshToken.scopes', { refreshToken: { scopes: 'read write' } }, /array|list/],
   ['refreshToken.scopes', { refreshToken: { scopes: [5] } }, /array|list/],
+  ['refreshToken.scopes', { refreshToken: { scopes: ['read', ' write'] } }, /white space at its ends/],
+  ['refreshToken.defaultClientId', { refreshToken: { defaultClientId: 'web\r\n' } }, /white space at its ends/],
+  ['cookie.name', { cookie: { name: '__Host-a\n' } }, /'__Host-/],
+  ['cookie.clientNonceName', { cookie: { clientNonceName: ' __Host-a' } }, /'__Host-/],
+  ['cookie.allowedOrigins', { cookie: { allowedOrigins: ['https://app.example\n'] } }, /white space at its ends/],
+  ['binding.dpop.publicUrl', { binding: { dpop: { publicUrl: 'https://app.example\n' } } }, /white space at its ends/],
+  ['binding.tls.header', { binding: { tls: { header: 'client-cert ' } } }, /white space at its ends/],
+  ['binding.tls.trustedProxies', { binding: { tls: { trustedProxies: ['10.0.0.0/8\n'] } } }, /white space at its ends/],
+  ['binding.allowed', { binding: { allowed: ['dpop '] } }, /white space at its ends/],
   ['cookie.name', { cookie: { name: 'refresh_token' } }, /'__Host-/],
   ['cookie.name', { cookie: { name: '__Host-a b;' } }, /'__Host-/],
   ['cookie.name', { cookie: { name: '__Host-' } }, /'__Host-/],
@@ -150,6 +183,21 @@ describe.each(redisUsers)('%s', (name, make) => {
     },
   );
 
+  test.each(['redis://:canary@localhost:6379\n', ' redis://:canary@localhost:6379'])(
+    'is refused with white space at the ends of the url %j, which is not told',
+    (url) => {
+      const made = () => make({ url } as never);
+      expect(made).toThrow(`${name}: url has white space at its ends`);
+      expect(made).not.toThrow('canary');
+    },
+  );
+
+  test('is refused with white space at the ends of its name in Redis', () => {
+    const option = make === redisRevocationChannel ? 'name' : 'prefix';
+    const made = () => make({ url: 'redis://localhost', [option]: 'staff\n' } as never);
+    expect(made).toThrow(`${name}: ${option} has white space at its ends`);
+  });
+
   test('is refused with an option that there is not', () => {
     expect(() => make({ url: 'redis://localhost', host: 'x' } as never)).toThrow(`${name}: there is no option "host"`);
   });
@@ -166,6 +214,22 @@ describe('at boot', () => {
     if (typeof secret === 'string' && secret !== '') {
       await expect(boot({ secret })).rejects.not.toThrow(secret);
     }
+  });
+
+  test.each(untrimmedSecrets)('a secret with %s is refused, with how to read it', async (_, secret, name) => {
+    const error: unknown = await boot({ secret }).catch((reason: unknown) => reason);
+    expect(error).toBeInstanceOf(AuthConfigurationError);
+    expect((error as Error).message).toMatch(/^secret(\[\d\])? has white space at its ends.*readFileSync.*\.trim\(\)/);
+    expect((error as Error).message.startsWith(`${name} has`)).toBe(true);
+    for (const one of [SECRET, OTHER]) expect(String(error)).not.toContain(one);
+  });
+
+  test.each([
+    ['bytes at random that end like a line', Buffer.from(`${'9f'.repeat(4)}${'00ff10e2'.repeat(8)}0a`, 'hex')],
+    ['an older secret with a newline, as bytes', [SECRET, Buffer.from(`${OTHER}\n`)]],
+    ['white space inside', `${SECRET} ${OTHER}`],
+  ])('a secret of %s is accepted', async (_, secret) => {
+    await boot({ secret });
   });
 
   test('the same secret twice is refused', async () => {

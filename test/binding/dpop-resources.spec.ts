@@ -21,7 +21,7 @@ class ResourceController {
 
 /** As hosts compose it that use Passport. */
 @Controller('passport-resource')
-@UseGuards(AuthGuard('jwt'))
+@UseGuards(AuthGuard('nrt-jwt'))
 class PassportResourceController {
   @Get()
   resource(@CurrentUser() { id, confirmation }: AuthenticatedUser) {
@@ -147,7 +147,7 @@ describe.each(adapters)('a resource, on %s', (adapter) => {
 @UseGuards(JwtAuthGuard)
 class OftenGuardedController {
   @Get()
-  @UseGuards(AuthGuard('jwt'), JwtAuthGuard)
+  @UseGuards(AuthGuard('nrt-jwt'), JwtAuthGuard)
   resource() {
     return { secret: true };
   }

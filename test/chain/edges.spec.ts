@@ -126,7 +126,7 @@ it('a repeat does not write an older start over a window that has started again'
   const store = module.get(RefreshTokenStore, { strict: false });
   const { refreshToken } = await service.issue(ALICE);
   await service.refresh(refreshToken);
-  const find = store.findTogether;
+  const find = store.findTogether.bind(store);
   const reading = vi.spyOn(store, 'findTogether').mockImplementationOnce(async (id) => {
     const row = await find(id);
     clock.advance(5 * SECOND);

@@ -3,7 +3,7 @@ import { type AuthContext, createAuthContext } from '../support/auth-app.js';
 import { createPostgresAt, type TestDatabase } from '../support/databases.js';
 import { type RunningPostgres, startEmbeddedPostgres } from '../support/embedded-postgres.js';
 
-const SESSIONS = 320;
+const SESSIONS = 80;
 const WARM_UP = 3;
 const ROUNDS = 10;
 /** Of each token. */

@@ -126,6 +126,7 @@ function rowOf(times: Times): RefreshToken {
     dpopThumbprint: null,
     certificateThumbprint: null,
     clientNonceHash: null,
+    credentialsHash: null,
     fingerprint: null,
     createdAt: now - 20 * DAY,
     lastUsedAt: now,

@@ -48,7 +48,7 @@ describe.each(adapters)('a GraphQL mutation that refreshes (%s)', (adapter) => {
   test('refuses invalid tokens, and requests that another site made the browser send', async () => {
     const { refreshToken, accessToken } = await signIn(app, { transport: 'cookie' });
     for (const [headers, code] of [
-      [{}, 'invalid_request'],
+      [{}, 'refresh_token_missing'],
       [cookieHeader('junk'), 'invalid_grant'],
       [cookieHeader(accessToken), 'invalid_grant'],
       [{ ...cookieHeader(refreshToken), 'sec-fetch-site': 'cross-site' }, 'forbidden'],

@@ -96,7 +96,7 @@ describe('connections of PostgreSQL that went bad', { timeout: 60_000 }, () => {
         const after = await refresh(app.url, refreshToken);
         expect([after.status, after.body.generation]).toEqual([200, 1]);
       },
-      { timeout: 5_000 },
+      { timeout: 20_000 },
     );
   });
 

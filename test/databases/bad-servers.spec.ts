@@ -33,8 +33,8 @@ for (const name of ['postgres', 'mariadb'] as const) {
       const startedAt = performance.now();
       for (let request = 0; request < 50; request++) expect((await refresh(host.url, refreshToken)).status).toBe(503);
       const seconds = Math.floor((performance.now() - startedAt) / 1_000);
-      // The first request and the revocation list find out at the same time, then one connection in each second.
-      expect(opened.mock.calls.length).toBeLessThanOrEqual(2 + seconds);
+      // In each second one caller finds out, with a new connection. The revocation list may need one at the same time.
+      expect(opened.mock.calls.length).toBeLessThanOrEqual(2 * (1 + seconds));
 
       await host.operator.query('ALTER TABLE elsewhere RENAME TO refresh_tokens');
       const after = await refresh(host.url, refreshToken);
@@ -82,7 +82,7 @@ for (const name of ['postgres', 'mariadb'] as const) {
       await Promise.all(holders.map((holder) => holder.release()));
       expect(answers.map(({ status }) => status)).toEqual([503, 503]);
       // A statement that writes may take six seconds.
-      expect(waited).toBeLessThan(4_000);
+      expect(waited).toBeLessThan(5_500);
       expect((await refresh(app.url, refreshToken)).status).toBe(200);
     });
   });

@@ -46,6 +46,7 @@ describe('the row of a session', () => {
         dpopThumbprint: null,
         certificateThumbprint: null,
         clientNonceHash: null,
+        credentialsHash: null,
         fingerprint: null,
         createdAt: now,
         lastUsedAt: now,

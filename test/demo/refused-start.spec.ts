@@ -21,6 +21,11 @@ describe('the demo does not start', { timeout: 120_000 }, () => {
       /AUTH_SECRET is missing.*openssl rand -base64 48/,
     ],
     ['with a weak AUTH_SECRET', { AUTH_SECRET: 'secret' }, /secret is weak.*openssl rand -base64 48/],
+    [
+      'with an AUTH_SECRET from a file, with its newline',
+      { AUTH_SECRET: `${AUTH_SECRET}\n` },
+      /secret has white space at its ends.*process\.env\.NAME\.trim\(\)/,
+    ],
     ['with an AUTH_SECRET of one character', { AUTH_SECRET: 'x'.repeat(64) }, /secret is weak/],
     ['with an invalid PORT', { PORT: 'http' }, /PORT is 'http'/],
     ['with a PORT too high', { PORT: '65536' }, /PORT is '65536'/],

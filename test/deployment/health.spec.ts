@@ -65,7 +65,7 @@ describe.each(adapters)('the indicator of Terminus, on %s', (adapter) => {
       controllers: [HealthController],
       providers: [LastProbe],
       dataSource: { url: proxy.url } as AuthSetup['dataSource'],
-      options: { databaseTimeout: '500ms', revocation: { delay: '100ms', onStale } },
+      options: { databaseTimeout: '2s', revocation: { delay: '100ms', onStale } },
     });
     return host;
   }

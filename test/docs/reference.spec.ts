@@ -8,6 +8,7 @@ import { ClientCertificateOptions, DpopOptions, FingerprintOptions } from 'nestj
 import type { AuthClientOptions } from 'nestjs-refresh-token/client';
 import { MmdbGeoIpOptions } from 'nestjs-refresh-token/geoip';
 import { AuthMetricsOptions } from 'nestjs-refresh-token/metrics';
+import { AuthOpenTelemetryOptions } from 'nestjs-refresh-token/opentelemetry';
 import { AuthThrottlingOptions } from 'nestjs-refresh-token/throttling';
 import { RefreshToken } from 'nestjs-refresh-token/typeorm';
 import { describe, expect, test } from 'vitest';
@@ -20,6 +21,7 @@ import { AuthLoginDto } from '../../src/auth/http/login.dto.js';
 import { SessionsController } from '../../src/auth/http/sessions.controller.js';
 import { MmdbGeoIpConfig } from '../../src/integrations/geoip/mmdb-geo-ip.js';
 import { MetricsConfig } from '../../src/integrations/metrics/metrics-options.js';
+import { OpenTelemetryConfig } from '../../src/integrations/opentelemetry/opentelemetry-options.js';
 import { ThrottlingConfig } from '../../src/integrations/throttling/throttling-options.js';
 import { resolveClientOptions } from '../../src/client/client-options.js';
 import { root } from '../support/root.js';
@@ -81,6 +83,7 @@ const DEFAULTS: [string, unknown][] = [
   ...flat({ ...new AuthModuleExtras(), entity: RefreshToken }, ''),
   ...flat(new AuthThrottlingOptions(), 'AuthThrottlingModule: '),
   ...flat(new AuthMetricsOptions(), 'AuthMetricsModule: '),
+  ...flat(new AuthOpenTelemetryOptions(), 'AuthOpenTelemetryModule: '),
   ...flat(new WebhookOptions(), 'webhookAlerts: '),
   ...flat(new MmdbGeoIpOptions(), 'mmdbGeoIp: '),
   ...flat(OF_CLIENT, 'createAuthClient: '),
@@ -98,6 +101,7 @@ const REQUIRED = [
 const OTHERS: [string, (given: object) => unknown][] = [
   ['AuthThrottlingModule: ', (given) => new ThrottlingConfig(given)],
   ['AuthMetricsModule: ', (given) => new MetricsConfig(given)],
+  ['AuthOpenTelemetryModule: ', (given) => new OpenTelemetryConfig(given)],
   [
     'webhookAlerts: ',
     (given) => new WebhookConfig({ url: 'https://alerts.example', secret: 'x'.repeat(24), ...given }),
@@ -141,6 +145,7 @@ function values(text: string): string[] {
 /** The compiler says if one is missing here. */
 const CODES: Record<AuthErrorCode, true> = {
   invalid_request: true,
+  refresh_token_missing: true,
   invalid_dpop_proof: true,
   use_dpop_nonce: true,
   invalid_scope: true,
@@ -184,6 +189,7 @@ const TYPES: Record<AuthEventType, true> = {
   feed_stale: true,
   key_rotated: true,
   purged: true,
+  user_forgotten: true,
 };
 
 /** The routes of a controller, as Nest knows them. */

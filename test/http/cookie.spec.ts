@@ -61,7 +61,7 @@ for (const adapter of adapters) {
     test('without the prefix of its name is not the cookie', async () => {
       const { refreshToken } = await signIn(app, { transport: 'cookie' });
       const answer = await refresh(app.url, undefined, { cookie: `refresh_token=${refreshToken}` });
-      expect(answer).toMatchObject({ status: 400, body: { error: 'invalid_request' } });
+      expect(answer).toMatchObject({ status: 400, body: { error: 'refresh_token_missing' } });
     });
 
     test('that is empty counts as missing', async () => {

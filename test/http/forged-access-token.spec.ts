@@ -49,11 +49,11 @@ const wrongClaims: Record<string, object> = {
   'a time before which it is not valid': { nbf: 4_000_000_000 },
 };
 
-/** `AuthGuard('jwt')` of Passport, next to the guard of the library. */
+/** `AuthGuard('nrt-jwt')` of Passport, next to the guard of the library. */
 @Controller('passport')
 class PassportController {
   @Get()
-  @UseGuards(AuthGuard('jwt'))
+  @UseGuards(AuthGuard('nrt-jwt'))
   get() {
     return {};
   }

@@ -20,13 +20,13 @@ import { listening, MINUTE, signIn } from '../support/listening.js';
 class OwnController {
   constructor(private readonly refreshTokens: RefreshTokenService) {}
 
-  @UseGuards(AuthGuard('jwt'))
+  @UseGuards(AuthGuard('nrt-jwt'))
   @Get('passport-jwt')
   passportJwt(@CurrentUser() user: AuthenticatedUser) {
     return user;
   }
 
-  @UseGuards(AuthGuard('refresh-token'))
+  @UseGuards(AuthGuard('nrt-refresh-token'))
   @Post('passport-refresh')
   @HttpCode(200)
   async passportRefresh(@Req() { user }: { user: { refreshToken: string } }) {

@@ -140,7 +140,7 @@ for (const adapter of adapters) {
       const headers = { authorization: `Bearer ${refreshToken}`, 'x-refresh-token': refreshToken };
       for (const request of [{}, { body: {} }, { headers }]) {
         const answer = await send('POST', url, request);
-        expect(answer).toMatchObject({ status: 400, body: { error: 'invalid_request' } });
+        expect(answer).toMatchObject({ status: 400, body: { error: 'refresh_token_missing' } });
       }
     });
 

@@ -17,7 +17,7 @@ class OwnController {
     return {};
   }
 
-  @UseGuards(AuthGuard('jwt'))
+  @UseGuards(AuthGuard('nrt-jwt'))
   @Get('passport')
   passport() {
     return {};

@@ -75,7 +75,7 @@ class ShopController {
   }
 
   @Get('passport')
-  @UseGuards(AuthGuard('jwt'))
+  @UseGuards(AuthGuard('nrt-jwt'))
   passport() {
     return {};
   }
@@ -96,7 +96,7 @@ class BackOfficeController {
   }
 
   @Get('passport')
-  @UseGuards(AuthGuard('staff-jwt'))
+  @UseGuards(AuthGuard('nrt-staff-jwt'))
   passport() {
     return {};
   }

@@ -431,3 +431,23 @@ describe('the rule', () => {
     );
   });
 });
+
+describe('the last generation that a token can hold', () => {
+  const last = 0xffff_ffff;
+  const presented = { ...token, generation: last, arrivedAt: START + 1 };
+
+  it.each([
+    ['the live token', last],
+    ['a token that is newer than its row', last - 1],
+  ])('has no successor: %s is refused', (_, generation) => {
+    expect(decideRefresh({ ...session, generation }, presented, START + 1, limits)).toEqual({
+      action: 'refuse',
+      reason: 'expired',
+    });
+  });
+
+  it('is still answered to a repeat', () => {
+    const state = { ...session, generation: last, windowGeneration: last - 1 };
+    expect(decideRefresh(state, { ...presented, generation: last - 1 }, START + 1, limits).action).toBe('repeat');
+  });
+});

@@ -94,6 +94,8 @@ for (const setup of setups) {
         LIMIT,
         async ({ expect }) => {
           const { refreshToken } = await signIn(cutOff, 'alice');
+          // Several connections at once: what is written in the background meets one that is silent, too.
+          await Promise.all(Array.from({ length: 4 }, () => send('GET', `${cutOff.url}/health`)));
           proxy.strand();
           const answered = async () => {
             const answer = await refresh(cutOff.url, refreshToken);

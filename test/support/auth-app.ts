@@ -71,6 +71,8 @@ export interface AuthSetup extends Pick<ModuleMetadata, 'imports' | 'controllers
   dataSource?: Partial<DataSourceOptions>;
   /** Instead of the host's users as they are. */
   users?: HostUsers;
+  /** `AuthModule` comes before `TypeOrmModule` in the imports of the host. */
+  importedFirst?: boolean;
 }
 
 export interface AuthContext {
@@ -122,29 +124,26 @@ export async function createAuthApp(
 
 function compile(database: TestDatabase, setup: AuthSetup): Promise<TestingModule> {
   const { options, clock = new ManualClock(), dataSource, imports = [], controllers, providers } = setup;
+  const typeOrm = TypeOrmModule.forRootAsync({
+    useFactory: () => database.options(refreshTokenEntities, refreshTokenMigrations, dataSource),
+    // Migrated before the module is made, as an application in production is.
+    dataSourceFactory: async (given) => {
+      const source = await new TypeOrmDataSource(given!).initialize();
+      await source.runMigrations();
+      return source;
+    },
+  });
+  const auth = AuthModule.forRoot({
+    imports: [HostUsersModule],
+    userProvider: HostUsers,
+    secret: SECRET,
+    purge: { interval: '0s' },
+    ...options,
+  });
   const builder = Test.createTestingModule({
     controllers,
     providers,
-    imports: [
-      TypeOrmModule.forRootAsync({
-        useFactory: () => database.options(refreshTokenEntities, refreshTokenMigrations, dataSource),
-        // Migrated before the module is made, as an application in production is.
-        dataSourceFactory: async (given) => {
-          const source = await new TypeOrmDataSource(given!).initialize();
-          await source.runMigrations();
-          return source;
-        },
-      }),
-      AuthModule.forRoot({
-        imports: [HostUsersModule],
-        userProvider: HostUsers,
-        secret: SECRET,
-        purge: { interval: '0s' },
-        ...options,
-      }),
-      HostUsersModule,
-      ...imports,
-    ],
+    imports: [...(setup.importedFirst ? [auth, typeOrm] : [typeOrm, auth]), HostUsersModule, ...imports],
   })
     .overrideProvider(Clock)
     .useValue(clock);

@@ -21,7 +21,7 @@ export function available({ database, redis }: ServiceSetup): boolean {
 }
 
 /** Milliseconds in which a revocation has to arrive: a delay of a second, and what a busy machine adds to it. */
-export const ARRIVAL = { timeout: 6_000, interval: 50 };
+export const ARRIVAL = { timeout: 10_000, interval: 50 };
 
 /** Processes of the demo that form one service, and an instance in this process that begins and ends sessions. */
 export class Service {

@@ -1,4 +1,4 @@
-import { Controller, Post, UnauthorizedException } from '@nestjs/common';
+import { BadRequestException, Controller, type NestInterceptor, Post, UnauthorizedException } from '@nestjs/common';
 import { AuthRoute } from 'nestjs-refresh-token';
 import { Geofence, type RiskRule } from 'nestjs-refresh-token/risk';
 import {
@@ -6,6 +6,7 @@ import {
   type AuthThrottlingOptions,
   redisThrottlerStorage,
 } from 'nestjs-refresh-token/throttling';
+import { catchError, EMPTY, of, throwError } from 'rxjs';
 import { describe, expect, inject, it, onTestFinished } from 'vitest';
 import { type Adapter, adapters, type AuthApp, createAuthApp } from '../support/auth-app.js';
 import { databaseNamed } from '../support/databases.js';
@@ -21,12 +22,14 @@ async function appWith(
   adapter: Adapter,
   throttling: Partial<AuthThrottlingOptions> = {},
   rules: RiskRule[] = [],
+  ...interceptors: NestInterceptor[]
 ): Promise<AuthApp> {
   const app = await createAuthApp(adapter, await databaseNamed('sqljs').create(), {
     options: { risk: { rules } },
     controllers: [CodeController],
     imports: [AuthThrottlingModule.forRoot({ ...limits, ...throttling })],
     trustProxy: 'loopback',
+    configure: (app) => app.useGlobalInterceptors(...interceptors),
   });
   onTestFinished(() => app.close());
   return app;
@@ -46,6 +49,17 @@ const right = (username = 'alice') => ({ username, password: `${username}-passwo
 const wrong = (username = 'alice') => ({ username, password: 'wrong', transport: 'body' as const });
 
 describe.each(adapters)('throttling, on %s', (adapter) => {
+  it.each([
+    ['another error', catchError(() => throwError(() => new BadRequestException()))],
+    ['a value', catchError(() => of({ ok: false }))],
+    ['nothing', catchError(() => EMPTY)],
+  ])('counts a failure of which an interceptor of the host makes %s', async (_, replace) => {
+    const { url } = await appWith(adapter, {}, [], { intercept: (_context, next) => next.handle().pipe(replace) });
+    for (let count = 0; count < 3; count++) expect((await login(url, wrong(), ATTACKER)).status).toBe(401);
+    expect((await login(url, right(), ATTACKER)).status).toBe(429);
+    expect((await login(url, right(), VICTIM)).status).toBe(200);
+  });
+
   it('answers too many failed logins with 429, and says how long to wait', async () => {
     const { url } = await appWith(adapter);
     for (let count = 0; count < 3; count++) expect((await login(url, wrong(), ATTACKER)).status).toBe(401);

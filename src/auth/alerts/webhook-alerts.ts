@@ -107,6 +107,7 @@ class WebhookAlerts implements AlertSink {
 
 function bodyOf(event: AuthEvent): string {
   const { type, at, sessionId, userId, clientId, reason, reasons, generation, count, ip, country, userAgent } = event;
+  const { account, accountName, actor } = event;
   return JSON.stringify({
     type: `auth.${type}`,
     timestamp: new Date(at).toISOString(),
@@ -121,6 +122,9 @@ function bodyOf(event: AuthEvent): string {
       ip,
       country,
       user_agent: userAgent,
+      account,
+      account_name: accountName,
+      actor,
     },
   });
 }

@@ -1,5 +1,5 @@
 import { AuthConfigurationError } from '../common/errors/auth-error.js';
-import { integer } from '../common/options/checks.js';
+import { assertTrimmed, integer } from '../common/options/checks.js';
 import { configOf } from '../common/options/config.js';
 import { duration } from '../common/options/duration.js';
 
@@ -9,7 +9,7 @@ export class WebhookOptions {
   url: string;
   /**
    * The key that signs the alerts. The receiver knows it too. At least 24 bytes: `whsec_` and base64 (Standard
-   * Webhooks), or any other text.
+   * Webhooks), or any other text without white space at its ends.
    */
   secret: string;
   /** How long the receiver may take to answer. */
@@ -40,6 +40,7 @@ export class WebhookConfig extends configOf('webhookAlerts: ', WebhookOptions, {
 
 /** The message never holds the URL: its path may be a secret. */
 function checkedUrl(name: string, url: unknown): string {
+  if (typeof url === 'string') assertTrimmed(name, url);
   const parsed = typeof url === 'string' && URL.canParse(url) ? new URL(url) : undefined;
   if (parsed && /^https?:$/.test(parsed.protocol) && parsed.username === '' && parsed.password === '')
     return parsed.href;
@@ -53,6 +54,7 @@ const LEAST_KEY_BYTES = 24;
 function keyOf(name: string, secret: unknown): Buffer {
   const prefix = 'whsec_';
   const text = typeof secret === 'string' ? secret : '';
+  assertTrimmed(name, text);
   const key = text.startsWith(prefix) ? Buffer.from(text.slice(prefix.length), 'base64') : Buffer.from(text);
   if (key.length >= LEAST_KEY_BYTES) return key;
   throw new AuthConfigurationError(

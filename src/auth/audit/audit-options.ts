@@ -9,6 +9,11 @@ export class AuditOptions {
    * The table is part of `refreshTokenEntities` and `refreshTokenMigrations`.
    */
   store = false;
+  /**
+   * Whether a failed login tells the name of its account, in addition to a keyed hash of it. The name is stored as the
+   * client sent it. Users sometimes type their password there by mistake.
+   */
+  accountNames = false;
   /** How long an event is kept. It is purged with `purge.interval` and `purge.batchSize`. */
   retention = '90d';
   /** How many events may wait to be written. If there are more, the newest are lost, counted and logged. */
@@ -21,6 +26,7 @@ export class AuditOptions {
 
 export class AuditConfig extends configOf('audit.', AuditOptions, {
   store: boolean,
+  accountNames: boolean,
   retention: duration('1h', '4000d'),
   queueSize: integer(100, 1_000_000),
   flushInterval: duration('10ms', '60s'),

@@ -1,30 +1,18 @@
 import { Injectable, Logger, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
 import { causeOf } from '../common/errors/cause-of.js';
 import { RefusedRows } from '../common/database/refused-rows.js';
+import { AuthError } from '../common/errors/auth-error.js';
 import { Clock } from '../common/time/clock.js';
 import { COARSE_TIME } from '../common/time/coarse-time.js';
 import { RecurringJob } from '../common/time/recurring-job.js';
 import { JobClaims } from '../session/job-claims.js';
 import { PurgeConfig } from '../session/session-options.js';
+import { AccountNames } from './account-names.js';
 import { AuditConfig } from './audit-options.js';
+import { type AuthEventQuery, checkedQuery } from './auth-event-query.js';
 import type { AuthEventRecord } from './auth-event-record.entity.js';
 import { AuthEventWriter } from './auth-event-writer.js';
 import { AuthEventStore } from './auth-event.store.js';
-
-/** Filters for events. */
-export interface AuthEventQuery {
-  sessionId?: string;
-  /** Only events before the event with this id. */
-  before?: string;
-  /** 1 to 1000; 50 by default. */
-  limit?: number;
-  /**
-   * Whether refreshes (`refreshed`, `refresh_repeated`) of the last five minutes are left out. Set it if you show the
-   * events to their user, as `GET /auth/events` does: a thief who reads the list must not learn the moment. By default
-   * they are included.
-   */
-  withoutRecentRefreshes?: boolean;
-}
 
 /** Milliseconds that a reader waits until queued events are written. */
 const LONGEST_WAIT = 1_000;
@@ -42,6 +30,7 @@ export class AuthEventLog implements OnApplicationBootstrap, OnModuleDestroy {
     private readonly config: AuditConfig,
     private readonly purgeConfig: PurgeConfig,
     private readonly claims: JobClaims,
+    private readonly accounts: AccountNames,
   ) {}
 
   onApplicationBootstrap(): void {
@@ -54,8 +43,8 @@ export class AuthEventLog implements OnApplicationBootstrap, OnModuleDestroy {
     });
   }
 
-  async onModuleDestroy(): Promise<void> {
-    await this.purging.stop();
+  onModuleDestroy(): void {
+    this.purging.stop();
   }
 
   /**
@@ -63,15 +52,39 @@ export class AuthEventLog implements OnApplicationBootstrap, OnModuleDestroy {
    * instances may be missing for up to `audit.flushInterval`.
    *
    * @throws AuthError `not_found` if events are not stored; `temporarily_unavailable`
+   * @throws AuthError `invalid_request` if a filter is not valid
    */
-  async ofUser(userId: string, query: AuthEventQuery = {}): Promise<AuthEventRecord[]> {
-    const { limit = 50, withoutRecentRefreshes = false, ...filters } = query;
+  async ofUser(userId: string, query: Omit<AuthEventQuery, 'userId'> = {}): Promise<AuthEventRecord[]> {
+    // Without a user, the events of all users would be found.
+    if (userId == null) throw new AuthError('invalid_request', 'Not valid: userId.');
+    return this.find({ ...query, userId: String(userId) });
+  }
+
+  /**
+   * The events of all users that match the filters, latest first. It is for operators. Like `ofUser`, it first writes what
+   * is queued on this instance.
+   *
+   * @throws AuthError `not_found` if events are not stored; `temporarily_unavailable`
+   * @throws AuthError `invalid_request` if a filter is unknown or not valid; the message names it
+   * @example
+   * const lastHour = new Date(Date.now() - 3_600_000);
+   * await log.find({ type: ['sign_in_failed', 'throttled'], ip: '192.0.2.7', since: lastHour });
+   */
+  async find(query: AuthEventQuery = {}): Promise<AuthEventRecord[]> {
+    const checked = checkedQuery(query, (account) => this.accountHashes(account));
     await this.writer.flush(performance.now() + LONGEST_WAIT);
-    return this.store.ofUser(userId, {
-      ...filters,
-      limit: Math.min(Math.max(1, Math.trunc(limit)), 1000),
-      refreshesUntil: withoutRecentRefreshes ? this.clock.now() - COARSE_TIME : undefined,
-    });
+    return this.store.find(checked, this.clock.now() - COARSE_TIME);
+  }
+
+  /**
+   * The hashes by which events tell the account of a failed login: one for each configured secret. New events have the
+   * first one. Names that differ in case only, or in white space at the ends, are the same account.
+   *
+   * @example
+   * const [hash] = log.accountHashes('alice'); // to search for it in log files
+   */
+  accountHashes(username: string): string[] {
+    return this.accounts.hashes(username);
   }
 
   /** Writes the queued events now. */

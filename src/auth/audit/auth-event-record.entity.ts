@@ -5,9 +5,12 @@ import type { AuthEventOutcome } from './event-outcome.js';
 
 /** A stored event. It is never changed, and is removed after `audit.retention`. */
 @Entity({ name: 'auth_events' })
-// The indexes serve queries by session and by user, in the order of the events.
+// The indexes serve queries by each of these, in the order of the events.
 @Index('auth_events_session_id', ['sessionId', 'id'])
 @Index('auth_events_user_id', ['userId', 'id'])
+@Index('auth_events_type', ['type', 'id'])
+@Index('auth_events_ip', ['ip', 'id'])
+@Index('auth_events_account', ['account', 'id'])
 export class AuthEventRecord {
   /** A UUID of version 7 (RFC 9562). Ids sort in the order of the events. */
   @PrimaryColumn({ type: 'varchar', length: 36 })
@@ -55,4 +58,16 @@ export class AuthEventRecord {
 
   @Column({ name: 'user_agent', type: 'varchar', length: 512, nullable: true })
   userAgent: string | null;
+
+  /** The account that a failed login was for: a keyed hash of its name. */
+  @Column({ type: 'varchar', length: 22, nullable: true })
+  account: string | null;
+
+  /** Its name as the client sent it, with `audit.accountNames`. */
+  @Column({ name: 'account_name', type: 'varchar', length: 255, nullable: true })
+  accountName: string | null;
+
+  /** Who did it: see `AuthEvent`. */
+  @Column({ type: 'varchar', length: 255, nullable: true })
+  actor: string | null;
 }

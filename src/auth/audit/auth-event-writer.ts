@@ -1,11 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import {
-  type BeforeApplicationShutdown,
-  Injectable,
-  Logger,
-  type OnApplicationShutdown,
-  type OnModuleInit,
-} from '@nestjs/common';
+import { type BeforeApplicationShutdown, Injectable, Logger, type OnModuleInit } from '@nestjs/common';
+import { AuthDatabase } from '../common/database/auth-database.js';
+import { addressOf } from '../common/request/address.js';
+import { settledWithin } from '../common/time/settled-within.js';
 import { AuthEventBus } from '../events/auth-event-bus.js';
 import type { AuthEvent } from '../events/auth-event.js';
 import { AuditConfig } from './audit-options.js';
@@ -22,13 +19,16 @@ const LONGEST_RETRY = 5_000;
  * of it. An orderly shutdown still writes the queue.
  */
 @Injectable()
-export class AuthEventWriter implements OnModuleInit, BeforeApplicationShutdown, OnApplicationShutdown {
+export class AuthEventWriter implements OnModuleInit, BeforeApplicationShutdown {
   private readonly logger = new Logger(AuthEventWriter.name);
   private queue: NewAuthEvent[] = [];
   private writing: Promise<void> | undefined;
   private timer: NodeJS.Timeout | undefined;
   private retry = 0;
   private stopping = false;
+  /** Milliseconds of `audit.stopTimeout` that the stop has used before the server closed. */
+  private spent = 0;
+  private ended = false;
   /** The number of lost events, because the queue was full or the shutdown took too long. */
   lost = 0;
 
@@ -36,10 +36,13 @@ export class AuthEventWriter implements OnModuleInit, BeforeApplicationShutdown,
     private readonly store: AuthEventStore,
     private readonly events: AuthEventBus,
     private readonly config: AuditConfig,
+    private readonly database: AuthDatabase,
   ) {}
 
   onModuleInit(): void {
-    if (this.store.isOpen) this.events.subscribe((event) => this.add(event));
+    if (!this.store.isOpen) return;
+    this.events.subscribe((event) => this.add(event));
+    this.database.onClose(() => this.end());
   }
 
   /** The number of queued events. */
@@ -50,24 +53,17 @@ export class AuthEventWriter implements OnModuleInit, BeforeApplicationShutdown,
   /** Flushes before the server closes. Until then, events of requests in progress are written as they arrive. */
   async beforeApplicationShutdown(): Promise<void> {
     this.stopping = true;
+    const startedAt = performance.now();
     await this.flush();
-  }
-
-  async onApplicationShutdown(): Promise<void> {
-    // Requests in progress may have published events until now.
-    await this.flush(performance.now() + this.config.stopTimeout);
-    await this.writing?.catch(() => undefined);
-    clearTimeout(this.timer);
-    this.lose(this.queue.length, 'the table could not be written before the shutdown');
-    this.queue = [];
+    this.spent = performance.now() - startedAt;
   }
 
   /** Writes the whole queue, or stops after `audit.stopTimeout`. */
   async flush(before = performance.now() + this.config.stopTimeout): Promise<void> {
     while (this.queue.length > 0 && performance.now() < before) {
       // A dead connection may never answer.
-      await Promise.race([this.write(), sleep(before - performance.now(), undefined, { ref: false })]);
-      if (this.retry > 0) await sleep(FIRST_RETRY);
+      await settledWithin(before - performance.now(), this.write());
+      if (this.retry > 0) await sleep(Math.max(0, Math.min(FIRST_RETRY, before - performance.now())));
     }
   }
 
@@ -105,10 +101,26 @@ export class AuthEventWriter implements OnModuleInit, BeforeApplicationShutdown,
       } while (this.queue.length >= LARGEST_BATCH);
       this.retry = 0;
     } catch (error) {
+      if (this.ended) return this.loseQueue();
       if (this.retry === 0) this.logger.error(`Events cannot be written and remain queued: ${String(error)}`);
       this.retry = Math.min(LONGEST_RETRY, this.retry * 2 || FIRST_RETRY);
       this.timer = setTimeout(() => void this.write(), this.retry).unref();
     }
+  }
+
+  /** The server has closed. Requests in progress may have published events until now. */
+  private async end(): Promise<void> {
+    const before = performance.now() + this.config.stopTimeout - this.spent;
+    await this.flush(before);
+    await settledWithin(before - performance.now(), this.writing);
+    this.ended = true;
+    clearTimeout(this.timer);
+    this.loseQueue();
+  }
+
+  private loseQueue(): void {
+    this.lose(this.queue.length, 'the table could not be written before the shutdown');
+    this.queue = [];
   }
 
   private lose(count: number, why: string): void {
@@ -131,9 +143,13 @@ function recordOf(event: AuthEvent): NewAuthEvent {
     reason: cut(event.reason, 64),
     generation: event.generation ?? null,
     count: event.count ?? null,
-    ip: cut(event.ip, 45),
+    // In one spelling, so that a filter finds it. The code of a host may publish another one, or a text that is not an address.
+    ip: cut(event.ip && (addressOf(event.ip) ?? event.ip), 45),
     country: cut(event.country, 2),
     userAgent: cut(event.userAgent, 512),
+    account: cut(event.account, 22),
+    accountName: cut(event.accountName, 255),
+    actor: cut(event.actor, 255),
   };
 }
 

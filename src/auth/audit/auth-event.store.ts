@@ -1,21 +1,24 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { text } from '../common/database/answer.js';
 import { AuthDatabase } from '../common/database/auth-database.js';
-import { equalAsBytes } from '../common/database/dialect.js';
 import type { RefusedRows } from '../common/database/refused-rows.js';
 import { RowRemoval } from '../common/database/row-removal.js';
 import type { Statement, StatementValues } from '../common/database/statement.js';
 import { unavailableOnFailure } from '../common/database/unavailable.js';
 import { AuthConfigurationError, AuthError } from '../common/errors/auth-error.js';
 import { MODULE_NAME } from '../common/options/module-name.js';
-import type { AuthEventType } from '../events/auth-event.js';
 import { AuditConfig } from './audit-options.js';
+import type { CheckedQuery } from './auth-event-query.js';
 import { AuthEventRecord } from './auth-event-record.entity.js';
 import { leastIdAt } from './event-id.js';
+import { EventSearch } from './event-search.js';
 
 /** Rows per statement. The largest batch that fits is used, so that few statements must be prepared. */
 const BATCHES = [64, 8, 1] as const;
 export const LARGEST_BATCH = BATCHES[0];
+
+/** An event that is to be erased. */
+export type EventOfUser = Pick<AuthEventRecord, 'id' | 'sessionId'>;
 
 /** A new event. The store adds the `realm`. */
 export type NewAuthEvent = Omit<AuthEventRecord, 'realm'>;
@@ -63,23 +66,10 @@ export class AuthEventStore {
     }
   }
 
-  /**
-   * The events of a user, latest first.
-   *
-   * @param refreshesUntil milliseconds since the Unix epoch; later refreshes are left out
-   */
-  async ofUser(
-    userId: string,
-    {
-      sessionId,
-      before = LAST_ID,
-      limit,
-      refreshesUntil = Number.MAX_SAFE_INTEGER,
-    }: { sessionId?: string; before?: string; limit: number; refreshesUntil?: number },
-  ): Promise<AuthEventRecord[]> {
-    const statement = sessionId === undefined ? this.open.ofUser : this.open.ofSession;
-    const values = { realm: this.realm, userId, sessionId, before, limit, refreshesUntil };
-    return unavailableOnFailure(async () => this.open.rows((await statement.execute(values)).records));
+  /** The events that match, latest first: see `EventSearch`. */
+  async find(query: CheckedQuery, recent: number): Promise<AuthEventRecord[]> {
+    const { search } = this.open;
+    return unavailableOnFailure(() => search.find(this.realm, query, recent));
   }
 
   /** The ids of the next events that happened before `time`, in their order. */
@@ -88,6 +78,28 @@ export class AuthEventStore {
     return unavailableOnFailure(async () => {
       const { records } = await this.open.oldest.execute(values);
       return records.map(({ id }) => text(id, 'id'));
+    });
+  }
+
+  /** Some of the events of a user. */
+  ofUser(userId: string, limit: number): Promise<EventOfUser[]> {
+    return this.some('ofUser', { userId, limit });
+  }
+
+  /** Some of the events of these sessions that name no user. */
+  withoutUser(sessions: readonly string[], limit: number): Promise<EventOfUser[]> {
+    return this.some('withoutUser', { sessions, limit });
+  }
+
+  /** Some of the failed logins with these hashes of the account. */
+  ofAccounts(accounts: readonly string[], limit: number): Promise<EventOfUser[]> {
+    return this.some('ofAccounts', { accounts, limit });
+  }
+
+  private some(name: 'ofUser' | 'withoutUser' | 'ofAccounts', values: StatementValues): Promise<EventOfUser[]> {
+    return unavailableOnFailure(async () => {
+      const { records } = await this.open[name].execute({ realm: this.realm, ...values });
+      return records.map(({ id, session }) => ({ id: text(id, 'id'), sessionId: session as string | null }));
     });
   }
 
@@ -106,12 +118,12 @@ export class AuthEventStore {
     const table = this.database.table(AuthEventRecord);
     const { column, columns } = table;
     const statement = (sql: string) => this.database.statement(sql);
-    const select = `SELECT ${columns.map((name) => `${column(name)} AS ${table.escape(name)}`).join(', ')} FROM ${table.name}`;
     const ofRealm = `${column('realm')} = :realm`;
-    const ofUser = `${ofRealm} AND ${column('userId')} = :userId${isMySql ? ` AND ${equalAsBytes(column('userId'), ':userId')}` : ''}`;
-    // Left out here and not afterwards, so that pages are full.
-    const told = `(${column('type')} NOT IN (${REFRESHES}) OR ${column('at')} <= :refreshesUntil)`;
-    const page = `${told} AND ${column('id')} < :before ORDER BY ${column('id')} DESC LIMIT :limit`;
+    const some = (condition: string) =>
+      statement(
+        `SELECT ${column('id')} AS ${table.escape('id')}, ${column('sessionId')} AS ${table.escape('session')} ` +
+          `FROM ${table.name} WHERE ${ofRealm} AND ${condition} LIMIT :limit`,
+      );
     const [verb, whenThere] = isMySql ? ['INSERT IGNORE', ''] : ['INSERT', ' ON CONFLICT DO NOTHING'];
     const row = (index: number) => `(${columns.map((name) => `:${name}_${index}`).join(', ')})`;
     const insert = (size: number) =>
@@ -121,21 +133,16 @@ export class AuthEventStore {
       );
 
     return {
-      rows: (records: Record<string, unknown>[]) => records.map((record) => table.rows.read(record)),
+      search: new EventSearch(this.database, table),
       insert: { 64: insert(64), 8: insert(8), 1: insert(1) } satisfies Record<(typeof BATCHES)[number], Statement>,
-      ofUser: statement(`${select} WHERE ${ofUser} AND ${page}`),
-      ofSession: statement(`${select} WHERE ${ofUser} AND ${column('sessionId')} = :sessionId AND ${page}`),
       oldest: statement(
         `SELECT ${column('id')} AS ${table.escape('id')} FROM ${table.name} WHERE ${ofRealm} AND ${column('id')} > :after ` +
           `AND ${column('id')} < :least ORDER BY ${column('id')} LIMIT :limit`,
       ),
+      ofUser: some(table.equalText('userId')),
+      withoutUser: some(`${column('userId')} IS NULL AND ${column('sessionId')} IN (:...sessions)`),
+      ofAccounts: some(`${column('account')} IN (:...accounts)`),
       removal: new RowRemoval(this.database, table.name, column('id'), ofRealm),
     };
   }
 }
-
-/** Sorts after every id. */
-const LAST_ID = 'ffffffff-ffff-ffff-ffff-ffffffffffff';
-
-/** The types of the events that tell when a session was refreshed. */
-const REFRESHES = (['refreshed', 'refresh_repeated'] satisfies AuthEventType[]).map((type) => `'${type}'`).join(', ');

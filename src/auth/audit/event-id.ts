@@ -17,9 +17,12 @@ export function eventId(at: number): string {
   return bytesToUuid(bytes);
 }
 
+/** The time of an id is 48 bits long. It ends in the year 10889. */
+const LATEST = 2 ** 48 - 1;
+
 /** The smallest id of that time. The ids of all earlier events sort before it. */
 export function leastIdAt(at: number): string {
   const bytes = Buffer.alloc(16);
-  bytes.writeUIntBE(Math.max(0, at), 0, 6);
+  bytes.writeUIntBE(Math.min(Math.max(0, at), LATEST), 0, 6);
   return bytesToUuid(bytes);
 }

@@ -1,5 +1,5 @@
 import { AuthConfigurationError } from '../common/errors/auth-error.js';
-import { boolean, oneOf, text, texts } from '../common/options/checks.js';
+import { assertTrimmed, boolean, oneOf, text, texts } from '../common/options/checks.js';
 import { configOf } from '../common/options/config.js';
 import { duration } from '../common/options/duration.js';
 import { AddressRanges } from '../common/request/address-ranges.js';
@@ -142,6 +142,7 @@ function asymmetricAlgorithms(name: string, given: string[]): string[] {
 
 function checkedUrl(name: string, url: string | undefined): string | undefined {
   if (url === undefined) return undefined;
+  assertTrimmed(name, String(url));
   if (URL.canParse(url) && /^https?:$/.test(new URL(url).protocol) && !/[?#]/.test(url)) return url;
   throw new AuthConfigurationError(`${name} must be a URL, for example 'https://app.example/api'.`);
 }

@@ -44,6 +44,7 @@ export type AuthEventType =
    * @reason idle: the session was not refreshed for `refreshToken.idleTtl`
    * @reason concurrent: another request refreshed the session at the same time; it goes on
    * @reason user_unavailable: the user provider returned `null`; the session has been ended
+   * @reason credentials_changed: the user has a new `credentialsVersion` since the sign-in; the session has been ended
    * @reason secret_removed: the secret of the token is no longer configured
    * @reason superseded: the request is finished, or its client has a newer token (409); the session goes on
    * @reason late_answer_abroad: a late answer or a late retry was refused, because it came from another country (403)
@@ -139,7 +140,9 @@ export type AuthEventType =
   /** A session moved to the first secret in the list: its token was replaced by one of that secret. */
   | 'key_rotated'
   /** `count` dead sessions were removed from the table. */
-  | 'purged';
+  | 'purged'
+  /** `forgetUser` has erased a user with `count` sessions. The event does not say which user. */
+  | 'user_forgotten';
 
 /**
  * Why a session ended. A risk rule that ends sessions gives its own reason. You may use reasons of your own, of at most
@@ -168,10 +171,12 @@ export type RevocationReason =
   | 'device_changed'
   /** The user signed in once more than `refreshToken.maxSessionsPerUser` allows. */
   | 'session_limit'
-  /** The credentials changed while the login was under way. */
+  /** The credentials changed: while the login was under way, or since. */
   | 'credentials_changed'
   /** For operators: `revokeAll` ended sessions of all users, for example after a backup was restored. */
   | 'revoked_all'
+  /** `forgetUser` has erased the user. */
+  | 'user_forgotten'
   /** The login failed after its session had been stored. */
   | 'sign_in_failed'
   | (string & {});
@@ -204,4 +209,13 @@ export interface AuthEvent {
   readonly userAgent?: string | null;
   /** The country of the address: ISO 3166-1, two letters. */
   readonly country?: string | null;
+  /**
+   * The account that a failed login was for: a keyed hash of its name. `AuthEventLog.accountHashes` makes it from a name.
+   * Events with a `userId` may have none.
+   */
+  readonly account?: string;
+  /** The name of that account as the client sent it. Only with the option `audit.accountNames`. */
+  readonly accountName?: string;
+  /** Who did it, if your code passed an `actor`: for example the id of an administrator. */
+  readonly actor?: string;
 }

@@ -1,6 +1,7 @@
 import type { ConceptProviders } from '../common/concept-providers.js';
 import { JwtAuthGuard } from './jwt-auth.guard.js';
 import { JwtStrategy } from './jwt.strategy.js';
+import { PassportStrategies } from './passport-strategies.js';
 import { PresentedRefreshToken } from './presented-refresh-token.js';
 import { RefreshTokenGuard } from './refresh-token.guard.js';
 import { RefreshTokenStrategy } from './refresh-token.strategy.js';
@@ -9,5 +10,5 @@ import { StepUpGuard } from './step-up.guard.js';
 
 export const guardProviders: ConceptProviders = {
   exported: [JwtAuthGuard, PresentedRefreshToken, RefreshTokenGuard, RolesGuard, StepUpGuard],
-  internal: [JwtStrategy, RefreshTokenStrategy],
+  internal: [PassportStrategies, JwtStrategy, RefreshTokenStrategy],
 };

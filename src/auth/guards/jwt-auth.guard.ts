@@ -16,6 +16,7 @@ import { AuthRegistration } from '../modules/auth-registration.js';
 import { guardedModules, isForAnotherModule, UNNAMED } from '../modules/guarded-module.js';
 import type { ClosableSocket } from '../sockets/closable-socket.js';
 import { SocketSessions } from '../sockets/socket-sessions.js';
+import { StreamSessions } from '../streams/stream-sessions.js';
 import { IS_PUBLIC } from './public.decorator.js';
 
 /**
@@ -30,6 +31,7 @@ import { IS_PUBLIC } from './public.decorator.js';
  * }
  */
 export interface GuardedCall {
+  readonly context: ExecutionContext;
   readonly request: HttpRequest;
   /** HTTP only. */
   readonly response: HttpResponse | undefined;
@@ -43,7 +45,7 @@ export interface GuardedCall {
  *
  * Where the token is expected:
  *
- * - HTTP: in the header `Authorization`.
+ * - HTTP: in the header `Authorization`. A response that is still being sent ends when the token stops being valid.
  * - GraphQL: in the HTTP request, or in the `connectionParams` of a subscription.
  * - WebSocket gateways: in the request that opened the socket. The socket is closed when the token stops being valid.
  * - Microservices: as `access_token` in the payload.
@@ -71,6 +73,7 @@ export class JwtAuthGuard implements CanActivate {
     private readonly accessTokens: AccessTokenService,
     private readonly possession: AccessTokenPossession,
     private readonly sockets: SocketSessions,
+    private readonly streams: StreamSessions,
     private readonly reflector: Reflector,
     private readonly tls: TlsConfig,
     private readonly registration: AuthRegistration,
@@ -125,6 +128,7 @@ export class JwtAuthGuard implements CanActivate {
     const request = requestOf(context);
     if (!request) throw new AuthError('unauthorized', 'An access token cannot be sent in this context.');
     return {
+      context,
       request,
       response: context.getType() === 'http' ? context.switchToHttp().getResponse<HttpResponse>() : undefined,
       socket: socketOf(context) as ClosableSocket | undefined,
@@ -142,12 +146,13 @@ export class JwtAuthGuard implements CanActivate {
 
   /** Lets the request pass. */
   protected admit(
-    { request, response, socket }: GuardedCall,
+    { context, request, response, socket }: GuardedCall,
     user: AuthenticatedUser,
     headers: PossessionHeaders,
   ): true {
     request.user = user;
     if (socket) this.sockets.watch(socket, user);
+    if (response) this.streams.admit(context, user);
     answerWith(response, headers);
     return true;
   }

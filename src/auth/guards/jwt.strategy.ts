@@ -1,6 +1,5 @@
 import { Injectable } from '@nestjs/common';
 import { PassportStrategy } from '@nestjs/passport';
-import passport from 'passport';
 import { Strategy, type StrategyOptionsWithRequest } from 'passport-jwt';
 import { AccessTokenConfig } from '../access-token/access-token-options.js';
 import { AccessTokenPossession } from '../access-token/access-token-possession.js';
@@ -10,16 +9,18 @@ import { presentedAccessToken } from '../access-token/presented-access-token.js'
 import { AuthError } from '../common/errors/auth-error.js';
 import type { HttpRequest, HttpResponse } from '../common/request/http-request.js';
 import { assertTls, TlsConfig } from '../common/request/tls.js';
-import { AuthRegistration } from '../modules/auth-registration.js';
+import { PassportStrategies } from './passport-strategies.js';
 
 /**
- * The Passport strategy `jwt`, which checks the same as `JwtAuthGuard`. It is for applications that combine Passport
+ * The Passport strategy `nrt-jwt`, which checks the same as `JwtAuthGuard`. It is for applications that combine Passport
  * strategies. passport-jwt checks the signature; then `AccessTokenService.verify` decides, as in the guard. Passport
  * gives a strategy no response, so on Fastify `AuthExceptionFilter` sets the headers of a refusal.
  *
+ * A stream behind `AuthGuard('nrt-jwt')` does not end with its access token. One behind `JwtAuthGuard` does.
+ *
  * @throws AuthError the same errors as `JwtAuthGuard`
  * @example
- * @UseGuards(AuthGuard(['jwt', 'api-key']))
+ * @UseGuards(AuthGuard(['nrt-jwt', 'api-key']))
  * @Get('orders')
  * orders() {}
  */
@@ -30,7 +31,7 @@ export class JwtStrategy extends PassportStrategy(Strategy) {
     private readonly possession: AccessTokenPossession,
     private readonly tls: TlsConfig,
     { issuer, audience }: AccessTokenConfig,
-    registration: AuthRegistration,
+    strategies: PassportStrategies,
   ) {
     super({
       jwtFromRequest: (request: unknown) => presentedAccessToken(request as HttpRequest)?.token ?? null,
@@ -44,10 +45,10 @@ export class JwtStrategy extends PassportStrategy(Strategy) {
       ignoreExpiration: true,
       passReqToCallback: true,
     } satisfies StrategyOptionsWithRequest);
-    passport.use(registration.strategyName('jwt'), this);
+    strategies.use('jwt', this);
   }
 
-  /** The constructor registers the strategy, under a name that the mixin does not know. */
+  /** `PassportStrategies` registers the strategy, under a name that the mixin does not know. */
   protected getPassportInstance() {
     return { use: () => undefined };
   }

@@ -32,13 +32,13 @@ export class PresentedRefreshToken {
   /**
    * The token, if this server has issued it. Its session may already be dead.
    *
-   * @throws AuthError `invalid_grant` if this server did not issue the token; `invalid_request` if there is no token;
-   *   `https_required`
+   * @throws AuthError `invalid_grant` if this server did not issue the token; `refresh_token_missing` if there is no
+   *   token; `invalid_request` if no parser has read the body; `https_required`
    */
   require(request: HttpRequest): Required<FoundRefreshToken> {
     assertTls(request, this.tls);
     const found = this.find(request);
-    if (found === undefined) throw new AuthError('invalid_request', 'A refresh token is required.');
+    if (found === undefined) throw new AuthError(isReadable(request) ? 'refresh_token_missing' : 'invalid_request');
     const { text, decoded } = found;
     if (!decoded) throw this.refusal.notIssuedHere(clientContextOf(request));
     return { text, decoded };
@@ -82,4 +82,10 @@ export class PresentedRefreshToken {
     // An empty parameter counts as omitted (RFC 6749 §3.2).
     return token === '' ? undefined : token;
   }
+}
+
+/** A token may be in a body that is not an object, or that no parser of the host has read. */
+function isReadable({ body, headers }: HttpRequest): boolean {
+  if (body !== undefined && body !== null) return typeof body === 'object' && !Array.isArray(body);
+  return (headers['content-length'] ?? '0') === '0' && headers['transfer-encoding'] === undefined;
 }

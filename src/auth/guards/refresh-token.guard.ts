@@ -14,7 +14,8 @@ type RequestWithRefreshToken = HttpRequest & { [REFRESH_TOKEN]?: Required<FoundR
  * session may already be dead. Do not protect anything else with it.
  *
  * @throws AuthError `invalid_grant` if this server did not issue the token
- * @throws AuthError `invalid_request` if there is no token, or more than one
+ * @throws AuthError `refresh_token_missing` if there is no token
+ * @throws AuthError `invalid_request` if there is more than one
  * @throws AuthError `forbidden` for a cookie in a request that a different site caused
  * @throws AuthError `https_required` if TLS is required and the request came without it
  * @example
@@ -45,9 +46,6 @@ export class RefreshTokenGuard implements CanActivate {
  * renew(@PresentedToken() token: string) {}
  */
 export const PresentedToken = createParamDecorator((_: unknown, context: ExecutionContext) => issuedIn(context)?.text);
-
-/** Parameter decorator: the same token, decoded. `RefreshTokenService.refresh` then does not decode it again. */
-export const DecodedToken = createParamDecorator((_: unknown, context: ExecutionContext) => issuedIn(context)?.decoded);
 
 function issuedIn(context: ExecutionContext): Required<FoundRefreshToken> | undefined {
   return (requestOf(context) as RequestWithRefreshToken | undefined)?.[REFRESH_TOKEN];

@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { PassportStrategy } from '@nestjs/passport';
 import passport from 'passport';
 import type { HttpRequest } from '../common/request/http-request.js';
-import { AuthRegistration } from '../modules/auth-registration.js';
+import { PassportStrategies } from './passport-strategies.js';
 import { PresentedRefreshToken } from './presented-refresh-token.js';
 
 type Verify = (request: HttpRequest, done: (error: unknown, user?: object) => void) => void;
@@ -19,12 +19,12 @@ class RequestStrategy extends passport.Strategy {
 }
 
 /**
- * The Passport strategy `refresh-token`, which does the same as `RefreshTokenGuard`. It is for applications that
+ * The Passport strategy `nrt-refresh-token`, which does the same as `RefreshTokenGuard`. It is for applications that
  * combine Passport strategies. It sets `request.user` to `{ refreshToken }`.
  *
  * @throws AuthError the same errors as `RefreshTokenGuard`
  * @example
- * @UseGuards(AuthGuard('refresh-token'))
+ * @UseGuards(AuthGuard('nrt-refresh-token'))
  * @Post('renew')
  * renew(@CurrentUser() { refreshToken }: { refreshToken: string }) {}
  */
@@ -32,13 +32,13 @@ class RequestStrategy extends passport.Strategy {
 export class RefreshTokenStrategy extends PassportStrategy(RequestStrategy) {
   constructor(
     private readonly presented: PresentedRefreshToken,
-    registration: AuthRegistration,
+    strategies: PassportStrategies,
   ) {
     super();
-    passport.use(registration.strategyName('refresh-token'), this);
+    strategies.use('refreshToken', this);
   }
 
-  /** The constructor registers the strategy, under a name that the mixin does not know. */
+  /** `PassportStrategies` registers the strategy, under a name that the mixin does not know. */
   protected getPassportInstance() {
     return { use: () => undefined };
   }

@@ -23,10 +23,7 @@ import { AuthRouteFilter } from './auth-route.filter.js';
 export class AuthExceptionFilter extends BaseExceptionFilter {
   private readonly modules: AuthModuleRegistry;
 
-  constructor(
-    private readonly adapterHost: HttpAdapterHost,
-    modules: ModulesContainer,
-  ) {
+  constructor(adapterHost: HttpAdapterHost, modules: ModulesContainer) {
     super(adapterHost.httpAdapter);
     this.modules = new AuthModuleRegistry(modules);
   }
@@ -51,7 +48,7 @@ export class AuthExceptionFilter extends BaseExceptionFilter {
       this.modules.at(asked) ||
       (isNobodys(exception, method, asked) && this.modules.below(asked));
     if (!isOurs) return super.catch(exception, host);
-    new AuthRouteFilter(this.adapterHost, this.modules.cookieAt(asked)).catch(exception, host);
+    new AuthRouteFilter(this.modules.cookieAt(asked)).catch(exception, host);
   }
 }
 

@@ -1,49 +1,62 @@
-import { type ArgumentsHost, Catch, type ExceptionFilter, HttpException, Inject, Logger } from '@nestjs/common';
-import { HttpAdapterHost } from '@nestjs/core';
+import { type ArgumentsHost, Catch, type ExceptionFilter, Inject, Logger } from '@nestjs/common';
 import { AuthError } from '../common/errors/auth-error.js';
 import type { HttpRequest, HttpResponse } from '../common/request/http-request.js';
 import { RefreshCookie } from '../cookie/refresh-cookie.js';
-import { appendCookies } from './append-cookies.js';
-import { NO_STORE } from './no-store.decorator.js';
+import { isReported } from '../user/checked-user.js';
+import { foreignAnswer } from './foreign-error.js';
+import { decisionOf, endAnswer, isAnswered, writeAnswer, writeOwn } from './own-answer.js';
 
-/** Answers every error of an auth route as `{"error", "error_description"}`, with the headers of the error. */
+/**
+ * Answers every error of an auth route as `{"error", "error_description"}`. An error that the host threw keeps its status
+ * and its headers, and touches neither the session nor the cookie.
+ */
 @Catch()
 export class AuthRouteFilter implements ExceptionFilter {
   private readonly logger = new Logger('Auth');
+  /** The failures of the host are logged as Nest itself logs them. */
+  private readonly foreignLogger = new Logger('ExceptionsHandler');
 
-  constructor(
-    private readonly adapterHost: HttpAdapterHost,
-    @Inject(RefreshCookie) private readonly cookie: RefreshCookie | undefined,
-  ) {}
+  constructor(@Inject(RefreshCookie) private readonly cookie: RefreshCookie | undefined) {}
 
   catch(exception: unknown, host: ArgumentsHost): void {
     const http = host.switchToHttp();
-    const response = http.getResponse<HttpResponse>();
-    const error = this.authErrorOf(exception);
-    this.log(error);
-
-    response.header(...NO_STORE);
-    for (const [name, value] of Object.entries(error.headers)) response.header(name, value);
     const request = http.getRequest<HttpRequest>();
+    const response = http.getResponse<HttpResponse>();
+    const decision = decisionOf(response);
+    if (isAnswered(response)) {
+      this.logFailure(exception);
+      return endAnswer(response);
+    }
+    // An interceptor failed after the route had succeeded. The session has changed, so its client must get the answer.
+    if (decision?.answer) {
+      this.logFailure(exception);
+      return writeOwn(response, decision.answer);
+    }
+    // An interceptor may have replaced the error of the route.
+    const error = exception instanceof AuthError || !decision ? exception : decision.error;
+    if (error instanceof AuthError) return this.answer(error, request, response);
+    if (!decision || !foreignAnswer(error).failed) return this.answerForeign(error, response);
+    this.answer(new AuthError('server_error', undefined, { cause: error }), request, response);
+  }
+
+  private answer(error: AuthError, request: HttpRequest, response: HttpResponse): void {
+    if (error.getStatus() >= 500 && !isReported(error)) this.logger.error(`${error.code}: ${textOf(error.cause)}`);
     const dead = this.deadCookie(error, request);
-    if (dead) appendCookies(response, dead.clearCookies(request));
-    this.adapterHost.httpAdapter.reply(response, error.getResponse(), error.getStatus());
+    writeAnswer(response, error.getStatus(), error.getResponse() as object, {
+      headers: Object.entries(error.headers),
+      cookies: dead?.clearCookies(request),
+    });
   }
 
-  private authErrorOf(exception: unknown): AuthError {
-    if (exception instanceof AuthError) return exception;
-    const status = exception instanceof HttpException ? exception.getStatus() : statusOf(exception);
-    if (status === 404) return new AuthError('not_found');
-    // The body cannot be read, is too large or has an unsupported type.
-    if (status >= 400 && status < 500) return new AuthError('invalid_request');
-    return new AuthError('server_error', undefined, { cause: exception });
+  private answerForeign(error: unknown, response: HttpResponse): void {
+    this.logFailure(error);
+    const { status, code, description, headers } = foreignAnswer(error);
+    writeAnswer(response, status, { error: code, error_description: description }, { headers });
   }
 
-  /** Logs the cause's stack or message and no other property: a driver's error holds the values of its statement. */
-  private log(error: AuthError): void {
-    if (error.getStatus() < 500) return;
-    const cause = error.cause instanceof Error ? (error.cause.stack ?? error.cause.message) : String(error.cause);
-    this.logger.error(`${error.code}: ${cause}`);
+  private logFailure(exception: unknown): void {
+    const isFailure = !(exception instanceof AuthError) && foreignAnswer(exception).failed;
+    if (isFailure) this.foreignLogger.error(textOf(exception));
   }
 
   /** The cookie to remove, because its session is dead. */
@@ -53,8 +66,11 @@ export class AuthRouteFilter implements ExceptionFilter {
   }
 }
 
-/** The status that body parsers of Express and Fastify set on their errors. */
-function statusOf(exception: unknown): number {
-  const { statusCode } = (exception ?? {}) as { statusCode?: unknown };
-  return typeof statusCode === 'number' ? statusCode : 500;
+/** The stack or the message, and no other property: a driver's error holds the values of its statement. */
+function textOf(error: unknown): string {
+  try {
+    return error instanceof Error ? (error.stack ?? error.message) : String(error);
+  } catch {
+    return 'an error that cannot be read';
+  }
 }

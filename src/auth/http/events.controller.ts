@@ -1,13 +1,14 @@
-import { Controller, Get, Query, UseFilters, UseGuards } from '@nestjs/common';
+import { Controller, Get, Req, Res, UseFilters, UseGuards } from '@nestjs/common';
 import { isUUID } from 'class-validator';
 import type { AuthenticatedUser } from '../access-token/authenticated-user.js';
 import { AuthEventLog } from '../audit/auth-event-log.js';
 import type { AuthEventRecord } from '../audit/auth-event-record.entity.js';
 import { AuthError } from '../common/errors/auth-error.js';
-import { CurrentUser } from '../guards/current-user.decorator.js';
+import type { HttpRequest, HttpResponse } from '../common/request/http-request.js';
 import { JwtAuthGuard } from '../guards/jwt-auth.guard.js';
 import { AuthRouteFilter } from './auth-route.filter.js';
 import { NoStore } from './no-store.decorator.js';
+import { answerOnce } from './own-answer.js';
 
 /** One event in the response of `GET /auth/events`. The time is ISO 8601 in UTC. */
 export interface EventResponse {
@@ -34,33 +35,46 @@ export class EventsController {
   /** The list is empty for a session of a different user. */
   @Get()
   @NoStore()
-  async list(
-    @CurrentUser() user: AuthenticatedUser,
-    @Query('session_id') sessionId?: unknown,
-    @Query('limit') limit?: unknown,
-    @Query('before') before?: unknown,
-  ): Promise<EventResponse[]> {
-    const events = await this.log.ofUser(user.id, {
-      sessionId: uuidParameter('session_id', sessionId),
-      before: uuidParameter('before', before),
-      limit: limitParameter(limit),
-      withoutRecentRefreshes: true,
+  list(@Req() request: HttpRequest, @Res({ passthrough: true }) response: HttpResponse): Promise<void> {
+    return answerOnce(response, async () => {
+      const parameters = queryOf(request);
+      const events = await this.log.ofUser((request.user as AuthenticatedUser).id, {
+        sessionId: uuidParameter('session_id', parameters),
+        before: uuidParameter('before', parameters),
+        limit: limitParameter(parameters),
+        withoutRecentRefreshes: true,
+      });
+      return { body: events.map(eventResponse) };
     });
-    return events.map(eventResponse);
   }
 }
 
-function uuidParameter(name: string, value: unknown): string | undefined {
-  if (value === undefined) return undefined;
-  if (typeof value === 'string' && isUUID(value)) return value.toLowerCase();
-  throw new AuthError('invalid_request', `Not valid: ${name}.`);
+/** Read from the URL itself: the host may have its own query parser. */
+function queryOf({ originalUrl, url }: HttpRequest): URLSearchParams {
+  return new URL(originalUrl ?? url, 'http://host').searchParams;
 }
 
-function limitParameter(value: unknown): number | undefined {
+function uuidParameter(name: string, query: URLSearchParams): string | undefined {
+  const value = parameter(name, query);
+  if (value !== undefined && !isUUID(value)) throw notValid(name);
+  return value?.toLowerCase();
+}
+
+function limitParameter(query: URLSearchParams): number | undefined {
+  const value = parameter('limit', query);
   if (value === undefined) return undefined;
-  const limit = typeof value === 'string' && /^\d{1,9}$/.test(value) ? Number(value) : 0;
-  if (limit < 1) throw new AuthError('invalid_request', 'Not valid: limit.');
-  return Math.min(limit, LARGEST_LIMIT);
+  if (!/^\d{1,9}$/.test(value) || Number(value) < 1) throw notValid('limit');
+  return Math.min(Number(value), LARGEST_LIMIT);
+}
+
+function parameter(name: string, query: URLSearchParams): string | undefined {
+  const values = query.getAll(name);
+  if (values.length > 1) throw notValid(name);
+  return values[0];
+}
+
+function notValid(name: string): AuthError {
+  return new AuthError('invalid_request', `Not valid: ${name}.`);
 }
 
 function eventResponse(event: AuthEventRecord): EventResponse {

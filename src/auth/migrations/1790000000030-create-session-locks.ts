@@ -1,7 +1,6 @@
-import { type MigrationInterface, type QueryRunner, Table } from 'typeorm';
+import type { MigrationInterface, QueryRunner } from 'typeorm';
 import { SessionLock } from '../session/session-lock.entity.js';
-import { columnsNamed } from './columns.js';
-import { namesOf } from './names.js';
+import { createTable, dropTable } from './tables.js';
 
 /**
  * Creates the table of locks, which has a few thousand rows at most.
@@ -14,17 +13,10 @@ export class CreateSessionLocks1790000000030 implements MigrationInterface {
   readonly name = 'CreateSessionLocks1790000000030';
 
   async up(queryRunner: QueryRunner): Promise<void> {
-    const { tableName, columnName } = namesOf(queryRunner, SessionLock);
-    const { text, number } = columnsNamed<keyof SessionLock>(columnName);
-    await queryRunner.createTable(
-      new Table({
-        name: tableName,
-        columns: [{ ...text('name', 64), isPrimary: true }, number('taken'), number('claimedUntil')],
-      }),
-    );
+    await createTable(queryRunner, SessionLock);
   }
 
   async down(queryRunner: QueryRunner): Promise<void> {
-    await queryRunner.dropTable(namesOf(queryRunner, SessionLock).tableName);
+    await dropTable(queryRunner, SessionLock);
   }
 }

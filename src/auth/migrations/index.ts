@@ -5,9 +5,16 @@ import { CreateRefreshTokens1790000000000 } from './1790000000000-create-refresh
 import { CreateUsedDpopProofs1790000000010 } from './1790000000010-create-used-dpop-proofs.js';
 import { CreateAuthEvents1790000000020 } from './1790000000020-create-auth-events.js';
 import { CreateSessionLocks1790000000030 } from './1790000000030-create-session-locks.js';
+import { AddCredentialsHash1790000000040 } from './1790000000040-add-credentials-hash.js';
+import { AddEventAccounts1790000000050 } from './1790000000050-add-event-accounts.js';
+import { WidenSessionIds1790000000060 } from './1790000000060-widen-session-ids.js';
 
 /** The migrations of a table of sessions. */
-const sessionMigrations = [CreateRefreshTokens1790000000000];
+const sessionMigrations: (typeof CreateRefreshTokens1790000000000)[] = [
+  CreateRefreshTokens1790000000000,
+  AddCredentialsHash1790000000040,
+  WidenSessionIds1790000000060,
+];
 
 /**
  * All migrations of the library, for the `migrations` of your `DataSource`.
@@ -16,10 +23,13 @@ const sessionMigrations = [CreateRefreshTokens1790000000000];
  * new DataSource({ type: 'postgres', entities: refreshTokenEntities, migrations: refreshTokenMigrations });
  */
 export const refreshTokenMigrations = [
-  ...sessionMigrations,
+  CreateRefreshTokens1790000000000,
   CreateUsedDpopProofs1790000000010,
   CreateAuthEvents1790000000020,
   CreateSessionLocks1790000000030,
+  AddCredentialsHash1790000000040,
+  AddEventAccounts1790000000050,
+  WidenSessionIds1790000000060,
 ];
 
 /**

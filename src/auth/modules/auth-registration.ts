@@ -29,9 +29,9 @@ export class AuthRegistration {
     this.table = tableOf(this.entity);
   }
 
-  /** The name of a Passport strategy of this module. */
+  /** The default name of a Passport strategy of this module. The prefix keeps it apart from the strategies of the host. */
   strategyName(strategy: string): string {
-    return this.name === undefined ? strategy : `${this.name}-${strategy}`;
+    return ['nrt', this.name, strategy].filter((part) => part !== undefined).join('-');
   }
 }
 

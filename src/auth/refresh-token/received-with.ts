@@ -1,10 +1,10 @@
+import { LAST_GENERATION } from './refresh-rule.js';
 import type { ReceivedWith } from './token-use.js';
 
 /** A key of a use: 16 to 64 URL-safe characters. */
 export const USE_KEY = /^[A-Za-z0-9_-]{16,64}$/;
 
 const MOST_KEYS = 16;
-const GREATEST_GENERATION = 0xffff_ffff;
 /** Characters of a claim as JSON text. 16 keys of 64 characters need 1,200. */
 const LONGEST_TEXT = 4096;
 const NAME = 'received_with';
@@ -68,7 +68,7 @@ function nested(body: Fields, parts: string[]): unknown {
 function checked(claim: unknown): ReceivedWith | typeof MALFORMED {
   if (!isClaim(claim)) return MALFORMED;
   const { generation, keys } = claim;
-  if (!Number.isInteger(generation) || (generation as number) < 0 || (generation as number) > GREATEST_GENERATION) {
+  if (!Number.isInteger(generation) || (generation as number) < 0 || (generation as number) > LAST_GENERATION) {
     return MALFORMED;
   }
   if (!Array.isArray(keys) || keys.length < 1 || keys.length > MOST_KEYS) return MALFORMED;

@@ -5,8 +5,10 @@ import { SessionRevocation } from '../revocation/session-revocation.js';
 import { type RiskRemark, RiskStage } from '../risk/risk-stage.js';
 import { differ } from '../risk/rules/changes.js';
 import type { Finding } from '../risk/verdict.js';
-import { BoundedUserProvider } from '../user/bounded-user-provider.js';
+import { credentialsVersionOf } from '../user/credentials-version.js';
+import { CurrentUsers } from '../user/current-users.js';
 import type { AuthUser } from '../user/user-provider.js';
+import { hasHash, haveCredentialsChanged } from './credentials.js';
 import type { RefreshAttempt } from './refresh-attempt.js';
 import { RefreshRefusal } from './refresh-refusal.js';
 
@@ -26,14 +28,18 @@ export class RefreshAdmission {
   constructor(
     private readonly risk: RiskStage,
     private readonly devices: DeviceRecognition,
-    private readonly users: BoundedUserProvider,
+    private readonly users: CurrentUsers,
     private readonly bindings: SessionBindings,
     private readonly revocation: SessionRevocation,
     private readonly refusal: RefreshRefusal,
   ) {}
 
-  /** @throws AuthError if a rule refuses the refresh, or if the user may no longer have a session */
-  async admit(occasion: RefreshOccasion, attempt: RefreshAttempt): Promise<Admitted> {
+  /**
+   * Resolves to `undefined` if the session has changed since it was read, so that it must be read again.
+   *
+   * @throws AuthError if a rule refuses the refresh, or if the user may no longer have a session
+   */
+  async admit(occasion: RefreshOccasion, attempt: RefreshAttempt): Promise<Admitted | undefined> {
     const { session, located, device, keyBound, reauthenticate } = attempt;
     const deviceChanged = device === 'changed';
     const findings = [
@@ -46,7 +52,8 @@ export class RefreshAdmission {
       keyProven: keyBound,
       findings: findings.filter((finding) => finding !== undefined),
     });
-    return { user: await this.authenticate(attempt), remark };
+    const user = await this.authenticate(attempt);
+    return user && { user, remark };
   }
 
   /**
@@ -65,12 +72,23 @@ export class RefreshAdmission {
     return isFinding ? { reason: 'device_changed', verdict: onMismatch } : undefined;
   }
 
-  private async authenticate({ session, located: { client }, reauthenticate }: RefreshAttempt): Promise<AuthUser> {
-    if (reauthenticate) return reauthenticate(session, client);
-    const user = await this.users.loadUser(session.userId);
-    if (user) return user;
-    await this.revocation.end(session, 'user_unavailable', client);
-    throw this.refusal.denied(session, 'user_unavailable', client);
+  /** A step-up shows the present credentials, so it takes them over. */
+  private async authenticate(attempt: RefreshAttempt): Promise<AuthUser | undefined> {
+    const { session, keys, located, reauthenticate } = attempt;
+    if (reauthenticate) return reauthenticate(session, located.client);
+    const { client } = located;
+    const loaded = await this.users.load(session.userId, (user) => haveCredentialsChanged(session, keys, user));
+    if (!loaded) {
+      await this.revocation.end(session, 'user_unavailable', client);
+      throw this.refusal.denied(session, 'user_unavailable', client);
+    }
+    const { user, changed } = loaded;
+    if (!changed) {
+      if (hasHash(session) && credentialsVersionOf(user) === undefined) this.users.missVersion();
+      return user;
+    }
+    if (!(await this.revocation.endUnchanged(session, 'credentials_changed', client))) return undefined;
+    throw this.refusal.denied(session, 'credentials_changed', client);
   }
 }
 

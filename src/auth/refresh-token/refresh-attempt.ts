@@ -3,6 +3,7 @@ import type { BindingEvidence } from '../binding/binding-evidence.js';
 import type { BindingKind } from '../binding/binding-kind.js';
 import { SessionBindings } from '../binding/session-bindings.js';
 import type { Keys } from '../common/crypto/key-ring.js';
+import type { HostTransaction } from '../common/database/host-transaction.js';
 import type { ClientContext } from '../common/request/client-context.js';
 import { crossSiteRefusal } from '../cookie/cross-site.js';
 import type { DeviceComparison } from '../device/device-fingerprint.js';
@@ -146,9 +147,13 @@ export class RefreshAttempts {
   /**
    * The session of a genuine token, also of one that was replaced before; `undefined` for any other token.
    */
-  async sessionOf(refreshToken: string | IssuedRefreshToken, client: ClientContext): Promise<RefreshToken | undefined> {
+  async sessionOf(
+    refreshToken: string | IssuedRefreshToken,
+    client: ClientContext,
+    transaction?: HostTransaction,
+  ): Promise<RefreshToken | undefined> {
     const presented = this.tokens.decode(refreshToken);
-    const session = presented && (await this.store.find(presented.sessionId));
+    const session = presented && (await this.store.find(presented.sessionId, transaction));
     const keys = session && this.tokens.keysOf(session);
     if (!keys) return undefined;
     if (await this.tokens.isGenuine(presented, session, keys)) return session;

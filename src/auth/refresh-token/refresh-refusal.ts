@@ -70,5 +70,6 @@ export class RefreshRefusal {
 }
 
 function idsOf(session: RefreshToken | undefined): { sessionId?: string; userId?: string; clientId?: string } {
-  return { sessionId: session?.id, userId: session?.userId, clientId: session?.clientId };
+  // A forgotten user has no id.
+  return { sessionId: session?.id, userId: session?.userId || undefined, clientId: session?.clientId };
 }

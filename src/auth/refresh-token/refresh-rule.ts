@@ -87,6 +87,8 @@ export type RefreshDecision =
 export type RefusalReason = SessionEndReason | 'not_genuine' | 'concurrent' | 'binding_failed';
 export type ReuseReason = 'reuse_detected' | 'token_shared';
 
+/** A token holds its generation in 32 bits. */
+export const LAST_GENERATION = 0xffff_ffff;
 /** How often an answer is repeated to the same use after its window. */
 const MOST_LATE_RETRIES = 3;
 /** Milliseconds. A window that starts later than this from now was written by a wrong clock, and is not open. */
@@ -131,6 +133,8 @@ export function decideRefresh(
   // The owner says by which uses the token came, and it was given to another one.
   if (token.shared) return { action: 'reuse', reason: 'token_shared' };
 
+  // There is no successor: the user signs in again.
+  if (behind <= 0 && token.generation >= LAST_GENERATION) return { action: 'refuse', reason: 'expired' };
   if (newer) return { action: 'adopt' };
   if (behind === 0) return { action: 'rotate' };
 

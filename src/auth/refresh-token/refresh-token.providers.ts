@@ -15,6 +15,7 @@ import { WindowStart } from './window-start.js';
 import { TokenHasher } from './token-hasher.js';
 import { TokenIssuer } from './token-issuer.js';
 import { TokenRotation } from './token-rotation.js';
+import { UserErasure } from './user-erasure.js';
 
 export const refreshTokenProviders: ConceptProviders = {
   exported: [RefreshTokenService],
@@ -34,5 +35,6 @@ export const refreshTokenProviders: ConceptProviders = {
     TokenHasher,
     TokenIssuer,
     TokenRotation,
+    UserErasure,
   ],
 };

@@ -1,9 +1,12 @@
 import { Injectable } from '@nestjs/common';
 import type { BindingEvidence } from '../binding/binding-evidence.js';
+import type { HostTransaction, InTransaction } from '../common/database/host-transaction.js';
 import type { ClientContext } from '../common/request/client-context.js';
 import { Clock } from '../common/time/clock.js';
+import { traced } from '../common/tracing/traced.js';
 import type { RevocationReason } from '../events/auth-event.js';
-import { MassRevocation, type RevokeAllOptions } from '../revocation/mass-revocation.js';
+import type { RevokeAllOptions } from '../revocation/mass-revocation.js';
+import { clientIn, type RevocationOrigin, withActor } from '../revocation/revocation-origin.js';
 import { SessionRevocation } from '../revocation/session-revocation.js';
 import type { IssuedTokens, SessionSummary } from '../session/issued-tokens.js';
 import type { RefreshToken } from '../session/refresh-token.entity.js';
@@ -19,6 +22,7 @@ import { SessionPurge } from './session-purge.js';
 import type { SignInRequest } from './sign-in-request.js';
 import { TokenRotation } from './token-rotation.js';
 import type { TokenUse } from './token-use.js';
+import { type ForgetUserOptions, type ForgottenUser, UserErasure } from './user-erasure.js';
 
 /**
  * Begins, refreshes, lists and ends sessions. It does not depend on HTTP: the controllers are one way to call it.
@@ -35,7 +39,7 @@ export class RefreshTokenService {
     private readonly attempts: RefreshAttempts,
     private readonly rotation: TokenRotation,
     private readonly revocation: SessionRevocation,
-    private readonly massRevocation: MassRevocation,
+    private readonly erasure: UserErasure,
     private readonly sessionPurge: SessionPurge,
     private readonly clock: Clock,
     private readonly config: RefreshTokenConfig,
@@ -56,6 +60,7 @@ export class RefreshTokenService {
    * @throws AuthError `invalid_credentials` if the user is unknown or disabled, or if their credentials have changed
    *   since
    * @throws AuthError `session_limit` if the user has too many sessions
+   * @throws AuthError `server_error` if a field of the user has a wrong type; the log names it
    * @throws AuthError `temporarily_unavailable` if the database or the user provider fails
    * @example
    * const tokens = await refreshTokens.issue(user, { clientId: 'ios', transport: 'body' }, clientContextOf(request));
@@ -67,7 +72,7 @@ export class RefreshTokenService {
     evidence: BindingEvidence = {},
     use: TokenUse = {},
   ): Promise<IssuedTokens> {
-    return this.sessionIssuer.issue(user, request, client, evidence, use);
+    return traced('nrt.issue', () => this.sessionIssuer.issue(user, request, client, evidence, use));
   }
 
   /**
@@ -113,7 +118,9 @@ export class RefreshTokenService {
    * Ends one session. Its refresh token is dead at once. Returns whether the session was alive.
    *
    * @param reason why the session ends; it appears in the event `revoked`
-   * @param userId if given, the session must belong to this user
+   * @param options `userId`: if given, the session must belong to this user. `manager`: your transaction.
+   *   `actor`: who ends it, if not the user. And the client
+   * @throws TypeError if `manager` cannot be used
    * @throws AuthError `temporarily_unavailable` if the database fails
    * @example
    * const wasAlive = await refreshTokens.revoke(sessionId, 'ended_by_user', { userId: user.id });
@@ -121,11 +128,13 @@ export class RefreshTokenService {
   async revoke(
     sessionId: string,
     reason: RevocationReason,
-    { userId, ...client }: { userId?: string } & ClientContext = {},
+    { userId, manager, ...origin }: { userId?: string } & InTransaction & RevocationOrigin = {},
   ): Promise<boolean> {
-    const session = await this.store.find(sessionId);
+    withActor(origin);
+    const transaction = await this.store.transactionOf({ manager });
+    const session = await this.store.find(sessionId, transaction);
     if (!session || (userId !== undefined && session.userId !== userId)) return false;
-    return this.endLive(session, reason, client);
+    return this.endLive(session, reason, origin, transaction);
   }
 
   /**
@@ -133,6 +142,8 @@ export class RefreshTokenService {
    * `false` for a token that this server did not issue.
    *
    * @param reason why the session ends; it appears in the event `revoked`
+   * @param options `manager`: your transaction. `actor`: who ends it, if not the user. And the client
+   * @throws TypeError if `manager` cannot be used
    * @throws AuthError `temporarily_unavailable` if the database fails
    * @example
    * await refreshTokens.revokeByToken(refreshToken, 'logout');
@@ -140,26 +151,48 @@ export class RefreshTokenService {
   async revokeByToken(
     refreshToken: string | IssuedRefreshToken,
     reason: RevocationReason,
-    client: ClientContext = {},
+    { manager, ...origin }: InTransaction & RevocationOrigin = {},
   ): Promise<boolean> {
-    const session = await this.attempts.sessionOf(refreshToken, client);
-    return session !== undefined && (await this.endLive(session, reason, client));
+    const transaction = await this.store.transactionOf({ manager });
+    const client = clientIn(withActor(origin));
+    const session = await this.attempts.sessionOf(refreshToken, client, transaction);
+    return session !== undefined && (await this.endLive(session, reason, origin, transaction));
   }
 
   /**
    * Ends all sessions of a user, except the one with `exceptSessionId`. Returns the number of ended sessions.
    *
+   * With `manager`, the sessions end if and when that transaction is committed. Change the credentials in it first.
+   *
+   * A session that is kept would end at its next refresh if the user's `credentialsVersion` has changed. With
+   * `credentialsChanged` it takes over the new version instead.
+   *
    * @param reason why the sessions end; it appears in the events
+   * @param options `exceptSessionId`, `actor` and the client. `manager`: your transaction. `credentialsChanged`: by default `true`
+   *   with the reason `password_changed`
+   * @throws TypeError if `manager` cannot be used
    * @throws AuthError `temporarily_unavailable` if the database fails
    * @example
-   * await refreshTokens.revokeAllOfUser(user.id, 'password_changed', { exceptSessionId: current.sessionId });
+   * await dataSource.transaction(async (manager) => {
+   *   await manager.update(User, user.id, { passwordHash });
+   *   await refreshTokens.revokeAllOfUser(user.id, 'password_changed', { exceptSessionId: current.sessionId, manager });
+   * });
    */
   async revokeAllOfUser(
     userId: string,
     reason: RevocationReason,
-    { exceptSessionId, ...client }: { exceptSessionId?: string } & ClientContext = {},
+    {
+      exceptSessionId,
+      credentialsChanged = reason === 'password_changed',
+      manager,
+      ...origin
+    }: { exceptSessionId?: string; credentialsChanged?: boolean } & InTransaction & RevocationOrigin = {},
   ): Promise<number> {
-    return this.revocation.endAllOfUser(userId, reason, exceptSessionId, client);
+    withActor(origin);
+    const transaction = await this.store.transactionOf({ manager });
+    if (exceptSessionId !== undefined && credentialsChanged)
+      await this.store.forgetCredentials(exceptSessionId, userId, this.clock.now(), transaction);
+    return this.revocation.endAllOfUser(userId, reason, exceptSessionId, origin, transaction);
   }
 
   /**
@@ -169,14 +202,29 @@ export class RefreshTokenService {
    * It works in pages of `purge.batchSize` rows. If the database fails, the sessions of the pages until then have ended.
    * If it refuses to write single rows, all other sessions have ended. Call it again for the rest.
    *
-   * @param options `usedBefore`, `createdBefore` or both, as a `Date` or milliseconds since the Unix epoch; and `reason`
+   * @param options `usedBefore`, `createdBefore` or both, as a `Date` or milliseconds since the Unix epoch; `reason`, `actor`
    * @throws TypeError if both times are missing, a time is not valid, or an option is unknown; no session has ended
    * @throws AuthError `temporarily_unavailable` if the database fails
    * @example
    * const ended = await refreshTokens.revokeAll({ createdBefore: new Date() });
    */
   async revokeAll(options: RevokeAllOptions): Promise<number> {
-    return this.massRevocation.run(options);
+    return this.revocation.endAll(options);
+  }
+
+  /**
+   * Erases what the tables hold of a user: ends all sessions, soft-deleted ones too, and removes the stored events. Call it
+   * after you have deleted or disabled the user. It erases twice, half a second and `audit.flushInterval` apart, so that
+   * requests that end meanwhile leave nothing. Rows of ended sessions stay until the purge, without user and devices.
+   *
+   * @param options `username`: also erases failed logins for this account. `actor`: who did it
+   * @throws TypeError if an argument is not valid; nothing has been erased
+   * @throws AuthError `temporarily_unavailable` if the database fails; call it again
+   * @example
+   * const { sessions, events } = await refreshTokens.forgetUser(user.id, { username: 'alice', actor: admin.id });
+   */
+  async forgetUser(userId: string, options: ForgetUserOptions = {}): Promise<ForgottenUser> {
+    return this.erasure.forget(userId, options);
   }
 
   /**
@@ -184,13 +232,19 @@ export class RefreshTokenService {
    * `token_stale`, on every instance within the documented delay. The client's next refresh brings the new permissions;
    * the user stays signed in. Returns the number of affected sessions.
    *
+   * @param options `actor`: who changed them. `manager`: your transaction. The tokens are refused from its commit on
+   * @throws TypeError if `manager` cannot be used
    * @throws AuthError `temporarily_unavailable` if the database fails
    * @example
    * await this.users.update(user.id, { roles });
    * await this.refreshTokens.permissionsChanged(user.id);
    */
-  permissionsChanged(userId: string): Promise<number> {
-    return this.revocation.permissionsChanged(userId);
+  async permissionsChanged(
+    userId: string,
+    { manager, ...origin }: InTransaction & Pick<RevocationOrigin, 'actor'> = {},
+  ): Promise<number> {
+    const { actor } = withActor(origin);
+    return this.revocation.permissionsChanged(userId, actor, await this.store.transactionOf({ manager }));
   }
 
   /**
@@ -233,8 +287,13 @@ export class RefreshTokenService {
     return this.sessionPurge.run();
   }
 
-  private async endLive(session: RefreshToken, reason: RevocationReason, client: ClientContext): Promise<boolean> {
+  private async endLive(
+    session: RefreshToken,
+    reason: RevocationReason,
+    origin: RevocationOrigin,
+    transaction: HostTransaction | undefined,
+  ): Promise<boolean> {
     if (sessionEndReason(session, this.clock.now(), this.config)) return false;
-    return this.revocation.end(session, reason, client);
+    return this.revocation.end(session, reason, origin, transaction);
   }
 }

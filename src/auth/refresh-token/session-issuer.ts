@@ -11,7 +11,9 @@ import type { RefreshToken } from '../session/refresh-token.entity.js';
 import { RefreshTokenStore } from '../session/refresh-token.store.js';
 import { makeRoom } from '../session/session-limit.js';
 import { RefreshTokenConfig } from '../session/session-options.js';
-import { BoundedUserProvider } from '../user/bounded-user-provider.js';
+import { checkedUser } from '../user/checked-user.js';
+import { credentialsVersionOf } from '../user/credentials-version.js';
+import { CurrentUsers } from '../user/current-users.js';
 import type { AuthUser } from '../user/user-provider.js';
 import { sessionEndReason } from './refresh-rule.js';
 import { SessionRows } from './session-rows.js';
@@ -26,7 +28,7 @@ export class SessionIssuer implements OnModuleInit {
     private readonly store: RefreshTokenStore,
     private readonly rows: SessionRows,
     private readonly issuer: TokenIssuer,
-    private readonly users: BoundedUserProvider,
+    private readonly users: CurrentUsers,
     private readonly bindings: SessionBindings,
     private readonly revocation: SessionRevocation,
     private readonly risk: RiskStage,
@@ -50,6 +52,7 @@ export class SessionIssuer implements OnModuleInit {
     evidence: BindingEvidence,
     { idempotencyKey }: TokenUse,
   ): Promise<IssuedTokens> {
+    checkedUser('RefreshTokenService.issue', user);
     const { defaultClientId, defaultTransport } = this.config;
     const scope = this.grantedScope(request.scope);
     const clientId = request.clientId ?? defaultClientId;
@@ -64,6 +67,7 @@ export class SessionIssuer implements OnModuleInit {
       client,
     });
     const session = await this.rows.first(first, {
+      user,
       userId: user.id,
       clientId,
       deviceName: request.deviceName ?? null,
@@ -103,16 +107,22 @@ export class SessionIssuer implements OnModuleInit {
 
   /** Loads the user again. Ends the session if the user may not have it. */
   private async reload(user: AuthUser, session: RefreshToken, client: ClientContext): Promise<AuthUser> {
-    let fresh: AuthUser | null;
+    const version = credentialsVersionOf(user);
+    const isKnown = (of: AuthUser) => version !== undefined && credentialsVersionOf(of) !== undefined;
+    let loaded: Awaited<ReturnType<CurrentUsers['load']>>;
     try {
-      fresh = await this.users.loadUser(user.id);
+      loaded = await this.users.load(user.id, (fresh) => isKnown(fresh) && credentialsVersionOf(fresh) !== version);
     } catch (error) {
       // No client has this session's token. If the session cannot be ended now, it expires when idle.
       await this.revocation.end(session, 'sign_in_failed', client).catch(() => undefined);
       throw error;
     }
-    if (fresh && fresh.credentialsVersion === user.credentialsVersion) return fresh;
-    await this.revocation.end(session, fresh ? 'credentials_changed' : 'user_unavailable', client);
-    throw new AuthError('invalid_credentials');
+    if (!loaded || loaded.changed) {
+      await this.revocation.end(session, loaded ? 'credentials_changed' : 'user_unavailable', client);
+      throw new AuthError('invalid_credentials');
+    }
+    const fresh = loaded.user;
+    if (credentialsVersionOf(fresh) !== version && !isKnown(fresh)) this.users.missVersion();
+    return fresh;
   }
 }

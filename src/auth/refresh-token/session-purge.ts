@@ -42,8 +42,8 @@ export class SessionPurge implements OnApplicationBootstrap, OnModuleDestroy {
     });
   }
 
-  async onModuleDestroy(): Promise<void> {
-    await this.job.stop();
+  onModuleDestroy(): void {
+    this.job.stop();
   }
 
   /** Purges once. A call during a purge waits for that purge. Returns the number of removed sessions. */

@@ -11,6 +11,8 @@ import { RiskStage } from '../risk/risk-stage.js';
 import type { RefreshToken } from '../session/refresh-token.entity.js';
 import type { Seen } from '../session/refresh-token.statements.js';
 import { RefreshTokenConfig } from '../session/session-options.js';
+import type { AuthUser } from '../user/user-provider.js';
+import { credentialsHashOf, renewedCredentials } from './credentials.js';
 import { isNewerThanRow, type RefreshAttempt } from './refresh-attempt.js';
 import type { DecodedRefreshToken } from './refresh-token.codec.js';
 import { firstChain, type Repeat, repeatedChain, rotatedChain } from './session-chain.js';
@@ -19,6 +21,8 @@ import { hashedMessage, random256, tokenAt } from './voucher.js';
 
 /** The values that a sign-in has determined before its row is composed. */
 export interface SessionStart extends Pick<RefreshToken, 'userId' | 'clientId' | 'deviceName' | 'scope' | 'transport'> {
+  /** Who has signed in, as the credentials were then. */
+  readonly user: AuthUser;
   readonly boundTo: BoundTo;
   readonly located: LocatedClient;
   readonly evidence: BindingEvidence;
@@ -53,13 +57,14 @@ export class SessionRows {
   }
 
   async first({ token, seed }: FirstToken, start: SessionStart): Promise<RefreshToken> {
-    const { boundTo, located, evidence, idempotencyKey, ...session } = start;
+    const { user, boundTo, located, evidence, idempotencyKey, ...session } = start;
     const { keys, sessionId } = token;
     const { client } = located;
     const now = this.clock.now();
     return {
       ...session,
       ...boundTo,
+      credentialsHash: credentialsHashOf({ id: sessionId, userId: session.userId }, keys, user),
       fingerprint: this.devices.fingerprintOf(sessionId, keys, evidence.signals),
       id: sessionId,
       tokenHash: await this.hasher.hash(keys, hashedMessage(token)),
@@ -83,10 +88,12 @@ export class SessionRows {
   /**
    * The row and the successor after a rotation, also of a token that is newer than the row.
    *
+   * @param user as just loaded
    * @param settlingTime milliseconds from now until the rotation counts
    */
   async rotated(
     attempt: RefreshAttempt,
+    user: AuthUser,
     settlingTime: number,
   ): Promise<{ rotated: RefreshToken; successor: DecodedRefreshToken }> {
     const { session, presented, evidence, use, limits, arrivedAt } = attempt;
@@ -103,17 +110,17 @@ export class SessionRows {
       tokenHash,
       keyId: keys.id,
       clientNonceHash: this.bindings.rehashClientNonce(session, keys, evidence),
-      ...this.seenAgain(attempt, keys, now),
+      ...this.seenAgain(attempt, keys, user, now),
     };
     return { rotated, successor };
   }
 
   /** The row after a repeated answer. The live token is unchanged. Returns the row itself if nothing changes. */
-  repeated(attempt: RefreshAttempt, repeat: Repeat): RefreshToken {
+  repeated(attempt: RefreshAttempt, user: AuthUser, repeat: Repeat): RefreshToken {
     const { session, keys, presented, use, judged, limits, arrivedAt, reauthenticate } = attempt;
     const rooted = { ...session, root: presented.root };
     const chain = repeatedChain(rooted, repeat, use, this.clock.now(), limits, { ...judged, arrivedAt });
-    const seen = reauthenticate && this.seenAgain(attempt, keys, this.nowFor(session));
+    const seen = reauthenticate && this.seenAgain(attempt, keys, user, this.nowFor(session));
     return chain || seen ? { ...session, ...chain, ...seen } : session;
   }
 
@@ -122,12 +129,13 @@ export class SessionRows {
     return Math.max(this.clock.now(), lastUsedAt);
   }
 
-  /** When, from where and with which client the session was last used. */
-  private seenAgain(attempt: RefreshAttempt, keys: RefreshAttempt['keys'], now: number): Seen {
+  /** When, from where, with which client and by whom the session was last used. */
+  private seenAgain(attempt: RefreshAttempt, keys: RefreshAttempt['keys'], user: AuthUser, now: number): Seen {
     const { session, located, evidence, device, reauthenticate } = attempt;
     const { client } = located;
     return {
       lastUsedAt: now,
+      credentialsHash: renewedCredentials(session, attempt.keys, keys, user, this.clock.now()),
       ip: client.ip ?? session.ip,
       userAgent: client.userAgent ?? session.userAgent,
       fingerprint: this.devices.renewed(session, device, keys, evidence.signals),

@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import type { BindingEvidence } from '../binding/binding-evidence.js';
 import { AuthError } from '../common/errors/auth-error.js';
+import { traced } from '../common/tracing/traced.js';
 import type { ClientContext } from '../common/request/client-context.js';
 import type { IssuedTokens } from '../session/issued-tokens.js';
 import { RefreshTokenStore } from '../session/refresh-token.store.js';
@@ -11,6 +12,7 @@ import {
   type Reauthenticate,
   type RefreshAttempt,
   RefreshAttempts,
+  type RefreshRequest,
 } from './refresh-attempt.js';
 import { RefreshEvents } from './refresh-events.js';
 import { RefreshRefusal } from './refresh-refusal.js';
@@ -35,8 +37,11 @@ function needsCertainty({ action }: RefreshDecision): boolean {
 interface Once {
   /** Records the DPoP proof of the request as used. Does nothing if there is no proof. */
   useProof(): Promise<void>;
-  /** Asks the risk rules and the user provider, and again only if more than the lists of uses has changed since. */
-  admit(occasion: RefreshOccasion): Promise<Admitted>;
+  /**
+   * Asks the risk rules and the user provider, and again only if more than the lists of uses has changed since.
+   * `undefined` if the session has changed since it was read.
+   */
+  admit(occasion: RefreshOccasion): Promise<Admitted | undefined>;
 }
 
 /** Carries out the decision of the refresh rule: reads, checks, and writes once. */
@@ -55,17 +60,21 @@ export class TokenRotation {
   ) {}
 
   /** @param reauthenticate called instead of loading the user when the request is a step-up */
-  async refresh(
+  refresh(
     refreshToken: string | IssuedRefreshToken,
     from: ClientContext,
     evidence: BindingEvidence,
     use: TokenUse,
     reauthenticate?: Reauthenticate,
   ): Promise<IssuedTokens> {
-    const request = await this.attempts.begin(refreshToken, from, evidence, use, reauthenticate);
+    return traced(reauthenticate ? 'nrt.step_up' : 'nrt.refresh', async () =>
+      this.answer(await this.attempts.begin(refreshToken, from, evidence, use, reauthenticate)),
+    );
+  }
 
+  private async answer(request: RefreshRequest): Promise<IssuedTokens> {
     let proofUsed: Promise<void> | undefined;
-    let admission: { of: string; admitted: Promise<Admitted> } | undefined;
+    let admission: { of: string; admitted: Promise<Admitted | undefined> } | undefined;
     let wasLive = false;
     let caughtUp = false;
     for (let count = 1; count <= MOST_ATTEMPTS; count++) {
@@ -73,8 +82,8 @@ export class TokenRotation {
       const once: Once = {
         useProof: () => (proofUsed ??= this.admission.useProof(attempt)),
         admit: (occasion) => {
-          const { generation, accessFloor } = attempt.session;
-          const of = [occasion, generation, accessFloor].join();
+          const { generation, accessFloor, credentialsHash } = attempt.session;
+          const of = [occasion, generation, accessFloor, credentialsHash].join();
           if (admission?.of !== of) admission = { of, admitted: this.admission.admit(occasion, attempt) };
           return admission.admitted;
         },
@@ -122,9 +131,11 @@ export class TokenRotation {
   /** Everything that can fail comes before the one write. Returns `undefined` if a different request wrote first. */
   private async rotate(attempt: RefreshAttempt, once: Once): Promise<IssuedTokens | undefined> {
     const { session, keyBound } = attempt;
-    const { user, remark } = await once.admit('refresh');
+    const admitted = await once.admit('refresh');
+    if (!admitted) return undefined;
+    const { user, remark } = admitted;
     const settlingTime = this.windowStart.timeOf(keyBound);
-    const { rotated, successor } = await this.rows.rotated(attempt, settlingTime);
+    const { rotated, successor } = await this.rows.rotated(attempt, user, settlingTime);
     const issued = this.issuer.tokensOf(rotated, successor, user, clientNonceOf(attempt));
     await once.useProof();
     const startedAt = performance.now();
@@ -138,8 +149,10 @@ export class TokenRotation {
 
   /** Answers with the live token again. */
   private async repeat(decision: Repeat, attempt: RefreshAttempt, once: Once): Promise<IssuedTokens | undefined> {
-    const { user, remark } = await once.admit(isLate(decision) ? 'late' : 'repeat');
-    const seen = this.rows.repeated(attempt, decision);
+    const admitted = await once.admit(isLate(decision) ? 'late' : 'repeat');
+    if (!admitted) return undefined;
+    const { user, remark } = admitted;
+    const seen = this.rows.repeated(attempt, user, decision);
     const issued = this.issuer.tokensOf(seen, liveTokenOf(attempt), user, clientNonceOf(attempt));
     await once.useProof();
     const written = await this.repeats.write(attempt.session, decision, seen);

@@ -1,12 +1,15 @@
 import { Injectable, Logger } from '@nestjs/common';
 import { isOfRows, RefusedRows } from '../common/database/refused-rows.js';
 import { AuthError } from '../common/errors/auth-error.js';
+import { unknownOption } from '../common/options/checks.js';
 import { Clock } from '../common/time/clock.js';
+import { givenTime } from '../common/time/given-time.js';
 import { AuthEventBus } from '../events/auth-event-bus.js';
 import type { RevocationReason } from '../events/auth-event.js';
 import { type Page, RefreshTokenStore } from '../session/refresh-token.store.js';
 import { PurgeConfig } from '../session/session-options.js';
 import { RevocationFeed } from './revocation-feed.js';
+import { withActor } from './revocation-origin.js';
 
 /** Which sessions `RefreshTokenService.revokeAll` ends. Give at least one time. If you give both, both must hold. */
 export interface RevokeAllOptions {
@@ -20,15 +23,14 @@ export interface RevokeAllOptions {
    * @default 'revoked_all'
    */
   readonly reason?: RevocationReason;
+  /** Who ends them; it appears in the event. At most 255 characters. */
+  readonly actor?: string;
 }
 
-const OPTIONS = ['usedBefore', 'createdBefore', 'reason'];
+const OPTIONS = ['usedBefore', 'createdBefore', 'reason', 'actor'];
 
 /** Later than all times of sessions. */
 const NO_LIMIT = Number.MAX_SAFE_INTEGER;
-
-/** No session is this old. A smaller number is usually a time in seconds. */
-const YEAR_2000 = Date.UTC(2000);
 
 type Limits = Record<'lastUsedAt' | 'createdAt', number>;
 
@@ -62,12 +64,12 @@ export class MassRevocation {
    */
   async run(options: RevokeAllOptions): Promise<number> {
     const limits = limitsOf(options);
-    const reason = options.reason ?? 'revoked_all';
+    const { reason = 'revoked_all', actor } = withActor(options);
     const run: Run = { limits, reason, refused: new RefusedRows(), count: 0 };
     try {
       await this.revokePages(run, this.config.batchSize);
     } finally {
-      if (run.count > 0) this.events.publish({ type: 'revoked', reason, count: run.count });
+      if (run.count > 0) this.events.publish({ type: 'revoked', reason, count: run.count, actor });
     }
     run.refused.report(this.logger, 'sessions could not be revoked');
     if (run.refused.count > 0) throw new AuthError('temporarily_unavailable', undefined, { cause: run.refused.error });
@@ -103,10 +105,8 @@ export class MassRevocation {
 
 function limitsOf(options: RevokeAllOptions): Limits {
   const { usedBefore, createdBefore } = options ?? {};
-  const unknown = Object.keys(options ?? {}).find((name) => !OPTIONS.includes(name));
-  if (unknown !== undefined) {
-    throw new TypeError(`revokeAll: there is no option "${unknown}". The options are: ${OPTIONS.join(', ')}.`);
-  }
+  const unknown = unknownOption('revokeAll', options, OPTIONS);
+  if (unknown !== undefined) throw new TypeError(unknown);
   if (usedBefore === undefined && createdBefore === undefined) {
     throw new TypeError(
       'revokeAll needs usedBefore or createdBefore. To end all sessions, call revokeAll({ createdBefore: new Date() }).',
@@ -120,7 +120,7 @@ function limitsOf(options: RevokeAllOptions): Limits {
 
 function millisecondsOf(name: string, given: Date | number | undefined): number {
   if (given === undefined) return NO_LIMIT;
-  const time = given instanceof Date ? given.getTime() : given;
-  if (Number.isSafeInteger(time) && time >= YEAR_2000) return time;
+  const time = givenTime(given);
+  if (time !== undefined) return time;
   throw new TypeError(`revokeAll: ${name} must be a valid Date, or whole milliseconds since the Unix epoch.`);
 }

@@ -1,4 +1,4 @@
-import { Injectable, Logger, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
+import { Injectable, Logger, type OnModuleInit } from '@nestjs/common';
 import { AuthDatabase } from '../common/database/auth-database.js';
 import { AuthError } from '../common/errors/auth-error.js';
 import { causeOf } from '../common/errors/cause-of.js';
@@ -51,7 +51,7 @@ const READINGS_PER_CATCH_UP = 30;
  * instances are never compared. Each read also asks the database for its time, and the `Clock` follows it.
  */
 @Injectable()
-export class RevocationFeed implements OnModuleInit, OnApplicationShutdown {
+export class RevocationFeed implements OnModuleInit {
   private readonly logger = new Logger(RevocationFeed.name);
   /** Start of the last successful read, by the monotonic clock, in milliseconds. */
   private readAt = -Infinity;
@@ -87,17 +87,11 @@ export class RevocationFeed implements OnModuleInit, OnApplicationShutdown {
   async onModuleInit(): Promise<void> {
     // A clock of a test may have no such method. What is read first is kept by the time of the database, too.
     (this.clock as Partial<Clock>).follow?.(this.databaseTime);
+    this.database.onClose(() => this.stop());
     await this.openChannel();
     await this.database.atStart('The list of revoked sessions cannot be read', (remaining) => this.read(remaining));
     this.database.onFailure((startedAt) => this.suspect(startedAt));
     this.schedule();
-  }
-
-  async onApplicationShutdown(): Promise<void> {
-    this.stopped = true;
-    clearTimeout(this.timer);
-    await this.reading?.catch(() => undefined);
-    await this.config.channel?.close();
   }
 
   get status(): RevocationFeedStatus {
@@ -174,6 +168,12 @@ export class RevocationFeed implements OnModuleInit, OnApplicationShutdown {
     if (this.readAt > -Infinity) void this.tick();
   }
 
+  private async stop(): Promise<void> {
+    this.stopped = true;
+    clearTimeout(this.timer);
+    await this.config.channel?.close();
+  }
+
   private schedule(): void {
     if (this.stopped) return;
     clearTimeout(this.timer);
@@ -188,6 +188,7 @@ export class RevocationFeed implements OnModuleInit, OnApplicationShutdown {
     try {
       await this.read();
     } catch (error) {
+      if (this.stopped) return;
       if (!this.outages.isFailing)
         this.logger.error(`The list of revoked sessions cannot be read: ${String(causeOf(error))}`);
       this.outages.failed();

@@ -1,5 +1,5 @@
 import { Injectable, Logger } from '@nestjs/common';
-import type { ClientContext } from '../common/request/client-context.js';
+import { afterCommitOf, type HostTransaction } from '../common/database/host-transaction.js';
 import { causeOf } from '../common/errors/cause-of.js';
 import { Clock } from '../common/time/clock.js';
 import { AuthEventBus } from '../events/auth-event-bus.js';
@@ -7,7 +7,9 @@ import type { RevocationReason } from '../events/auth-event.js';
 import { REVOKED_FLOOR } from '../session/access-floor.js';
 import type { RefreshToken } from '../session/refresh-token.entity.js';
 import { RefreshTokenStore } from '../session/refresh-token.store.js';
+import { MassRevocation, type RevokeAllOptions } from './mass-revocation.js';
 import { RevocationFeed } from './revocation-feed.js';
+import type { RevocationOrigin } from './revocation-origin.js';
 import { RevocationList } from './revocation-list.js';
 
 /** Sessions of a user that are announced one by one. More than these are read from the table, page by page. */
@@ -19,6 +21,7 @@ export class SessionRevocation {
   private readonly logger = new Logger(SessionRevocation.name);
 
   constructor(
+    private readonly mass: MassRevocation,
     private readonly store: RefreshTokenStore,
     private readonly feed: RevocationFeed,
     private readonly list: RevocationList,
@@ -27,14 +30,33 @@ export class SessionRevocation {
   ) {}
 
   /** Revokes a session. Resolves to `true` if this call revoked it. */
-  async end(session: RefreshToken, reason: RevocationReason, client: ClientContext): Promise<boolean> {
-    const ended = await this.store.revoke(session.id, this.clock.now(), reason);
+  async end(
+    session: RefreshToken,
+    reason: RevocationReason,
+    client: RevocationOrigin,
+    transaction?: HostTransaction,
+  ): Promise<boolean> {
+    const { id } = session;
+    const ended = await this.store.revoke(id, this.clock.now(), reason, transaction);
+    if (!ended) return false;
+    if (!transaction) this.ended(session, reason, client);
+    await transaction?.afterCommit(async () => {
+      // PostgreSQL answers the COMMIT of a failed transaction, too: it rolls back.
+      const { revokedAt } = (await this.store.find(id, transaction)) ?? session;
+      if (revokedAt !== null) this.ended(session, reason, client);
+    });
+    return true;
+  }
+
+  /** Like `end`. Resolves to `false` if the session has changed since it was read. */
+  async endUnchanged(session: RefreshToken, reason: RevocationReason, client: RevocationOrigin): Promise<boolean> {
+    const ended = await this.store.revokeUnchanged(session, this.clock.now(), reason);
     if (ended) this.ended(session, reason, client);
     return ended;
   }
 
   /** Announces a session that is already revoked in the table. */
-  ended({ id, userId, clientId, generation }: RefreshToken, reason: RevocationReason, client: ClientContext): void {
+  ended({ id, userId, clientId, generation }: RefreshToken, reason: RevocationReason, client: RevocationOrigin): void {
     this.feed.announce([{ sessionId: id, floor: REVOKED_FLOOR }]);
     this.events.publish({ type: 'revoked', sessionId: id, userId, clientId, generation, reason, ...client });
   }
@@ -49,37 +71,79 @@ export class SessionRevocation {
     userId: string,
     reason: RevocationReason,
     exceptSessionId: string | undefined,
-    client: ClientContext,
+    client: RevocationOrigin,
+    transaction?: HostTransaction,
   ): Promise<number> {
-    const known = await this.store.findSomeOfUser(userId, MOST_AT_ONCE);
-    const count = await this.store.revokeAllOfUser(userId, this.clock.now(), reason, exceptSessionId);
+    const known = await this.store.findSomeOfUser(userId, MOST_AT_ONCE, transaction);
+    const count = await this.store.revokeAllOfUser(userId, this.clock.now(), reason, exceptSessionId, transaction);
     if (count === 0) return 0;
     const ended = known.filter(({ id }) => id !== exceptSessionId);
-    for (const { id: sessionId, clientId, generation } of ended) {
-      this.events.publish({ type: 'revoked', sessionId, userId, clientId, generation, reason, ...client });
-    }
-    // Sessions that were too many, or started between the two statements.
-    const others = count - ended.length;
-    if (others > 0) this.events.publish({ type: 'revoked', userId, reason, count: others, ...client });
-    await this.announceOfUser(userId, count);
+    await afterCommitOf(transaction, async () => {
+      const floors = await this.announceOfUser(userId, count, transaction);
+      // PostgreSQL answers the COMMIT of a failed transaction, too: it rolls back.
+      const isRevoked = ({ id }: RefreshToken) => floors?.get(id) === REVOKED_FLOOR;
+      if (transaction && floors && ended.length > 0 && !ended.some(isRevoked)) return;
+      for (const { id: sessionId, clientId, generation } of ended) {
+        this.events.publish({ type: 'revoked', sessionId, userId, clientId, generation, reason, ...client });
+      }
+      // Sessions that were too many, or started between the two statements.
+      const others = count - ended.length;
+      if (others > 0) this.events.publish({ type: 'revoked', userId, reason, count: others, ...client });
+    });
     return count;
+  }
+
+  /**
+   * Revokes the sessions of a user that the host has soft-deleted, without events: for the host they are gone. Their access
+   * tokens still live until then.
+   */
+  async endDeletedOfUser(userId: string, reason: RevocationReason): Promise<void> {
+    const count = await this.store.revokeDeletedOfUser(userId, this.clock.now(), reason);
+    if (count > 0) await this.announceOfUser(userId, count, undefined);
+  }
+
+  /** Revokes sessions of all users: see `MassRevocation`. */
+  endAll(options: RevokeAllOptions): Promise<number> {
+    return this.mass.run(options);
   }
 
   /** Makes the current access tokens of a user stale. Resolves to the number of sessions concerned. */
-  async permissionsChanged(userId: string): Promise<number> {
-    const count = await this.store.raiseFloorsOfUser(userId);
-    this.events.publish({ type: 'permissions_changed', userId, count });
-    if (count > 0) await this.announceOfUser(userId, count);
+  async permissionsChanged(userId: string, actor: string | undefined, transaction?: HostTransaction): Promise<number> {
+    const known = transaction ? await this.store.findSomeOfUser(userId, MOST_AT_ONCE, transaction) : [];
+    const count = await this.store.raiseFloorsOfUser(userId, transaction);
+    await afterCommitOf(transaction, async () => {
+      const floors = count > 0 ? await this.announceOfUser(userId, count, transaction) : undefined;
+      // The host may have rolled back a savepoint by hand.
+      const isRaised = ({ id, accessFloor }: RefreshToken) => (floors?.get(id) ?? accessFloor) > accessFloor;
+      if (floors && known.length > 0 && !known.some(isRaised)) return;
+      this.events.publish({ type: 'permissions_changed', userId, count, actor });
+    });
     return count;
   }
 
-  /** The change is already in the table. If it cannot be announced, instances read it from there. */
-  private async announceOfUser(userId: string, count: number): Promise<void> {
+  /**
+   * The change is already in the table. If it cannot be announced, instances read it from there. Resolves to the floors
+   * that it has announced, by session id, if it knows them.
+   */
+  private async announceOfUser(
+    userId: string,
+    count: number,
+    transaction: HostTransaction | undefined,
+  ): Promise<ReadonlyMap<string, number> | undefined> {
     try {
-      if (count > MOST_AT_ONCE) await this.feed.readNow();
-      else this.feed.announce(await this.store.floorsOfUser(userId, this.list.lifetime));
+      if (count > MOST_AT_ONCE) {
+        // The transaction may have the only connection.
+        const read = this.feed.readNow();
+        if (!transaction) await read;
+        else read.catch(() => undefined);
+        return undefined;
+      }
+      const floors = await this.store.floorsOfUser(userId, this.list.lifetime, transaction);
+      this.feed.announce(floors);
+      return new Map(floors.map(({ sessionId, floor }) => [sessionId, floor]));
     } catch (error) {
       this.logger.warn(`A revocation could not be announced. It takes effect by polling: ${String(causeOf(error))}`);
+      return undefined;
     }
   }
 }

@@ -3,6 +3,7 @@ import { escapeControls } from '../common/logging/escape-controls.js';
 import { unmapped } from '../common/request/address.js';
 import type { ClientContext } from '../common/request/client-context.js';
 import { withTimeout } from '../common/time/with-timeout.js';
+import { traced } from '../common/tracing/traced.js';
 import { type GeoIpRecord, checkedGeoIpRecord } from './geo-ip-provider.js';
 import { checkedRules, RiskConfig } from './risk-options.js';
 import { RISK_RULES, type RiskRule } from './risk-rule.js';
@@ -55,8 +56,7 @@ export class RiskAssessor {
     for (const rule of this.rules) {
       const { reason } = rule;
       try {
-        const asked = rule.judge(signals);
-        const verdict = isPromise(asked) ? await withTimeout(this.config.ruleTimeout, reason, asked) : asked;
+        const verdict = await traced('nrt.rule', async () => this.bounded(rule, signals), { 'nrt.rule': reason });
         if (verdict != null) findings.push({ reason, verdict: verdictOption(reason, verdict) });
       } catch (error) {
         this.logger.error(escapeControls(`The rule ${reason} failed: ${String(error)}`));
@@ -66,6 +66,11 @@ export class RiskAssessor {
     if (signals.geoIpFailed && this.rules.length > 0)
       findings.push({ reason: 'geo_ip_unavailable', verdict: this.config.onGeoIpFailure });
     return strictest(findings);
+  }
+
+  private bounded(rule: RiskRule, signals: RiskSignals): ReturnType<RiskRule['judge']> {
+    const asked = rule.judge(signals);
+    return isPromise(asked) ? withTimeout(this.config.ruleTimeout, rule.reason, asked) : asked;
   }
 
   /** Logs one line when an outage begins and one when it ends. */

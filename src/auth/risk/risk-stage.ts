@@ -51,19 +51,22 @@ export class RiskStage {
 
   /**
    * @param userId `undefined` if the credentials have not been checked yet
+   * @param account what the event says about the account, if the user is not known
    * @throws AuthError `region_not_allowed` or `forbidden` if a rule denies the sign-in
    */
   async passSignIn(
     located: LocatedClient,
     userId: string | undefined,
     clientId: string | undefined,
+    account: Pick<AuthEvent, 'account' | 'accountName'> = {},
   ): Promise<RiskRemark> {
     if (this.assessor.rules.length === 0) return NO_REMARK;
     const signals = signInSignals(located, this.clock.now(), userId, clientId);
     const assessment = await this.assessor.assess(signals);
     const { verdict } = assessment;
     if (verdict !== 'deny' && verdict !== 'revoke') return remarkOf(assessment);
-    this.events.publish({ type: 'sign_in_failed', userId, clientId, ...told(assessment), ...located.client });
+    const refused = { userId, clientId, ...account, ...told(assessment), ...located.client };
+    this.events.publish({ type: 'sign_in_failed', ...refused });
     throw refusal(assessment);
   }
 

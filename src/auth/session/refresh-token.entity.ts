@@ -96,6 +96,14 @@ export abstract class RefreshTokenColumns {
   @Column({ name: 'client_nonce_hash', type: 'varchar', length: 43, nullable: true })
   clientNonceHash: string | null;
 
+  /**
+   * The keyed hash of the user's `credentialsVersion`, as it was when the user last authenticated. `null` if it is not
+   * known: the next refresh takes over the user's version. After a change that the session outlives it is a mark with
+   * the time of the change.
+   */
+  @Column({ name: 'credentials_hash', type: 'varchar', length: 43, nullable: true })
+  credentialsHash: string | null;
+
   /** Keyed hashes of the device signals. */
   @Column({ type: 'varchar', length: 512, nullable: true })
   fingerprint: string | null;

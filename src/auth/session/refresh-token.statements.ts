@@ -1,12 +1,14 @@
 import type { AuthDatabase } from '../common/database/auth-database.js';
-import { asText, databaseTime, equalAsBytes, greatest, inSeconds } from '../common/database/dialect.js';
-import type { EntityClass } from '../common/database/entity-class.js';
+import { asText, databaseTime, greatest, hasRowLocks, inSeconds, joined } from '../common/database/dialect.js';
+import type { EntityTable } from '../common/database/entity-table.js';
+import { FROM_CHARACTER } from './changed-credentials.js';
 import { ROWS_OF_SAMPLE } from './live-sessions.js';
 import type { RefreshToken, RefreshTokenColumns } from './refresh-token.entity.js';
 
-/** The columns that say when, from where and with which client a session was last used. */
+/** The columns that say when, from where, with which client and by whom a session was last used. */
 const SEEN = [
   'authTime',
+  'credentialsHash',
   'lastUsedAt',
   'ip',
   'userAgent',
@@ -52,9 +54,8 @@ const LONGEST_COUNT = 60_000;
 /** The statements of the table of sessions. */
 export type RefreshTokenStatements = ReturnType<typeof prepareStatements>;
 
-export function prepareStatements(database: AuthDatabase, entity: EntityClass<RefreshTokenColumns>) {
-  const table = database.table(entity);
-  const { column, columns } = table;
+export function prepareStatements(database: AuthDatabase, table: EntityTable<RefreshTokenColumns>) {
+  const { column, columns, update } = table;
   const quoted = (name: string) => table.escape(name);
   const statement = (sql: string, timeout?: number) => database.statement(sql, timeout);
   const certain = (sql: string) => database.certainStatement(sql, table.name);
@@ -68,9 +69,9 @@ export function prepareStatements(database: AuthDatabase, entity: EntityClass<Re
   // As text: a driver may read a sum as an inexact number.
   const total = (name: string) => asText(database.dataSource, `SUM(${name})`);
   const second = inSeconds(database.dataSource, column('floorRaisedAt'));
-  const live = `${column('revokedAt')} IS NULL`;
+  const live = `${column('revokedAt')} IS NULL${table.andPresent}`;
   const ofPage = `${column('id')} > :after AND ${column('id')} <= :last`;
-  const ofUser = where('userId') + (database.isMySql ? ` AND ${equalAsBytes(column('userId'), ':userId')}` : '');
+  const ofUser = table.equalText('userId');
 
   const changed = `${column('listsVersion')} = ${column('listsVersion')} + :step`;
   const asRead = `${where('id', 'generation', 'listsVersion', 'accessFloor')} AND ${live}`;
@@ -82,36 +83,48 @@ export function prepareStatements(database: AuthDatabase, entity: EntityClass<Re
     `${column('accessFloor')} + 1`,
     inSeconds(database.dataSource, now),
   );
-  const findAll = `${select} WHERE ${column('id')} IN (:...ids)`;
+  const endOfHash = `COALESCE(SUBSTR(${column('credentialsHash')}, ${FROM_CHARACTER}), '')`;
+  const findAll = `${select} WHERE ${column('id')} IN (:...ids)${table.andPresent}`;
   const floor = `${column('id')} AS ${quoted('id')}, ${column('accessFloor')} AS ${quoted('floor')}`;
 
   const digits = (from: number, length: number) => `SUBSTR(CAST(id AS CHAR(36)), ${from}, ${length})`;
 
   return {
-    insert: statement(
-      `INSERT INTO ${table.name} (${columns.map(column).join(', ')}) VALUES (${columns.map((name) => `:${name}`).join(', ')})`,
-    ),
+    insert: statement(table.insert),
     read: (record: Record<string, unknown>): RefreshToken => table.rows.read(record),
     findAll: statement(findAll),
     findAllCaughtUp: certain(findAll),
+    // A transaction that repeats its reads would not see a session that began since.
+    findLocked: certain(
+      `${select} WHERE ${where('id')}${table.andPresent}${hasRowLocks(database.dataSource) ? ' FOR UPDATE' : ''}`,
+    ),
     rotate: statement(
-      `UPDATE ${table.name} SET ${column('generation')} = :nextGeneration, ${changed}, ${set(...ROTATED)} WHERE ${asRead}`,
+      `${update}${column('generation')} = :nextGeneration, ${changed}, ${set(...ROTATED)} WHERE ${asRead}`,
     ),
     adopt: statement(
-      `UPDATE ${table.name} SET ${column('generation')} = :nextGeneration, ${column('accessFloor')} = :nextFloor, ` +
+      `${update}${column('generation')} = :nextGeneration, ${column('accessFloor')} = :nextFloor, ` +
         `${stamp}, ${changed}, ${set(...ROTATED)} WHERE ${asRead}`,
     ),
-    repeat: statement(`UPDATE ${table.name} SET ${changed}, ${set(...REPEATED)} WHERE ${asRead}`),
+    repeat: statement(`${update}${changed}, ${set(...REPEATED)} WHERE ${asRead}`),
     postponeWindow: statement(
-      `UPDATE ${table.name} SET ${changed}, ${set('windowGeneration', 'windowStartedAt')} ` +
+      `${update}${changed}, ${set('windowGeneration', 'windowStartedAt')} ` +
         `WHERE ${where('id', 'generation')} AND ${column('windowStartedAt')} < :windowStartedAt`,
     ),
-    revoke: statement(`UPDATE ${table.name} SET ${revoke} WHERE ${where('id')} AND ${live}`),
-    revokeAllOfUser: certain(
-      `UPDATE ${table.name} SET ${revoke} WHERE ${ofUser} AND ${live} AND ${column('id')} <> :exceptId`,
+    revoke: statement(`${update}${revoke} WHERE ${where('id')} AND ${live}`),
+    revokeUnchanged: statement(
+      `${update}${set('revokedAt', 'revokedReason')}, ${column('accessFloor')} = :nextFloor, ${stamp} ` +
+        `WHERE ${asRead}`,
+    ),
+    forgetCredentials: certain(
+      `${update}${column('credentialsHash')} = ${joined(database.dataSource, ':mark', endOfHash)}, ${changed} ` +
+        `WHERE ${where('id')} AND ${ofUser} AND ${live}`,
+    ),
+    revokeAllOfUser: certain(`${update}${revoke} WHERE ${ofUser} AND ${live} AND ${column('id')} <> :exceptId`),
+    revokeDeletedOfUser: certain(
+      `${update}${revoke} WHERE ${ofUser} AND ${column('revokedAt')} IS NULL AND ${table.isDeleted}`,
     ),
     raiseFloorsOfUser: certain(
-      `UPDATE ${table.name} SET ${column('accessFloor')} = ${nextFloor}, ${stamp} WHERE ${ofUser} AND ${live}`,
+      `${update}${column('accessFloor')} = ${nextFloor}, ${stamp} WHERE ${ofUser} AND ${live}`,
     ),
     lastOfPage: certain(
       `SELECT ${quoted('last')} FROM (SELECT ${column('id')} AS ${quoted('last')} FROM ${table.name} ` +
@@ -119,13 +132,13 @@ export function prepareStatements(database: AuthDatabase, entity: EntityClass<Re
         `ORDER BY ${quoted('last')} DESC LIMIT 1`,
     ),
     revokePage: statement(
-      `UPDATE ${table.name} SET ${revoke} WHERE ${ofPage} AND ${live} ` +
+      `${update}${revoke} WHERE ${ofPage} AND ${live} ` +
         `AND ${column('lastUsedAt')} < :lastUsedAt AND ${column('createdAt')} < :createdAt`,
     ),
-    stampPage: statement(`UPDATE ${table.name} SET ${stamp} WHERE ${ofPage} AND ${where('revokedAt')}`),
+    stampPage: statement(`${update}${stamp} WHERE ${ofPage} AND ${where('revokedAt')}`),
     floorsOfPage: statement(`SELECT ${floor} FROM ${table.name} WHERE ${ofPage} AND ${where('revokedAt')}`),
-    stamp: statement(`UPDATE ${table.name} SET ${stamp} WHERE ${where('id')} AND ${raised}`),
-    stampAllOfUser: certain(`UPDATE ${table.name} SET ${stamp} WHERE ${ofUser} AND ${raised}`),
+    stamp: statement(`${update}${stamp} WHERE ${where('id')} AND ${raised}`),
+    stampAllOfUser: certain(`${update}${stamp} WHERE ${ofUser} AND ${raised}`),
     floorsOfUser: certain(`SELECT ${floor} FROM ${table.name} WHERE ${ofUser} AND ${raisedSince}`),
     raisedSeconds: certain(
       `SELECT ${second} AS ${quoted('second')}, COUNT(*) AS ${quoted('count')}, ` +

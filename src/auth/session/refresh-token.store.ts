@@ -2,21 +2,18 @@ import { Inject, Injectable } from '@nestjs/common';
 import type { QueryRunner } from 'typeorm';
 import { AuthDatabase } from '../common/database/auth-database.js';
 import type { EntityClass } from '../common/database/entity-class.js';
-import { number, type StatementResult, UnreadableAnswer, uuid } from '../common/database/answer.js';
+import { number, UnreadableAnswer, uuid } from '../common/database/answer.js';
 import type { Certainty } from '../common/database/certainty.js';
-import type { StatementValues } from '../common/database/statement.js';
+import type { HostTransaction, InTransaction } from '../common/database/host-transaction.js';
 import { unavailableOnFailure } from '../common/database/unavailable.js';
 import { batchCalls } from '../common/time/batch-calls.js';
 import { type AccessFloor, type RaisedFloor, type RaisedSecond, REVOKED_FLOOR } from './access-floor.js';
+import { markOf } from './changed-credentials.js';
 import { LAST_SESSION, NO_SESSION } from './id-range.js';
 import { estimateLive } from './live-sessions.js';
 import type { RefreshToken, RefreshTokenColumns } from './refresh-token.entity.js';
-import {
-  prepareStatements,
-  type RefreshTokenStatements,
-  type Repetition,
-  type Rotation,
-} from './refresh-token.statements.js';
+import type { Repetition, Rotation } from './refresh-token.statements.js';
+import { inSpan, isLate, SessionTable } from './session-table.js';
 import { UserLock } from './user-lock.js';
 import { asRead, randomStep, revocation } from './written-values.js';
 
@@ -29,27 +26,36 @@ export interface Page {
   readonly last: string;
 }
 
-type StatementName = Exclude<keyof RefreshTokenStatements, 'read'>;
 type WindowColumn = 'generation' | 'windowGeneration' | 'windowStartedAt';
 
 /**
  * The table of sessions. Each method except `insertInPlaceOf` is one statement without a transaction. So it cannot
- * deadlock, and a pool of one connection cannot hang. If the database fails, methods throw `temporarily_unavailable`.
+ * deadlock, and a pool of one connection cannot hang. A method that takes a transaction of the host uses its connection.
+ * If the database fails, methods throw `temporarily_unavailable`.
  */
 @Injectable()
 export class RefreshTokenStore {
-  private readonly statements: RefreshTokenStatements;
+  private readonly table: SessionTable;
   private readonly certainty: Certainty;
   private readonly userLock: UserLock;
 
   constructor(database: AuthDatabase, @Inject(SESSION_ENTITY) entity: EntityClass<RefreshTokenColumns>) {
-    this.statements = prepareStatements(database, entity);
+    this.table = new SessionTable(database, entity);
     this.certainty = database.certainty;
     this.userLock = new UserLock(database);
   }
 
+  /**
+   * The transaction of the host that the caller takes part in, if any.
+   *
+   * @throws TypeError if the manager cannot be used for this table
+   */
+  transactionOf(given: InTransaction): Promise<HostTransaction | undefined> {
+    return this.table.transactionOf(given);
+  }
+
   insert(session: RefreshToken): Promise<void> {
-    return unavailableOnFailure(() => this.write(session));
+    return inSpan('insert', () => this.write(session));
   }
 
   /**
@@ -65,19 +71,19 @@ export class RefreshTokenStore {
   ): Promise<RefreshToken[]> {
     const { userId, createdAt: revokedAt } = session;
     const startedAt = performance.now();
-    const displaced = await unavailableOnFailure(() =>
+    const displaced = await inSpan('insertInPlaceOf', () =>
       this.userLock.hold(userId, async (runner) => {
-        const { records } = await this.statements.findOfUser.execute({ userId }, runner);
-        const displaced = choose(records.map(this.statements.read));
+        const { records } = await this.table.statements.findOfUser.execute({ userId }, runner);
+        const displaced = choose(records.map(this.table.read));
         for (const { id } of displaced) {
-          await this.statements.revoke.execute(revocation(id, revokedAt, revokedReason), runner);
+          await this.table.statements.revoke.execute(revocation(id, revokedAt, revokedReason), runner);
         }
         await this.write(session, runner);
         return displaced;
       }),
     );
     // The statements are committed together. So the first stamp may be much older than the commit.
-    if (isLate(startedAt)) for (const { id } of displaced) await this.execute('stamp', { id });
+    if (isLate(startedAt)) for (const { id } of displaced) await this.table.execute('stamp', { id });
     return displaced;
   }
 
@@ -87,16 +93,18 @@ export class RefreshTokenStore {
   }
 
   private async write(session: RefreshToken, runner?: QueryRunner): Promise<void> {
-    const { affected } = await this.statements.insert.execute({ ...session }, runner);
+    const { affected } = await this.table.statements.insert.execute({ ...session }, runner);
     if (affected === 1) return;
     // A trigger of the host may keep the row out, or put it elsewhere.
-    const { records } = await this.statements.findAll.execute({ ids: [session.id] }, runner);
+    const { records } = await this.table.statements.findAll.execute({ ids: [session.id] }, runner);
     if (records.length === 0) throw new Error('The database did not store the session');
   }
 
-  /** Absence is certain. */
-  async find(id: string): Promise<RefreshToken | undefined> {
-    const [session] = await this.findAll([id]);
+  /** Absence is certain. A transaction locks the row. */
+  async find(id: string, transaction?: HostTransaction): Promise<RefreshToken | undefined> {
+    const [session] = transaction
+      ? await this.table.list('findLocked', { id }, this.table.read, transaction)
+      : await this.findAll([id]);
     return session;
   }
 
@@ -114,7 +122,11 @@ export class RefreshTokenStore {
    * Like `find`, for the hot path: sessions requested at the same moment are read by one statement. An error of one id
    * fails all of them. So pass only ids from tokens that this server issued.
    */
-  readonly findTogether = batchCalls((ids: readonly string[]) => this.findAll(ids));
+  findTogether(id: string): Promise<RefreshToken | undefined> {
+    return inSpan('findTogether', () => this.findBatched(id));
+  }
+
+  private readonly findBatched = batchCalls((ids: readonly string[]) => this.findAll(ids));
 
   private async findAll(ids: readonly string[]): Promise<(RefreshToken | undefined)[]> {
     const sessions = await this.read('findAll', ids);
@@ -126,9 +138,9 @@ export class RefreshTokenStore {
   }
 
   private read(name: 'findAll' | 'findAllCaughtUp', ids: readonly string[]): Promise<Map<string, RefreshToken>> {
-    return unavailableOnFailure(async () => {
-      const { records } = await this.statements[name].execute({ ids });
-      const sessions = records.map(this.statements.read);
+    return inSpan(name, async () => {
+      const { records } = await this.table.statements[name].execute({ ids });
+      const sessions = records.map(this.table.read);
       if (!sessions.every(({ id }) => ids.includes(id)))
         throw new UnreadableAnswer('a row has an id that was not asked for');
       return new Map(sessions.map((session) => [session.id, session]));
@@ -140,13 +152,13 @@ export class RefreshTokenStore {
     const { generation: nextGeneration, accessFloor: nextFloor } = rotation;
     const raised = nextFloor !== before.accessFloor;
     const values = { ...rotation, ...asRead(before), nextGeneration, nextFloor };
-    const { affected } = await this.execute(raised ? 'adopt' : 'rotate', values);
+    const { affected } = await this.table.execute(raised ? 'adopt' : 'rotate', values);
     return affected === 1;
   }
 
   /** Compare-and-set, like `rotate`. The live token stays the same. */
   async repeat(before: RefreshToken, repetition: Repetition): Promise<boolean> {
-    const { affected } = await this.execute('repeat', { ...repetition, ...asRead(before) });
+    const { affected } = await this.table.execute('repeat', { ...repetition, ...asRead(before) });
     return affected === 1;
   }
 
@@ -155,13 +167,25 @@ export class RefreshTokenStore {
     id: string,
     { generation, windowGeneration, windowStartedAt }: Pick<RefreshToken, WindowColumn>,
   ): Promise<void> {
-    await this.execute('postponeWindow', { id, generation, windowGeneration, windowStartedAt, step: randomStep() });
+    await this.table.execute('postponeWindow', {
+      id,
+      generation,
+      windowGeneration,
+      windowStartedAt,
+      step: randomStep(),
+    });
   }
 
   /** Resolves to `false` if the session does not exist or was already revoked. */
-  async revoke(id: string, revokedAt: number, revokedReason: string): Promise<boolean> {
-    const { affected } = await this.raise('revoke', revocation(id, revokedAt, revokedReason));
+  async revoke(id: string, revokedAt: number, revokedReason: string, transaction?: HostTransaction): Promise<boolean> {
+    const { affected } = await this.table.raise('revoke', revocation(id, revokedAt, revokedReason), transaction);
     return affected === 1;
+  }
+
+  /** Compare-and-set, like `rotate`: resolves to `false` if the session has changed since it was read. */
+  async revokeUnchanged(before: RefreshToken, revokedAt: number, revokedReason: string): Promise<boolean> {
+    const values = { ...asRead(before), revokedAt, revokedReason, nextFloor: REVOKED_FLOOR };
+    return (await this.table.raise('revokeUnchanged', values)).affected === 1;
   }
 
   /** Revokes the sessions of a user, except `exceptId`. Resolves to their number. */
@@ -170,15 +194,28 @@ export class RefreshTokenStore {
     revokedAt: number,
     revokedReason: string,
     exceptId: string | undefined,
+    transaction?: HostTransaction,
   ): Promise<number> {
     const values = { userId, revokedAt, revokedReason, exceptId: exceptId ?? NO_SESSION, accessFloor: REVOKED_FLOOR };
-    return (await this.raise('revokeAllOfUser', values)).affected;
+    return (await this.table.raise('revokeAllOfUser', values, transaction)).affected;
+  }
+
+  /** Revokes the sessions of a user that the host has soft-deleted. Resolves to their number. */
+  async revokeDeletedOfUser(userId: string, revokedAt: number, revokedReason: string): Promise<number> {
+    const values = { userId, revokedAt, revokedReason, accessFloor: REVOKED_FLOOR };
+    return (await this.table.raise('revokeDeletedOfUser', values)).affected;
+  }
+
+  /** Lets this session take over the user's `credentialsVersion`, which changes now. */
+  async forgetCredentials(id: string, userId: string, now: number, transaction?: HostTransaction): Promise<void> {
+    const mark = markOf({ at: now, endBefore: '' });
+    await this.table.execute('forgetCredentials', { id, userId, mark, step: randomStep() }, transaction);
   }
 
   /** The last id of the next page of the table, ordered by id, until `end`. `undefined` after the last page. */
   async lastOfPage(after: string | undefined, size: number, end = LAST_SESSION): Promise<string | undefined> {
     const values = { after: after ?? NO_SESSION, size, end };
-    const [last] = await this.list('lastOfPage', values, (record) => uuid(record.last, 'last'));
+    const [last] = await this.table.list('lastOfPage', values, (record) => uuid(record.last, 'last'));
     return last;
   }
 
@@ -190,30 +227,30 @@ export class RefreshTokenStore {
     revokedReason: string,
   ): Promise<number> {
     const values = { after, last, ...before, revokedAt, revokedReason, accessFloor: REVOKED_FLOOR };
-    return (await this.raise('revokePage', values)).affected;
+    return (await this.table.raise('revokePage', values)).affected;
   }
 
   /** The floors of the sessions of a page that were revoked at this time. */
   async floorsOfPage({ after = NO_SESSION, last }: Page, revokedAt: number): Promise<AccessFloor[]> {
-    return this.list('floorsOfPage', { after, last, revokedAt }, toAccessFloor);
+    return this.table.list('floorsOfPage', { after, last, revokedAt }, toAccessFloor);
   }
 
   /**
    * Raises the floors of all sessions of a user above every issued access token, also above those of generations that
    * the database has lost. Resolves to the number of sessions.
    */
-  async raiseFloorsOfUser(userId: string): Promise<number> {
-    return (await this.raise('raiseFloorsOfUser', { userId })).affected;
+  async raiseFloorsOfUser(userId: string, transaction?: HostTransaction): Promise<number> {
+    return (await this.table.raise('raiseFloorsOfUser', { userId }, transaction)).affected;
   }
 
   /** The floors of the sessions of a user that were raised less than `youngerThan` milliseconds ago. */
-  async floorsOfUser(userId: string, youngerThan: number): Promise<AccessFloor[]> {
-    return this.list('floorsOfUser', { userId, youngerThan }, toAccessFloor);
+  async floorsOfUser(userId: string, youngerThan: number, transaction?: HostTransaction): Promise<AccessFloor[]> {
+    return this.table.list('floorsOfUser', { userId, youngerThan }, toAccessFloor, transaction);
   }
 
   /** The seconds since then in which floors were raised, by the clock of the database. */
   async raisedSeconds(from: number): Promise<RaisedSecond[]> {
-    return this.list('raisedSeconds', { from }, ({ second, count, times, floors }) => ({
+    return this.table.list('raisedSeconds', { from }, ({ second, count, times, floors }) => ({
       second: number(second, 'second'),
       content: [count, times, floors].join(' '),
     }));
@@ -225,7 +262,7 @@ export class RefreshTokenStore {
    * @param after the last floor of the previous page; it was raised at `from`
    */
   async raisedBetween(from: number, to: number, after: string | undefined, size: number): Promise<RaisedFloor[]> {
-    return this.list('raisedBetween', { from, to, after: after ?? NO_SESSION, size }, (record) => ({
+    return this.table.list('raisedBetween', { from, to, after: after ?? NO_SESSION, size }, (record) => ({
       ...toAccessFloor(record),
       raisedAt: number(record.raisedAt, 'raisedAt'),
     }));
@@ -233,13 +270,13 @@ export class RefreshTokenStore {
 
   /** The sessions of a user that are not revoked, most recently used first. */
   async findOfUser(userId: string): Promise<RefreshToken[]> {
-    const sessions = await this.list('findOfUser', { userId }, this.statements.read);
+    const sessions = await this.table.list('findOfUser', { userId }, this.table.read);
     return sessions.sort((a, b) => b.lastUsedAt - a.lastUsedAt);
   }
 
   /** Like `findOfUser`, at most `size` of them in any order. */
-  async findSomeOfUser(userId: string, size: number): Promise<RefreshToken[]> {
-    return this.list('findSomeOfUser', { userId, size }, this.statements.read);
+  async findSomeOfUser(userId: string, size: number, transaction?: HostTransaction): Promise<RefreshToken[]> {
+    return this.table.list('findSomeOfUser', { userId, size }, this.table.read, transaction);
   }
 
   /**
@@ -247,48 +284,10 @@ export class RefreshTokenStore {
    * estimate if the table has more than some thousand rows.
    */
   async countLive(now: number, idleSince: number): Promise<number> {
-    const { records } = await this.execute('liveOfSample', { expiresAt: now, lastUsedAt: idleSince });
+    const { records } = await this.table.execute('liveOfSample', { expiresAt: now, lastUsedAt: idleSince });
     const [{ rows, live, head, tail }] = records;
     return estimateLive({ rows: Number(rows), live: Number(live), head: String(head), tail: String(tail) });
   }
-
-  /**
-   * A statement that raises floors stamps them when it starts to write. If it then waits for another transaction, the
-   * stamp may be too old for the reads of other instances. In that case the row is stamped again.
-   */
-  private async raise(name: keyof typeof STAMP_AGAIN, values: StatementValues): Promise<StatementResult> {
-    const startedAt = performance.now();
-    const result = await this.execute(name, values);
-    if (isLate(startedAt)) await this.execute(STAMP_AGAIN[name], values);
-    return result;
-  }
-
-  private list<T>(
-    name: StatementName,
-    values: StatementValues,
-    read: (record: Record<string, unknown>) => T,
-  ): Promise<T[]> {
-    return unavailableOnFailure(async () => (await this.statements[name].execute(values)).records.map(read));
-  }
-
-  private execute(name: StatementName, values: StatementValues): Promise<StatementResult> {
-    return unavailableOnFailure(() => this.statements[name].execute(values));
-  }
-}
-
-/** The statements that raise floors, each with the statement that stamps the same rows again. */
-const STAMP_AGAIN = {
-  revoke: 'stamp',
-  revokeAllOfUser: 'stampAllOfUser',
-  raiseFloorsOfUser: 'stampAllOfUser',
-  revokePage: 'stampPage',
-} as const;
-
-/** Milliseconds. Far less than the time for which instances look back. */
-const LATEST_STAMP = 3_000;
-
-function isLate(startedAt: number): boolean {
-  return performance.now() - startedAt > LATEST_STAMP;
 }
 
 function toAccessFloor(record: Record<string, unknown>): AccessFloor {

@@ -2,8 +2,9 @@ import type { ConceptProviders } from '../common/concept-providers.js';
 import { DeadSessions } from './dead-sessions.js';
 import { JobClaims } from './job-claims.js';
 import { RefreshTokenStore } from './refresh-token.store.js';
+import { SessionErasure } from './session-erasure.js';
 
 export const sessionProviders: ConceptProviders = {
   exported: [],
-  internal: [DeadSessions, JobClaims, RefreshTokenStore],
+  internal: [DeadSessions, JobClaims, RefreshTokenStore, SessionErasure],
 };

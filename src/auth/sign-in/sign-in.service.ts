@@ -1,7 +1,9 @@
 import { Injectable } from '@nestjs/common';
+import { AccountNames, type NamedAccount } from '../audit/account-names.js';
 import type { BindingEvidence } from '../binding/binding-evidence.js';
 import { AuthError } from '../common/errors/auth-error.js';
 import type { ClientContext } from '../common/request/client-context.js';
+import { traced } from '../common/tracing/traced.js';
 import { AuthEventBus } from '../events/auth-event-bus.js';
 import { RefreshTokenService } from '../refresh-token/refresh-token.service.js';
 import type { SignInRequest } from '../refresh-token/sign-in-request.js';
@@ -9,6 +11,7 @@ import type { TokenUse } from '../refresh-token/token-use.js';
 import { RiskStage } from '../risk/risk-stage.js';
 import type { IssuedTokens } from '../session/issued-tokens.js';
 import { BoundedUserProvider } from '../user/bounded-user-provider.js';
+import { CurrentUsers } from '../user/current-users.js';
 import type { AuthUser } from '../user/user-provider.js';
 
 /**
@@ -21,9 +24,11 @@ import type { AuthUser } from '../user/user-provider.js';
 export class SignInService {
   constructor(
     private readonly users: BoundedUserProvider,
+    private readonly current: CurrentUsers,
     private readonly refreshTokens: RefreshTokenService,
     private readonly events: AuthEventBus,
     private readonly risk: RiskStage,
+    private readonly accounts: AccountNames,
   ) {}
 
   /**
@@ -41,7 +46,7 @@ export class SignInService {
    * @example
    * const { accessToken, refreshToken } = await signIn.signIn('ada', password, { transport: 'body' });
    */
-  async signIn(
+  signIn(
     username: string,
     password: string,
     request: SignInRequest = {},
@@ -49,12 +54,24 @@ export class SignInService {
     evidence: BindingEvidence = {},
     use: TokenUse = {},
   ): Promise<IssuedTokens> {
+    return traced('nrt.sign_in', () => this.begin(username, password, request, from, evidence, use));
+  }
+
+  private async begin(
+    username: string,
+    password: string,
+    request: SignInRequest,
+    from: ClientContext,
+    evidence: BindingEvidence,
+    use: TokenUse,
+  ): Promise<IssuedTokens> {
     // This comes before the credentials are checked: a client outside the fence must not learn whether they are right.
     const located = await this.risk.locate(from);
     const { client } = located;
-    await this.risk.passSignIn(located, undefined, request.clientId);
+    const account = this.accounts.tell(username);
+    await this.risk.passSignIn(located, undefined, request.clientId, account);
     const user = await this.users.validateCredentials(username, password);
-    if (!user) throw this.failed(request, client);
+    if (!user) throw this.failed(account, request, client);
     const issued = await this.refreshTokens.issue(user, request, client, evidence, use);
     await this.validateAgain(user, username, password, issued, request, client);
     return issued;
@@ -62,7 +79,7 @@ export class SignInService {
 
   /**
    * Checks the credentials again after the session exists. The password may have been changed, and all sessions ended,
-   * between the first check and the insert. With `credentialsVersion` this check is not needed.
+   * between the first check and the insert. With `credentialsVersion` from all methods this check is not needed.
    */
   private async validateAgain(
     { credentialsVersion }: AuthUser,
@@ -72,7 +89,7 @@ export class SignInService {
     request: SignInRequest,
     client: ClientContext,
   ): Promise<void> {
-    if (credentialsVersion !== undefined) return;
+    if (credentialsVersion !== undefined && !this.current.areVersionsMissing) return;
     let valid: AuthUser | null;
     try {
       valid = await this.users.validateCredentials(username, password);
@@ -83,11 +100,11 @@ export class SignInService {
     }
     if (valid) return;
     await this.refreshTokens.revoke(sessionId, 'credentials_changed', client);
-    throw this.failed(request, client);
+    throw this.failed(this.accounts.tell(username), request, client);
   }
 
-  private failed({ clientId }: SignInRequest, client: ClientContext): AuthError {
-    this.events.publish({ type: 'sign_in_failed', clientId, ...client });
+  private failed(account: NamedAccount, { clientId }: SignInRequest, client: ClientContext): AuthError {
+    this.events.publish({ type: 'sign_in_failed', clientId, ...account, ...client });
     return new AuthError('invalid_credentials');
   }
 }

@@ -1,21 +1,13 @@
-import { Injectable, type OnApplicationShutdown } from '@nestjs/common';
-import { AccessTokenConfig } from '../access-token/access-token-options.js';
+import { Injectable } from '@nestjs/common';
 import { AccessTokenPossession } from '../access-token/access-token-possession.js';
+import { AccessTokenWatch } from '../access-token/access-token-watch.js';
 import { AccessTokenService } from '../access-token/access-token.service.js';
 import type { AuthenticatedUser } from '../access-token/authenticated-user.js';
 import { requirePresented } from '../access-token/presented-access-token.js';
 import { AuthError } from '../common/errors/auth-error.js';
 import type { OpeningRequest } from '../common/request/message-request.js';
 import { openSocket } from '../common/request/request-of.js';
-import { Clock } from '../common/time/clock.js';
-import { RevocationList } from '../revocation/revocation-list.js';
 import { type ClosableSocket, closeSocket, onceClosed } from './closable-socket.js';
-
-/** The state of an admitted socket. */
-interface Admitted {
-  readonly user: AuthenticatedUser;
-  readonly expiry: NodeJS.Timeout;
-}
 
 /** A socket.io client carries its own handshake and opening request. */
 interface SocketIoClient {
@@ -39,25 +31,15 @@ interface SocketIoClient {
  * }
  */
 @Injectable()
-export class SocketSessions implements OnApplicationShutdown {
-  private readonly admitted = new Map<ClosableSocket, Admitted>();
-  private readonly bySession = new Map<string, Set<ClosableSocket>>();
-  private readonly unsubscribe: () => void;
+export class SocketSessions {
+  /** The users of the sockets that are open. */
+  private readonly admitted = new Map<ClosableSocket, AuthenticatedUser>();
 
   constructor(
     private readonly accessTokens: AccessTokenService,
     private readonly possession: AccessTokenPossession,
-    private readonly clock: Clock,
-    private readonly config: AccessTokenConfig,
-    private readonly list: RevocationList,
-  ) {
-    this.unsubscribe = list.subscribe(({ sessionId }) => this.recheck(sessionId));
-  }
-
-  onApplicationShutdown(): void {
-    this.unsubscribe();
-    for (const { expiry } of this.admitted.values()) clearTimeout(expiry);
-  }
+    private readonly tokens: AccessTokenWatch,
+  ) {}
 
   /**
    * Admits a socket by the access token that it was opened with, or closes it. A socket.io client first gets the event
@@ -105,7 +87,7 @@ export class SocketSessions implements OnApplicationShutdown {
    * const user = this.sockets.userOf(client);
    */
   userOf(socket: object): AuthenticatedUser | undefined {
-    const user = this.admitted.get(socket as ClosableSocket)?.user;
+    const user = this.admitted.get(socket as ClosableSocket);
     if (user) this.accessTokens.assertLive(user);
     return user;
   }
@@ -118,39 +100,16 @@ export class SocketSessions implements OnApplicationShutdown {
    */
   watch(socket: ClosableSocket, user: AuthenticatedUser): void {
     if (this.admitted.has(socket)) return;
-    const left = user.expiresAt * 1000 + this.config.clockTolerance - this.clock.now();
-    const expiry = setTimeout(() => this.close(socket, new AuthError('token_expired')), left).unref();
-    this.admitted.set(socket, { user, expiry });
-    const ofSession = this.bySession.get(user.sessionId) ?? new Set();
-    this.bySession.set(user.sessionId, ofSession.add(socket));
-    onceClosed(socket, () => this.forget(socket));
-    // The session may have ended while the proof of possession was checked.
-    this.recheck(user.sessionId);
-  }
-
-  private recheck(sessionId: string): void {
-    for (const socket of this.bySession.get(sessionId) ?? []) {
-      try {
-        this.list.check(sessionId, this.admitted.get(socket)!.user.generation);
-      } catch (error) {
-        this.close(socket, error as AuthError);
-      }
-    }
+    this.admitted.set(socket, user);
+    const unwatch = this.tokens.watch(user, (error) => this.close(socket, error));
+    onceClosed(socket, () => {
+      unwatch();
+      this.admitted.delete(socket);
+    });
   }
 
   private close(socket: ClosableSocket, error: AuthError): void {
-    this.forget(socket);
-    closeSocket(socket, error);
-  }
-
-  private forget(socket: ClosableSocket): void {
-    const admitted = this.admitted.get(socket);
-    if (!admitted) return;
-    clearTimeout(admitted.expiry);
     this.admitted.delete(socket);
-    const { sessionId } = admitted.user;
-    const ofSession = this.bySession.get(sessionId);
-    ofSession?.delete(socket);
-    if (ofSession?.size === 0) this.bySession.delete(sessionId);
+    closeSocket(socket, error);
   }
 }

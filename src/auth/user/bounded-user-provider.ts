@@ -1,13 +1,15 @@
-import { Inject, Injectable } from '@nestjs/common';
+import { HttpException, Inject, Injectable } from '@nestjs/common';
 import { AuthError } from '../common/errors/auth-error.js';
 import { batchCalls } from '../common/time/batch-calls.js';
 import { withTimeout } from '../common/time/with-timeout.js';
+import { traced } from '../common/tracing/traced.js';
+import { checkedId, checkedUser, checkedUserOrNull, typeOf, wrongUser } from './checked-user.js';
 import { UserProviderConfig } from './user-options.js';
 import { type AuthUser, USER_PROVIDER, type UserProvider } from './user-provider.js';
 
 /**
- * Wraps the host's user provider with a timeout. If a method throws or takes too long, the request fails with
- * `temporarily_unavailable`.
+ * Wraps the host's user provider: with a timeout, and with a check of every user that it returns. If a method throws or
+ * takes too long, the request fails with `temporarily_unavailable`. An `HttpException` of the host is passed on.
  */
 @Injectable()
 export class BoundedUserProvider implements UserProvider {
@@ -21,41 +23,66 @@ export class BoundedUserProvider implements UserProvider {
     this.loadTogether = batchCalls((ids) => this.loadAll(ids));
   }
 
-  validateCredentials(username: string, password: string): Promise<AuthUser | null> {
-    return this.bounded('validateCredentials', () => this.users.validateCredentials(username, password));
+  async validateCredentials(username: string, password: string): Promise<AuthUser | null> {
+    const given = await this.bounded('validateCredentials', () => this.users.validateCredentials(username, password));
+    return checkedUserOrNull(this.sourceOf('validateCredentials'), given);
   }
 
-  loadUser(id: string): Promise<AuthUser | null> {
+  async loadUser(id: string): Promise<AuthUser | null> {
     const { loadTogether } = this;
     if (loadTogether) return this.bounded('loadUsers', () => loadTogether(id));
-    return this.bounded('loadUser', () => this.users.loadUser(id));
+    const given = await this.bounded('loadUser', () => this.users.loadUser(id));
+    return checkedUserOrNull(this.sourceOf('loadUser'), given, id);
   }
 
   /** @throws AuthError `forbidden` if the user provider has no `reauthenticate` */
   async reauthenticate(id: string, password: string): Promise<AuthUser | null> {
     if (!this.canReauthenticate)
       throw new AuthError('forbidden', 'This server does not support step-up. Sign in again instead.');
-    return this.bounded('reauthenticate', () => this.users.reauthenticate!(id, password));
+    const given = await this.bounded('reauthenticate', () => this.users.reauthenticate!(id, password));
+    return checkedUserOrNull(this.sourceOf('reauthenticate'), given, id);
   }
 
   get canReauthenticate(): boolean {
     return typeof this.users.reauthenticate === 'function';
   }
 
-  private async loadAll(ids: readonly string[]): Promise<(AuthUser | null)[]> {
-    // Compare ids as text, as the row stores them: the host's ids may be numbers.
-    const asked = new Set(ids.map(String));
-    const users = new Map((await this.users.loadUsers!([...asked])).map((user) => [String(user.id), user]));
+  /** A wrong field fails the refresh of this user alone. An entry without a valid id fails the whole batch. */
+  private async loadAll(ids: readonly string[]): Promise<(AuthUser | null | Error)[]> {
+    const source = this.sourceOf('loadUsers');
+    const asked = [...new Set(ids)];
+    const given: unknown = await traced('nrt.user_provider.loadUsers.shared', async () => this.users.loadUsers!(asked));
+    if (!Array.isArray(given)) {
+      throw wrongUser(source, `the result is ${typeOf(given)}. It must be an array of the users that exist.`);
+    }
+    const users = new Map<string, unknown>();
     // A user who is not found loses the session, so a mismatched id is never guessed.
-    const stranger = [...users.keys()].find((id) => !asked.has(id));
-    if (stranger !== undefined) throw new Error('loadUsers returned a user whose id was not among the requested ids.');
-    return ids.map((id) => users.get(String(id)) ?? null);
+    for (const entry of given as readonly unknown[]) {
+      const id = checkedId(source, entry);
+      if (!asked.includes(id)) throw wrongUser(source, 'the id of a user was not among the ids that were asked for.');
+      if (users.has(id)) throw wrongUser(source, 'the result has the same user twice.');
+      users.set(id, entry);
+    }
+    return ids.map((id) => {
+      try {
+        return users.has(id) ? checkedUser(source, users.get(id), id) : null;
+      } catch (error) {
+        return error as Error;
+      }
+    });
+  }
+
+  private sourceOf(method: keyof UserProvider): string {
+    const { name } = this.users.constructor ?? {};
+    return `${!name || name === 'Object' ? 'userProvider' : name}.${method}`;
   }
 
   private async bounded<T>(name: keyof UserProvider, call: () => Promise<T>): Promise<T> {
     try {
-      return await withTimeout(this.config.userProviderTimeout, name, call());
+      const { userProviderTimeout } = this.config;
+      return await traced(`nrt.user_provider.${name}`, () => withTimeout(userProviderTimeout, name, call()));
     } catch (cause) {
+      if (cause instanceof HttpException) throw cause;
       throw new AuthError('temporarily_unavailable', undefined, { cause });
     }
   }

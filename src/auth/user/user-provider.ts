@@ -1,20 +1,33 @@
-/** A user of the host application. Access tokens carry the id, roles and permissions. */
+/**
+ * A user of the host application. Access tokens carry the id, roles and permissions. These fields are checked whenever
+ * you return or give a user; other fields are ignored.
+ */
 export interface AuthUser {
-  /** At most 255 characters. It must never change. */
+  /** A string of 1 to 255 characters, without control characters. It must never change. */
   id: string;
+  /** An array of strings, at most as long as a header of Node.js can carry: about 12,000 bytes with `permissions`. */
   roles: string[];
+  /** An array of strings. Leave it out if you have none. */
   permissions?: string[];
   /**
-   * A value that changes whenever the user's credentials change, for example a hash of the password hash. With it, the
-   * library notices a password change during a sign-in without verifying the password twice. It never leaves the
-   * server.
+   * A value that changes whenever the user's credentials change, and only then: for example a counter, or the time of the
+   * last change as text. A hash of the password hash will do unless you rehash passwords at login: that would end sessions.
+   * A session whose user has a new version ends at its next refresh. So a sign-in with the old password that was under
+   * way during the change does not last. `null` is a version, too. Omit it from all methods, or return it from all. It
+   * never leaves the server: the session stores a keyed hash of it.
    */
-  credentialsVersion?: string;
+  credentialsVersion?: string | number | null;
 }
 
 /**
- * The interface to the users of the host application. If a method fails or takes too long, the request is answered with
- * 503, and the refresh token remains valid.
+ * The interface to the users of the host application.
+ *
+ * - If a method throws or takes too long, the request is answered with 503, and the refresh token remains valid.
+ * - An `HttpException` that a method throws keeps its status. The refresh token remains valid then, too.
+ * - If a field of a user has a wrong type, the answer is 500 `server_error`, and the refresh token remains valid. The log
+ *   names the method and the field, never a value.
+ * - `null` says that there is no such user. So do `undefined` and `false`.
+ *
  *
  * @example
  * @Injectable()

@@ -1,7 +1,7 @@
 import { Body, Controller, Delete, Get, HttpCode, Param, Put, UseGuards } from '@nestjs/common';
 import { ApiBearerAuth } from '@nestjs/swagger';
 import { ArrayMaxSize, IsArray, IsBoolean, IsString, Length } from 'class-validator';
-import { RefreshTokenService, Roles, RolesGuard } from 'nestjs-refresh-token';
+import { type AuthenticatedUser, CurrentUser, RefreshTokenService, Roles, RolesGuard } from 'nestjs-refresh-token';
 import { UsernamePipe } from '../users/username.pipe.js';
 import { UsersService } from '../users/users.service.js';
 
@@ -37,10 +37,14 @@ export class AdminController {
   /** Takes effect on existing access tokens, too. */
   @Put(':username/roles')
   @HttpCode(204)
-  async setRoles(@Param('username', UsernamePipe) username: string, @Body() { roles }: RolesDto): Promise<void> {
+  async setRoles(
+    @Param('username', UsernamePipe) username: string,
+    @Body() { roles }: RolesDto,
+    @CurrentUser() { id: actor }: AuthenticatedUser,
+  ): Promise<void> {
     const id = await this.users.idOf(username);
     await this.users.update(id, { roles });
-    await this.refreshTokens.permissionsChanged(id);
+    await this.refreshTokens.permissionsChanged(id, { actor });
   }
 
   /** Disabling a user ends all their sessions. Enabling does not bring them back. */
@@ -49,15 +53,19 @@ export class AdminController {
   async setDisabled(
     @Param('username', UsernamePipe) username: string,
     @Body() { disabled }: DisabledDto,
+    @CurrentUser() { id: actor }: AuthenticatedUser,
   ): Promise<void> {
     const id = await this.users.idOf(username);
     await this.users.update(id, { disabled });
-    if (disabled) await this.refreshTokens.revokeAllOfUser(id, 'user_unavailable');
+    if (disabled) await this.refreshTokens.revokeAllOfUser(id, 'user_unavailable', { actor });
   }
 
   @Delete(':username/sessions')
   @HttpCode(204)
-  async endSessions(@Param('username', UsernamePipe) username: string): Promise<void> {
-    await this.refreshTokens.revokeAllOfUser(await this.users.idOf(username), 'ended_by_admin');
+  async endSessions(
+    @Param('username', UsernamePipe) username: string,
+    @CurrentUser() { id: actor }: AuthenticatedUser,
+  ): Promise<void> {
+    await this.refreshTokens.revokeAllOfUser(await this.users.idOf(username), 'ended_by_admin', { actor });
   }
 }

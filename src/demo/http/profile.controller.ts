@@ -46,7 +46,9 @@ export class ProfileController {
   @Post('password')
   @HttpCode(204)
   async changePassword(@CurrentUser() user: AuthenticatedUser, @Body() { current, next }: PasswordDto): Promise<void> {
-    if (!(await this.users.changePassword(user.id, current, next))) throw new AuthError('invalid_credentials');
-    await this.refreshTokens.revokeAllOfUser(user.id, 'password_changed', { exceptSessionId: user.sessionId });
+    const changed = await this.users.changePassword(user.id, current, next, (manager) =>
+      this.refreshTokens.revokeAllOfUser(user.id, 'password_changed', { exceptSessionId: user.sessionId, manager }),
+    );
+    if (!changed) throw new AuthError('invalid_credentials');
   }
 }

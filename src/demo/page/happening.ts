@@ -32,6 +32,7 @@ const SENTENCES: Record<string, string> = {
   row_rolled_back: 'The database has lost what it had committed. The sessions go on.',
   revoked: 'A session has ended.',
   permissions_changed: 'Permissions changed: existing access tokens are stale.',
+  user_forgotten: 'An administrator erased a user.',
   step_up_required: 'The server asks for the password again. The token stays valid.',
   step_up_passed: 'The password was right. The session continues.',
   step_up_failed: 'The password was wrong.',

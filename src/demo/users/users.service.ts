@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { ConflictException, Injectable, type OnModuleInit } from '@nestjs/common';
 import { AuthError, type AuthUser, type UserProvider } from 'nestjs-refresh-token';
 import { Statement, type StatementResult } from 'nestjs-refresh-token/typeorm';
-import { DataSource, type Repository } from 'typeorm';
+import { DataSource, type EntityManager, type Repository } from 'typeorm';
 import { hashPassword, verifyPassword } from './passwords.js';
 import { User } from './user.entity.js';
 
@@ -86,13 +86,25 @@ export class UsersService implements UserProvider, OnModuleInit {
 
   /**
    * Changes the password if `current` is right, and returns whether it did. Of several parallel changes, one succeeds.
+   *
+   * @param afterwards runs in the transaction of the change
    */
-  async changePassword(id: string, current: string, next: string): Promise<boolean> {
+  async changePassword(
+    id: string,
+    current: string,
+    next: string,
+    afterwards: (manager: EntityManager) => Promise<unknown>,
+  ): Promise<boolean> {
     const user = await this.users.findOneBy({ id });
     if (!user || !(await verifyPassword(user.passwordHash, current))) return false;
-    const { passwordHash } = user;
-    const { affected } = await this.users.update({ id, passwordHash }, { passwordHash: await hashPassword(next) });
-    return affected === 1;
+    // Hashing is slow, and the transaction holds locks.
+    const passwordHash = await hashPassword(next);
+    return this.users.manager.transaction(async (manager) => {
+      const { affected } = await manager.update(User, { id, passwordHash: user.passwordHash }, { passwordHash });
+      if (affected !== 1) return false;
+      await afterwards(manager);
+      return true;
+    });
   }
 
   /** Takes equally long for unknown users. */

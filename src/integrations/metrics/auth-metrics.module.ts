@@ -1,9 +1,9 @@
 import { type DynamicModule, Module } from '@nestjs/common';
-import { APP_INTERCEPTOR } from '@nestjs/core';
-import { AuthModuleRegistry } from '../../auth/modules/auth-module-registry.js';
+import { INSTRUMENTS } from '../measurements/instruments.js';
+import { measurementProviders } from '../measurements/measurements.providers.js';
 import { AuthMetrics } from './auth-metrics.js';
 import { type AuthMetricsOptions, MetricsConfig } from './metrics-options.js';
-import { RequestDurationInterceptor } from './request-duration.interceptor.js';
+import { PrometheusInstruments } from './prometheus-instruments.js';
 
 /**
  * Measures the library with `prom-client`: sign-ins, refreshes by outcome, latency, repeats, reuse, revocations,
@@ -17,13 +17,14 @@ import { RequestDurationInterceptor } from './request-duration.interceptor.js';
 @Module({})
 export class AuthMetricsModule {
   static forRoot(given: Partial<AuthMetricsOptions> = {}): DynamicModule {
+    const config = new MetricsConfig(given);
     return {
       module: AuthMetricsModule,
       providers: [
         AuthMetrics,
-        AuthModuleRegistry,
-        { provide: MetricsConfig, useValue: new MetricsConfig(given) },
-        { provide: APP_INTERCEPTOR, useClass: RequestDurationInterceptor },
+        { provide: MetricsConfig, useValue: config },
+        { provide: INSTRUMENTS, useClass: PrometheusInstruments },
+        ...measurementProviders(config.sessionCountInterval),
       ],
       exports: [AuthMetrics],
     };

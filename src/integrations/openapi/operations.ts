@@ -103,6 +103,8 @@ const OF_EVENTS = [
   query('before', 'Only events before the event with this id.', UUID),
 ];
 
+const SESSION_ID = { name: 'id', required: true, in: 'path' as const, schema: { type: 'string' } };
+
 /** Every route: its method and its path below the prefix. */
 export function authOperations({ accessToken, cookie }: SecurityNames): Record<string, Described> {
   const guarded = [{ [accessToken]: [] }];
@@ -137,6 +139,7 @@ export function authOperations({ accessToken, cookie }: SecurityNames): Record<s
         200: answer('Refreshed', 'AuthTokenResponse', SET_COOKIE),
         ...refusals(
           'invalid_request',
+          'refresh_token_missing',
           ...OF_PROOF,
           'invalid_grant',
           'step_up_required',
@@ -175,6 +178,7 @@ export function authOperations({ accessToken, cookie }: SecurityNames): Record<s
         200: answer('Authenticated', 'AuthTokenResponse', SET_COOKIE),
         ...refusals(
           'invalid_request',
+          'refresh_token_missing',
           ...OF_PROOF,
           'invalid_credentials',
           'invalid_grant',
@@ -225,6 +229,7 @@ export function authOperations({ accessToken, cookie }: SecurityNames): Record<s
     'delete /sessions/{id}': {
       summary: 'Ends one session of the user',
       security: guarded,
+      parameters: [SESSION_ID],
       responses: { 204: answer('Ended'), ...refusals('not_found', ...OF_ACCESS_TOKEN, ...ALWAYS) },
     },
   };

@@ -1,5 +1,5 @@
 import { AuthConfigurationError } from '../../auth/common/errors/auth-error.js';
-import { complete } from '../../auth/common/options/checks.js';
+import { assertTrimmed, complete } from '../../auth/common/options/checks.js';
 
 /**
  * A client of the package `redis`: what `createClient`, `createClientPool`, `createCluster` or `createSentinel` returns.
@@ -47,7 +47,8 @@ export function isIoRedis(client: RedisClient): client is IoRedisClient {
  * Checks the options. Without a URL, the package would connect to a Redis on this machine. No message contains the URL,
  * because it may hold a password.
  *
- * @throws AuthConfigurationError unless there is either a valid URL or a client, and for an unknown option
+ * @throws AuthConfigurationError unless there is either a valid URL or a client, for an unknown option, and for white
+ *   space at the ends of a text
  */
 export function redisOptions<T extends GivenTarget>(
   where: string,
@@ -56,6 +57,9 @@ export function redisOptions<T extends GivenTarget>(
 ): Required<Omit<T, keyof GivenTarget>> & { target: RedisTarget } {
   const known = ['url', 'client', ...Object.keys(defaults)];
   const { url, client, ...options } = complete<T>(where, { ...defaults } as T, given, known);
+  for (const [name, value] of Object.entries({ url, ...options })) {
+    if (typeof value === 'string') assertTrimmed(`${where}: ${name}`, value);
+  }
   return { ...(options as Required<Omit<T, keyof GivenTarget>>), target: targetOf(where, url, client) };
 }
 

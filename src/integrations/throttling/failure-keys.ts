@@ -3,6 +3,7 @@ import { subnetOf } from '../../auth/common/request/address.js';
 import type { AuthRouteName } from '../../auth/common/request/auth-route.decorator.js';
 import type { ClientContext } from '../../auth/common/request/client-context.js';
 import type { HttpRequest } from '../../auth/common/request/http-request.js';
+import { accountOf } from '../../auth/user/account-of.js';
 import type { FailureKind } from './throttling-options.js';
 
 /** A counter for the failures of a request. */
@@ -27,7 +28,7 @@ export function failureKeysOf(
   const address = ip ? subnetOf(ip) : 'unknown';
   switch (route) {
     case 'login':
-      return [keyOf('login', address, usernameOf(request)), keyOf('login_of_address', address)];
+      return [keyOf('login', address, accountOf(usernameOf(request))), keyOf('login_of_address', address)];
     case 'refresh':
       return [keyOf('refresh', address, sessionId ?? 'none')];
     case 'step-up':
@@ -44,7 +45,8 @@ function hashedKey(kind: FailureKind, name: string | undefined, parts: string[])
   return { kind, key: `nrt-failures:${hash}` };
 }
 
-function usernameOf({ body }: HttpRequest): string {
+/** '' if the request has none. */
+export function usernameOf({ body }: HttpRequest): string {
   const { username } = (body ?? {}) as { username?: unknown };
-  return typeof username === 'string' ? username.slice(0, 255).toLowerCase() : '';
+  return typeof username === 'string' ? username : '';
 }

@@ -1,12 +1,13 @@
 import { type ExecutionContext, Injectable } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
+import { AccountNames } from '../../auth/audit/account-names.js';
 import { AUTH_ROUTE, type AuthRouteName } from '../../auth/common/request/auth-route.decorator.js';
 import { clientContextOf } from '../../auth/common/request/client-context.js';
 import type { HttpRequest } from '../../auth/common/request/http-request.js';
 import { AuthEventBus } from '../../auth/events/auth-event-bus.js';
 import { type FoundRefreshToken, PresentedRefreshToken } from '../../auth/guards/presented-refresh-token.js';
 import { AuthModuleRegistry, type Registered } from '../../auth/modules/auth-module-registry.js';
-import { type FailureKey, failureKeysOf } from './failure-keys.js';
+import { type FailureKey, failureKeysOf, usernameOf } from './failure-keys.js';
 import type { FailureKind } from './throttling-options.js';
 
 /** A request to an auth route, with its counters. */
@@ -40,7 +41,9 @@ export class ThrottledRequests {
       tell(kind) {
         // A client that fails here holds a token of the session.
         const alert = kind === 'step_up' ? true : undefined;
-        registered.service(AuthEventBus).publish({ type: 'throttled', reason: kind, alert, sessionId, ...client });
+        const account = kind === 'login' ? registered.service(AccountNames).tell(usernameOf(request)) : {};
+        const told = { sessionId, ...account, ...client };
+        registered.service(AuthEventBus).publish({ type: 'throttled', reason: kind, alert, ...told });
       },
     };
   }

@@ -5,9 +5,10 @@ import {
   Injectable,
   type NestInterceptor,
 } from '@nestjs/common';
-import { catchError, from, mergeMap, type Observable, throwError } from 'rxjs';
+import { catchError, concatWith, defer, EMPTY, from, ignoreElements, type Observable, throwError } from 'rxjs';
 import type { AuthErrorCode } from '../../auth/common/errors/auth-error-codes.js';
 import { AuthError } from '../../auth/common/errors/auth-error.js';
+import { decisionIn } from '../../auth/http/own-answer.js';
 import type { FailureKey } from './failure-keys.js';
 import { FailureLimit } from './failure-limit.js';
 import { ThrottledRequests } from './throttled-request.js';
@@ -29,15 +30,23 @@ export class ThrottlingInterceptor implements NestInterceptor {
   ) {}
 
   intercept(context: ExecutionContext, next: CallHandler): Observable<unknown> {
-    return next.handle().pipe(catchError((error: unknown) => this.count(context, error)));
+    return next.handle().pipe(
+      // An interceptor of the host may have made a value of the error of an auth route.
+      concatWith(defer(() => this.count(context, decisionIn(context)?.error))),
+      catchError((error: unknown) => this.countBefore(context, error)),
+    );
+  }
+
+  private countBefore(context: ExecutionContext, error: unknown): Observable<never> {
+    const again = defer(() => throwError(() => error));
+    return this.count(context, decisionIn(context)?.error ?? error).pipe(concatWith(again));
   }
 
   private count(context: ExecutionContext, error: unknown): Observable<never> {
-    const again = throwError(() => error);
     const code = codeOf(error);
     const throttled = code && this.requests.of(context);
     const keys = throttled ? countedBy(code, throttled.keys) : [];
-    return keys.length > 0 ? from(this.limit.count({ ...throttled!, keys })).pipe(mergeMap(() => again)) : again;
+    return keys.length > 0 ? from(this.limit.count({ ...throttled!, keys })).pipe(ignoreElements()) : EMPTY;
   }
 }
 

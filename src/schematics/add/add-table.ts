@@ -1,7 +1,11 @@
-import type { ModuleEdit } from '../edit/module-edit.js';
+import { type ModuleEdit, relativePath } from '../edit/module-edit.js';
 import type { Project } from '../edit/project.js';
 import { SourceEdit } from '../edit/source-edit.js';
-import { database, type LocalNames, typeOrmModule } from './user-provider-templates.js';
+import type { Host } from './host.js';
+import type { Names } from './names.js';
+import { database, sessionTable, type Tables, typeOrmModule } from './user-provider-templates.js';
+
+const PACKAGE = 'nestjs-refresh-token/typeorm';
 
 /** The calls that create a data source: in a Nest module, and anywhere. */
 const IN_NEST = ['TypeOrmModule.forRoot', 'TypeOrmModule.forRootAsync'];
@@ -13,25 +17,18 @@ const MAKERS = [...IN_NEST, 'DataSource'];
  *
  * @returns messages about what remains to be done by hand, or to be checked
  */
-export function addTable(project: Project, module: ModuleEdit, names: LocalNames): string[] {
+export function addTable(project: Project, module: ModuleEdit, names: Names, host: Host): string[] {
+  const tables = tablesFor(project, module, names);
+  const { path: modulePath } = project.rootModule;
   const files = project
     .sources(/TypeOrmModule|DataSource/)
-    .map((path) => ({ path, source: path === project.modulePath ? module.source : sourceAt(project, path) }))
+    .map((path) => ({ path, source: path === modulePath ? module.source : new SourceEdit(project.read(path)) }))
     .filter(({ source }) => MAKERS.some((maker) => source.calls(maker)));
-  if (files.length === 0) {
-    const path = `${project.sourceRoot}/database-options.ts`;
-    project.createOnce(path, database());
-    module.addToList('imports', typeOrmModule(names));
-    module.source
-      .import(['TypeOrmModule'], '@nestjs/typeorm')
-      .import(['databaseOptions'], `./database-options${project.extension}`);
-    return [`No data source without a name was found in ${project.sourceRoot}, so one was created: ${path}`];
-  }
+  if (files.length === 0) return createDataSource(project, module, names, { tables, host });
   const isInNest = files.some(({ source }) => IN_NEST.some((maker) => source.calls(maker)));
-  const byHand = files.filter(({ source }) => !addTo(source)).map(({ path }) => path);
-  for (const { path, source } of files) if (source !== module.source) project.edit(path, source.toString());
-  const toAdd =
-    '...refreshTokenEntities to the entities, and ...refreshTokenMigrations to the migrations, by hand. Import both from nestjs-refresh-token/typeorm.';
+  const byHand = files.filter(({ path, source }) => !addTo(project, path, source, tables)).map(({ path }) => path);
+  for (const { path, source } of files) if (source !== module.source) project.write(path, source.toString());
+  const toAdd = `...${tables.entities} to the entities, and ...${tables.migrations} to the migrations, by hand. Import both from ${tables.from}.`;
   return [
     ...byHand.map((path) => `${path}: add ${toAdd}`),
     ...(isInNest
@@ -40,16 +37,53 @@ export function addTable(project: Project, module: ModuleEdit, names: LocalNames
   ];
 }
 
-const sourceAt = (project: Project, path: string) => new SourceEdit(project.tree.readText(path));
+function tablesFor(project: Project, module: ModuleEdit, { ownTable, users }: Names): Tables {
+  if (!ownTable) {
+    return { entities: 'refreshTokenEntities', migrations: 'refreshTokenMigrations', from: PACKAGE, isFile: false };
+  }
+  const file = `${users.file}/refresh-token-session.entity`;
+  project.createOnce(`${project.sourceRoot}/${file}.ts`, sessionTable);
+  module.importFile(['RefreshTokenSession'], file);
+  return { entities: 'sessionEntities', migrations: 'sessionMigrations', from: file, isFile: true };
+}
+
+function createDataSource(
+  project: Project,
+  module: ModuleEdit,
+  names: Names,
+  { tables, host }: { tables: Tables; host: Host },
+): string[] {
+  const path = `${project.sourceRoot}/${names.database.file}.ts`;
+  project.createOnce(path, database(names, { ...tables, from: importPath(project, path, tables) }));
+  module.addToList('imports', typeOrmModule(names));
+  const { typeOrmModule: local } = names.local;
+  module.source.import([local === 'TypeOrmModule' ? local : `TypeOrmModule as ${local}`], '@nestjs/typeorm');
+  module.importFile([names.database.function], names.database.file);
+  const created = `No data source without a name was found in ${project.sourceRoot}, so one was created: ${path}.`;
+  const others = host.databaseLibraries.join(' and ');
+  const variable = names.databaseVariable;
+  project.addLine('.env.example', `${variable}=`, '# postgres://…; empty: an embedded database', `${variable}=`);
+  return [
+    others === ''
+      ? `${created} It reads ${variable}.`
+      : `${created} The sessions need TypeORM; this application uses ${others}, which stays as it is. ` +
+        `Give the sessions a database of their own in ${variable}: PostgreSQL, or empty for an embedded one.`,
+  ];
+}
+
+function importPath({ extension, sourceRoot }: Project, path: string, { from, isFile }: Tables): string {
+  return isFile ? `${relativePath(path, `${sourceRoot}/${from}`)}${extension}` : from;
+}
 
 /** @returns `false` if the source has a data source that cannot be edited */
-function addTo(source: SourceEdit): boolean {
+function addTo(project: Project, path: string, source: SourceEdit, tables: Tables): boolean {
+  const { entities, migrations } = tables;
   const present = MAKERS.filter((maker) => source.calls(maker));
-  const made = present.filter((maker) => source.addToList(maker, 'entities', '...refreshTokenEntities'));
-  const names = made.length > 0 ? ['refreshTokenEntities'] : [];
-  const migrated = made.filter((maker) => source.addToList(maker, 'migrations', '...refreshTokenMigrations'));
-  if (migrated.length > 0) names.push('refreshTokenMigrations');
-  if (names.length > 0) source.import(names, 'nestjs-refresh-token/typeorm');
+  const made = present.filter((maker) => source.addToList(maker, 'entities', `...${entities}`));
+  const names = made.length > 0 ? [entities] : [];
+  const migrated = made.filter((maker) => source.addToList(maker, 'migrations', `...${migrations}`));
+  if (migrated.length > 0) names.push(migrations);
+  if (names.length > 0) source.import(names, importPath(project, path, tables));
   // With TypeOrmModule options in the same file, a `new DataSource` may be a factory that uses these options.
   return migrated.length > 0 && present.every((maker) => maker === 'DataSource' || migrated.includes(maker));
 }

@@ -1,36 +1,56 @@
 import type { Tree } from '@angular-devkit/schematics';
+import { formatted, type Written } from './formatting.js';
 import { isIgnored } from './git-ignore.js';
+import { JsonEdit } from './json-edit.js';
+import { findRootModule, type RootModule } from './root-module.js';
+import { inStyle, styleOf } from './text-style.js';
 
-interface PackageJson {
+export interface PackageJson {
   type?: string;
   dependencies?: Record<string, string>;
   devDependencies?: Record<string, string>;
-  jest?: { transformIgnorePatterns?: string[] };
+}
+
+interface NestCli {
+  entryFile?: string;
+  sourceRoot?: string;
+  projects?: Record<string, { sourceRoot?: string; entryFile?: string }>;
 }
 
 /** The application that a schematic works on. */
 export class Project {
-  private readonly packageJson: PackageJson;
+  readonly sourceRoot: string;
+  private readonly written = new Map<string, string | undefined>();
+  private root: RootModule | undefined;
 
   constructor(
     readonly tree: Tree,
-    readonly sourceRoot: string,
+    { sourceRoot = 'src', project }: { sourceRoot?: string; project?: string },
   ) {
     if (!tree.exists('package.json'))
       throw new Error('There is no package.json here. Run the command in the folder of the application.');
-    this.packageJson = JSON.parse(tree.readText('package.json')) as PackageJson;
+    this.sourceRoot = (project === undefined ? sourceRoot : this.sourceRootOf(project)).replace(/^\.?\/|\/$/g, '');
   }
 
-  /** The extension of relative imports. CommonJS needs none. */
+  get packageJson(): PackageJson {
+    return this.json('package.json') as PackageJson;
+  }
+
+  /** The extension of relative imports, as the root module writes them. CommonJS needs none. */
   get extension(): '.js' | '' {
+    const relative = [...this.read(this.rootModule.path).matchAll(/from ['"]\.{1,2}\/[^'"]*?(\.js)?['"]/g)];
+    if (relative.length > 0) return relative.some(([, extension]) => extension) ? '.js' : '';
     return this.packageJson.type === 'module' ? '.js' : '';
   }
 
-  get modulePath(): string {
-    const path = `${this.sourceRoot}/app.module.ts`;
-    if (this.tree.exists(path)) return path;
+  /** The module that `main.ts` starts, or `app.module.ts`. */
+  get rootModule(): RootModule {
+    const { entryFile } = { ...this.nestCli, ...this.nestProject };
+    this.root ??= findRootModule(this, this.sourceRoot, entryFile ?? 'main');
+    if (this.root) return this.root;
     throw new Error(
-      `There is no ${path}. Name the source folder: --source-root=apps/shop/src. ` +
+      `There is no ${this.sourceRoot}/app.module.ts. Name the source folder: --source-root=apps/shop/src. ` +
+        `Or let ${this.sourceRoot}/main.ts start a module by NestFactory.create. ` +
         'For another layout, set it up by hand: see "Getting started" in the documentation of nestjs-refresh-token.',
     );
   }
@@ -41,24 +61,32 @@ export class Project {
     return /\d+/.exec(range)?.[0] ?? otherwise;
   }
 
-  /** Adds missing packages. Returns whether any were missing. */
-  addDependencies(versions: Record<string, string>): boolean {
+  has(name: string): boolean {
     const { dependencies = {}, devDependencies = {} } = this.packageJson;
-    const missing = Object.entries(versions).filter(([name]) => !(name in dependencies) && !(name in devDependencies));
-    if (missing.length === 0) return false;
-    const all = { ...dependencies, ...Object.fromEntries(missing) };
-    const sorted = Object.fromEntries(Object.entries(all).sort(([a], [b]) => (a < b ? -1 : 1)));
-    this.packageJson.dependencies = sorted;
-    this.savePackageJson();
-    return true;
+    return name in dependencies || name in devDependencies;
   }
 
-  /** Makes Jest transform packages of ES modules, because Jest cannot load them before Node.js 24.9. */
-  transformInJest(names: string[]): void {
-    const { jest } = this.packageJson;
-    if (!jest || jest.transformIgnorePatterns) return;
-    jest.transformIgnorePatterns = [`/node_modules/(?!(${names.join('|')})/)`];
-    this.savePackageJson();
+  /** Adds missing packages. Returns their names. */
+  addDependencies(versions: Record<string, string>): string[] {
+    const missing = Object.entries(versions).filter(([name]) => !this.has(name));
+    const edit = new JsonEdit(this.read('package.json'), 'package.json');
+    for (const [name, version] of missing) edit.addSorted('dependencies', name, version);
+    this.write('package.json', edit.toString());
+    return missing.map(([name]) => name);
+  }
+
+  exists(path: string): boolean {
+    return this.tree.exists(path);
+  }
+
+  /** The text with its byte order mark, if it has one. */
+  read(path: string): string {
+    return this.tree.read(path)!.toString('utf8');
+  }
+
+  /** A JSON file, with or without comments; `{}` if it does not exist. */
+  json(path: string): unknown {
+    return this.exists(path) ? new JsonEdit(this.read(path), path).value : {};
   }
 
   /** The source files that match the pattern, without tests. Paths are relative to the application. */
@@ -66,37 +94,26 @@ export class Project {
     const found: string[] = [];
     this.tree.getDir(this.sourceRoot).visit((path) => {
       const isSource = path.endsWith('.ts') && !/\.d\.ts$|[.-](spec|test)\.ts$|\/(__tests__|tests?|e2e)\//.test(path);
-      if (isSource && text.test(this.tree.readText(path))) found.push(path.replace(/^\//, ''));
+      if (isSource && text.test(this.read(path))) found.push(path.replace(/^\//, ''));
     });
     return found;
   }
 
-  /** Writes a file, unless it exists. */
+  /** Writes a file as the root module is written, unless it exists. */
   createOnce(path: string, text: string): void {
-    if (!this.tree.exists(path)) this.tree.create(path, text);
+    if (!this.exists(path)) this.write(path, inStyle(text, styleOf(this.read(this.rootModule.path))));
   }
 
   /** Adds lines if no line starts with `key`. */
   addLine(path: string, key: string, ...lines: string[]): void {
-    const text = this.tree.exists(path) ? this.tree.readText(path) : '';
+    const text = this.exists(path) ? this.read(path) : '';
     if (text.split('\n').some((line) => line.trim().startsWith(key))) return;
     this.append(path, lines);
   }
 
-  private savePackageJson(): void {
-    this.tree.overwrite('package.json', `${JSON.stringify(this.packageJson, null, 2)}\n`);
-  }
-
-  private append(path: string, lines: string[]): void {
-    const text = this.tree.exists(path) ? this.tree.readText(path) : '';
-    const added = `${text}${text === '' || text.endsWith('\n') ? '' : '\n'}${lines.join('\n')}\n`;
-    if (this.tree.exists(path)) this.tree.overwrite(path, added);
-    else this.tree.create(path, added);
-  }
-
   /** Makes git ignore a file or folder at the root. Returns `false` if a line of .gitignore explicitly includes it. */
   ignore(name: string, { isFolder = false } = {}): boolean {
-    const text = this.tree.exists('.gitignore') ? this.tree.readText('.gitignore') : '';
+    const text = this.exists('.gitignore') ? this.read('.gitignore') : '';
     const isThere = isIgnored(name, text, { isFolder });
     if (isThere === undefined) this.append('.gitignore', [name]);
     return isThere ?? true;
@@ -104,15 +121,51 @@ export class Project {
 
   /** Sets a variable in an env file, for example .env, unless it has a value. */
   setVariable(path: string, name: string, value: string): void {
-    const text = this.tree.exists(path) ? this.tree.readText(path) : '';
+    const text = this.exists(path) ? this.read(path) : '';
     const empty = new RegExp(`^([ \\t]*(?:export[ \\t]+)?${name}[ \\t]*=)[ \\t]*(?:""|'')?[ \\t]*(?=\\r?$)`, 'm');
-    if (empty.test(text)) this.tree.overwrite(path, text.replace(empty, `$1${value}`));
+    if (empty.test(text)) this.write(path, text.replace(empty, `$1${value}`));
     else if (!new RegExp(`^[ \\t]*(export[ \\t]+)?${name}[ \\t]*=`, 'm').test(text)) {
       this.append(path, [`${name}=${value}`]);
     }
   }
 
-  edit(path: string, text: string): void {
-    if (this.tree.readText(path) !== text) this.tree.overwrite(path, text);
+  write(path: string, text: string): void {
+    const before = this.exists(path) ? this.read(path) : undefined;
+    if (before === text) return;
+    if (!this.written.has(path)) this.written.set(path, before);
+    if (before === undefined) this.tree.create(path, text);
+    else this.tree.overwrite(path, text);
+  }
+
+  /** What has been created or changed, in this order. */
+  get changes(): Written[] {
+    return [...this.written].map(([path, before]) => ({ path, before, after: this.read(path) }));
+  }
+
+  /** Formats what has been written, if the application has Prettier. */
+  async format(): Promise<void> {
+    for (const [path, text] of await formatted(process.cwd(), this.changes)) this.write(path, text);
+  }
+
+  private get nestCli(): NestCli {
+    return this.json('nest-cli.json') as NestCli;
+  }
+
+  private get nestProject() {
+    return Object.values(this.nestCli.projects ?? {}).find(({ sourceRoot }) => sourceRoot === this.sourceRoot);
+  }
+
+  private sourceRootOf(project: string): string {
+    const { projects = {} } = this.nestCli;
+    const found = projects[project]?.sourceRoot;
+    if (found !== undefined) return found;
+    const known = Object.keys(projects).join(', ') || 'none';
+    throw new Error(`nest-cli.json has no project '${project}' with a sourceRoot. Its projects: ${known}.`);
+  }
+
+  private append(path: string, lines: string[]): void {
+    const text = this.exists(path) ? this.read(path) : '';
+    const { eol } = styleOf(text);
+    this.write(path, `${text}${text === '' || text.endsWith('\n') ? '' : eol}${lines.join(eol)}${eol}`);
   }
 }

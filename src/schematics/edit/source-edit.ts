@@ -1,12 +1,15 @@
 import ts from 'typescript';
+import { insertLast, type Literal, WIDTH } from './insertion.js';
 import { callsOf, decoratedBy, importsFrom, isNamed, isTaken, objectGivenTo, propertyOf } from './syntax.js';
-
-/** The line width of the Nest scaffold. */
-const WIDTH = 80;
+import { styleOf } from './text-style.js';
 
 /** Edits a source file by adding to it. All other text stays unchanged. */
 export class SourceEdit {
-  constructor(private text: string) {
+  /** @param moduleClass the class whose `@Module` is edited, if the file has several */
+  constructor(
+    private text: string,
+    private readonly moduleClass = 'AppModule',
+  ) {
     if (typeof ts.createSourceFile !== 'function') {
       throw new Error(
         'The installed TypeScript has no compiler API. Install TypeScript 5 or 6: npm install -D typescript@6',
@@ -38,37 +41,52 @@ export class SourceEdit {
     const present = importsFrom(from, this.source).flatMap(({ elements }) => elements.map(nameIn));
     const missing = names.filter((name) => !present.includes(name));
     if (missing.length === 0) return this;
+    const { eol, indent, quote, semicolon } = styleOf(this.text);
+    const end = ` from ${quote}${from}${quote}${semicolon}`;
+    const short = `import { ${missing.join(', ')} }${end}`;
+    const isShort = short.length <= WIDTH;
+    const line = isShort ? short : `import {${eol}${missing.map((each) => `${indent}${each},${eol}`).join('')}}${end}`;
     const last = this.source.statements.filter(ts.isImportDeclaration).at(-1);
-    const line = `import { ${missing.join(', ')} } from '${from}';`;
-    return last ? this.replace(last.getEnd(), last.getEnd(), `\n${line}`) : this.replace(0, 0, `${line}\n`);
+    if (last) {
+      const at = ts.getTrailingCommentRanges(this.text, last.getEnd())?.at(-1)?.end ?? last.getEnd();
+      return this.replace(at, at, `${eol}${line}`);
+    }
+    const top = /^\uFEFF?(?:#!.*\r?\n)?/.exec(this.text)![0].length;
+    return this.replace(top, top, `${line}${eol}`);
   }
 
   /**
    * Adds an element to a list property of the object passed to a call, or returned by its `useFactory`. Among several
-   * calls, it takes the first whose object has no `name`. Among several modules, it takes `AppModule`.
+   * calls, it takes the first whose object has no `name`. Among several modules, it takes that of the application.
    *
    * @param callee `Module`, `DataSource`, `TypeOrmModule.forRoot`, `TypeOrmModule.forRootAsync`
    * @param element skipped if the list already has it
    * @returns `false` if no such call has an object literal
    */
   addToList(callee: string, property: string, element: string): boolean {
-    const call = this.unnamedCalls(callee).find((each) => objectGivenTo(each, callee));
-    const object = call && objectGivenTo(call, callee);
+    const object = this.objectOf(callee);
     if (!object) return false;
     const present = propertyOf(object, property);
     if (!present) {
       // An object that is spread in may contain this list.
       if (object.properties.some(ts.isSpreadAssignment)) return false;
-      const separator = object.properties.length > 0 ? '' : '\n';
-      const start = object.properties[0]?.getStart(this.source) ?? object.getStart(this.source) + 1;
-      this.replace(start, start, `${separator}${property}: [${element}],\n  `);
-      return true;
+      this.insert((edit) => edit.objectOf(callee)!, `${property}: []`);
+      return this.addToList(callee, property, element);
     }
     if (ts.isShorthandPropertyAssignment(present)) {
-      this.replace(present.getStart(this.source), present.getEnd(), `${property}: [...${property}, ${element}]`);
-      return true;
+      this.replace(present.getStart(this.source), present.getEnd(), `${property}: [...${property}]`);
+      return this.addToList(callee, property, element);
     }
-    this.addToExpression(present.initializer, element);
+    const { initializer } = present;
+    if (!ts.isArrayLiteralExpression(initializer)) {
+      // A list that is not a literal is spread into a new list.
+      const text = initializer.getText();
+      if (text.includes(head(element))) return true;
+      this.replace(initializer.getStart(), initializer.getEnd(), `[...${text}]`);
+      return this.addToList(callee, property, element);
+    }
+    if (initializer.elements.some((each) => head(each.getText()) === head(element))) return true;
+    this.insert((edit) => edit.listOf(callee, property)!, element);
     return true;
   }
 
@@ -81,32 +99,26 @@ export class SourceEdit {
     return ts.createSourceFile('module.ts', this.text, ts.ScriptTarget.Latest, true);
   }
 
-  private unnamedCalls(callee: string) {
-    const calls = callsOf(callee, this.source).filter((call) => !isNamed(call));
-    return callee === 'Module' && calls.length > 1 ? calls.filter((call) => decoratedBy(call) === 'AppModule') : calls;
+  private insert(literalOf: (edit: SourceEdit) => Literal, element: string): void {
+    this.text = insertLast(this.text, (text) => literalOf(new SourceEdit(text, this.moduleClass)), element);
   }
 
-  private addToExpression(list: ts.Expression, element: string): void {
-    const [start, end] = [list.getStart(), list.getEnd()];
-    const text = list.getText();
-    if (!ts.isArrayLiteralExpression(list)) {
-      // A list that is not a literal is spread into a new list.
-      if (!text.includes(head(element))) this.replace(start, end, `[...${text}, ${element}]`);
-      return;
-    }
-    if (list.elements.some((present) => head(present.getText()) === head(element))) return;
-    const last = list.elements.at(-1)?.getEnd();
-    const separator = last === undefined ? '' : ', ';
-    const line = lineAround(this.text, start, end);
-    const indent = /^\s*/.exec(line)![0];
-    if (text.includes('\n') && last !== undefined) {
-      this.replace(last, last, `,\n${indent}  ${element}`);
-    } else if (element.includes('\n') || line.length + separator.length + element.length > WIDTH) {
-      const all = [...list.elements.map((present) => present.getFullText().trim()), element];
-      this.replace(start, end, `[\n${indent}  ${all.join(`,\n${indent}  `)},\n${indent}]`);
-    } else {
-      this.replace(last ?? start + 1, last ?? start + 1, `${separator}${element}`);
-    }
+  private objectOf(callee: string): ts.ObjectLiteralExpression | undefined {
+    const call = this.unnamedCalls(callee).find((each) => objectGivenTo(each, callee));
+    return call && objectGivenTo(call, callee);
+  }
+
+  private listOf(callee: string, property: string): ts.ArrayLiteralExpression | undefined {
+    const list = propertyOf(this.objectOf(callee)!, property);
+    return list && ts.isPropertyAssignment(list) && ts.isArrayLiteralExpression(list.initializer)
+      ? list.initializer
+      : undefined;
+  }
+
+  private unnamedCalls(callee: string) {
+    const calls = callsOf(callee, this.source).filter((call) => !isNamed(call));
+    const isOfModule = callee === 'Module' && calls.length > 1;
+    return isOfModule ? calls.filter((call) => decoratedBy(call) === this.moduleClass) : calls;
   }
 
   /** A type-only import cannot be injected, and cannot be imported twice. So it becomes a value import. */
@@ -128,11 +140,6 @@ export class SourceEdit {
     this.text = this.text.slice(0, start) + text + this.text.slice(end);
     return this;
   }
-}
-
-/** The text from the start of the first line to the end of the last. */
-function lineAround(text: string, start: number, end: number): string {
-  return text.slice(text.lastIndexOf('\n', start - 1) + 1, `${text}\n`.indexOf('\n', end));
 }
 
 /** The text between the braces of the import, without `type`. */

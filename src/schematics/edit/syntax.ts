@@ -50,7 +50,8 @@ function writtenOut(expression: ts.Expression | undefined): ts.ObjectLiteralExpr
   return value && ts.isObjectLiteralExpression(value) ? value : undefined;
 }
 
-function withoutType(expression: ts.Expression): ts.Expression {
+/** An expression without its type assertions and brackets. */
+export function withoutType(expression: ts.Expression): ts.Expression {
   const isWrapped =
     ts.isParenthesizedExpression(expression) ||
     ts.isAsExpression(expression) ||
@@ -85,6 +86,11 @@ export function propertyOf(
     .find((property) => (ts.isComputedPropertyName(property.name) ? undefined : property.name.text) === name);
 }
 
+/** The value of a property. In `{ path }` it is the name itself. */
+export function valueOf(property: ts.PropertyAssignment | ts.ShorthandPropertyAssignment): ts.Expression {
+  return ts.isPropertyAssignment(property) ? property.initializer : property.name;
+}
+
 /** The named imports from a package. */
 export function importsFrom(from: string, source: ts.SourceFile): ts.NamedImports[] {
   return source.statements
@@ -111,4 +117,37 @@ export function isTaken(name: string, source: ts.SourceFile): boolean {
       ? namedBindings.elements.some((element) => element.name.text === name)
       : namedBindings.name.text === name;
   });
+}
+
+export function parsed(text: string, path = 'source.ts'): ts.SourceFile {
+  return ts.createSourceFile(path, text, ts.ScriptTarget.Latest, true);
+}
+
+/** The classes at the top level of a file. */
+export function classesOf(source: ts.SourceFile): ts.ClassDeclaration[] {
+  return source.statements.filter(ts.isClassDeclaration);
+}
+
+/** Where a local name is imported from, and the name there. */
+export function importedFrom(local: string, source: ts.SourceFile): { name: string; from: string } | undefined {
+  for (const { importClause, moduleSpecifier } of source.statements.filter(ts.isImportDeclaration)) {
+    const from = ts.isStringLiteral(moduleSpecifier) ? moduleSpecifier.text : '';
+    if (importClause?.name?.text === local) return { name: local, from };
+    const bindings = importClause?.namedBindings;
+    const found =
+      bindings && ts.isNamedImports(bindings)
+        ? bindings.elements.find((element) => element.name.text === local)
+        : undefined;
+    if (found) return { name: (found.propertyName ?? found.name).text, from };
+  }
+  return undefined;
+}
+
+/** The arguments of a decorator; `undefined` if the class or method does not have it. */
+export function decoratorOf(node: ts.HasDecorators, name: string): readonly ts.Expression[] | undefined {
+  const call = ts
+    .getDecorators(node)
+    ?.map(({ expression }) => expression)
+    .find((each): each is ts.CallExpression => ts.isCallExpression(each) && each.expression.getText() === name);
+  return call?.arguments;
 }

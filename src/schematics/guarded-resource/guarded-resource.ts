@@ -6,6 +6,7 @@ import { controller, moduleOf, type Resource, spec } from './resource-templates.
 interface GuardedResourceOptions {
   name: string;
   sourceRoot?: string;
+  project?: string;
   path?: string;
   role?: string;
   spec?: boolean;
@@ -15,9 +16,10 @@ interface GuardedResourceOptions {
 
 /** `nest g -c nestjs-refresh-token guarded-resource cats` */
 export function guardedResource(options: GuardedResourceOptions): Rule {
-  const { sourceRoot = 'src', role = 'admin' } = options;
-  return (tree: Tree, context: SchematicContext) => {
-    const project = new Project(tree, sourceRoot);
+  const { role = 'admin' } = options;
+  return async (tree: Tree, context: SchematicContext) => {
+    const project = new Project(tree, options);
+    const { sourceRoot } = project;
     const resource = resourceOf(options.name, role, project.extension);
     const { file } = resource;
     const folder = [options.path, file].filter((part) => part).join('/');
@@ -28,14 +30,15 @@ export function guardedResource(options: GuardedResourceOptions): Rule {
       project.createOnce(`${sourceRoot}/${folder}/${file}.controller.${suffix}.ts`, spec(resource));
     }
     if (!options.skipImport) for (const line of importInto(project, resource, folder)) context.logger.warn(line);
+    await project.format();
   };
 }
 
 /** @returns messages about what remains to be done by hand */
-function importInto(project: Project, { className, file, extension }: Resource, folder: string): string[] {
+function importInto(project: Project, { className, file }: Resource, folder: string): string[] {
   const module = new ModuleEdit(project);
   module.addToList('imports', `${className}Module`);
-  module.source.import([`${className}Module`], `./${folder}/${file}.module${extension}`);
+  module.importFile([`${className}Module`], `${folder}/${file}.module`);
   return module.save();
 }
 

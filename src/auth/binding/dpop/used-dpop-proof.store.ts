@@ -19,7 +19,6 @@ export class UsedDpopProofStore implements OnModuleDestroy {
   private readonly statements: ReturnType<UsedDpopProofStore['prepare']>;
   private readonly logger = new Logger(UsedDpopProofStore.name);
   private sweptAt = -Infinity;
-  private sweeping: Promise<unknown> | undefined;
   private stopping = false;
 
   constructor(
@@ -30,9 +29,8 @@ export class UsedDpopProofStore implements OnModuleDestroy {
     this.statements = this.prepare();
   }
 
-  async onModuleDestroy(): Promise<void> {
+  onModuleDestroy(): void {
     this.stopping = true;
-    await this.sweeping;
   }
 
   /**
@@ -86,7 +84,7 @@ export class UsedDpopProofStore implements OnModuleDestroy {
   private sweep(now: number): void {
     if (this.stopping || now - this.sweptAt < SWEEP_INTERVAL) return;
     this.sweptAt = now;
-    this.sweeping = this.removeExpired().catch(() => undefined);
+    void this.removeExpired().catch(() => undefined);
   }
 
   private prepare() {

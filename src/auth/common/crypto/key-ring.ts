@@ -20,8 +20,12 @@ export interface Keys {
   readonly accessToken: KeyObject;
   /** Hashes the device signals. */
   readonly fingerprint: KeyObject;
+  /** Hashes the version of the user's credentials. */
+  readonly credentials: KeyObject;
   /** Makes the DPoP nonces. */
   readonly dpopNonce: KeyObject;
+  /** Hashes the names of accounts in events. */
+  readonly account: KeyObject;
 }
 
 /**
@@ -62,6 +66,8 @@ function deriveKeys(secret: Buffer, name: string | undefined): Keys {
     voucher: key('voucher'),
     accessToken: key('access-token'),
     fingerprint: key('fingerprint'),
+    credentials: key('credentials'),
     dpopNonce: key('dpop-nonce'),
+    account: key('account'),
   };
 }

@@ -7,10 +7,11 @@ import type { TimeMeasurement } from '../time/measured-time.js';
 import { number, type StatementResult } from './answer.js';
 import { Certainty } from './certainty.js';
 import { withConnectionRetries } from './connection-retries.js';
-import { within } from './connection-with-timeout.js';
+import { endWork, within } from './connection-with-timeout.js';
 import { databaseTime, isMySql } from './dialect.js';
 import type { EntityClass } from './entity-class.js';
 import { EntityTable } from './entity-table.js';
+import { type HostTransaction, hostTransaction, type InTransaction } from './host-transaction.js';
 import { atStart } from './start.js';
 import { Statement, type StatementValues } from './statement.js';
 import { checkEngine } from './supported-engine.js';
@@ -48,6 +49,9 @@ export const AUTH_DATA_SOURCE = Symbol('AUTH_DATA_SOURCE');
 /** Milliseconds. All databases return their time as a whole number of them. */
 const RESOLUTION = 1;
 
+/** Milliseconds that a stop waits for statements in progress. */
+const LAST_STATEMENTS = 1_000;
+
 /** Gets the time at which a failed statement began, by the monotonic clock. */
 type FailureListener = (startedAt: number) => void;
 
@@ -58,6 +62,7 @@ export class AuthDatabase implements OnModuleInit {
   private readonly tables = new Map<string, Pick<EntityTable<ObjectLiteral>, 'name' | 'probe'>>();
   private readonly time: Statement;
   private readonly listeners: FailureListener[] = [];
+  private readonly ends: (() => void | Promise<void>)[] = [];
 
   /**
    * @throws AuthConfigurationError if the engine is not supported
@@ -131,6 +136,30 @@ export class AuthDatabase implements OnModuleInit {
   }
 
   private readonly failed: FailureListener = (startedAt) => this.listeners.forEach((listener) => listener(startedAt));
+
+  /**
+   * The transaction of the host that this manager is in; `undefined` if it has no connection of its own.
+   *
+   * @param table the name in SQL of the table that the call works on
+   * @throws TypeError if no statement of this library can run there
+   */
+  transactionOf({ manager }: InTransaction, table: string): Promise<HostTransaction | undefined> {
+    return hostTransaction(manager, this.dataSource, this.certainty, table);
+  }
+
+  /** @param end ends what still uses the database on its own when the server has closed */
+  onClose(end: () => void | Promise<void>): void {
+    this.ends.push(end);
+  }
+
+  /**
+   * The server has closed. Ends what uses the database on its own, waits a second for the statements in progress, and
+   * gives up the others.
+   */
+  async close(): Promise<void> {
+    await Promise.allSettled(this.ends.map(async (end) => end()));
+    await endWork(this.dataSource, LAST_STATEMENTS);
+  }
 
   /** Calls the listener each time a statement fails. */
   onFailure(listener: FailureListener): void {

@@ -3,7 +3,7 @@ import { number, text } from './answer.js';
 import { withConnectionRetries } from './connection-retries.js';
 import { within } from './connection-with-timeout.js';
 import { isMySql } from './dialect.js';
-import { assertCommitted, UnfitConnectionError } from './unfit-connection.js';
+import { assertCommitted, assertIdle, UnfitConnectionError } from './unfit-connection.js';
 
 /** Bits of `wsrep_sync_wait`: before a SELECT, before an UPDATE or DELETE. */
 const BEFORE_READS_AND_WRITES = 1 | 2;
@@ -47,12 +47,15 @@ export class Certainty {
    */
   async assertSeesAll(runner: QueryRunner, table: string): Promise<void> {
     if (this.isMySql) {
-      const answer = (await runner.query('DO 0', undefined, true)) as QueryResult;
-      assertCommitted(answer.raw);
+      if (!runner.isTransactionActive) {
+        const answer = (await runner.query('DO 0', undefined, true)) as QueryResult;
+        assertCommitted(answer.raw);
+      }
       const [shown] = (await runner.query(`SHOW CREATE TABLE ${table}`)) as Record<string, unknown>[];
       if (/^CREATE TEMPORARY/.test(String(shown?.['Create Table'])))
         throw new UnfitConnectionError(`has a temporary table with the name of ${table}`);
     } else if (this.isDoubtful) {
+      if (!runner.isTransactionActive) assertIdle(await runner.connect());
       const name = `'${table.replaceAll("'", "''")}'`;
       const [row] = (await runner.query(`SELECT row_security_active(${name}) AS filtered`)) as { filtered: unknown }[];
       if (row?.filtered !== false)

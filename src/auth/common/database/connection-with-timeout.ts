@@ -1,4 +1,5 @@
 import type { DataSource, QueryRunner } from 'typeorm';
+import { settledWithin } from '../time/settled-within.js';
 import { type Fault, faultOf } from './fault.js';
 import { assertIdle } from './unfit-connection.js';
 
@@ -26,6 +27,26 @@ export function within(milliseconds: number): Limits {
   return { connection: milliseconds, work: milliseconds };
 }
 
+/** Work in progress, and how to give it up. */
+interface Progress {
+  readonly ended: Promise<unknown>;
+  readonly giveUp: () => void;
+}
+
+const inProgress = new WeakMap<DataSource, Set<Progress>>();
+
+/**
+ * Waits for the work in progress, and gives up what then remains. It would hold the pool for as long as the database is
+ * silent.
+ *
+ * @param limit milliseconds
+ */
+export async function endWork(dataSource: DataSource, limit: number): Promise<void> {
+  const all = () => [...(inProgress.get(dataSource) ?? [])];
+  await settledWithin(limit, Promise.allSettled(all().map(({ ended }) => ended)));
+  for (const { giveUp } of all()) giveUp();
+}
+
 /**
  * Does the work on its own connection to the primary, and resolves to the result.
  *
@@ -44,12 +65,13 @@ export function withConnection<T>(
   return new Promise((resolve, reject) => {
     let connection: Connection | undefined;
     let givenUp = false;
+    const giveUp = (reason: string) => {
+      givenUp = true;
+      close(connection);
+      reject(new Error(reason));
+    };
     const giveUpAfter = (limit: number) =>
-      setTimeout(() => {
-        givenUp = true;
-        close(connection);
-        reject(new Error(`The database did not answer within ${limit} ms`));
-      }, limit);
+      setTimeout(() => giveUp(`The database did not answer within ${limit} ms`), limit);
     let timer = giveUpAfter(limits.connection);
 
     const run = async (): Promise<T> => {
@@ -71,7 +93,12 @@ export function withConnection<T>(
         await runner.release();
       }
     };
-    run().then(resolve, reject);
+    const ended = run();
+    ended.then(resolve, reject);
+    const progress = { ended, giveUp: () => giveUp('The application has stopped') };
+    const others = inProgress.get(dataSource) ?? new Set();
+    inProgress.set(dataSource, others.add(progress));
+    ended.catch(() => undefined).finally(() => others.delete(progress));
   });
 }
 

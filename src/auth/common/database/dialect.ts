@@ -21,6 +21,11 @@ export function asText(dataSource: DataSource, number: string): string {
   return `CAST(${number} AS ${isMySql(dataSource) ? 'CHAR' : 'text'})`;
 }
 
+/** An SQL expression that puts one text after another. */
+export function joined(dataSource: DataSource, first: string, second: string): string {
+  return isMySql(dataSource) ? `CONCAT(${first}, ${second})` : `(${first} || ${second})`;
+}
+
 /** An SQL expression for whole seconds. */
 export function inSeconds(dataSource: DataSource, milliseconds: string): string {
   return isMySql(dataSource) ? `(${milliseconds} DIV 1000)` : `(${milliseconds} / 1000)`;

@@ -1,6 +1,8 @@
 import type { EntityMetadata, ObjectLiteral } from 'typeorm';
 import { number, text, UnreadableAnswer, uuid } from './answer.js';
 
+export type ColumnMetadata = EntityMetadata['columns'][number];
+
 type ReadValue = (value: unknown, name: string) => unknown;
 
 /** How a column of each type is read. */
@@ -10,12 +12,11 @@ const READERS: Record<string, ReadValue> = { uuid, bigint: number, varchar: text
 export class RowReader<Entity extends ObjectLiteral> {
   private readonly columns: { readonly name: string; readonly nullable: boolean; readonly read: ReadValue }[];
 
-  constructor({ columns }: EntityMetadata) {
+  constructor(columns: readonly ColumnMetadata[]) {
     this.columns = columns.map(({ propertyName: name, isNullable: nullable, type }) => ({
       name,
       nullable,
-      // A host may add columns of its own to the entity.
-      read: READERS[type as string] ?? ((value) => value),
+      read: READERS[type as string],
     }));
   }
 

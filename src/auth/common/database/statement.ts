@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto';
-import { inspect } from 'node:util';
 import type { DataSource, QueryRunner } from 'typeorm';
 import { answerOf, type Expected, expectedOf, type StatementResult } from './answer.js';
 import { withConnectionRetries } from './connection-retries.js';
 import type { Limits } from './connection-with-timeout.js';
-import { isMySql } from './dialect.js';
+import { hasRowLocks, isMySql } from './dialect.js';
+import { hideValues } from './hidden-values.js';
 import { areNamesSupported, isNameLost } from './prepared-names.js';
 import { assertCommitted } from './unfit-connection.js';
 
@@ -22,7 +22,6 @@ interface Composed {
   readonly parameters: readonly string[];
   /** Its name on PostgreSQL, if it may have one. */
   readonly name?: string;
-  readonly query: (values: unknown[], name?: string) => unknown;
 }
 
 interface Executed {
@@ -38,7 +37,8 @@ const LIST = /:\.\.\.(\w+)/;
  * One SQL statement, prepared once and executed many times.
  *
  * On PostgreSQL it is a named prepared statement, parsed and planned once per connection. It has no name if the caller
- * gives a connection, or if a pooler does not support names. On PostgreSQL and MySQL the statement and its values form one object that prints only the text. So query logs never show the values.
+ * gives a connection, or if a pooler does not support names. On PostgreSQL and MySQL, TypeORM gets the text and hidden
+ * values. So query logs never show them.
  *
  * It goes to the primary, also if the data source has replicas. If an error says that its connection is bad, for example
  * read-only after a failover, the connection is closed. The statement is repeated on another one, unless it may have
@@ -108,12 +108,11 @@ export class Statement {
     }
   }
 
-  private executeOn(runner: QueryRunner, { text, query }: Composed, list: unknown[], name?: string): Promise<Executed> {
-    const composed = query(list, name);
-    // TypeORM passes the first argument to the driver unchanged. Both drivers accept an object there.
-    const values = composed === text ? list : undefined;
+  private executeOn(runner: QueryRunner, { text }: Composed, list: unknown[], name?: string): Promise<Executed> {
     return this.onConnection(runner, async () => {
-      const answer = await runner.query(composed as string, values, true);
+      const isServer = hasRowLocks(this.dataSource);
+      const values = isServer ? hideValues(await runner.connect(), list, text, name) : list;
+      const answer = await runner.query(text, values, true);
       return { raw: answer.raw, result: answerOf(answer, this.expected) };
     });
   }
@@ -160,18 +159,6 @@ function compose({ driver, options }: DataSource, sql: string, prepared: boolean
   // a third argument.
   const escape = driver.escapeQueryWithParameters.bind(driver) as EscapeQuery;
   const [text, parameters] = escape(sql, names, {});
-  const shown = { toString: () => text, toJSON: () => text, [inspect.custom]: () => text };
-  switch (options.type) {
-    case 'postgres': {
-      const name = prepared ? `nrt_${createHash('sha256').update(text).digest('base64url').slice(0, 16)}` : undefined;
-      return { text, parameters, name, query: (values, name) => ({ name, text, values, ...shown }) };
-    }
-    case 'mysql':
-    case 'mariadb':
-      // With this option TypeORM wraps the query in its own object, which accepts only text.
-      if (options.enableQueryTimeout) return { text, parameters, query: () => text };
-      return { text, parameters, query: (values) => ({ sql: text, values, ...shown }) };
-    default:
-      return { text, parameters, query: () => text };
-  }
+  if (!prepared || options.type !== 'postgres') return { text, parameters };
+  return { text, parameters, name: `nrt_${createHash('sha256').update(text).digest('base64url').slice(0, 16)}` };
 }

@@ -7,7 +7,7 @@ export const ERRORS = {
   /**
    * The body or a header is malformed: a field is missing, has the wrong type or is too long. The other causes:
    *
-   * - The request has no refresh token, or one in the body and one in the cookie.
+   * - The request has one refresh token in the body, and another in the cookie.
    * - The login asks for a binding that `binding.allowed` does not list.
    * - The login lacks a binding that is required: the proof, or the client certificate.
    *
@@ -16,6 +16,14 @@ export const ERRORS = {
    * @source RFC 6749 §5.2
    */
   invalid_request: [400, 'The request is malformed.'],
+  /**
+   * The request has no refresh token, neither in the body nor in a cookie. No other error has this code: a browser can
+   * take it to mean that nobody is signed in.
+   *
+   * @session Nothing changed.
+   * @client In a browser: show the sign-in. Elsewhere: send the refresh token in the body.
+   */
+  refresh_token_missing: [400, 'A refresh token is required.'],
   /**
    * The DPoP proof is missing, not valid, made with another key, or was used before.
    *
@@ -190,7 +198,8 @@ export const ERRORS = {
    */
   too_many_requests: [429, 'Too many attempts. Wait before the next one.'],
   /**
-   * An error that the library did not expect. The log has the cause; the answer does not.
+   * An error that the library did not expect, or a user with a wrong field from your user provider. The log has the
+   * cause; the answer does not.
    *
    * @session The refresh token may still be good.
    * @client Try again later with the same token.

@@ -38,14 +38,37 @@ export function complete<T extends object>(
 
 /** @throws AuthConfigurationError for an unknown name */
 export function assertKnown(where: string, given: object | undefined, known: readonly string[]): void {
+  const message = unknownOption(where, given, known);
+  if (message !== undefined) throw new AuthConfigurationError(message);
+}
+
+/** The message about an unknown name; `undefined` if all names are known. */
+export function unknownOption(where: string, given: object | undefined, known: readonly string[]): string | undefined {
   const unknown = Object.keys(given ?? {}).find((name) => !known.includes(name));
-  if (unknown === undefined) return;
-  throw new AuthConfigurationError(`${where}: there is no option "${unknown}". The options are: ${known.join(', ')}.`);
+  if (unknown === undefined) return undefined;
+  return `${where}: there is no option "${unknown}". The options are: ${known.join(', ')}.`;
+}
+
+/**
+ * Another instance may read the same value without the white space, and then each is foreign to the other. The message
+ * never holds the value, because it may be a secret.
+ *
+ * @throws AuthConfigurationError for white space at the ends, for example the newline at the end of a file
+ */
+export function assertTrimmed(name: string, given: string): void {
+  if (given === given.trim()) return;
+  throw new AuthConfigurationError(
+    `${name} has white space at its ends, for example the newline at the end of a file. Remove it: ` +
+      "readFileSync(path, 'utf8').trim(), or process.env.NAME.trim().",
+  );
 }
 
 export function text(longest = Infinity): Check<string> {
   return accepting({ kind: 'text', longest }, (name, given) => {
-    if (typeof given === 'string' && given !== '' && given.length <= longest) return given;
+    if (typeof given === 'string' && given.trim() !== '' && given.length <= longest) {
+      assertTrimmed(name, given);
+      return given;
+    }
     throw new AuthConfigurationError(
       `${name} must be a non-empty string` + (longest < Infinity ? `, of at most ${longest} characters.` : '.'),
     );
@@ -54,7 +77,10 @@ export function text(longest = Infinity): Check<string> {
 
 export function texts(example: string): Check<string[]> {
   return (name, given) => {
-    if (Array.isArray(given) && given.every((one) => typeof one === 'string' && one !== '')) return given;
+    if (Array.isArray(given) && given.every((one) => typeof one === 'string' && one !== '')) {
+      for (const one of given as string[]) assertTrimmed(name, one);
+      return given;
+    }
     throw new AuthConfigurationError(`${name} must be a list of strings, for example ['${example}'].`);
   };
 }

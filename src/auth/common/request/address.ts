@@ -18,13 +18,15 @@ export function unmapped(ip: string): string {
 const WITH_PORT = /^(?:\[([^\]]*)\]|(\d+\.\d+\.\d+\.\d+))(?::\d{1,5})?$/;
 
 /**
- * `null` if the text is not an address, or is a link-local one with a zone. Even a trusted proxy may forward text that
- * the client made up.
+ * The canonical form (RFC 5952) of an address, so that each has one spelling. An IPv4-mapped one becomes IPv4. `null` if
+ * the text is not an address, or is a link-local one with a zone. Even a trusted proxy may forward text that the client
+ * made up.
  */
 export function addressOf(text: string): string | null {
   const [, ipv6, ipv4] = WITH_PORT.exec(text) ?? [];
-  const address = unmapped(ipv6 ?? ipv4 ?? text);
-  return isIP(address) !== 0 && !address.includes('%') ? address : null;
+  const address = ipv6 ?? ipv4 ?? text;
+  if (isIP(address) === 0 || address.includes('%')) return null;
+  return isIP(address) === 4 ? address : unmapped(new SocketAddress({ address, family: 'ipv6' }).address);
 }
 
 /**

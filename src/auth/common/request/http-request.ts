@@ -3,6 +3,8 @@ export interface HttpRequest {
   readonly method: string;
   readonly headers: Record<string, string | string[] | undefined>;
   readonly body?: unknown;
+  /** The parameters of the path. */
+  readonly params?: unknown;
   readonly ip?: string;
   /** `https` also if a TLS proxy that the host trusts says so (`trust proxy`, `trustProxy`). */
   readonly protocol: string;

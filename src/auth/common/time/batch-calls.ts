@@ -1,4 +1,5 @@
 import DataLoader from 'dataloader';
+import { activeSpan, tracedTogether } from '../tracing/traced.js';
 
 /** The largest batch. */
 const MOST = 16;
@@ -7,16 +8,22 @@ const MOST = 16;
  * Batches calls that arrive at the same moment into one call of `askAll`. One round trip for many keys costs less than
  * one per key. Results are not cached.
  *
- * @param askAll returns one value per key, in the same order; if it rejects, every call of the batch rejects
+ * @param askAll returns one value per key, in the same order, or an error for this key alone; if it rejects, every call
+ *   of the batch rejects
  */
 export function batchCalls<Key, Value>(
-  askAll: (keys: readonly Key[]) => Promise<Value[]>,
+  askAll: (keys: readonly Key[]) => Promise<(Value | Error)[]>,
 ): (key: Key) => Promise<Value> {
-  const loader = new DataLoader<Key, Value>(askAll, {
+  const ask = (calls: readonly { key: Key; caller: unknown }[]) =>
+    tracedTogether(
+      calls.map(({ caller }) => caller),
+      () => askAll(calls.map(({ key }) => key)),
+    );
+  const loader = new DataLoader(ask, {
     cache: false,
     maxBatchSize: MOST,
     // Waits until all requests that have arrived are processed.
     batchScheduleFn: setImmediate,
   });
-  return (key) => loader.load(key);
+  return (key) => loader.load({ key, caller: activeSpan() });
 }

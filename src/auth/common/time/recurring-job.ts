@@ -12,11 +12,10 @@ export interface Recurrence {
  * @example
  * const purge = new RecurringJob((stopping) => removeInBatches(stopping));
  * purge.start({ interval: 60_000, isDue: async () => true, onError: (error) => logger.error(error) });
- * await purge.stop(); // at the end of the application
+ * purge.stop(); // at the end of the application
  */
 export class RecurringJob<Result> {
   private timer: NodeJS.Timeout | undefined;
-  private timed: Promise<void> | undefined;
   private running: Promise<Result> | undefined;
   private readonly stopping = new AbortController();
 
@@ -26,7 +25,10 @@ export class RecurringJob<Result> {
   start({ interval, isDue, onError }: Recurrence): void {
     if (interval === 0) return;
     this.timer = setInterval(() => {
-      this.timed = this.runIf(isDue).catch(onError);
+      this.runIf(isDue).catch((error: unknown) => {
+        // Its connection may have been closed.
+        if (!this.stopping.signal.aborted) onError(error);
+      });
     }, interval);
     this.timer.unref();
   }
@@ -37,12 +39,10 @@ export class RecurringJob<Result> {
     return this.running;
   }
 
-  /** Stops the job. Resolves when no run is in progress. */
-  async stop(): Promise<void> {
+  /** Starts no more runs, and asks the one in progress to end early. */
+  stop(): void {
     this.stopping.abort();
     clearInterval(this.timer);
-    await this.timed;
-    await this.running?.catch(() => undefined);
   }
 
   private async runIf(isDue: Recurrence['isDue']): Promise<void> {

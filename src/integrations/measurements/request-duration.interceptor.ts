@@ -8,14 +8,15 @@ import {
 import { Reflector } from '@nestjs/core';
 import { type Observable, tap } from 'rxjs';
 import { AUTH_ROUTE, type AuthRouteName } from '../../auth/common/request/auth-route.decorator.js';
-import { AuthMetrics } from './auth-metrics.js';
+import { decisionIn } from '../../auth/http/own-answer.js';
+import { AuthMeasurements } from './auth-measurements.js';
 
 /** Measures the response time of the auth routes, for success and failure. */
 @Injectable()
 export class RequestDurationInterceptor implements NestInterceptor {
   constructor(
     private readonly reflector: Reflector,
-    private readonly metrics: AuthMetrics,
+    private readonly measurements: AuthMeasurements,
   ) {}
 
   intercept(context: ExecutionContext, next: CallHandler): Observable<unknown> {
@@ -23,12 +24,22 @@ export class RequestDurationInterceptor implements NestInterceptor {
     if (route === undefined) return next.handle();
     const startedAt = performance.now();
     const observe = (status: number) =>
-      this.metrics.requestDuration.observe({ route, status }, (performance.now() - startedAt) / 1000);
+      this.measurements.requestDuration({ route, status: String(status) }, (performance.now() - startedAt) / 1000);
     return next.handle().pipe(
       tap({
-        complete: () => observe(200),
-        error: (error: unknown) => observe(error instanceof HttpException ? error.getStatus() : 500),
+        complete: () => observe(decidedStatus(context) ?? 200),
+        error: (error: unknown) => observe(decidedStatus(context) ?? statusOf(error)),
       }),
     );
   }
+}
+
+/** What an auth route answers, whatever interceptors of the host make of it. */
+function decidedStatus(context: ExecutionContext): number | undefined {
+  const decision = decisionIn(context);
+  return decision && (decision.answer ? 200 : statusOf(decision.error));
+}
+
+function statusOf(error: unknown): number {
+  return error instanceof HttpException ? error.getStatus() : 500;
 }

@@ -1,0 +1,155 @@
+import type { ExecutionContext } from '@nestjs/common';
+import type { HttpResponse } from '../common/request/http-request.js';
+import { NO_STORE } from './no-store.decorator.js';
+
+/** What an auth route answers. Without a body it is 204. */
+export interface OwnAnswer {
+  readonly body?: object;
+  /** `Set-Cookie` headers. */
+  readonly cookies?: string[];
+}
+
+interface Decision {
+  readonly answer?: OwnAnswer;
+  readonly error?: unknown;
+}
+
+/** A raw response, which Express extends. Middleware gets one on Fastify, too. */
+interface RawResponse {
+  statusCode: number;
+  readonly headersSent: boolean;
+  readonly writableEnded: boolean;
+  setHeader(name: string, value: string | string[]): unknown;
+  appendHeader(name: string, value: string[]): unknown;
+  removeHeader(name: string): unknown;
+  end(text?: string): unknown;
+  once(event: 'pipe', listener: (source: { unpipe(target: unknown): unknown }) => void): unknown;
+  /** Only of Express. */
+  send?: unknown;
+  json?: unknown;
+}
+
+/** The response of Fastify. */
+interface Reply {
+  readonly raw: RawResponse;
+  readonly sent: boolean;
+  code(status: number): unknown;
+  serializer(serialize: (payload: string) => string): unknown;
+  header(name: string, value: string | string[]): unknown;
+  removeHeader(name: string): unknown;
+  send?: (text?: string) => unknown;
+}
+
+const running = new WeakMap<HttpResponse, Promise<void>>();
+const decisions = new WeakMap<HttpResponse, Decision>();
+
+/**
+ * Runs the work of a route once for each request, and answers with its result. Interceptors of the host run around it,
+ * but cannot change the answer: they see `undefined` or the error, and whatever they return, Nest sends this result. So
+ * none of them can keep, show or hand on a token. A second call, for example by `retry`, gets the first result.
+ */
+export function answerOnce(response: HttpResponse, work: () => Promise<OwnAnswer>): Promise<void> {
+  let decided = running.get(response);
+  if (!decided) {
+    decided = decide(response, work);
+    running.set(response, decided);
+  }
+  return decided;
+}
+
+async function decide(response: HttpResponse, work: () => Promise<OwnAnswer>): Promise<void> {
+  try {
+    const answer = await work();
+    decisions.set(response, { answer });
+    sendInstead(response, () => {
+      if (!isAnswered(response)) writeOwn(response, answer);
+    });
+  } catch (error) {
+    decisions.set(response, { error });
+    sendInstead(response, () => {
+      throw error;
+    });
+    throw error;
+  }
+}
+
+/** What the route has decided for this response; `undefined` if it has not come to that. */
+export function decisionOf(response: HttpResponse): Decision | undefined {
+  return decisions.get(response);
+}
+
+/** The same for the request of this context. Requests that are not of HTTP have none. */
+export function decisionIn(context: ExecutionContext): Decision | undefined {
+  return context.getType() === 'http' ? decisionOf(context.switchToHttp().getResponse()) : undefined;
+}
+
+export function isAnswered(response: HttpResponse): boolean {
+  const to = response as unknown as Reply | RawResponse;
+  return 'raw' in to ? to.sent || to.raw.headersSent : to.headersSent;
+}
+
+/** Ends an answer that the host has begun. */
+export function endAnswer(response: HttpResponse): void {
+  const to = response as unknown as Reply | RawResponse;
+  const raw = 'raw' in to ? to.raw : to;
+  if (raw.headersSent && !raw.writableEnded) raw.end();
+}
+
+export function writeOwn(response: HttpResponse, { body, cookies }: OwnAnswer): void {
+  writeAnswer(response, body === undefined ? 204 : 200, body, { cookies });
+}
+
+/**
+ * Writes past what the host may have put in the place of `send` and `json`. On Fastify, text skips the hook
+ * `preSerialization`; the hook `onSend` always sees it.
+ */
+export function writeAnswer(
+  response: HttpResponse,
+  status: number,
+  body: object | undefined,
+  { headers = [], cookies = [] }: { headers?: [name: string, value: string | string[]][]; cookies?: string[] },
+): void {
+  const to = response as unknown as Reply | RawResponse;
+  const text = body === undefined ? undefined : JSON.stringify(body);
+  const isReply = 'raw' in to;
+  const set = (name: string, value: string | string[]) =>
+    isReply ? to.header(name, value) : to.setHeader(name, value);
+  for (const [name, value] of [NO_STORE, ...headers]) set(name, value);
+  if (cookies.length > 0) {
+    if (isReply) to.header('Set-Cookie', cookies);
+    else to.appendHeader('Set-Cookie', cookies);
+  }
+  if (text === undefined) {
+    to.removeHeader('Content-Type');
+    to.removeHeader('Content-Length');
+  } else {
+    set('Content-Type', 'application/json; charset=utf-8');
+    set('Content-Length', String(Buffer.byteLength(text)));
+  }
+  delete to.send;
+  if (isReply) {
+    to.code(status);
+    // A hook of the host may have set one for its own answers.
+    to.serializer((payload) => payload);
+    to.send!(text);
+  } else {
+    to.statusCode = status;
+    to.end(text);
+  }
+}
+
+/** Nest sends what the interceptors return, by `send`, by `json`, or as a stream. */
+function sendInstead(response: HttpResponse, send: () => void): void {
+  const to = response as unknown as Reply | RawResponse;
+  const sendOwn = () => {
+    send();
+    return to;
+  };
+  to.send = sendOwn;
+  if ('raw' in to) return;
+  to.json = sendOwn;
+  to.once('pipe', (source) => {
+    source.unpipe(to);
+    send();
+  });
+}
