@@ -37,10 +37,11 @@ export default defineConfig({
     maxWorkers: 2,
     // What runs side by side in one file waits for time to pass.
     maxConcurrency: 10,
-    testTimeout: 30_000,
-    hookTimeout: 60_000,
-    // What a test waits for comes at once, unless the machine is busy.
-    expect: { poll: { timeout: 20_000 } },
+    // What a test waits for comes at once, unless the machine is busy: these are for what hangs. Hooks install packages,
+    // and remove folders with tens of thousands of files.
+    testTimeout: 120_000,
+    hookTimeout: 300_000,
+    expect: { poll: { timeout: 60_000 } },
     coverage: { include: ['src/**/*.ts'] },
   },
 });

@@ -6,6 +6,7 @@ import { inCountry } from '../support/signals.js';
 import { type AuthContext, type AuthSetup, createAuthContext } from '../support/auth-app.js';
 import { databaseNamed } from '../support/databases.js';
 import { startReceiver } from '../support/webhook-receiver.js';
+import { eventually } from '../support/eventually.js';
 
 const ALICE = { id: 'user-alice', roles: ['user'] };
 const HOUR = 3_600_000;
@@ -91,9 +92,9 @@ describe('an alert', () => {
     const stale = () => host.sink.alerts.filter(({ type }) => type === 'feed_stale').length;
     for (let outage = 1; outage <= 2; outage++) {
       await host.dataSource.query('ALTER TABLE refresh_tokens RENAME TO away');
-      await vi.waitFor(() => expect(stale()).toBe(outage), { timeout: 20_000, interval: 50 });
+      await eventually(() => expect(stale()).toBe(outage));
       await host.dataSource.query('ALTER TABLE away RENAME TO refresh_tokens');
-      await vi.waitFor(() => expect(host.module.get(RevocationFeed).status.stale).toBe(false), { timeout: 20_000 });
+      await eventually(() => expect(host.module.get(RevocationFeed).status.stale).toBe(false));
     }
   });
 

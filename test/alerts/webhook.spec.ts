@@ -3,10 +3,10 @@ import { Logger } from '@nestjs/common';
 import { type AuthEvent, webhookAlerts, type WebhookAlertsOptions } from 'nestjs-refresh-token';
 import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { startReceiver } from '../support/webhook-receiver.js';
+import { eventually } from '../support/eventually.js';
 
 const KEY = Buffer.from('a test key of more than 24 bytes');
 const secret = `whsec_${KEY.toString('base64')}`;
-const POLL = { timeout: 20_000, interval: 20 };
 
 const event = (count: number): AuthEvent => ({
   type: 'reuse_detected',
@@ -37,7 +37,7 @@ describe('a webhook', () => {
   it('is posted the alert, signed and stamped as Standard Webhooks has it', async () => {
     const receiver = await startReceiver();
     void sinkTo(receiver.url).alert(event(0));
-    await vi.waitFor(() => expect(receiver.deliveries).toHaveLength(1), POLL);
+    await eventually(() => expect(receiver.deliveries).toHaveLength(1));
     const [{ headers, body }] = receiver.deliveries;
     const [id, timestamp] = [headers['webhook-id'], headers['webhook-timestamp']];
     const expected = createHmac('sha256', KEY).update(`${id}.${timestamp}.${body}`).digest('base64');
@@ -55,7 +55,7 @@ describe('a webhook', () => {
     const receiver = await startReceiver((response, count) => response.writeHead(count <= 3 ? 503 : 200).end('busy'));
     const sink = sinkTo(receiver.url);
     for (let count = 0; count < 3; count++) void sink.alert(event(count));
-    await vi.waitFor(() => expect(receiver.deliveries).toHaveLength(6), POLL);
+    await eventually(() => expect(receiver.deliveries).toHaveLength(6));
     const ids = receiver.deliveries.map(({ headers }) => headers['webhook-id']);
     expect(new Set(ids.slice(0, 4)).size).toBe(1);
     expect(new Set(ids).size).toBe(3);
@@ -67,7 +67,7 @@ describe('a webhook', () => {
     const receiver = await startReceiver(() => undefined);
     const sink = sinkTo(receiver.url, { timeout: '50ms', retries: 1 });
     expect(sink.alert(event(0))).toBeUndefined();
-    await vi.waitFor(() => expect(lines.join()).toContain('Alerts are lost (1 so far)'), POLL);
+    await eventually(() => expect(lines.join()).toContain('Alerts are lost (1 so far)'));
     expect(receiver.deliveries).toHaveLength(2);
   });
 
@@ -77,16 +77,16 @@ describe('a webhook', () => {
     const sink = sinkTo(receiver.url, { queueSize: 3 });
     for (let count = 0; count < 5; count++) void sink.alert(event(count));
     expect(lines.join()).toContain('Alerts are lost (1 so far): the queue is full');
-    await vi.waitFor(() => {
+    await eventually(() => {
       waiting.splice(0).forEach((answer) => answer());
       expect(receiver.deliveries).toHaveLength(3);
-    }, POLL);
+    });
   });
 
   it('is not there: nothing is thrown, and no line tells its address', async () => {
     const receiver = await startReceiver((response) => response.destroy());
     void sinkTo(receiver.url, { retries: 1 }).alert(event(0));
-    await vi.waitFor(() => expect(lines.join()).toContain('Alerts are lost'), POLL);
+    await eventually(() => expect(lines.join()).toContain('Alerts are lost'));
     expect(lines.join()).not.toContain('secret-path');
     expect(lines.join()).not.toContain(secret);
   });
@@ -95,7 +95,7 @@ describe('a webhook', () => {
     const elsewhere = await startReceiver();
     const receiver = await startReceiver((response) => response.writeHead(307, { location: elsewhere.url }).end());
     void sinkTo(receiver.url, { retries: 0 }).alert(event(0));
-    await vi.waitFor(() => expect(lines.join()).toContain('the receiver answered 307'), POLL);
+    await eventually(() => expect(lines.join()).toContain('the receiver answered 307'));
     expect(elsewhere.deliveries).toEqual([]);
   });
 

@@ -12,6 +12,7 @@ import { type AuthContext, createAuthContext, type HostUsers } from '../support/
 import { databaseNamed } from '../support/databases.js';
 import { onEveryDatabase } from '../support/every-database.js';
 import { newUser, verdict } from '../support/instances.js';
+import { eventually } from '../support/eventually.js';
 
 const options = { audit: { store: true, flushInterval: '10ms' }, purge: { interval: '0s', batchSize: 3 } };
 const CLIENT = { ip: '198.51.100.7', userAgent: 'Canary/1.0' };
@@ -24,7 +25,7 @@ function held({ users }: AuthContext, method: 'validateCredentials' | 'loadUser'
   const waiting = vi.fn((...given: string[]) => released.then(() => original(...given)));
   users[method] = waiting as HostUsers['loadUser'];
   onTestFinished(() => void (users[method] = original as HostUsers['loadUser']));
-  return { release, called: () => vi.waitFor(() => expect(waiting).toHaveBeenCalled(), 10_000) };
+  return { release, called: () => eventually(() => expect(waiting).toHaveBeenCalled()) };
 }
 
 const begin = (host: AuthContext, user: AuthUser) => host.service.issue(user, { deviceName: 'My canary' }, CLIENT);
@@ -34,7 +35,7 @@ const signIn = (host: AuthContext, { id }: AuthUser): Promise<IssuedTokens> =>
 /** The first pass is over, and the second has not begun. */
 async function firstPass({ dataSource }: AuthContext, id: string): Promise<void> {
   const sessions = dataSource.getRepository(RefreshToken);
-  await vi.waitFor(async () => expect(await sessions.findOneByOrFail({ id })).toHaveProperty('userId', ''), 10_000);
+  await eventually(async () => expect(await sessions.findOneByOrFail({ id })).toHaveProperty('userId', ''));
 }
 
 async function expectNothingOf({ dataSource, module }: AuthContext, user: AuthUser): Promise<void> {

@@ -8,11 +8,12 @@ import {
   SignInService,
 } from 'nestjs-refresh-token';
 import { AuthEventRecord, RefreshToken } from 'nestjs-refresh-token/typeorm';
-import { describe, expect, it, onTestFinished, vi } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { type AuthContext, createAuthContext } from '../support/auth-app.js';
 import { databaseNamed } from '../support/databases.js';
 import { onEveryDatabase } from '../support/every-database.js';
 import { caughtUp, newUser, onServers, verdict } from '../support/instances.js';
+import { eventually } from '../support/eventually.js';
 
 const audit = { store: true, flushInterval: '10ms' };
 const options = { audit, purge: { interval: '0s', batchSize: 3 } };
@@ -144,7 +145,7 @@ describe('forgetUser', () => {
       await runner.startTransaction();
       await runner.query(`SELECT id FROM auth_events WHERE user_id = '${user.id}' LIMIT 1 FOR UPDATE`);
       const forgotten = host.service.forgetUser(user.id);
-      await vi.waitFor(async () => expect(await left()).toBe(1), { timeout: 10_000 });
+      await eventually(async () => expect(await left()).toBe(1));
       await runner.commitTransaction();
       await runner.release();
       expect(await forgotten).toEqual({ sessions: 0, events: 2 });

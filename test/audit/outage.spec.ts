@@ -4,6 +4,7 @@ import { AuthEventRecord } from 'nestjs-refresh-token/typeorm';
 import { afterEach, beforeEach, expect, it, onTestFinished, vi } from 'vitest';
 import { type AuthContext, createAuthContext } from '../support/auth-app.js';
 import { databaseNamed } from '../support/databases.js';
+import { eventually } from '../support/eventually.js';
 
 const ALICE = { id: 'user-alice', roles: ['user'] };
 
@@ -30,14 +31,13 @@ it('a refresh neither waits nor fails while the table cannot be written; nothing
   for (let count = 0; count < 300; count++) refreshToken = (await host.service.refresh(refreshToken)).refreshToken;
   const { status } = host.module.get(AuthEventLog);
   expect(status).toEqual({ waiting: 301, lost: 0 });
-  await vi.waitFor(
-    () => expect(errors.mock.calls.flat().join()).toContain('Events cannot be written and remain queued'),
-    10_000,
+  await eventually(() =>
+    expect(errors.mock.calls.flat().join()).toContain('Events cannot be written and remain queued'),
   );
 
   await show(host);
   const records = host.dataSource.getRepository(AuthEventRecord);
-  await vi.waitFor(async () => expect(await records.count()).toBe(301), { timeout: 30_000, interval: 100 });
+  await eventually(async () => expect(await records.count()).toBe(301), 100);
   expect(errors.mock.calls.filter(([line]: unknown[]) => String(line).includes('cannot be written'))).toHaveLength(1);
 });
 

@@ -11,7 +11,7 @@ const ALICE = { username: 'alice', password: 'alice-password', transport: 'body'
 const PUBLIC_URL = 'https://service.example';
 const SOON = { timeout: 10_000 };
 
-describe.skipIf(!redisServersAvailable)('a used proof', { timeout: 120_000 }, () => {
+describe.skipIf(!redisServersAvailable)('a used proof', () => {
   const clock = new ManualClock();
   let database: TestDatabase;
   let redis: RedisServer;

@@ -29,7 +29,7 @@ const stepUp = (page: Page, name: string) => async () => {
   await page.getByRole('button', { name: 'Go on' }).click();
 };
 
-describe.skipIf(!browserAvailable)('the laboratory', { timeout: 120_000 }, () => {
+describe.skipIf(!browserAvailable)('the laboratory', () => {
   const { errors, signedIn } = demoPage();
 
   afterEach(() => expect(errors.filter((text) => !EXPECTED.test(text))).toEqual([]));
@@ -112,7 +112,7 @@ describe.skipIf(!browserAvailable)('the laboratory', { timeout: 120_000 }, () =>
   });
 });
 
-describe.skipIf(!browserAvailable)('the laboratory without a window and without rules', { timeout: 120_000 }, () => {
+describe.skipIf(!browserAvailable)('the laboratory without a window and without rules', () => {
   const { errors, signedIn } = demoPage({ REFRESH_GRACE: '0', RISK_RULES: 'off', HTTP_ADAPTER: 'fastify' });
 
   afterEach(() => expect(errors.filter((text) => !EXPECTED.test(text))).toEqual([]));

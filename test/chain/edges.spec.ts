@@ -12,6 +12,7 @@ import { databaseNamed } from '../support/databases.js';
 import { MINUTE, SECOND } from '../support/listening.js';
 import { lockSessions } from '../support/row-lock.js';
 import { serverDatabases } from '../support/two-servers.js';
+import { eventually } from '../support/eventually.js';
 
 const ALICE: AuthUser = { id: 'user-alice', roles: ['user'] };
 const chrome = (version: number) =>
@@ -60,7 +61,7 @@ it('without a window, a retry by key while the answer waits makes no theft of an
   const { service, events } = await host({ clock: new Clock(), options: { refreshToken: { grace: '0s' } } });
   const { refreshToken } = await service.issue(ALICE);
   const first = service.refresh(refreshToken, {}, {}, key(1));
-  await vi.waitFor(() => expect(events.some(({ type }) => type === 'refreshed')).toBe(true), { interval: 5 });
+  await eventually(() => expect(events.some(({ type }) => type === 'refreshed')).toBe(true));
   const again = await service.refresh(refreshToken, {}, {}, key(1));
   await expect(service.refresh(refreshToken, {}, {}, key(2))).rejects.toMatchObject({ code: 'invalid_grant' });
   expect((await first).refreshToken).toBe(again.refreshToken);

@@ -55,7 +55,7 @@ describe('refreshes on PostgreSQL', () => {
     // None would be, were a column indexed that changes.
     expect(end.inPlace - warm.inPlace).toBe(updates);
     expect(end.bytes).toBe(warm.bytes);
-  }, 120_000);
+  });
 
   it('repeats and retries do so, too', async () => {
     const { service, clock } = context;
@@ -85,7 +85,7 @@ describe('refreshes on PostgreSQL', () => {
     expect(updates).toBe(SESSIONS * ROUNDS * USES);
     expect(end.inPlace - warm.inPlace).toBe(updates);
     expect(end.bytes).toBe(warm.bytes);
-  }, 120_000);
+  });
 
   async function statistics(): Promise<{ updates: number; inPlace: number; bytes: number }> {
     const { dataSource } = context;

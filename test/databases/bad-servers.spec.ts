@@ -1,4 +1,4 @@
-import { describe, expect, test, vi } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { databaseNamed } from '../support/databases.js';
 import { login, refresh } from '../support/http.js';
 import { signIn } from '../support/listening.js';
@@ -10,6 +10,7 @@ import {
   startWithPool,
   warmUp,
 } from '../support/pools.js';
+import { eventually } from '../support/eventually.js';
 
 const BOB = { username: 'bob', password: 'bob-password', transport: 'body' as const };
 
@@ -18,7 +19,7 @@ for (const name of ['postgres', 'mariadb'] as const) {
   const onlyReads =
     name === 'postgres' ? 'SET default_transaction_read_only = on' : 'SET SESSION TRANSACTION READ ONLY';
 
-  describe.skipIf(!available)(`a server that is to blame, on ${name}`, { timeout: 60_000 }, () => {
+  describe.skipIf(!available)(`a server that is to blame, on ${name}`, () => {
     test.for([
       { title: 'a pool', replicated: false },
       { title: 'a pool beside those of replicas', replicated: true },
@@ -51,14 +52,11 @@ for (const name of ['postgres', 'mariadb'] as const) {
 
       repair();
       const repairedAt = performance.now();
-      const well = await vi.waitFor(
-        async () => {
-          const answer = await refresh(app.url, refreshToken);
-          expect(answer.status).toBe(200);
-          return answer;
-        },
-        { timeout: 20_000, interval: 50 },
-      );
+      const well = await eventually(async () => {
+        const answer = await refresh(app.url, refreshToken);
+        expect(answer.status).toBe(200);
+        return answer;
+      });
       // Far less than a second for each connection.
       expect(performance.now() - repairedAt).toBeLessThan((POOL * 1_000) / 2);
       expect(well.body.generation).toBe(1);
@@ -89,7 +87,7 @@ for (const name of ['postgres', 'mariadb'] as const) {
 }
 
 describe.skipIf(!databaseNamed('mariadb').available)('a server whose connections do not commit', () => {
-  test('is answered with 503, and nothing is believed', { timeout: 60_000 }, async () => {
+  test('is answered with 503, and nothing is believed', async () => {
     const app = await startWithPool('mariadb');
     const { refreshToken, sessionId } = await signIn(app);
     onEachNewConnection(app, 'SET autocommit = 0');

@@ -63,7 +63,7 @@ const kinds: { by: string; settings: PgBouncerSettings; warned: number }[] = [
   { by: 'one in session mode', settings: { pool_mode: 'session', default_pool_size: 20 }, warned: 0 },
 ];
 
-describe.skipIf(!pgbouncerAvailable)('a PgBouncer', { timeout: 60_000 }, () => {
+describe.skipIf(!pgbouncerAvailable)('a PgBouncer', () => {
   test.for(kinds)('$by: each refresh is answered', async ({ settings, warned }) => {
     const host = await start(settings, { refreshToken: { maxSessionsPerUser: 100 } });
     expect(new Set(await refreshTogether(host.app, 20, 8))).toEqual(new Set([200]));

@@ -14,7 +14,7 @@ async function emptyReplica(name: 'postgres' | 'mariadb'): Promise<string> {
 }
 
 for (const name of ['postgres', 'mariadb'] as const) {
-  describe.skipIf(!databaseNamed(name).available)(`a replica that is behind, on ${name}`, { timeout: 60_000 }, () => {
+  describe.skipIf(!databaseNamed(name).available)(`a replica that is behind, on ${name}`, () => {
     test('is read by no statement of the module, and by no Statement', async () => {
       const primary = await databaseNamed(name).create();
       onTestFinished(() => primary.drop());

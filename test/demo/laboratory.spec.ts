@@ -95,7 +95,7 @@ describe('the laboratory', SIDE_BY_SIDE, () => {
     return { use, laboratory };
   };
 
-  test('loses the answer to a use, and gives it again after the window', { timeout: 60_000 }, async ({ expect }) => {
+  test('loses the answer to a use, and gives it again after the window', async ({ expect }) => {
     const { use, laboratory } = await owner('admin');
     const first = await use('first-use-first-use');
     const claim = { generation: first.body.generation, keys: ['first-use-first-use'] };
@@ -119,9 +119,9 @@ describe('the laboratory', SIDE_BY_SIDE, () => {
   });
 
   // At the same time as the others, which do not use alice.
-  test('gives the role back by itself', { timeout: 90_000 }, async ({ expect }) => {
+  test('gives the role back by itself', async ({ expect }) => {
     const alice = await signIn(demo.url, 'alice');
     expect((await role(alice, 'DELETE')).status).toBe(204);
-    await expect.poll(() => rolesOf('alice'), { timeout: 60_000, interval: 500 }).toEqual(['user']);
+    await expect.poll(() => rolesOf('alice'), { interval: 500 }).toEqual(['user']);
   });
 });

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vit
 import { databaseNamed, type TestDatabase } from '../support/databases.js';
 import { AUTH_SECRET, emptyFolder, refusedStart, saidLast } from '../support/demos.js';
 
-describe('the demo does not start', { timeout: 120_000 }, () => {
+describe('the demo does not start', () => {
   let database: TestDatabase;
   beforeAll(async () => {
     database = await databaseNamed('postgres').create();

@@ -49,98 +49,94 @@ async function storedEvents({ session_id }: AuthBody): Promise<Event[]> {
   return events as unknown as Event[];
 }
 
-describe.each(['express', 'fastify'])(
-  'the demo behind a proxy that it trusts, on %s',
-  { timeout: 120_000 },
-  (adapter) => {
-    let demo: DemoProcess;
-    beforeAll(async () => {
-      demo = await start({ HTTP_ADAPTER: adapter, TRUST_PROXY: 'loopback' });
-    });
-    afterAll(() => demo?.stop());
+describe.each(['express', 'fastify'])('the demo behind a proxy that it trusts, on %s', (adapter) => {
+  let demo: DemoProcess;
+  beforeAll(async () => {
+    demo = await start({ HTTP_ADAPTER: adapter, TRUST_PROXY: 'loopback' });
+  });
+  afterAll(() => demo?.stop());
 
-    test('asks for a step-up after a journey that nobody makes, and goes on with the same token after it', async () => {
-      const session = await signIn(demo, 'alice', USA);
-      const refused = await refresh(demo.url, session.refresh_token, from(AUSTRALIA));
-      expect(refused).toMatchObject({ status: 401, body: { error: 'step_up_required' } });
+  test('asks for a step-up after a journey that nobody makes, and goes on with the same token after it', async () => {
+    const session = await signIn(demo, 'alice', USA);
+    const refused = await refresh(demo.url, session.refresh_token, from(AUSTRALIA));
+    expect(refused).toMatchObject({ status: 401, body: { error: 'step_up_required' } });
 
-      const body = { password: 'alice-password', refresh_token: session.refresh_token };
-      const stepped = await send<AuthBody>('POST', `${demo.url}/auth/step-up`, { headers: from(AUSTRALIA), body });
-      expect(stepped.status).toBe(200);
-      const again = await refresh(demo.url, session.refresh_token, from(AUSTRALIA));
-      expect(again).toMatchObject({ status: 200, body: { refresh_token: stepped.body.refresh_token } });
+    const body = { password: 'alice-password', refresh_token: session.refresh_token };
+    const stepped = await send<AuthBody>('POST', `${demo.url}/auth/step-up`, { headers: from(AUSTRALIA), body });
+    expect(stepped.status).toBe(200);
+    const again = await refresh(demo.url, session.refresh_token, from(AUSTRALIA));
+    expect(again).toMatchObject({ status: 200, body: { refresh_token: stepped.body.refresh_token } });
 
-      const events = await eventsOf(demo, session);
-      expect(events.map(({ type, outcome, country }) => [type, outcome, country])).toEqual([
-        ['step_up_passed', 'success', 'AU'],
-        ['step_up_required', 'step_up', 'AU'],
-        ['signed_in', 'success', 'US'],
-      ]);
-      expect(events[1]).toMatchObject({ reason: 'impossible_travel', ip: AUSTRALIA, session_id: session.session_id });
-      expect(await eventsOf(demo, session, '&limit=1')).toEqual(events.slice(0, 1));
-    });
+    const events = await eventsOf(demo, session);
+    expect(events.map(({ type, outcome, country }) => [type, outcome, country])).toEqual([
+      ['step_up_passed', 'success', 'AU'],
+      ['step_up_required', 'step_up', 'AU'],
+      ['signed_in', 'success', 'US'],
+    ]);
+    expect(events[1]).toMatchObject({ reason: 'impossible_travel', ip: AUSTRALIA, session_id: session.session_id });
+    expect(await eventsOf(demo, session, '&limit=1')).toEqual(events.slice(0, 1));
+  });
 
-    test('shows the country of a session', async () => {
-      const session = await signIn(demo, 'bob', JAPAN);
-      const headers = bearer(session.access_token);
-      const { body } = await send<{ id: string }[]>('GET', `${demo.url}/auth/sessions`, { headers });
-      expect(body.find(({ id }) => id === session.session_id)).toMatchObject({ country: 'JP', ip: JAPAN });
-    });
+  test('shows the country of a session', async () => {
+    const session = await signIn(demo, 'bob', JAPAN);
+    const headers = bearer(session.access_token);
+    const { body } = await send<{ id: string }[]>('GET', `${demo.url}/auth/sessions`, { headers });
+    expect(body.find(({ id }) => id === session.session_id)).toMatchObject({ country: 'JP', ip: JAPAN });
+  });
 
-    test('takes a repeat from elsewhere for theft', async () => {
-      const session = await signIn(demo, 'alice', USA);
-      const { body } = await refresh(demo.url, session.refresh_token, from(USA_ELSEWHERE));
-      expect((await refresh(demo.url, session.refresh_token, from(AUSTRALIA))).body.error).toBe('invalid_grant');
-      expect((await refresh(demo.url, body.refresh_token, from(USA))).body.error).toBe('invalid_grant');
-    });
+  test('takes a repeat from elsewhere for theft', async () => {
+    const session = await signIn(demo, 'alice', USA);
+    const { body } = await refresh(demo.url, session.refresh_token, from(USA_ELSEWHERE));
+    expect((await refresh(demo.url, session.refresh_token, from(AUSTRALIA))).body.error).toBe('invalid_grant');
+    expect((await refresh(demo.url, body.refresh_token, from(USA))).body.error).toBe('invalid_grant');
+  });
 
-    test('raises an alert for a second refresh within a second, and asks for a step-up after sixty in an hour', async () => {
-      const session = await signIn(demo, 'bob', USA);
-      let token = session.refresh_token;
-      const statuses = new Set<number>();
-      for (let count = 0; count < 60; count++) {
-        const { status, body } = await refresh(demo.url, token, from(USA));
-        statuses.add(status);
-        token = body.refresh_token;
-      }
-      expect([...statuses]).toEqual([200]);
-      for (let time = 0; time < 2; time++) {
-        expect((await refresh(demo.url, token, from(USA))).body.error).toBe('step_up_required');
-      }
-      const events = await eventsOf(demo, session, '&limit=200');
-      expect(events[0]).toMatchObject({ type: 'step_up_required', reason: 'too_frequent' });
-      // The route leaves out refreshes of the last five minutes.
-      expect(events.filter(({ type }) => type === 'refreshed')).toEqual([]);
-      const stored = await storedEvents(session);
-      expect(stored.filter(({ reason, outcome }) => reason === 'repeat_within' && outcome === 'alert')).not.toEqual([]);
-    });
+  test('raises an alert for a second refresh within a second, and asks for a step-up after sixty in an hour', async () => {
+    const session = await signIn(demo, 'bob', USA);
+    let token = session.refresh_token;
+    const statuses = new Set<number>();
+    for (let count = 0; count < 60; count++) {
+      const { status, body } = await refresh(demo.url, token, from(USA));
+      statuses.add(status);
+      token = body.refresh_token;
+    }
+    expect([...statuses]).toEqual([200]);
+    for (let time = 0; time < 2; time++) {
+      expect((await refresh(demo.url, token, from(USA))).body.error).toBe('step_up_required');
+    }
+    const events = await eventsOf(demo, session, '&limit=200');
+    expect(events[0]).toMatchObject({ type: 'step_up_required', reason: 'too_frequent' });
+    // The route leaves out refreshes of the last five minutes.
+    expect(events.filter(({ type }) => type === 'refreshed')).toEqual([]);
+    const stored = await storedEvents(session);
+    expect(stored.filter(({ reason, outcome }) => reason === 'repeat_within' && outcome === 'alert')).not.toEqual([]);
+  });
 
-    test('serves its metrics', async () => {
-      const { status, headers, body } = await send<string>('GET', `${demo.url}/metrics`);
-      expect(status).toBe(200);
-      expect(headers.get('content-type')).toMatch(/^text\/plain/);
-      expect(body).toMatch(/^auth_refreshes_total\{outcome="step_up"\} \d+$/m);
-    });
+  test('serves its metrics', async () => {
+    const { status, headers, body } = await send<string>('GET', `${demo.url}/metrics`);
+    expect(status).toBe(200);
+    expect(headers.get('content-type')).toMatch(/^text\/plain/);
+    expect(body).toMatch(/^auth_refreshes_total\{outcome="step_up"\} \d+$/m);
+  });
 
-    test('wants a fresh authentication for what it exports', async () => {
-      const { access_token } = await signIn(demo, 'alice', USA);
-      const headers = bearer(access_token);
-      expect((await send('GET', `${demo.url}/profile/export`, { headers })).status).toBe(200);
-    });
+  test('wants a fresh authentication for what it exports', async () => {
+    const { access_token } = await signIn(demo, 'alice', USA);
+    const headers = bearer(access_token);
+    expect((await send('GET', `${demo.url}/profile/export`, { headers })).status).toBe(200);
+  });
 
-    test('throttles guessing, and no one else', async () => {
-      const guess = () => login(demo.url, { username: 'admin', password: 'a guess' }, from(JAPAN));
-      const answers = await Promise.all(Array.from({ length: 40 }, guess));
-      expect(answers.some(({ status }) => status === 401)).toBe(true);
-      const refused = await guess();
-      expect(refused).toMatchObject({ status: 429, body: { error: 'too_many_requests' } });
-      expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(0);
-      await signIn(demo, 'admin', USA);
-    });
-  },
-);
+  test('throttles guessing, and no one else', async () => {
+    const guess = () => login(demo.url, { username: 'admin', password: 'a guess' }, from(JAPAN));
+    const answers = await Promise.all(Array.from({ length: 40 }, guess));
+    expect(answers.some(({ status }) => status === 401)).toBe(true);
+    const refused = await guess();
+    expect(refused).toMatchObject({ status: 429, body: { error: 'too_many_requests' } });
+    expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(0);
+    await signIn(demo, 'admin', USA);
+  });
+});
 
-describe('the fences of the demo', { timeout: 120_000 }, () => {
+describe('the fences of the demo', () => {
   test('GEOFENCE_DENY keeps countries out, GEOFENCE_ALLOW all others; the token is not consumed', async () => {
     const fences: Record<string, string>[] = [{ GEOFENCE_DENY: 'AU, jp' }, { GEOFENCE_ALLOW: 'US' }];
     for (const env of fences) {
@@ -171,7 +167,7 @@ describe('the fences of the demo', { timeout: 120_000 }, () => {
   });
 });
 
-describe('the demo that trusts no proxy', { timeout: 120_000 }, () => {
+describe('the demo that trusts no proxy', () => {
   test.each(['express', 'fastify'])('heeds no X-Forwarded-For, on %s', async (HTTP_ADAPTER) => {
     const demo = await start({ HTTP_ADAPTER, TRUST_PROXY: 'none', GEOFENCE_DENY: 'AU' });
     const session = await signIn(demo, 'alice', AUSTRALIA);

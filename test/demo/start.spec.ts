@@ -8,7 +8,7 @@ import { as, AUTH_SECRET, emptyFolder, refusedStart, saidLast, signIn } from '..
 
 const ALICE = { username: 'alice', password: 'alice-password' };
 
-describe('the demo on an embedded database', { timeout: 120_000 }, () => {
+describe('the demo on an embedded database', () => {
   test('needs no setting, and keeps its secret and its sessions over a restart', async () => {
     const cwd = dirname(emptyFolder());
     const folder = join(cwd, '.demo', 'database');
@@ -46,7 +46,7 @@ describe('the demo on an embedded database', { timeout: 120_000 }, () => {
   });
 });
 
-describe('the demo on PostgreSQL', { timeout: 120_000 }, () => {
+describe('the demo on PostgreSQL', () => {
   let database: TestDatabase;
   beforeAll(async () => {
     database = await databaseNamed('postgres').create();

@@ -4,7 +4,7 @@ import { type DemoProcess, startDemo } from '../support/demo-process.js';
 import { bearer } from '../support/http.js';
 import { as, AUTH_SECRET, type DemoSession, signIn } from '../support/demos.js';
 
-describe('the story, on two processes', { concurrent: true, timeout: 90_000 }, () => {
+describe('the story, on two processes', { concurrent: true }, () => {
   let database: TestDatabase;
   let here: DemoProcess;
   let elsewhere: DemoProcess;

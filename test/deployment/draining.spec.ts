@@ -1,15 +1,15 @@
 import { randomUUID } from 'node:crypto';
 import { connect } from 'node:net';
-import { afterAll, beforeAll, describe, expect, inject, onTestFinished, test, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, inject, onTestFinished, test } from 'vitest';
 import { databaseNamed, type TestDatabase } from '../support/databases.js';
 import { type DemoProcess, startDemo } from '../support/demo-process.js';
 import { DpopClient, generateProofKey } from '../support/dpop.js';
 import { type HeldRequest, holdRequest } from '../support/held-request.js';
 import { bearer, login, refresh, send } from '../support/http.js';
+import { eventually } from '../support/eventually.js';
 
 const ALICE = { username: 'alice', password: 'alice-password', transport: 'body' } as const;
 /** Milliseconds between the attempts to see a revocation. */
-const INTERVAL = 100;
 const LONG = { timeout: 60_000 };
 
 const postgres = databaseNamed('postgres');
@@ -24,7 +24,7 @@ describe.skipIf(!postgres.available).each(['express', 'fastify'])(
     beforeAll(async () => {
       database = await postgres.create();
       other = await launch();
-    }, 120_000);
+    });
 
     afterAll(async () => {
       await other?.stop();
@@ -80,7 +80,7 @@ describe.skipIf(!postgres.available).each(['express', 'fastify'])(
       );
       const refused = async () =>
         expect(await held.pop()!.finish()).toMatchObject({ status: 401, body: { error: 'token_revoked' } });
-      await vi.waitFor(refused, { timeout: 80 * INTERVAL, interval: INTERVAL });
+      await eventually(refused);
       await Promise.all(held.map((request) => request.finish()));
     });
 
@@ -144,5 +144,5 @@ async function closedToOthers(demo: DemoProcess): Promise<void> {
       socket.once('error', () => resolve(true));
       socket.once('connect', () => resolve((socket.destroy(), false)));
     });
-  await vi.waitFor(async () => expect(await refused()).toBe(true), { timeout: 20_000, interval: 20 });
+  await eventually(async () => expect(await refused()).toBe(true));
 }

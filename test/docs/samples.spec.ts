@@ -94,13 +94,13 @@ for (const page of pages.filter(isTested)) {
 
   describe.concurrent(page.path, () => {
     if (code.length > 0) {
-      it('compiles', { timeout: 120_000 }, async ({ expect }) => {
+      it('compiles', async ({ expect }) => {
         expect((await compiledPage(page.path)).errors).toEqual([]);
       });
     }
 
     for (const [index, { heading, line }] of runs.entries()) {
-      it(`runs line ${line}, "${heading}"`, { timeout: 120_000 }, async () => {
+      it(`runs line ${line}, "${heading}"`, async () => {
         const error = (await outcomesOf(page.path))[index];
         // The stack is that of the sample, and part of the message.
         if (error !== undefined) throw Object.assign(new Error(error), { stack: '' });
@@ -124,13 +124,13 @@ describe('samples that are not run', () => {
 });
 
 describe.concurrent('a page with mistakes', () => {
-  it('fails by the place of what does not compile', { timeout: 120_000 }, async ({ expect }) => {
+  it('fails by the place of what does not compile', async ({ expect }) => {
     expect((await compiledPage(BROKEN.path)).errors).toEqual([
       expect.stringMatching(/^broken\.md:6 \("Does not compile"\): Type 'number' is not assignable/),
     ]);
   });
 
-  it('fails by the place of what does not run', { timeout: 120_000 }, async ({ expect }) => {
+  it('fails by the place of what does not run', async ({ expect }) => {
     const [, thrown, notBooted, runs] = await outcomesOf(BROKEN.path);
     expect(thrown).toMatch(/^broken\.md:10 \("Throws"\) does not run: Error: as it should\n.*broken\.md:11/);
     expect(notBooted).toMatch(

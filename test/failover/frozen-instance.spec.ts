@@ -50,7 +50,7 @@ for (const name of ['postgres', 'mariadb'] as const) {
     beforeAll(async () => {
       await service.start(3);
       ({ demos } = service);
-    }, 180_000);
+    });
     afterAll(() => service.stop());
 
     async function clients(): Promise<KeylessClient[]> {
@@ -62,26 +62,22 @@ for (const name of ['postgres', 'mariadb'] as const) {
     it.each([
       ['hang up', PATIENCE],
       ['wait for it', 60 * SECOND],
-    ])(
-      'end no session of clients without keys that %s',
-      async (_, patience) => {
-        const all = await clients();
-        const [first, second, frozen] = demos;
-        frozen.kill('SIGSTOP');
-        const late = all.map((one) => one.ask(frozen, patience));
-        await sleep(SECOND);
-        // The clients go on elsewhere, so that the late requests are one or two behind.
-        await Promise.all(all.map((one) => one.refresh([first, second])));
-        await Promise.all(all.slice(0, SESSIONS / 2).map((one) => one.refresh([second, first])));
-        await sleep(FAULT);
-        frozen.kill('SIGCONT');
-        const statuses = await Promise.all(late);
-        for (const status of statuses) expect([0, 200, 409, 503]).toContain(status);
-        await sleep(2 * SECOND);
-        for (const one of all) expect(await one.ask(first, 20 * SECOND)).toBe(200);
-      },
-      120_000,
-    );
+    ])('end no session of clients without keys that %s', async (_, patience) => {
+      const all = await clients();
+      const [first, second, frozen] = demos;
+      frozen.kill('SIGSTOP');
+      const late = all.map((one) => one.ask(frozen, patience));
+      await sleep(SECOND);
+      // The clients go on elsewhere, so that the late requests are one or two behind.
+      await Promise.all(all.map((one) => one.refresh([first, second])));
+      await Promise.all(all.slice(0, SESSIONS / 2).map((one) => one.refresh([second, first])));
+      await sleep(FAULT);
+      frozen.kill('SIGCONT');
+      const statuses = await Promise.all(late);
+      for (const status of statuses) expect([0, 200, 409, 503]).toContain(status);
+      await sleep(2 * SECOND);
+      for (const one of all) expect(await one.ask(first, 60 * SECOND)).toBe(200);
+    });
   });
 }
 

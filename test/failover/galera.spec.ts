@@ -20,7 +20,7 @@ describe.skipIf(!galeraAvailable)('a Galera cluster of three nodes loses no sess
       demos.push(await startDemo({ DATABASE_URL: node.url(database), AUTH_SECRET: SECRET, REVOCATION_DELAY: '1s' }));
     }
     dataSource = await new DataSource({ type: 'mysql', url: cluster.nodes[0].url(database) }).initialize();
-  }, 300_000);
+  });
 
   afterAll(async () => {
     await dataSource?.destroy();

@@ -3,6 +3,7 @@ import { type AuthUser, SignInService, StepUpService } from 'nestjs-refresh-toke
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { type AuthContext, type AuthSetup, createAuthContext, SECRET } from '../support/auth-app.js';
 import { databases, type TestDatabase } from '../support/databases.js';
+import { eventually } from '../support/eventually.js';
 
 const USER_ID = 'user-alice';
 const OLD_SECRET = 'kX9-test-only-older-Zp2vQ7mB4nT8wL1cR6yH3jF5';
@@ -110,7 +111,7 @@ for (const { name, available, create } of databases.filter((kind) => ['postgres'
           await host.service.revokeAllOfUser(USER_ID, 'password_changed', { manager });
           const validated = vi.spyOn(host.users, 'validateCredentials');
           signedIn = signIn().catch((error: unknown) => error);
-          await vi.waitFor(() => expect(validated).toHaveBeenCalled());
+          await eventually(() => expect(validated).toHaveBeenCalled());
           validated.mockRestore();
           tell('new');
         });

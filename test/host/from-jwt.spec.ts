@@ -138,7 +138,7 @@ beforeAll(async () => {
   const userEntity = application.UsersModule.replace(/users\.module\.js$/, 'user.entity.js');
   const modules = await Promise.all([...Object.values(application), userEntity].map(load));
   compiled = Object.assign({}, ...modules) as Compiled;
-}, 120_000);
+});
 afterAll(() => {
   for (const name of ['AUTH_SECRET', 'OLD_JWT_SECRET', 'ISSUE_SESSIONS', 'DATABASE_URL']) {
     if (kept[name] === undefined) delete process.env[name];

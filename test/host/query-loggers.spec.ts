@@ -14,6 +14,7 @@ import {
 import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { type AuthContext, createAuthContext } from '../support/auth-app.js';
 import { databases, type TestDatabase } from '../support/databases.js';
+import { eventually } from '../support/eventually.js';
 
 /** Its id is a value of most statements. */
 const ALICE = { id: 'alice-7f3a9c', roles: [] };
@@ -82,7 +83,7 @@ for (const { name, available, create } of servers) {
       onTestFinished(() => rm(folder, { recursive: true }));
       const logPath = join(folder, 'orm.log');
       await wholeLife(await start({ logger: new FileLogger('all', { logPath }) }));
-      await vi.waitFor(async () => expectTextAlone(await readFile(logPath, 'utf8')));
+      await eventually(async () => expectTextAlone(await readFile(logPath, 'utf8')));
     });
 
     test('a logger may write the parameters into the text', async () => {

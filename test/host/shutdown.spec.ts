@@ -62,7 +62,7 @@ for (const [name, connectTimeout] of [
 ] as const) {
   describe.skipIf(!databaseNamed(name).available)(`the stop while the database is silent (${name})`, () => {
     for (const { title, importedFirst, recovers } of faults) {
-      test.concurrent(`is bounded, ${title}`, { timeout: 120_000 }, async ({ onTestFinished }) => {
+      test.concurrent(`is bounded, ${title}`, async ({ onTestFinished }) => {
         const database = await databaseNamed(name).create();
         onTestFinished(() => database.drop());
         const proxy = await StatementProxy.before(database.url!);

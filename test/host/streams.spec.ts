@@ -24,11 +24,12 @@ import { Clock, JwtAuthGuard, Public } from 'nestjs-refresh-token';
 import { OutlivesToken, StreamSessions } from 'nestjs-refresh-token/sockets';
 import { ExecutionContextHost } from '@nestjs/core/helpers/execution-context-host.js';
 import { delay, interval, map, merge, Observable, of } from 'rxjs';
-import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { type AuthApp, createAuthApp } from '../support/auth-app.js';
 import { databaseNamed, type TestDatabase } from '../support/databases.js';
 import { bearer, refresh, send } from '../support/http.js';
 import { listening, signIn } from '../support/listening.js';
+import { eventually } from '../support/eventually.js';
 
 /** What the host's streams have left open. */
 const running = new Set<object>();
@@ -295,7 +296,7 @@ for (const adapter of ['express', 'fastify'] as const) {
   describe(`a guarded stream (${adapter})`, () => {
     const app = listening(adapter, { controllers: [StreamsController] });
     const nothingLeft = () =>
-      vi.waitFor(() => {
+      eventually(() => {
         expect(running.size).toBe(0);
         expect(app.module.get(StreamSessions).size).toBe(0);
       });
@@ -358,7 +359,7 @@ for (const adapter of ['express', 'fastify'] as const) {
     test.each(STREAMS)('%s that is older ends as well', async (path) => {
       const { accessToken, sessionId } = await signIn(app);
       const stream = await open(`${app.url}/streams/${path}`, accessToken);
-      await vi.waitFor(() => expect(app.module.get(StreamSessions).size).toBe(1));
+      await eventually(() => expect(app.module.get(StreamSessions).size).toBe(1));
       await app.service.revoke(sessionId, 'ended_by_admin');
       expect((await stream.end).complete).toBe(isSse(path));
       await nothingLeft();
@@ -384,7 +385,7 @@ for (const adapter of ['express', 'fastify'] as const) {
       const other = await open(`${app.url}/streams/sse`, (await signIn(app)).accessToken);
       await endIt(session);
       expect(JSON.parse(EVENT.exec((await stream.end).text)![1])).toMatchObject({ error });
-      await vi.waitFor(() => expect(running.size).toBe(1));
+      await eventually(() => expect(running.size).toBe(1));
       other.cancel();
       await nothingLeft();
     });
@@ -393,7 +394,7 @@ for (const adapter of ['express', 'fastify'] as const) {
       const { accessToken, sessionId } = await signIn(app);
       const answer = send('GET', `${app.url}/streams/late`, { headers: bearer(accessToken) });
       const stream = open(`${app.url}/streams/late-stream`, accessToken);
-      await vi.waitFor(() => expect(app.module.get(StreamSessions).size).toBe(2));
+      await eventually(() => expect(app.module.get(StreamSessions).size).toBe(2));
       await app.service.revoke(sessionId, 'ended_by_admin');
       expect(await answer).toMatchObject({ status: 200, body: { answer: 'whole' } });
       expect((await (await stream).end).complete).toBe(false);
@@ -404,7 +405,7 @@ for (const adapter of ['express', 'fastify'] as const) {
       const { accessToken, sessionId } = await signIn(app);
       const begun = await open(`${app.url}/streams/polled/begun`, accessToken);
       const waiting = send('GET', `${app.url}/streams/polled/later`, { headers: bearer(accessToken) });
-      await vi.waitFor(() => expect(running.size).toBe(2));
+      await eventually(() => expect(running.size).toBe(2));
       await app.service.revoke(sessionId, 'ended_by_admin');
       expect(await begun.end).toEqual({ text: 'begun and ended by the host', complete: true });
       expect(await waiting).toMatchObject({ status: 401, body: { error: 'token_revoked' } });
@@ -444,7 +445,7 @@ for (const adapter of ['express', 'fastify'] as const) {
       await nothingLeft();
     });
 
-    test('leaves nothing of five hundred', { timeout: 30_000 }, async () => {
+    test('leaves nothing of five hundred', async () => {
       const { accessToken } = await signIn(app);
       for (let round = 0; round < 10; round++) {
         const streams = await Promise.all(
@@ -464,7 +465,7 @@ for (const adapter of ['express', 'fastify'] as const) {
       options: { accessToken: { ttl: '2s' } },
     });
 
-    test('ends, except for one that outlives its token', { timeout: 15_000 }, async () => {
+    test('ends, except for one that outlives its token', async () => {
       const { accessToken, sessionId } = await signIn(app);
       const [download, ...others] = await Promise.all(
         ['download', ...STREAMS].map((path) => open(`${app.url}/streams/${path}`, accessToken)),
@@ -472,10 +473,10 @@ for (const adapter of ['express', 'fastify'] as const) {
       const ended = await Promise.all(others.map(({ end }) => end));
       expect(ended.map(({ complete }) => complete)).toEqual(STREAMS.map(isSse));
       expect(JSON.parse(EVENT.exec(ended[0].text)![1])).toMatchObject({ error: 'token_expired' });
-      await vi.waitFor(() => expect(running.size).toBe(1));
+      await eventually(() => expect(running.size).toBe(1));
       await app.service.revoke(sessionId, 'ended_by_admin');
       expect((await download.end).complete).toBe(false);
-      await vi.waitFor(() => expect(running.size).toBe(0));
+      await eventually(() => expect(running.size).toBe(0));
     });
   });
 }
@@ -509,7 +510,7 @@ describe('a guarded stream on two instances', () => {
     for (const { end } of streams) expect((await end).text).toContain('token_revoked');
   });
 
-  test('ends when the revocation list is too old, if that is refused', { timeout: 20_000 }, async () => {
+  test('ends when the revocation list is too old, if that is refused', async () => {
     const [, other] = apps;
     const { accessToken } = await signIn(other);
     const stream = await open(`${other.url}/streams/sse`, accessToken);
@@ -536,7 +537,7 @@ describe.each(['express', 'fastify'] as const)('a stream when the application st
     await app.close();
     expect(await stream.end).toMatchObject({ complete: true });
     expect(performance.now() - startedAt).toBeLessThan(15_000);
-    await vi.waitFor(() => expect(running.size).toBe(0));
+    await eventually(() => expect(running.size).toBe(0));
   });
 
   test('that answers a POST is sent to its end', async () => {

@@ -36,7 +36,7 @@ beforeAll(async () => {
   parent = await mkdtemp(join(tmpdir(), 'compatibility-'));
   packed = await pack(parent);
 }, TIMEOUT);
-afterAll(() => rm(parent, { recursive: true, force: true }));
+afterAll(() => rm(parent, { recursive: true, force: true }), TIMEOUT);
 
 online.each(hosts)('in an application of $host', { timeout: TIMEOUT }, ({ nest, typeorm, redis, validator }) => {
   let folder: string;

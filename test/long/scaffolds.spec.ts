@@ -26,7 +26,7 @@ beforeAll(async () => {
   parent = await mkdtemp(join(tmpdir(), 'nest-add-'));
   tarball = (await pack(parent)).path;
 }, TIMEOUT);
-afterAll(() => rm(parent, { recursive: true, force: true }));
+afterAll(() => rm(parent, { recursive: true, force: true }), TIMEOUT);
 
 interface Variant {
   name: string;

@@ -292,7 +292,7 @@ describe('two modules that would get into each other’s way are refused at boot
   });
 });
 
-describe('the migrations for a further table', { timeout: 120_000 }, () => {
+describe('the migrations for a further table', () => {
   for (const { name, available, create } of databases) {
     test.skipIf(!available)(`make what its entity describes, and go back, on ${name}`, async () => {
       const database = await create();

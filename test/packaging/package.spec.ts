@@ -32,7 +32,7 @@ beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'package-'));
   packed = await pack(folder);
   manifest = JSON.parse(await readFile(join(root, 'package.json'), 'utf8')) as Manifest;
-}, 120_000);
+});
 afterAll(() => rm(folder, { recursive: true }));
 
 const packageOf = (specifier: string) => /^(@[^/]+\/)?[^/]+/.exec(specifier)![0];
@@ -58,7 +58,7 @@ const entries = () =>
     typeof target === 'string' ? [] : [{ entry, file: join(root, target.default), commonjs: target.require }],
   );
 
-describe('the published package', { timeout: 120_000 }, () => {
+describe('the published package', () => {
   test('holds the library, its schematics and its dashboard, and no demo, no tests, no build information', () => {
     const expected =
       /^(dist\/(auth|client|commonjs|integrations|pglite|schematics)\/|src\/schematics\/.*\.json$|grafana\/|(package\.json|README|LICENSE|CHANGELOG|SECURITY))/;

@@ -58,7 +58,7 @@ describe('the quick start of the README, against the packed package', () => {
       { DATABASE_URL: database.url!, AUTH_SECRET: 'quick-start-quick-start-quick-start' },
       { script: join(folder, 'dist/main.js'), cwd: folder },
     );
-  }, 120_000);
+  });
 
   afterAll(async () => {
     app?.kill('SIGKILL');

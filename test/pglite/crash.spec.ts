@@ -12,7 +12,7 @@ import { copyStartedPglite } from '../support/pglite-template.js';
 const program = (name: string) => fileURLToPath(new URL(`../support/pglite-${name}.program.ts`, import.meta.url));
 const open = (dataDir: string) => new DataSource(pgliteDataSourceOptions({ dataDir })).initialize();
 
-test('what was committed survives kill -9, what was half written does not', { timeout: 120_000 }, async () => {
+test('what was committed survives kill -9, what was half written does not', async () => {
   const folder = temporaryFolder();
   await copyStartedPglite(folder);
   let committed = 0;

@@ -13,7 +13,7 @@ const program = (name: string) => fileURLToPath(new URL(`../support/pglite-${nam
 const lockOf = (folder: string) => join(folder, 'pglite.lock');
 const refused = expect.objectContaining({ name: 'PgliteError', code: 'pglite_locked' });
 
-describe('a folder', { timeout: 60_000 }, () => {
+describe('a folder', () => {
   const folder = sharedFolder();
 
   test('is refused while another process has it open, and free when that process is killed', async () => {

@@ -255,7 +255,7 @@ describe('refreshes, retries, thefts, revocations, lost commits and time, in any
       [type, reason, ...(reasons ?? [])].forEach((one) => one && seen.add(one));
     const all = ['superseded', 'reuse_detected', 'token_shared', 'row_rolled_back', 'late_answer', 'late_retry'];
     expect([...seen]).toEqual(expect.arrayContaining([...all, 'refreshed', 'refresh_repeated', 'revoked']));
-  }, 120_000);
+  });
 
   it('whatever the order in which parallel refreshes read, load the user and write', async () => {
     const { service, users, clock, dataSource } = context;
@@ -300,7 +300,7 @@ describe('refreshes, retries, thefts, revocations, lost commits and time, in any
       ),
       { numRuns: 250 },
     );
-  }, 120_000);
+  });
 
   async function answerOf(
     token: string,

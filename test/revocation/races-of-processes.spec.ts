@@ -28,7 +28,7 @@ for (const setup of setups) {
     beforeAll(async () => {
       await service.start(2);
       [a, b] = service.demos;
-    }, 120_000);
+    });
     afterAll(() => service.stop());
 
     function succeeded(answers: Answer<AuthBody>[]): AuthBody[] {

@@ -2,13 +2,13 @@ import { randomUUID } from 'node:crypto';
 import type { RevocationChannel } from 'nestjs-refresh-token';
 import { redisRevocationChannel } from 'nestjs-refresh-token/redis';
 import { createClient } from 'redis';
-import { afterAll, beforeAll, describe, expect, inject, it, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import type { AuthContext } from '../support/auth-app.js';
 import { databaseNamed } from '../support/databases.js';
 import { feedOf, Instances, newUser, verdict } from '../support/instances.js';
+import { eventually } from '../support/eventually.js';
 
 const url = inject('redisUrl');
-const LIMIT = { timeout: 15_000, interval: 10 };
 
 describe.skipIf(url === undefined)('the channel by Redis, between instances that hardly ever read the table', () => {
   const instances = new Instances(databaseNamed('postgres'));
@@ -26,7 +26,7 @@ describe.skipIf(url === undefined)('the channel by Redis, between instances that
   const start = (channel: RevocationChannel) => instances.start({ options: { revocation: { delay: '10m', channel } } });
 
   async function areConnected(...contexts: AuthContext[]): Promise<void> {
-    for (const context of contexts) await vi.waitFor(() => expect(feedOf(context).channel).toBe('connected'), LIMIT);
+    for (const context of contexts) await eventually(() => expect(feedOf(context).channel).toBe('connected'));
   }
 
   async function expectArrival(from: AuthContext, at: AuthContext): Promise<void> {
@@ -36,8 +36,8 @@ describe.skipIf(url === undefined)('the channel by Redis, between instances that
     );
     await from.service.revokeAllOfUser(user.id, 'logout_all');
     await from.service.permissionsChanged(changed.id);
-    await vi.waitFor(() => expect(verdict(at, ended.accessToken)).toBe('token_revoked'), LIMIT);
-    await vi.waitFor(() => expect(verdict(at, stale.accessToken)).toBe('token_stale'), LIMIT);
+    await eventually(() => expect(verdict(at, ended.accessToken)).toBe('token_revoked'));
+    await eventually(() => expect(verdict(at, stale.accessToken)).toBe('token_stale'));
     expect(verdict(at, spared.accessToken)).toBe('accepted');
   }
 

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { DemoProcess } from '../support/demo-process.js';
 import { bearer, send } from '../support/http.js';
 import {
@@ -10,11 +10,11 @@ import {
   signIn,
   verdictOf,
 } from '../support/demo-service.js';
+import { eventually } from '../support/eventually.js';
 
 const setup: ServiceSetup = { title: 'PostgreSQL and Redis', database: 'postgres', redis: true, delay: '1s' };
 
 /** Long enough for a server that is under load to try again several times. */
-const RECONNECTION = { timeout: 20_000, interval: 50 };
 
 describe.skipIf(!available(setup))(`Redis away, for three processes on ${setup.title}`, () => {
   const service = new Service(setup);
@@ -24,12 +24,12 @@ describe.skipIf(!available(setup))(`Redis away, for three processes on ${setup.t
     await service.start(3);
     [a, ...others] = service.demos;
     await allAre('connected');
-  }, 120_000);
+  });
   afterAll(() => service.stop());
 
   async function allAre(channel: 'connected' | 'disconnected'): Promise<void> {
     for (const demo of service.demos) {
-      await vi.waitFor(async () => expect(await feedHealth(demo)).toMatchObject({ channel }), RECONNECTION);
+      await eventually(async () => expect(await feedHealth(demo)).toMatchObject({ channel }));
     }
   }
 
@@ -74,7 +74,7 @@ describe.skipIf(!available(setup))(`Redis away, for three processes on ${setup.t
     }
   });
 
-  it('may come and go in the middle of revocations', { timeout: 60_000 }, async () => {
+  it('may come and go in the middle of revocations', async () => {
     const ended: string[] = [];
     for (let round = 0; round < 3; round++) {
       service.redis!.cut();
@@ -86,11 +86,11 @@ describe.skipIf(!available(setup))(`Redis away, for three processes on ${setup.t
     await allAre('connected');
   });
 
-  it('keeps no process from starting, nor from ending', { timeout: 60_000 }, async () => {
+  it('keeps no process from starting, nor from ending', async () => {
     service.redis!.cut();
     try {
       const late = await service.launch();
-      await vi.waitFor(() => expect(said(late, 'The revocation channel is disconnected')).toBe(1), RECONNECTION);
+      await eventually(() => expect(said(late, 'The revocation channel is disconnected')).toBe(1));
       const { ended } = await logOutOnA();
       await expectSoon([late], ended, 'token_revoked');
       expect(await late.stop()).toMatchObject({ signal: 'SIGTERM' });

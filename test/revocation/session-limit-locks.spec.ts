@@ -38,7 +38,7 @@ onServers('the lock of the sessions of a user', (instances) => {
     expect(Number(rows[0].taken)).toBe(2 * LIMIT);
   });
 
-  it('begins the work again after a deadlock', { timeout: 30_000 }, async () => {
+  it('begins the work again after a deadlock', async () => {
     const context = await instances.start(setup);
     const user = newUser([context]);
     const oldest = await context.service.issue(user);

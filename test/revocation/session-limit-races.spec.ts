@@ -38,7 +38,6 @@ onServers(`${SIGN_INS} sign-ins of one user at once, at two instances, with room
 
       it.for(Array.from({ length: ROUNDS }, (_, round) => round))(
         'leaves that many alive (round %i)',
-        { timeout: 60_000 },
         async (before) => {
           const user = newUser(apps);
           // The user may have some sessions already, as many as there is room for, or none.

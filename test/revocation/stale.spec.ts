@@ -1,10 +1,11 @@
 import { Controller, Get, Logger, type LoggerService, UseGuards } from '@nestjs/common';
 import { JwtAuthGuard } from 'nestjs-refresh-token';
-import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { AuthApp, AuthContext, AuthSetup } from '../support/auth-app.js';
 import { bearer, send } from '../support/http.js';
 import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy.js';
 import { caughtUp, DELAY, feedOf, newUser, onServers, verdict } from '../support/instances.js';
+import { eventually } from '../support/eventually.js';
 
 @Controller('host')
 @UseGuards(JwtAuthGuard)
@@ -16,7 +17,6 @@ class HostController {
 }
 
 const UNREADABLE = 'The list of revoked sessions cannot be read';
-const LIMIT = { timeout: 15_000, interval: 20 };
 
 onServers('an instance that cannot read the list', (instances) => {
   let proxy: TcpProxy;
@@ -54,8 +54,8 @@ onServers('an instance that cannot read the list', (instances) => {
     proxy.cut();
     try {
       // A reading that was under way may still succeed; after one that has failed, none does.
-      await vi.waitFor(() => expect(lines(UNREADABLE)).toHaveLength(2), LIMIT);
-      for (const app of [serving, refusing]) await vi.waitFor(() => expect(feedOf(app).stale).toBe(true), LIMIT);
+      await eventually(() => expect(lines(UNREADABLE)).toHaveLength(2));
+      for (const app of [serving, refusing]) await eventually(() => expect(feedOf(app).stale).toBe(true));
       await work();
     } finally {
       proxy.restore();
@@ -68,7 +68,7 @@ onServers('an instance that cannot read the list', (instances) => {
     await whileAway(async () => {
       const { age } = feedOf(serving);
       expect(age).toBeGreaterThan(DELAY);
-      await vi.waitFor(() => expect(feedOf(serving).age).toBeGreaterThan(age), LIMIT);
+      await eventually(() => expect(feedOf(serving).age).toBeGreaterThan(age));
     });
   });
 
@@ -97,7 +97,7 @@ onServers('an instance that cannot read the list', (instances) => {
       expect(answer).toMatchObject({ status: 503, body: { error: 'temporarily_unavailable' } });
       expect(answer.headers.get('retry-after')).toMatch(/^[1-9]\d*$/);
     });
-    await vi.waitFor(() => expect(verdict(refusing, accessToken)).toBe('accepted'), LIMIT);
+    await eventually(() => expect(verdict(refusing, accessToken)).toBe('accepted'));
   });
 
   it('tells a bad token from a stale list all the same', async () => {
@@ -112,7 +112,7 @@ onServers('an instance that cannot read the list', (instances) => {
   it('says once that the list cannot be read, and once that it can', async () => {
     await whileAway(async () => {
       // Several readings fail.
-      await vi.waitFor(() => expect(feedOf(serving).age).toBeGreaterThan(10 * DELAY), LIMIT);
+      await eventually(() => expect(feedOf(serving).age).toBeGreaterThan(10 * DELAY));
       const told = lines(UNREADABLE);
       expect(told).toHaveLength(2); // by each of the two
       for (const line of told) expect(line, 'in the words of the database').not.toContain('temporarily_unavailable');
@@ -130,8 +130,8 @@ onServers('an instance that cannot read the list', (instances) => {
       expect(verdict(serving, ended.accessToken)).toBe('accepted');
     });
     for (const instance of [serving, refusing]) {
-      await vi.waitFor(() => expect(verdict(instance, ended.accessToken)).toBe('token_revoked'), LIMIT);
-      await vi.waitFor(() => expect(verdict(instance, spared.accessToken)).toBe('accepted'), LIMIT);
+      await eventually(() => expect(verdict(instance, ended.accessToken)).toBe('token_revoked'));
+      await eventually(() => expect(verdict(instance, spared.accessToken)).toBe('accepted'));
     }
   });
 
@@ -143,7 +143,7 @@ onServers('an instance that cannot read the list', (instances) => {
       await here.service.revoke(sessionId, 'logout');
       await caughtUp(serving, refusing);
       for (const instance of [serving, refusing]) {
-        await vi.waitFor(() => expect(verdict(instance, accessToken)).toBe('token_revoked'), LIMIT);
+        await eventually(() => expect(verdict(instance, accessToken)).toBe('token_revoked'));
       }
     });
   });

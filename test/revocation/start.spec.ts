@@ -5,7 +5,7 @@ import { type Instances, newUser, onServers, verdict } from '../support/instance
 import { lockSessionTable } from '../support/table-lock.js';
 
 onServers('the start of an instance', (instances) => {
-  it('waits for a table that cannot be read yet, and then knows what is revoked', { timeout: 60_000 }, async () => {
+  it('waits for a table that cannot be read yet, and then knows what is revoked', async () => {
     const here = await instances.start();
     const { accessToken, sessionId } = await here.service.issue(newUser([here]));
     await here.service.revoke(sessionId, 'logout');
@@ -18,7 +18,7 @@ onServers('the start of an instance', (instances) => {
     expect(verdict(await starting, accessToken)).toBe('token_revoked');
   });
 
-  it('fails after its time limit', { timeout: 60_000 }, async () => {
+  it('fails after its time limit', async () => {
     const unlock = await lockSessionTable(instances.database);
     onTestFinished(unlock);
     await expect(startWith(instances, '2s')).rejects.toMatchObject({ code: 'temporarily_unavailable' });

@@ -16,7 +16,7 @@ export function demoPage(settings: Record<string, string> = {}) {
     database = await databaseNamed('postgres').create();
     const env = { DATABASE_URL: database.url!, AUTH_SECRET: 'page-page-page-page-page-page-page', REFRESH_GRACE: '3s' };
     demo = await startDemo({ ...env, ...settings });
-  }, 120_000);
+  });
   afterAll(async () => {
     await demo?.stop();
     await database?.drop();

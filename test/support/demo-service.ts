@@ -1,11 +1,12 @@
 import { AccessTokenService, Clock } from 'nestjs-refresh-token';
 import { redisRevocationChannel } from 'nestjs-refresh-token/redis';
-import { expect, inject, vi } from 'vitest';
+import { expect, inject } from 'vitest';
 import { type AuthContext, createAuthContext, SECRET } from './auth-app.js';
 import { type DatabaseName, databaseNamed, type TestDatabase } from './databases.js';
 import { type DemoProcess, startDemo } from './demo-process.js';
 import { bearer, login, send } from './http.js';
 import { startTcpProxy, type TcpProxy } from './tcp-proxy.js';
+import { eventually } from './eventually.js';
 
 export interface ServiceSetup {
   title: string;
@@ -91,7 +92,7 @@ export async function verdictOf({ url }: DemoProcess, accessToken: string): Prom
 /** All of these processes come to say so of the token, in time. */
 export async function expectSoon(demos: readonly DemoProcess[], accessToken: string, expected: string): Promise<void> {
   for (const demo of demos) {
-    await vi.waitFor(async () => expect(await verdictOf(demo, accessToken)).toBe(expected), ARRIVAL);
+    await eventually(async () => expect(await verdictOf(demo, accessToken)).toBe(expected));
   }
 }
 
@@ -112,15 +113,12 @@ export async function feedHealth({ url }: DemoProcess): Promise<FeedHealth> {
 export async function haveCaughtUp(...demos: DemoProcess[]): Promise<void> {
   const since = performance.now();
   for (const demo of demos) {
-    await vi.waitFor(
-      async () => {
-        const askedAt = performance.now();
-        const { age_ms: age } = await feedHealth(demo);
-        // The age is that of a moment after we have asked.
-        expect(askedAt - age, 'the last reading').toBeGreaterThan(since + 1);
-      },
-      { timeout: 15_000, interval: 20 },
-    );
+    await eventually(async () => {
+      const askedAt = performance.now();
+      const { age_ms: age } = await feedHealth(demo);
+      // The age is that of a moment after we have asked.
+      expect(askedAt - age, 'the last reading').toBeGreaterThan(since + 1);
+    });
   }
 }
 

@@ -1,8 +1,9 @@
 import { AccessTokenService, type AuthError, type AuthUser, RevocationFeed } from 'nestjs-refresh-token';
 import type { RevocationFeedStatus } from '../../src/auth/revocation/revocation-feed.js';
-import { afterAll, beforeAll, describe, expect, type TestOptions, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, type TestOptions } from 'vitest';
 import { type AuthApp, type AuthContext, type AuthSetup, createAuthApp, createAuthContext } from './auth-app.js';
 import { type DatabaseKind, databases, type TestDatabase } from './databases.js';
+import { eventually } from './eventually.js';
 
 /** The databases that several instances can share. */
 export const serverDatabases = databases.filter(({ name }) => name === 'postgres' || name === 'mariadb');
@@ -87,10 +88,9 @@ export function feedOf({ module }: AuthContext): RevocationFeedStatus {
 export async function caughtUp(...instances: AuthContext[]): Promise<void> {
   const since = performance.now();
   for (const instance of instances) {
-    await vi.waitFor(
+    await eventually(
       // A millisecond more, because the age is rounded.
       () => expect(performance.now() - feedOf(instance).age, 'the last reading').toBeGreaterThan(since + 1),
-      { timeout: 15_000, interval: 10 },
     );
   }
 }

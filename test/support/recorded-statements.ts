@@ -19,7 +19,9 @@ export function recordStatements(dataSources: DataSource[]): { stop(): RecordedS
   for (const { subscribers } of dataSources) subscribers.push(subscriber);
   return {
     stop() {
-      for (const { subscribers } of dataSources) subscribers.splice(subscribers.indexOf(subscriber), 1);
+      for (const { subscribers } of dataSources) {
+        if (subscribers.includes(subscriber)) subscribers.splice(subscribers.indexOf(subscriber), 1);
+      }
       return recorded;
     },
   };

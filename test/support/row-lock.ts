@@ -1,6 +1,7 @@
 import { DataSource } from 'typeorm';
-import { expect, vi } from 'vitest';
+import { expect } from 'vitest';
 import type { TestDatabase } from './databases.js';
+import { eventually } from './eventually.js';
 
 export interface RowLock {
   /** Resolves once this number of statements waits for it. */
@@ -22,14 +23,10 @@ export async function lockSessions(database: TestDatabase, sessionIds: string[])
            ON trx_mysql_thread_id = processlist.id WHERE db = database() AND trx_state = 'LOCK WAIT'`;
   return {
     async awaited(statements = 1) {
-      await vi.waitFor(
-        async () => {
-          const [{ count }] = await dataSource.query(waiting);
-          expect(Number(count), 'statements that wait').toBeGreaterThanOrEqual(statements);
-        },
-        // InnoDB renews its table of transactions only where nobody has read it for a tenth of a second.
-        { timeout: 15_000, interval: 200 },
-      );
+      await eventually(async () => {
+        const [{ count }] = await dataSource.query(waiting);
+        expect(Number(count), 'statements that wait').toBeGreaterThanOrEqual(statements);
+      }, 200);
     },
     async release() {
       await holder.commitTransaction();

@@ -9,7 +9,7 @@ import { HOUR, MINUTE, SECOND } from '../support/listening.js';
 
 const USER = { id: 'user-alice', roles: ['user'] };
 /** Milliseconds that a busy machine may take from one reading of a clock to the next. */
-const BUSY = 2 * SECOND;
+const BUSY = 10 * SECOND;
 
 async function start(database: TestDatabase, setup: AuthSetup = {}): Promise<AuthContext> {
   const context = await createAuthContext(database, {
@@ -59,7 +59,7 @@ describe('the clock of an instance', () => {
       await caughtUp(context);
       offsets.push(context.clock.now() - (performance.timeOrigin + performance.now()));
     }
-    expect(Math.max(...offsets) - Math.min(...offsets)).toBeLessThan(100);
+    expect(Math.max(...offsets) - Math.min(...offsets)).toBeLessThan(SECOND);
   });
 
   it('does not follow the clock of the machine', async () => {
@@ -71,16 +71,12 @@ describe('the clock of an instance', () => {
     expect(Math.abs(feedOf(context).clockOffset - HOUR)).toBeLessThan(BUSY);
   });
 
-  it.for(databases.filter(({ available }) => available))(
-    'agrees with the one of $name',
-    { timeout: 90_000 },
-    async ({ create }) => {
-      const context = await start(await create());
-      await caughtUp(context);
-      expectAhead(context, 0);
-      expect(Math.abs(feedOf(context).clockOffset)).toBeLessThan(BUSY);
-    },
-  );
+  it.for(databases.filter(({ available }) => available))('agrees with the one of $name', async ({ create }) => {
+    const context = await start(await create());
+    await caughtUp(context);
+    expectAhead(context, 0);
+    expect(Math.abs(feedOf(context).clockOffset)).toBeLessThan(BUSY);
+  });
 });
 
 describe('a clock of the host', () => {
