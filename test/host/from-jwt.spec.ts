@@ -118,6 +118,7 @@ interface Pair {
 /** What the guide and "Getting started" contain, compiled. */
 interface Compiled {
   AppModule: Type;
+  OldRefreshToken: Type;
   User: Type;
   UsersModule: Type;
   UsersService: Type<HostUsers>;
@@ -135,8 +136,11 @@ beforeAll(async () => {
   // The pages read this when they are imported.
   Object.assign(process.env, { AUTH_SECRET: SECRET, OLD_JWT_SECRET: OLD_SECRET });
   const load = async (file: string) => (await import(/* @vite-ignore */ pathToFileURL(file).href)) as object;
-  const userEntity = application.UsersModule.replace(/users\.module\.js$/, 'user.entity.js');
-  const modules = await Promise.all([...Object.values(application), userEntity].map(load));
+  const entities = [
+    application.UsersModule.replace(/users\.module\.js$/, 'user.entity.js'),
+    application.AppModule.replace(/app\.module\.js$/, 'auth/old-refresh-token.entity.js'),
+  ];
+  const modules = await Promise.all([...Object.values(application), ...entities].map(load));
   compiled = Object.assign({}, ...modules) as Compiled;
 });
 afterAll(() => {
@@ -170,7 +174,6 @@ describe.each(adapters)('an application moves from JWTs of its own (%s)', (adapt
     const { AppModule, User, UsersModule, UsersService } = compiled;
     @Module({
       imports: [
-        // Without `autoLoadEntities`, which would bring the entities of the other application, too.
         TypeOrmModule.forRoot({ type: 'postgres', url: database.url, entities: [OldRow, User], synchronize: true }),
         UsersModule,
         JwtModule.register({ global: true, secret: OLD_SECRET, signOptions: { expiresIn: '60s' } }),
@@ -367,7 +370,7 @@ describe.each(adapters)('an application moves from JWTs of its own (%s)', (adapt
   test('after the second deployment the sessions go on without the old code', async () => {
     const { refresh_token: token } = await oldLogin();
     const session = await refresh(moved, token);
-    const { UsersModule, UsersService } = compiled;
+    const { User, UsersModule, UsersService } = compiled;
     @Controller('profile')
     @UseGuards(JwtAuthGuard)
     class ProfileController {
@@ -381,8 +384,7 @@ describe.each(adapters)('an application moves from JWTs of its own (%s)', (adapt
         TypeOrmModule.forRoot({
           type: 'postgres',
           url: database.url,
-          autoLoadEntities: true,
-          entities: refreshTokenEntities,
+          entities: [...refreshTokenEntities, User],
         }),
         UsersModule,
         AuthModule.forRoot({
@@ -425,8 +427,8 @@ function databaseOf(url: string) {
   return TypeOrmModule.forRoot({
     type: 'postgres',
     url,
-    autoLoadEntities: true,
-    entities: refreshTokenEntities,
+    // Not by `autoLoadEntities`, which brings those of every application in this process.
+    entities: [...refreshTokenEntities, compiled.OldRefreshToken, compiled.User],
     migrations: refreshTokenMigrations,
     migrationsRun: true,
     synchronize: true,

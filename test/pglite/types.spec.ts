@@ -1,6 +1,6 @@
 import { pgliteDataSourceOptions } from 'nestjs-refresh-token/pglite';
 import { Column, DataSource, Entity, PrimaryGeneratedColumn } from 'typeorm';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { databaseNamed, type TestDatabase } from '../support/databases.js';
 
 @Entity('things')
@@ -45,14 +45,13 @@ class Thing {
   instant: Date;
 }
 
-// Not UTC, where a Date that is read in the wrong zone would look right.
-process.env.TZ = 'America/New_York';
-
 let postgres: TestDatabase;
 let server: DataSource;
 let embedded: DataSource;
 
 beforeAll(async () => {
+  // Not UTC, where a Date that is read in the wrong zone would look right.
+  vi.stubEnv('TZ', 'America/New_York');
   postgres = await databaseNamed('postgres').create();
   // PGlite keeps its clock in UTC, and gen_random_uuid() is what pgliteDataSourceOptions has TypeORM use.
   const likePglite = { uuidExtension: 'pgcrypto', extra: { options: '-c timezone=UTC' } } as const;
@@ -64,6 +63,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await Promise.all([server.destroy(), embedded.destroy()]);
   await postgres.drop();
+  vi.unstubAllEnvs();
 });
 
 /** The same query on both; the answers, or the errors. */
