@@ -2,7 +2,7 @@ import { type ModuleEdit, relativePath } from '../edit/module-edit.js';
 import type { Project } from '../edit/project.js';
 import { SourceEdit } from '../edit/source-edit.js';
 import type { Host } from './host.js';
-import type { Names } from './names.js';
+import { as, type Names } from './names.js';
 import { database, sessionTable, type Tables, typeOrmModule } from './user-provider-templates.js';
 
 const PACKAGE = 'nestjs-refresh-token/typeorm';
@@ -56,8 +56,7 @@ function createDataSource(
   const path = `${project.sourceRoot}/${names.database.file}.ts`;
   project.createOnce(path, database(names, { ...tables, from: importPath(project, path, tables) }));
   module.addToList('imports', typeOrmModule(names));
-  const { typeOrmModule: local } = names.local;
-  module.source.import([local === 'TypeOrmModule' ? local : `TypeOrmModule as ${local}`], '@nestjs/typeorm');
+  module.source.import([as('TypeOrmModule', names.local.typeOrmModule)], '@nestjs/typeorm');
   module.importFile([names.database.function], names.database.file);
   const created = `No data source without a name was found in ${project.sourceRoot}, so one was created: ${path}.`;
   const others = host.databaseLibraries.join(' and ');

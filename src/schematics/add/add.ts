@@ -6,7 +6,7 @@ import { SourceEdit } from '../edit/source-edit.js';
 import { addTable } from './add-table.js';
 import { type Host, hostOf } from './host.js';
 import { startEmbeddedDatabaseInJest } from './jest.js';
-import { type Names, namesFor } from './names.js';
+import { as, type Names, namesFor } from './names.js';
 import { neededPackages } from './packages.js';
 import { conflicts, done, found, left } from './report.js';
 import { authModule, configModule, filter, usersModule, usersService } from './user-provider-templates.js';
@@ -76,8 +76,6 @@ function register(project: Project, names: Names, host: Host): string[] {
   module.importFile([`${users.className}Service`], `${users.file}/${users.file}.service`);
   return [...byHand, ...module.save()];
 }
-
-const as = (name: string, local: string) => (name === local ? name : `${name} as ${local}`);
 
 /**
  * Writes the secret to `.env`, but only if git ignores that file.

@@ -1,7 +1,7 @@
 import ts from 'typescript';
 import { Constants, type Texts } from '../edit/constants.js';
 import type { Project } from '../edit/project.js';
-import { callsOf, classesOf, decoratorOf, importedFrom, isTaken, parsed } from '../edit/syntax.js';
+import { callsOf, classesOf, decoratorOf, importedFrom, nameOf, parsed } from '../edit/syntax.js';
 import { type Found, type Routes, routesOf, trimmed } from './routes.js';
 
 /** What an application already has that concerns sign-in. */
@@ -51,7 +51,7 @@ export function hostOf(project: Project): Host {
     .map((path) => ({ path, source: constants.sourceOf(path) }));
   const each = (names: (source: ts.SourceFile) => string[]) =>
     files.flatMap(({ path, source }) => names(source).map((name) => ({ name, path })));
-  const main = project.sources(/setGlobalPrefix|enableVersioning/).map((path) => parsed(project.read(path)));
+  const main = project.sources(/setGlobalPrefix|enableVersioning/).map((path) => project.read(path));
   return {
     ...routesOf(project, constants),
     strategies: each((source) => classesOf(source).flatMap((declared) => strategyOf(declared, source))),
@@ -78,12 +78,10 @@ export function hostOf(project: Project): Host {
       .filter(([name]) => project.has(name))
       .map(([, title]) => title),
     globalPrefix: main.flatMap(globalPrefixesOf).at(0) ?? '',
-    isVersioned: main.some((source) => source.text.includes('enableVersioning(')),
+    isVersioned: main.some((text) => text.includes('enableVersioning(')),
     config: configOf(project),
   };
 }
-
-const nameOf = ({ name }: ts.ClassDeclaration) => name?.text ?? 'a class';
 
 function strategyOf(declared: ts.ClassDeclaration, source: ts.SourceFile): string[] {
   const base = declared.heritageClauses?.flatMap(({ types }) => [...types]).at(0)?.expression;
@@ -113,8 +111,8 @@ function tablesOf(declared: ts.ClassDeclaration, constants: Constants): Texts {
   return { read: read.length === 0 ? [snake.toLowerCase()] : read, isComplete };
 }
 
-function globalPrefixesOf(source: ts.SourceFile): string[] {
-  const found = /\.setGlobalPrefix\(\s*['"`]([^'"`$]+)['"`]/.exec(source.text)?.[1];
+function globalPrefixesOf(text: string): string[] {
+  const found = /\.setGlobalPrefix\(\s*['"`]([^'"`$]+)['"`]/.exec(text)?.[1];
   return found === undefined ? [] : [trimmed(found)];
 }
 
@@ -130,9 +128,4 @@ function configOf(project: Project): Host['config'] {
     return { path, readsEnvFile };
   }
   return undefined;
-}
-
-/** Whether the root module or another file has this name at its top level. */
-export function isTakenIn(project: Project, path: string, name: string): boolean {
-  return isTaken(name, parsed(project.read(path)));
 }

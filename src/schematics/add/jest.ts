@@ -1,6 +1,7 @@
 import { posix } from 'node:path';
 import { JsonEdit } from '../edit/json-edit.js';
 import type { Project } from '../edit/project.js';
+import { isEmbedded } from './packages.js';
 
 const TIMEOUT = 30_000;
 
@@ -11,7 +12,7 @@ const TIMEOUT = 30_000;
  */
 export function startEmbeddedDatabaseInJest(project: Project): void {
   if (project.majorOf('@nestjs/core', '12') !== '11' || project.packageJson.type === 'module') return;
-  if (project.sources(/nestjs-refresh-token\/pglite/).length === 0) return;
+  if (!isEmbedded(project)) return;
   const script = /("test:e2e":\s*")jest (?=--config )/;
   const command = '$1node --experimental-vm-modules ./node_modules/jest/bin/jest.js ';
   project.write('package.json', project.read('package.json').replace(script, command));

@@ -1,6 +1,7 @@
 import type { Project } from '../edit/project.js';
 import { SourceEdit } from '../edit/source-edit.js';
-import { type Host, isTakenIn } from './host.js';
+import { isTaken, parsed } from '../edit/syntax.js';
+import type { Host } from './host.js';
 
 /** The names of what is written. They differ from the usual ones where the application has those. */
 export interface Names {
@@ -41,17 +42,17 @@ const DATABASES = ['databaseOptions', 'sessionDatabaseOptions', 'refreshTokenDat
 
 /** Chooses names that the application does not have. */
 export function namesFor(project: Project, host: Host, routePrefix: string | undefined): Names {
-  const { path } = project.rootModule;
-  const isTaken = (name: string) => isTakenIn(project, path, name);
+  const rootModule = project.read(project.rootModule.path);
+  const source = parsed(rootModule);
   const first = (names: string[], isFree: (name: string) => boolean) => names.find(isFree) ?? names[0];
   const users = first(USERS, (name) => {
     const file = fileOf(project, name);
     if (project.exists(file)) return isUserProvider(project.read(file));
-    return !['Service', 'Module'].some((end) => isTaken(`${name}${end}`));
+    return !['Service', 'Module'].some((end) => isTaken(`${name}${end}`, source));
   });
   const database = first(DATABASES, (name) => {
     const file = `${project.sourceRoot}/${kebab(name)}.ts`;
-    return project.exists(file) ? project.read(file).includes(`function ${name}(`) : !isTaken(name);
+    return project.exists(file) ? project.read(file).includes(`function ${name}(`) : !isTaken(name, source);
   });
   return {
     users: { className: users, file: kebab(users) },
@@ -59,7 +60,7 @@ export function namesFor(project: Project, host: Host, routePrefix: string | und
     databaseVariable: isUsed(project, host, 'DATABASE_URL') ? 'AUTH_DATABASE_URL' : 'DATABASE_URL',
     routePrefix: routePrefix ?? first(PREFIXES, (prefix) => !host.routes.some(({ name }) => isBelow(name, prefix))),
     ownTable: host.tables.some(({ name }) => name === SESSION_TABLE),
-    local: localNames(new SourceEdit(project.read(path))),
+    local: localNames(new SourceEdit(rootModule)),
   };
 }
 
@@ -80,6 +81,9 @@ function isUsed(project: Project, { databaseLibraries }: Host, name: string): bo
   const isSet = databaseLibraries.length > 0 && environment.some((path) => used.test(project.read(path)));
   return isSet || project.sources(used).length > 0;
 }
+
+/** An import under its local name. */
+export const as = (name: string, local: string) => (name === local ? name : `${name} as ${local}`);
 
 /** An application may have its own `AuthModule`, so imports may need another local name. */
 function localNames(module: SourceEdit): LocalNames {

@@ -1,7 +1,7 @@
 import ts from 'typescript';
 import type { Constants } from '../edit/constants.js';
 import type { Project } from '../edit/project.js';
-import { callsOf, classesOf, decoratorOf, propertyOf, valueOf } from '../edit/syntax.js';
+import { callsOf, classesOf, decoratorOf, nameOf, propertyOf, valueOf } from '../edit/syntax.js';
 
 /** Something of the application, and its file. */
 export interface Found {
@@ -31,7 +31,7 @@ export function routesOf(project: Project, constants: Constants): Routes {
     for (const declared of classesOf(constants.sourceOf(path))) {
       const given = decoratorOf(declared, 'Controller');
       if (!given) continue;
-      const name = declared.name?.text ?? 'a class';
+      const name = nameOf(declared);
       const starts = modules.startsOf.get(declared) ?? [''];
       const own = pathsIn(given.at(0), constants);
       if (!own.isComplete) unread.push(...starts.map((below) => ({ name, path, below })));

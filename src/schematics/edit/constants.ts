@@ -1,6 +1,6 @@
 import { posix } from 'node:path';
 import ts from 'typescript';
-import { parsed, propertyOf, valueOf, withoutType } from './syntax.js';
+import { classesOf, importedName, parsed, propertyOf, valueOf, withoutType } from './syntax.js';
 
 interface Files {
   exists(path: string): boolean;
@@ -150,7 +150,7 @@ export class Constants {
     const assigned = source.statements.find(ts.isExportAssignment)?.expression;
     const isDefault = ({ modifiers }: ts.ClassDeclaration) =>
       modifiers?.some(({ kind }) => kind === ts.SyntaxKind.DefaultKeyword);
-    return assigned ? this.meaningOf(assigned) : source.statements.filter(ts.isClassDeclaration).find(isDefault);
+    return assigned ? this.meaningOf(assigned) : classesOf(source).find(isDefault);
   }
 
   private imported(specifier: ts.Expression, { fileName }: ts.SourceFile): ts.SourceFile | undefined {
@@ -207,16 +207,6 @@ const isOpaque = (part: ts.ObjectLiteralElementLike) =>
   ts.isSpreadAssignment(part) || ts.isComputedPropertyName(part.name);
 
 const nameIn = ({ name }: ts.EnumMember | ts.PropertyDeclaration) => ('text' in name ? name.text : undefined);
-
-/** The name that a file imports under a local one: `default` or `*` for all of it. */
-function importedName(local: string, { importClause }: ts.ImportDeclaration): string | undefined {
-  if (importClause?.name?.text === local) return 'default';
-  const bindings = importClause?.namedBindings;
-  if (!bindings) return undefined;
-  if (ts.isNamespaceImport(bindings)) return bindings.name.text === local ? '*' : undefined;
-  const found = bindings.elements.find((element) => element.name.text === local);
-  return found && (found.propertyName ?? found.name).text;
-}
 
 function joined(parts: (string | undefined)[]): string | undefined {
   return parts.every((part) => part !== undefined) ? parts.join('') : undefined;

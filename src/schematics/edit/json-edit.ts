@@ -22,8 +22,7 @@ export class JsonEdit {
 
   /** Adds a property, unless it exists. Objects on the way to it are created. */
   add(path: string[], value: unknown): this {
-    const [name, ...rest] = path;
-    return this.addAt([], name, rest, value);
+    return this.addAt([], path, value);
   }
 
   /** Adds a property before the first one with a greater name, unless it exists. */
@@ -39,11 +38,11 @@ export class JsonEdit {
     return this;
   }
 
-  private addAt(parents: string[], name: string, rest: string[], value: unknown): this {
+  private addAt(parents: string[], [name, ...rest]: string[], value: unknown): this {
     const object = objectAt(this.text, parents);
     if (!object) return this;
     if (propertyOf(object, name)) {
-      return rest.length > 0 ? this.addAt([...parents, name], rest[0], rest.slice(1), value) : this;
+      return rest.length > 0 ? this.addAt([...parents, name], rest, value) : this;
     }
     const written = rest.reduceRight<unknown>((inner, key) => ({ [key]: inner }), value);
     const literal = (text: string) => objectAt(text, parents) as Literal;

@@ -1,4 +1,5 @@
 import type { Tree } from '@angular-devkit/schematics';
+import ts from 'typescript';
 import { formatted, type Written } from './formatting.js';
 import { isIgnored } from './git-ignore.js';
 import { JsonEdit } from './json-edit.js';
@@ -13,7 +14,6 @@ export interface PackageJson {
 
 interface NestCli {
   entryFile?: string;
-  sourceRoot?: string;
   projects?: Record<string, { sourceRoot?: string; entryFile?: string }>;
 }
 
@@ -29,6 +29,11 @@ export class Project {
   ) {
     if (!tree.exists('package.json'))
       throw new Error('There is no package.json here. Run the command in the folder of the application.');
+    if (typeof ts.createSourceFile !== 'function') {
+      throw new Error(
+        'The installed TypeScript has no compiler API. Install TypeScript 5 or 6: npm install -D typescript@6',
+      );
+    }
     this.sourceRoot = (project === undefined ? sourceRoot : this.sourceRootOf(project)).replace(/^\.?\/|\/$/g, '');
   }
 
@@ -45,8 +50,7 @@ export class Project {
 
   /** The module that `main.ts` starts, or `app.module.ts`. */
   get rootModule(): RootModule {
-    const { entryFile } = { ...this.nestCli, ...this.nestProject };
-    this.root ??= findRootModule(this, this.sourceRoot, entryFile ?? 'main');
+    this.root ??= findRootModule(this, this.sourceRoot, this.entryFile);
     if (this.root) return this.root;
     throw new Error(
       `There is no ${this.sourceRoot}/app.module.ts. Name the source folder: --source-root=apps/shop/src. ` +
@@ -106,14 +110,14 @@ export class Project {
 
   /** Adds lines if no line starts with `key`. */
   addLine(path: string, key: string, ...lines: string[]): void {
-    const text = this.exists(path) ? this.read(path) : '';
+    const text = this.textOf(path);
     if (text.split('\n').some((line) => line.trim().startsWith(key))) return;
     this.append(path, lines);
   }
 
   /** Makes git ignore a file or folder at the root. Returns `false` if a line of .gitignore explicitly includes it. */
   ignore(name: string, { isFolder = false } = {}): boolean {
-    const text = this.exists('.gitignore') ? this.read('.gitignore') : '';
+    const text = this.textOf('.gitignore');
     const isThere = isIgnored(name, text, { isFolder });
     if (isThere === undefined) this.append('.gitignore', [name]);
     return isThere ?? true;
@@ -121,7 +125,7 @@ export class Project {
 
   /** Sets a variable in an env file, for example .env, unless it has a value. */
   setVariable(path: string, name: string, value: string): void {
-    const text = this.exists(path) ? this.read(path) : '';
+    const text = this.textOf(path);
     const empty = new RegExp(`^([ \\t]*(?:export[ \\t]+)?${name}[ \\t]*=)[ \\t]*(?:""|'')?[ \\t]*(?=\\r?$)`, 'm');
     if (empty.test(text)) this.write(path, text.replace(empty, `$1${value}`));
     else if (!new RegExp(`^[ \\t]*(export[ \\t]+)?${name}[ \\t]*=`, 'm').test(text)) {
@@ -151,8 +155,15 @@ export class Project {
     return this.json('nest-cli.json') as NestCli;
   }
 
-  private get nestProject() {
-    return Object.values(this.nestCli.projects ?? {}).find(({ sourceRoot }) => sourceRoot === this.sourceRoot);
+  private get entryFile(): string {
+    const { entryFile, projects = {} } = this.nestCli;
+    const own = Object.values(projects).find(({ sourceRoot }) => sourceRoot === this.sourceRoot);
+    return { entryFile, ...own }.entryFile ?? 'main';
+  }
+
+  /** '' if there is no such file. */
+  private textOf(path: string): string {
+    return this.exists(path) ? this.read(path) : '';
   }
 
   private sourceRootOf(project: string): string {
@@ -164,7 +175,7 @@ export class Project {
   }
 
   private append(path: string, lines: string[]): void {
-    const text = this.exists(path) ? this.read(path) : '';
+    const text = this.textOf(path);
     const { eol } = styleOf(text);
     this.write(path, `${text}${text === '' || text.endsWith('\n') ? '' : eol}${lines.join(eol)}${eol}`);
   }

@@ -1,6 +1,6 @@
 import ts from 'typescript';
 import { insertLast, type Literal, WIDTH } from './insertion.js';
-import { callsOf, decoratedBy, importsFrom, isNamed, isTaken, objectGivenTo, propertyOf } from './syntax.js';
+import { callsOf, decoratedBy, importsFrom, isNamed, isTaken, objectGivenTo, parsed, propertyOf } from './syntax.js';
 import { styleOf } from './text-style.js';
 
 /** Edits a source file by adding to it. All other text stays unchanged. */
@@ -9,13 +9,7 @@ export class SourceEdit {
   constructor(
     private text: string,
     private readonly moduleClass = 'AppModule',
-  ) {
-    if (typeof ts.createSourceFile !== 'function') {
-      throw new Error(
-        'The installed TypeScript has no compiler API. Install TypeScript 5 or 6: npm install -D typescript@6',
-      );
-    }
-  }
+  ) {}
 
   toString(): string {
     return this.text;
@@ -96,7 +90,7 @@ export class SourceEdit {
   }
 
   private get source(): ts.SourceFile {
-    return ts.createSourceFile('module.ts', this.text, ts.ScriptTarget.Latest, true);
+    return parsed(this.text);
   }
 
   private insert(literalOf: (edit: SourceEdit) => Literal, element: string): void {

@@ -109,14 +109,18 @@ export function isTaken(name: string, source: ts.SourceFile): boolean {
     if (ts.isVariableStatement(statement)) {
       return statement.declarationList.declarations.some((declared) => declared.name.getText(source) === name);
     }
-    if (!ts.isImportDeclaration(statement)) return false;
-    const { name: whole, namedBindings } = statement.importClause ?? {};
-    if (whole?.text === name) return true;
-    if (!namedBindings) return false;
-    return ts.isNamedImports(namedBindings)
-      ? namedBindings.elements.some((element) => element.name.text === name)
-      : namedBindings.name.text === name;
+    return ts.isImportDeclaration(statement) && importedName(name, statement) !== undefined;
   });
+}
+
+/** The name that a file imports under a local one: `default` or `*` for all of it. */
+export function importedName(local: string, { importClause }: ts.ImportDeclaration): string | undefined {
+  if (importClause?.name?.text === local) return 'default';
+  const bindings = importClause?.namedBindings;
+  if (!bindings) return undefined;
+  if (ts.isNamespaceImport(bindings)) return bindings.name.text === local ? '*' : undefined;
+  const found = bindings.elements.find((element) => element.name.text === local);
+  return found && (found.propertyName ?? found.name).text;
 }
 
 export function parsed(text: string, path = 'source.ts'): ts.SourceFile {
@@ -127,6 +131,9 @@ export function parsed(text: string, path = 'source.ts'): ts.SourceFile {
 export function classesOf(source: ts.SourceFile): ts.ClassDeclaration[] {
   return source.statements.filter(ts.isClassDeclaration);
 }
+
+/** The name of a class in messages. */
+export const nameOf = ({ name }: ts.ClassDeclaration) => name?.text ?? 'a class';
 
 /** Where a local name is imported from, and the name there. */
 export function importedFrom(local: string, source: ts.SourceFile): { name: string; from: string } | undefined {
