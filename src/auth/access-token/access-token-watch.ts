@@ -43,11 +43,6 @@ export class AccessTokenWatch implements OnApplicationShutdown {
     this.bySession.clear();
   }
 
-  /** The number of tokens that are watched. */
-  get size(): number {
-    return [...this.bySession.values()].reduce((total, watched) => total + watched.size, 0);
-  }
-
   /**
    * Calls `ended` once, with `token_expired`, `token_revoked`, `token_stale` or `temporarily_unavailable`. That may be at
    * once. Returns a function that ends the watch.

@@ -30,10 +30,10 @@ export class EventSearch {
    * @param recent milliseconds since the Unix epoch; a query may leave out refreshes after this time
    */
   async find(realm: string, query: CheckedQuery, recent: number): Promise<AuthEventRecord[]> {
-    const { accounts, since = 0, until, before = LAST_ID, limit } = query;
+    const { accounts, since = 0, until, before = LAST_ID } = query;
     if (accounts?.length === 0) return [];
     const end = until === undefined ? LAST_ID : leastIdAt(until);
-    const values: StatementValues = { ...query, realm, recent, limit };
+    const values: StatementValues = { ...query, realm, recent };
     values.first = leastIdAt(since);
     values.end = before < end ? before : end;
     accounts?.forEach((account, index) => (values[`account_${index}`] = account));

@@ -2,11 +2,11 @@ import { type CanActivate, createParamDecorator, type ExecutionContext, Injectab
 import { AuthError } from '../common/errors/auth-error.js';
 import type { HttpRequest } from '../common/request/http-request.js';
 import { requestOf } from '../common/request/request-of.js';
-import { type FoundRefreshToken, PresentedRefreshToken } from './presented-refresh-token.js';
+import { PresentedRefreshToken } from './presented-refresh-token.js';
 
 const REFRESH_TOKEN = Symbol('REFRESH_TOKEN');
 
-type RequestWithRefreshToken = HttpRequest & { [REFRESH_TOKEN]?: Required<FoundRefreshToken> };
+type RequestWithRefreshToken = HttpRequest & { [REFRESH_TOKEN]?: string };
 
 /**
  * Guards your own refresh endpoint: lets a request pass if it has exactly one refresh token of this server. The token
@@ -34,7 +34,7 @@ export class RefreshTokenGuard implements CanActivate {
   canActivate(context: ExecutionContext): boolean {
     const request = requestOf(context) as RequestWithRefreshToken | undefined;
     if (!request) throw new AuthError('invalid_request', 'A refresh token cannot be sent in this context.');
-    request[REFRESH_TOKEN] = this.presented.require(request);
+    request[REFRESH_TOKEN] = this.presented.require(request).text;
     return true;
   }
 }
@@ -45,8 +45,7 @@ export class RefreshTokenGuard implements CanActivate {
  * @example
  * renew(@PresentedToken() token: string) {}
  */
-export const PresentedToken = createParamDecorator((_: unknown, context: ExecutionContext) => issuedIn(context)?.text);
-
-function issuedIn(context: ExecutionContext): Required<FoundRefreshToken> | undefined {
-  return (requestOf(context) as RequestWithRefreshToken | undefined)?.[REFRESH_TOKEN];
-}
+export const PresentedToken = createParamDecorator(
+  (_: unknown, context: ExecutionContext) =>
+    (requestOf(context) as RequestWithRefreshToken | undefined)?.[REFRESH_TOKEN],
+);

@@ -35,8 +35,12 @@ export class AuthRouteFilter implements ExceptionFilter {
     // An interceptor may have replaced the error of the route.
     const error = exception instanceof AuthError || !decision ? exception : decision.error;
     if (error instanceof AuthError) return this.answer(error, request, response);
-    if (!decision || !foreignAnswer(error).failed) return this.answerForeign(error, response);
-    this.answer(new AuthError('server_error', undefined, { cause: error }), request, response);
+    const { failed, status, code, description, headers } = foreignAnswer(error);
+    if (decision && failed) {
+      return this.answer(new AuthError('server_error', undefined, { cause: error }), request, response);
+    }
+    if (failed) this.foreignLogger.error(textOf(error));
+    writeAnswer(response, status, { error: code, error_description: description }, { headers });
   }
 
   private answer(error: AuthError, request: HttpRequest, response: HttpResponse): void {
@@ -46,12 +50,6 @@ export class AuthRouteFilter implements ExceptionFilter {
       headers: Object.entries(error.headers),
       cookies: dead?.clearCookies(request),
     });
-  }
-
-  private answerForeign(error: unknown, response: HttpResponse): void {
-    this.logFailure(error);
-    const { status, code, description, headers } = foreignAnswer(error);
-    writeAnswer(response, status, { error: code, error_description: description }, { headers });
   }
 
   private logFailure(exception: unknown): void {

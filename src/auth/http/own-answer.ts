@@ -1,5 +1,6 @@
 import type { ExecutionContext } from '@nestjs/common';
 import type { HttpResponse } from '../common/request/http-request.js';
+import { rawResponse } from '../streams/open-response.js';
 import { NO_STORE } from './no-store.decorator.js';
 
 /** What an auth route answers. Without a body it is 204. */
@@ -18,7 +19,6 @@ interface Decision {
 interface RawResponse {
   statusCode: number;
   readonly headersSent: boolean;
-  readonly writableEnded: boolean;
   setHeader(name: string, value: string | string[]): unknown;
   appendHeader(name: string, value: string[]): unknown;
   removeHeader(name: string): unknown;
@@ -90,8 +90,7 @@ export function isAnswered(response: HttpResponse): boolean {
 
 /** Ends an answer that the host has begun. */
 export function endAnswer(response: HttpResponse): void {
-  const to = response as unknown as Reply | RawResponse;
-  const raw = 'raw' in to ? to.raw : to;
+  const raw = rawResponse(response);
   if (raw.headersSent && !raw.writableEnded) raw.end();
 }
 

@@ -1,6 +1,5 @@
 import {
   type DataSource,
-  type EntityMetadata,
   type ObjectLiteral,
   type QueryRunner,
   Table,
@@ -92,7 +91,7 @@ export async function dropTable<Entity extends ObjectLiteral>(
   queryRunner: QueryRunner,
   entity: EntityClass<Entity>,
 ): Promise<void> {
-  await queryRunner.dropTable(pathOf(queryRunner.connection, entity), true);
+  await queryRunner.dropTable(queryRunner.connection.getMetadata(entity).tablePath, true);
 }
 
 /** The name of the entity's table in SQL. */
@@ -100,12 +99,7 @@ export function escapedTable<Entity extends ObjectLiteral>(
   { connection }: QueryRunner,
   entity: EntityClass<Entity>,
 ): string {
-  return escapedPath(connection, pathOf(connection, entity));
-}
-
-function pathOf(dataSource: DataSource, entity: EntityClass<ObjectLiteral>): string {
-  const { tableName, schema, database }: EntityMetadata = dataSource.getMetadata(entity);
-  return dataSource.driver.buildTableName(tableName, schema, database);
+  return escapedPath(connection, connection.getMetadata(entity).tablePath);
 }
 
 function escapedPath({ driver }: DataSource, path: string): string {
@@ -120,7 +114,7 @@ async function look(queryRunner: QueryRunner, entity: EntityClass<ObjectLiteral>
   const { connection } = queryRunner;
   const metadata = connection.getMetadata(entity);
   const described = Table.create(metadata, connection.driver);
-  described.name = pathOf(connection, entity);
+  described.name = metadata.tablePath;
   described.foreignKeys = metadata.foreignKeys.map((key) => TableForeignKey.create(key, connection.driver));
   if (isMySql(connection)) {
     // A device may have any name, whatever the database's default character set. The host decides for its own columns.

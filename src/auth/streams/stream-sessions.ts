@@ -48,6 +48,8 @@ export class StreamSessions implements OnApplicationShutdown {
   private admitted: AdmittedRequest[] = [];
   private readonly open = new Map<object, OpenRequest>();
   private timer: NodeJS.Timeout | undefined;
+  /** The look for all that have ended since the last one. */
+  private afterEnd: NodeJS.Immediate | undefined;
 
   constructor(
     private readonly tokens: AccessTokenWatch,
@@ -132,7 +134,10 @@ export class StreamSessions implements OnApplicationShutdown {
     open.error = error;
     open.signal?.abort(error);
     // The application can send the events that are published with the end, and may end the response by itself.
-    setImmediate(() => this.look());
+    this.afterEnd ??= setImmediate(() => {
+      this.afterEnd = undefined;
+      this.look();
+    });
   }
 
   private closed(request: object, { unwatch, signal }: OpenRequest): void {
