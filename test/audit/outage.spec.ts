@@ -37,7 +37,7 @@ it('a refresh neither waits nor fails while the table cannot be written; nothing
 
   await show(host);
   const records = host.dataSource.getRepository(AuthEventRecord);
-  await eventually(async () => expect(await records.count()).toBe(301), 100);
+  await eventually(async () => expect(await records.count()).toBe(301), { interval: 100 });
   expect(errors.mock.calls.filter(([line]: unknown[]) => String(line).includes('cannot be written'))).toHaveLength(1);
 });
 

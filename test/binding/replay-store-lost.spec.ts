@@ -9,7 +9,6 @@ import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy.js';
 
 const ALICE = { username: 'alice', password: 'alice-password', transport: 'body' } as const;
 const PUBLIC_URL = 'https://service.example';
-const SOON = { timeout: 10_000 };
 
 describe.skipIf(!redisServersAvailable)('a used proof', () => {
   const clock = new ManualClock();
@@ -49,7 +48,7 @@ describe.skipIf(!redisServersAvailable)('a used proof', () => {
       clock.advance(1_000);
       return status(instance, await proofNow());
     };
-    await expect.poll(next, SOON).toBe(200);
+    await expect.poll(next, { timeout: 10_000 }).toBe(200);
   };
 
   it('is not accepted by an instance that cannot reach Redis, while others can', async () => {

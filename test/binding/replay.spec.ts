@@ -127,7 +127,7 @@ describe.skipIf(redisUrl === undefined)('a proof that one instance has seen, rem
       for (const instance of service.instances) await signIn(instance, service.client);
       return (await inDatabase()).length - before;
     };
-    await expect.poll(newInDatabase).toBe(0);
+    await expect.poll(newInDatabase, { timeout: 10_000 }).toBe(0);
   };
 
   it('is refused by another, and the database is not asked', async () => {

@@ -159,7 +159,7 @@ describe.skipIf(!galeraAvailable)('an instance on a Galera node that lags', () =
     await sleep(14 * SECOND);
     await early;
     cluster.nodes[2].thaw();
-    await eventually(() => expect(verdict(last, accessToken)).toBe('token_stale'), 100);
+    await eventually(() => expect(verdict(last, accessToken)).toBe('token_stale'), { limit: 30_000, interval: 100 });
     await cluster.untilWhole();
   });
 });

@@ -12,7 +12,7 @@ import { RedisServer, redisServersAvailable } from '../support/redis-servers.js'
 import { eventually } from '../support/eventually.js';
 
 /** The promise is one second. The rest is for a busy machine. */
-const LIMIT = 10_000;
+const LIMIT = 2_500;
 
 const POOL = 'createClientPool';
 

@@ -14,7 +14,7 @@ import { RedisServer, redisServersAvailable, startRedisCluster } from '../suppor
 /** Milliseconds for which a fault lasts. */
 const FAULT = 5 * SECOND;
 /** Milliseconds within which new proofs are accepted again after a fault has begun. */
-const LONGEST_REFUSAL = 30 * SECOND;
+const LONGEST_REFUSAL = 15 * SECOND;
 
 interface Faulty {
   /** `REDIS_URL`. */

@@ -2,13 +2,14 @@ import { Logger } from '@nestjs/common';
 import { type AuthUser, SignInService, StepUpService } from 'nestjs-refresh-token';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { type AuthContext, type AuthSetup, createAuthContext, SECRET } from '../support/auth-app.js';
-import { databases, type TestDatabase } from '../support/databases.js';
+import type { TestDatabase } from '../support/databases.js';
 import { eventually } from '../support/eventually.js';
+import { serverDatabases } from '../support/instances.js';
 
 const USER_ID = 'user-alice';
 const OLD_SECRET = 'kX9-test-only-older-Zp2vQ7mB4nT8wL1cR6yH3jF5';
 
-for (const { name, available, create } of databases.filter((kind) => ['postgres', 'mariadb'].includes(kind.name))) {
+for (const { name, available, create } of serverDatabases) {
   describe.skipIf(!available)(`credentialsVersion, on ${name}`, () => {
     let database: TestDatabase;
     let host: AuthContext;

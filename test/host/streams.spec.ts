@@ -25,7 +25,7 @@ import { OutlivesToken, StreamSessions } from 'nestjs-refresh-token/sockets';
 import { ExecutionContextHost } from '@nestjs/core/helpers/execution-context-host.js';
 import { delay, interval, map, merge, Observable, of } from 'rxjs';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
-import { type AuthApp, createAuthApp } from '../support/auth-app.js';
+import { type Adapter, type AuthApp, createAuthApp } from '../support/auth-app.js';
 import { databaseNamed, type TestDatabase } from '../support/databases.js';
 import { bearer, refresh, send } from '../support/http.js';
 import { listening, signIn } from '../support/listening.js';
@@ -484,14 +484,15 @@ for (const adapter of ['express', 'fastify'] as const) {
 describe('a guarded stream on two instances', () => {
   let database: TestDatabase;
   let apps: AuthApp[];
-  beforeAll(async () => {
-    database = await databaseNamed('postgres').create();
-    const setup = {
+  const start = (adapter: Adapter, onStale: 'serve' | 'refuse' = 'serve') =>
+    createAuthApp(adapter, database, {
       controllers: [StreamsController],
       clock: new Clock(),
-      options: { revocation: { delay: '1s', onStale: 'refuse' as const } },
-    };
-    apps = [await createAuthApp('express', database, setup), await createAuthApp('fastify', database, setup)];
+      options: { revocation: { delay: '1s', onStale } },
+    });
+  beforeAll(async () => {
+    database = await databaseNamed('postgres').create();
+    apps = [await start('express'), await start('fastify')];
     for (const { app } of apps) app.useLogger(false);
   });
   afterAll(async () => {
@@ -511,7 +512,9 @@ describe('a guarded stream on two instances', () => {
   });
 
   test('ends when the revocation list is too old, if that is refused', async () => {
-    const [, other] = apps;
+    const other = await start('fastify', 'refuse');
+    onTestFinished(() => other.close());
+    other.app.useLogger(false);
     const { accessToken } = await signIn(other);
     const stream = await open(`${other.url}/streams/sse`, accessToken);
     await other.dataSource.query('ALTER TABLE refresh_tokens RENAME TO away');

@@ -1,5 +1,5 @@
 import { DataSource, type EntityManager } from 'typeorm';
-import { expect, test, vi } from 'vitest';
+import { beforeAll, expect, test, vi } from 'vitest';
 import { calls, eventsOf, fails, GivenUp, kinds, type Session, signIn } from '../support/host-transactions.js';
 import type { AuthContext } from '../support/auth-app.js';
 import { caughtUp, MINUTE, onServers, reasonOf, verdict } from '../support/instances.js';
@@ -7,17 +7,14 @@ import { caughtUp, MINUTE, onServers, reasonOf, verdict } from '../support/insta
 onServers('a transaction of the host', (instances) => {
   let one: AuthContext;
   let two: AuthContext;
-  const started = (async () => undefined)();
-  const start = async () => {
-    await started;
-    one ??= await instances.start();
-    two ??= await instances.start();
-  };
+  beforeAll(async () => {
+    one = await instances.start();
+    two = await instances.start();
+  });
 
   for (const { call, make, answer, refusal, event } of calls) {
     for (const { kind, run } of kinds) {
       test(`${call} with ${kind} takes effect with the commit, on both instances`, async () => {
-        await start();
         const session = await signIn([one, two]);
         await run(one.dataSource, async (manager) => {
           expect(await make(one, session, manager)).toBe(answer);
@@ -35,7 +32,6 @@ onServers('a transaction of the host', (instances) => {
       });
 
       test(`${call} with ${kind} leaves nothing after a rollback`, async () => {
-        await start();
         const session = await signIn([one, two]);
         await fails(
           run(one.dataSource, async (manager) => {
@@ -56,7 +52,6 @@ onServers('a transaction of the host', (instances) => {
   }
 
   test('a savepoint that is rolled back takes its revocation with it, and no other one', async () => {
-    await start();
     const [before, inside, after] = [await signIn([one]), await signIn([one]), await signIn([one])];
     await one.dataSource.transaction(async (manager) => {
       await one.service.revokeAllOfUser(before.userId, 'ended_by_admin', { manager });
@@ -78,7 +73,6 @@ onServers('a transaction of the host', (instances) => {
   });
 
   test('a savepoint that the host rolls back by hand takes changed permissions with it', async () => {
-    await start();
     const [undone, done] = [await signIn([one]), await signIn([one])];
     await one.dataSource.transaction(async (manager) => {
       await manager.query('SAVEPOINT by_hand');
@@ -93,7 +87,6 @@ onServers('a transaction of the host', (instances) => {
   });
 
   test('a savepoint that is released waits for its transaction', async () => {
-    await start();
     const [kept, lost] = [await signIn([one]), await signIn([one])];
     const nested = (manager: EntityManager, { userId }: Session) =>
       manager.transaction((inner) =>
@@ -115,7 +108,6 @@ onServers('a transaction of the host', (instances) => {
   });
 
   test('one connection can run several transactions, one after the other', async () => {
-    await start();
     const [first, second] = [await signIn([one]), await signIn([one])];
     const runner = one.dataSource.createQueryRunner();
     await runner.startTransaction();
@@ -130,7 +122,6 @@ onServers('a transaction of the host', (instances) => {
   });
 
   test('a transaction that the database has given up announces nothing, though its COMMIT is answered', async () => {
-    await start();
     const sessions = [await signIn([one]), await signIn([one]), await signIn([one])];
     const [all, single] = sessions;
     await one.dataSource.transaction(async (manager) => {
@@ -145,7 +136,6 @@ onServers('a transaction of the host', (instances) => {
   });
 
   test('a manager without a transaction is used as it is', async () => {
-    await start();
     const [pooled, connected] = [await signIn([one]), await signIn([one])];
     await one.service.revokeAllOfUser(pooled.userId, 'ended_by_admin', { manager: one.dataSource.manager });
     expect(verdict(one, pooled.accessToken)).toBe('token_revoked');
@@ -157,7 +147,6 @@ onServers('a transaction of the host', (instances) => {
   });
 
   test('a manager that cannot be used is refused, and nothing is written', async () => {
-    await start();
     const session = await signIn([one]);
     const revoke = (manager: unknown) =>
       one.service.revokeAllOfUser(session.userId, 'ended_by_admin', { manager: manager as EntityManager });
@@ -184,7 +173,6 @@ onServers('a transaction of the host', (instances) => {
   });
 
   test('a refresh that comes during the transaction waits for its end, and its session is judged then', async () => {
-    await start();
     const [ended, spared] = [await signIn([one, two]), await signIn([one, two])];
     let refreshed: Promise<unknown>;
     await one.dataSource.transaction(async (manager) => {
@@ -214,7 +202,6 @@ onServers('a transaction of the host', (instances) => {
   }
 
   test('a session that began after the snapshot of the transaction ends, too', async () => {
-    await start();
     const { userId } = await signIn([one, two]);
     let later: Session;
     await one.dataSource.transaction('READ COMMITTED', async (manager) => {
@@ -236,7 +223,6 @@ onServers('a transaction of the host', (instances) => {
   });
 
   test('the commit of a long transaction is seen by other instances within the delay', async () => {
-    await start();
     const session = await signIn([one, two]);
     await one.dataSource.transaction(async (manager) => {
       await one.service.revokeAllOfUser(session.userId, 'ended_by_admin', { manager });
@@ -250,7 +236,6 @@ onServers('a transaction of the host', (instances) => {
   });
 
   test('more sessions than are announced one by one', async () => {
-    await start();
     const { userId, sessionId, accessToken } = await signIn([one, two]);
     const [row] = await one.dataSource.query(`SELECT * FROM refresh_tokens WHERE id = '${sessionId}'`);
     const columns = Object.keys(row).filter((name) => name !== 'id');
@@ -270,7 +255,6 @@ onServers('a transaction of the host', (instances) => {
   });
 
   test('no event has the manager in it', async () => {
-    await start();
     const session = await signIn([one]);
     await one.dataSource.transaction((manager) =>
       one.service.revokeAllOfUser(session.userId, 'ended_by_admin', { manager, ip: '192.0.2.1' }),

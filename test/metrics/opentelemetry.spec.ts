@@ -47,10 +47,13 @@ describe('with an OpenTelemetry SDK', () => {
     });
   });
   afterAll(async () => {
-    await host.close();
-    await reader.shutdown();
-    await database.drop();
-    for (const api of [context, trace, metrics]) api.disable();
+    try {
+      await host?.close();
+      await reader.shutdown();
+      await database?.drop();
+    } finally {
+      for (const api of [context, trace, metrics]) api.disable();
+    }
   });
   beforeEach(() => spans.reset());
 

@@ -14,8 +14,6 @@ import { eventually } from '../support/eventually.js';
 
 const setup: ServiceSetup = { title: 'PostgreSQL and Redis', database: 'postgres', redis: true, delay: '1s' };
 
-/** Long enough for a server that is under load to try again several times. */
-
 describe.skipIf(!available(setup))(`Redis away, for three processes on ${setup.title}`, () => {
   const service = new Service(setup);
   let a: DemoProcess;

@@ -8,7 +8,7 @@ import {
   type SessionStore,
   type StoredSession,
 } from 'nestjs-refresh-token/client';
-import { afterEach, type TestContext } from 'vitest';
+import { onTestFinished, type TestContext } from 'vitest';
 
 /** The API of a host: reads, writes, and a route for administrators. */
 @Controller('orders')
@@ -70,12 +70,6 @@ export interface TestClient extends AuthClient {
 
 export type Fetch = typeof fetch;
 
-const open = new Set<AuthClient>();
-afterEach(() => {
-  for (const client of open) client.close();
-  open.clear();
-});
-
 /**
  * A client whose traffic can be watched, and disturbed by `network`. It is closed after the test.
  *
@@ -102,8 +96,7 @@ export function testClient(
     return response;
   };
   const client = createAuthClient({ baseUrl, store, fetch: watched, ...options });
-  if (test) test.onTestFinished(() => client.close());
-  else open.add(client);
+  (test?.onTestFinished ?? onTestFinished)(() => client.close());
   const changes: AuthChange['type'][] = [];
   client.onChange(({ type }) => void changes.push(type));
   const count = (path: string) => exchanges.filter((exchange) => exchange.path === path).length;

@@ -22,7 +22,7 @@ export function available({ database, redis }: ServiceSetup): boolean {
 }
 
 /** Milliseconds in which a revocation has to arrive: a delay of a second, and what a busy machine adds to it. */
-export const ARRIVAL = { timeout: 10_000, interval: 50 };
+const ARRIVAL = 10_000;
 
 /** Processes of the demo that form one service, and an instance in this process that begins and ends sessions. */
 export class Service {
@@ -92,7 +92,10 @@ export async function verdictOf({ url }: DemoProcess, accessToken: string): Prom
 /** All of these processes come to say so of the token, in time. */
 export async function expectSoon(demos: readonly DemoProcess[], accessToken: string, expected: string): Promise<void> {
   for (const demo of demos) {
-    await eventually(async () => expect(await verdictOf(demo, accessToken)).toBe(expected));
+    await eventually(async () => expect(await verdictOf(demo, accessToken)).toBe(expected), {
+      limit: ARRIVAL,
+      interval: 50,
+    });
   }
 }
 

@@ -23,10 +23,14 @@ export async function lockSessions(database: TestDatabase, sessionIds: string[])
            ON trx_mysql_thread_id = processlist.id WHERE db = database() AND trx_state = 'LOCK WAIT'`;
   return {
     async awaited(statements = 1) {
-      await eventually(async () => {
-        const [{ count }] = await dataSource.query(waiting);
-        expect(Number(count), 'statements that wait').toBeGreaterThanOrEqual(statements);
-      }, 200);
+      await eventually(
+        async () => {
+          const [{ count }] = await dataSource.query(waiting);
+          expect(Number(count), 'statements that wait').toBeGreaterThanOrEqual(statements);
+        },
+        // InnoDB renews its table of transactions only where nobody has read it for a tenth of a second.
+        { interval: 200 },
+      );
     },
     async release() {
       await holder.commitTransaction();

@@ -12,7 +12,7 @@ const CLOCKS = { right: 0, late: -12 * SECOND, veryLate: -8 * DAY, early: HOUR }
 type Name = keyof typeof CLOCKS;
 const NAMES = Object.keys(CLOCKS) as Name[];
 /** Milliseconds: a busy machine takes this long from a request to the row. */
-const BUSY = 10 * SECOND;
+const BUSY = 3 * SECOND;
 const IDLE_TTL = 7 * DAY;
 
 const setups: ServiceSetup[] = [
