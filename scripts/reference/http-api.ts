@@ -16,7 +16,7 @@ const NOTES: Record<string, string> = {
   'post /refresh': `The refresh token comes in the body or in the cookie, together with what the session is bound to. After \`step_up_required\`,
 \`region_not_allowed\`, 429 and 503 the token is still good. A use of a token: see [below](#a-use-of-a-token).`,
   'post /logout': `Send the refresh token in the body or in the cookie, or an access token in \`Authorization\`. A second logout succeeds too, and so does one
-with an unknown refresh token. The cookie is cleared.`,
+with an unknown refresh token. The cookie is cleared. With \`session_id\` only that session ends; the cookie of another one stays.`,
   'post /logout-all':
     'With `"except_current": true` the session of the access token goes on. Otherwise the cookie is cleared.',
   'post /step-up': `The session gets a new refresh token, and the access token a new \`auth_time\`. The old token still brings the same successor within the

@@ -16,6 +16,7 @@ export const platform = globalThis as unknown as {
   location?: { href: string };
   document?: { hidden: boolean };
   navigator?: { locks?: Locks };
+  localStorage?: Record<string, string>;
   indexedDB?: IndexedDb;
 };
 

@@ -96,9 +96,9 @@ export class SessionKeeper {
   /** Takes effect here at once, and at the server as soon as it can be reached. */
   async signOut(): Promise<void> {
     // The page may be closed before the request is sent.
-    this.#logout.remember();
+    this.#logout.remember(this.state.token?.sessionId);
     this.leave('signed_out');
-    await this.#catchUp();
+    await this.catchUp();
   }
 
   /** Forgets the session in all tabs. */
@@ -107,15 +107,11 @@ export class SessionKeeper {
     this.#tabs.post({ type: 'signed_out', how });
   }
 
-  /** Finishes a sign-out that failed before. */
+  /** Finishes a sign-out, unless a user has signed in since. */
   async catchUp(): Promise<void> {
-    if (this.state.token === null && this.#logout.remembered()) await this.#catchUp();
-  }
-
-  /** Does nothing if a user has signed in since: the request would end their session. */
-  #catchUp(): Promise<void> {
-    return this.#alone(async () => {
-      if (this.#logout.remembered()) await this.#finishSignOut();
+    if (this.#logout.remembered() == null) return;
+    await this.#alone(async () => {
+      if (this.#logout.remembered() != null) await this.#finishSignOut();
     });
   }
 
@@ -125,13 +121,15 @@ export class SessionKeeper {
 
   async #finishSignOut(): Promise<void> {
     const session = await this.#kept.load();
+    // A tab hears late of what another has done. Then the cookie may belong to a session that has begun since.
+    const session_id = this.#logout.remembered();
     try {
       if (session || !this.#options.store) {
-        await this.#routes.insist(() => this.#routes.post('logout', wireOf(session)));
+        await this.#routes.insist(() => this.#routes.post('logout', { ...wireOf(session), session_id }));
       }
       this.#logout.forget();
     } finally {
-      await this.#clear();
+      if (!this.state.token) await this.#clear();
       if (this.#options.store) this.#logout.forget();
     }
   }
@@ -149,11 +147,7 @@ export class SessionKeeper {
     // reuse.
     if (age > SAFE && age < LONG && !isAnother()) await Promise.race([state.changed(), delay(LONG - age)]);
     if (isAnother()) return state.token!;
-    if (this.#logout.remembered()) {
-      await this.#finishSignOut();
-      state.forget('signed_out');
-      return null;
-    }
+    if (this.#logout.remembered() != null) await this.#finishSignOut();
     if (age > SAFE) this.#sentAt = Date.now();
     return this.#routes
       .insist(async () => (isAnother() ? state.token! : this.#attempt()))
@@ -228,6 +222,7 @@ export class SessionKeeper {
     const { state } = this;
     switch (message.type) {
       case 'signed_in':
+        this.#logout.forget();
         this.requests.key?.forget();
         this.#notBefore = 0;
         return state.adopt(message.token, 'signed_in');
@@ -248,5 +243,5 @@ export class SessionKeeper {
 }
 
 function wireOf(session: { refreshToken: string; clientNonce?: string } | undefined): object {
-  return session ? { refresh_token: session.refreshToken, client_nonce: session.clientNonce } : {};
+  return { refresh_token: session?.refreshToken, client_nonce: session?.clientNonce };
 }

@@ -1,30 +1,31 @@
-import { inBrowser } from './platform.js';
+import { inBrowser, platform } from './platform.js';
 
 /**
  * Remembers that the user has signed out before the server could be told. Scripts cannot remove the cookie, and the
  * next page load must not restore the session. It stores no secret.
  */
 export interface UnfinishedLogout {
-  remembered(): boolean;
-  remember(): void;
+  /** The id of the session that is left; empty if it was not known; `undefined` if the user has not signed out. */
+  remembered(): string | undefined;
+  remember(sessionId: string | undefined): void;
   forget(): void;
 }
 
 export function unfinishedLogout(name: string): UnfinishedLogout {
   let storage: Record<string, string> = {};
   try {
-    if (inBrowser) storage = (globalThis as unknown as { localStorage?: typeof storage }).localStorage ?? storage;
+    if (inBrowser) storage = platform.localStorage ?? storage;
   } catch {
     // Storage can be forbidden.
   }
   return {
-    remembered: () => name in storage,
-    remember() {
+    remembered: () => storage[name],
+    remember(sessionId = '') {
       try {
-        storage[name] = '';
+        storage[name] = sessionId;
       } catch {
         // Storage can be full.
-        storage = { [name]: '' };
+        storage = { [name]: sessionId };
       }
     },
     forget: () => void delete storage[name],

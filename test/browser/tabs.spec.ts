@@ -8,8 +8,9 @@ describe.skipIf(!browserAvailable)('the tabs of one browser', () => {
   const newContext = chromiumContexts();
   const expire = () => app.clock.advance(16 * MINUTE);
 
-  async function tabs(count: number, { sleepy = false } = {}) {
+  async function tabs(count: number, { sleepy = false, prepare = () => {} } = {}) {
     const context = await newContext();
+    await context.addInitScript(prepare);
     if (sleepy) await context.clock.install();
     const pages = await Promise.all(Array.from({ length: count }, () => open(context)));
     await signIn(pages[0]);
@@ -116,29 +117,47 @@ describe.skipIf(!browserAvailable)('the tabs of one browser', () => {
     expect(await two.evaluate(async () => (await client.user())?.id)).toBe('user-bob');
   });
 
-  test('leave the session alone that another has just begun, though they were about to end the one before', async () => {
-    const { pages } = await tabs(2);
-    const [one, two] = pages;
-    let go = () => {};
-    const held = new Promise<void>((resolve) => (go = resolve));
-    let logins = 0;
-    await two.route('**/auth/login', async (route) => {
-      logins++;
-      await held;
-      await route.continue();
+  describe.each([
+    { that: 'hear of each other at once', late: () => {} },
+    {
+      that: 'hear late of what another has stored',
+      late: () => void Object.defineProperty(globalThis, 'localStorage', { value: {} }),
+    },
+    {
+      that: 'hear late of everything',
+      late: () => {
+        Object.defineProperty(globalThis, 'localStorage', { value: {} });
+        const post = BroadcastChannel.prototype.postMessage;
+        BroadcastChannel.prototype.postMessage = function (message: { type: string }) {
+          setTimeout(() => post.call(this, message), message.type === 'signed_in' ? 2_000 : 0);
+        };
+      },
+    },
+  ])('that $that', ({ late }) => {
+    test('leave the session alone that another has just begun, though they were about to end the one before', async () => {
+      const { pages } = await tabs(2, { prepare: late });
+      const [one, two] = pages;
+      let go = () => {};
+      const held = new Promise<void>((resolve) => (go = resolve));
+      let logins = 0;
+      await two.route('**/auth/login', async (route) => {
+        logins++;
+        await held;
+        await route.continue();
+      });
+      const signingIn = two.evaluate(() => client.login({ username: 'bob', password: 'bob-password' }));
+      await expect.poll(() => logins).toBe(1);
+      const leaving = one.evaluate(() => client.logout());
+      await expect.poll(() => changesOf(two)).toContain('signed_out');
+      go();
+      await Promise.all([signingIn, leaving]);
+      for (const page of pages) {
+        await expect.poll(() => page.evaluate(async () => (await client.user())?.id)).toBe('user-bob');
+        expect(await orders(page)).toBe(200);
+      }
+      expire();
+      expect(await orders(two)).toBe(200);
     });
-    const signingIn = two.evaluate(() => client.login({ username: 'bob', password: 'bob-password' }));
-    await expect.poll(() => logins).toBe(1);
-    const leaving = one.evaluate(() => client.logout());
-    await expect.poll(() => changesOf(two)).toContain('signed_out');
-    go();
-    await Promise.all([signingIn, leaving]);
-    for (const page of pages) {
-      await expect.poll(() => page.evaluate(async () => (await client.user())?.id)).toBe('user-bob');
-      expect(await orders(page)).toBe(200);
-    }
-    expire();
-    expect(await orders(two)).toBe(200);
   });
 
   test('lose the session together when the server ends it', async () => {

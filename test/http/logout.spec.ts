@@ -58,6 +58,37 @@ for (const adapter of adapters) {
       expect(await isAlive(app, successor)).toBe(false);
     });
 
+    test.each(ways)('by $by ends no other session than the one that is meant', async ({ request }) => {
+      const session = await signIn(app, { transport: 'cookie' });
+      const other = await signIn(app);
+      const { headers, body } = request(session) as { headers?: Record<string, string>; body?: object };
+      const meaning = (session_id: unknown) => logout({ headers, body: { ...body, session_id } });
+
+      const kept = await meaning(other.sessionId);
+      expect(kept).toMatchObject({ status: 204, body: undefined });
+      expect(cookiesSet(kept)).toEqual([]);
+      for (const { refreshToken } of [session, other]) expect(await isAlive(app, refreshToken)).toBe(true);
+
+      const ended = await meaning(session.sessionId);
+      expect(ended.status).toBe(204);
+      expect(cookiesSet(ended)).toEqual([CLEARED]);
+      expect(await isAlive(app, session.refreshToken)).toBe(false);
+      expect(await isAlive(app, other.refreshToken)).toBe(true);
+    });
+
+    test('with an empty session_id ends the session of the token', async () => {
+      const { refreshToken } = await signIn(app);
+      expect((await logout({ body: { refresh_token: refreshToken, session_id: '' } })).status).toBe(204);
+      expect(await isAlive(app, refreshToken)).toBe(false);
+    });
+
+    test.each([1, true, {}, ['a']])('with session_id: %j is refused, and ends nothing', async (sessionId) => {
+      const { refreshToken } = await signIn(app);
+      const answer = await logout({ body: { refresh_token: refreshToken, session_id: sessionId } });
+      expect(answer).toMatchObject({ status: 400, body: { error: 'invalid_request' } });
+      expect(await isAlive(app, refreshToken)).toBe(true);
+    });
+
     test('without any token succeeds', async () => {
       expect((await logout({})).status).toBe(204);
       expect((await logout({ body: {} })).status).toBe(204);

@@ -20,7 +20,7 @@ import { RefreshTokenConfig } from '../session/session-options.js';
 import { SignInService } from '../sign-in/sign-in.service.js';
 import { StepUpService } from '../sign-in/step-up.service.js';
 import { AuthRouteFilter } from './auth-route.filter.js';
-import { AuthLoginDto, AuthLogoutAllDto, AuthStepUpDto } from './login.dto.js';
+import { AuthLoginDto, AuthLogoutAllDto, AuthLogoutDto, AuthStepUpDto } from './login.dto.js';
 import { NoStore } from './no-store.decorator.js';
 import { answerOnce, isAnswered, type OwnAnswer } from './own-answer.js';
 import { bodyOf } from './request-body.js';
@@ -111,7 +111,8 @@ export class AuthController {
 
   /**
    * Ends the session of the refresh token; without one, that of the access token. It succeeds even if the session is
-   * already dead.
+   * already dead. With `session_id` it ends no other session, and keeps its cookie: a browser may have signed in anew
+   * in a different tab.
    */
   @Post('logout')
   @HttpCode(204)
@@ -122,10 +123,16 @@ export class AuthController {
     return answerOnce(response, async () => {
       const client = clientContextOf(request);
       const found = this.presented.find(request);
+      const { session_id: meant } = await bodyOf(request, AuthLogoutDto);
+      const isMeant = (sessionId: string) => !meant || meant === sessionId;
       if (found !== undefined) {
-        if (found.decoded) await this.refreshTokens.revokeByToken(found.decoded, 'logout', client);
+        const { decoded } = found;
+        if (decoded && !isMeant(decoded.sessionId)) return {};
+        if (decoded) await this.refreshTokens.revokeByToken(decoded, 'logout', client);
       } else if (presentedScheme(request)) {
-        await this.refreshTokens.revoke(await this.sessionOfAccessToken(request), 'logout', client);
+        const sessionId = await this.sessionOfAccessToken(request);
+        if (!isMeant(sessionId)) return {};
+        await this.refreshTokens.revoke(sessionId, 'logout', client);
       }
       return this.withoutCookies(request);
     });

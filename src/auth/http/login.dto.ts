@@ -46,6 +46,14 @@ export class AuthLoginDto {
   bind?: 'nonce' | 'tls';
 }
 
+/** The body of `POST /auth/logout`, in addition to the refresh token. */
+export class AuthLogoutDto {
+  /** Any text: an id that is not the session's ends nothing. */
+  @IsOptional()
+  @IsString()
+  session_id?: string;
+}
+
 /** The body of `POST /auth/logout-all`. */
 export class AuthLogoutAllDto {
   @IsOptional()

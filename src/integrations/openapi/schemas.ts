@@ -78,7 +78,13 @@ export const AUTH_SCHEMAS: Schemas = {
     },
   },
   AuthRefreshRequest: { type: 'object', properties: { ...presented, ...use } },
-  AuthLogoutRequest: { type: 'object', properties: presented },
+  AuthLogoutRequest: {
+    type: 'object',
+    properties: {
+      ...presented,
+      session_id: { ...text, description: 'Ends no other session than this one, and keeps its cookie.' },
+    },
+  },
   AuthStepUpRequest: {
     type: 'object',
     required: ['password'],
