@@ -111,8 +111,8 @@ export class AuthController {
 
   /**
    * Ends the session of the refresh token; without one, that of the access token. It succeeds even if the session is
-   * already dead. With `session_id` it ends no other session, and keeps its cookie: a browser may have signed in anew
-   * in a different tab.
+   * already dead. With `session_id` only that session ends, and the cookie of another one stays: a browser may have
+   * signed in anew in a different tab.
    */
   @Post('logout')
   @HttpCode(204)
@@ -124,16 +124,11 @@ export class AuthController {
       const client = clientContextOf(request);
       const found = this.presented.find(request);
       const { session_id: meant } = await bodyOf(request, AuthLogoutDto);
-      const isMeant = (sessionId: string) => !meant || meant === sessionId;
-      if (found !== undefined) {
-        const { decoded } = found;
-        if (decoded && !isMeant(decoded.sessionId)) return {};
-        if (decoded) await this.refreshTokens.revokeByToken(decoded, 'logout', client);
-      } else if (presentedScheme(request)) {
-        const sessionId = await this.sessionOfAccessToken(request);
-        if (!isMeant(sessionId)) return {};
-        await this.refreshTokens.revoke(sessionId, 'logout', client);
-      }
+      const ofAccessToken = !found && presentedScheme(request) ? await this.sessionOfAccessToken(request) : undefined;
+      const sessionId = found?.decoded?.sessionId ?? ofAccessToken;
+      if (meant && sessionId !== undefined && sessionId !== meant) return {};
+      if (found?.decoded) await this.refreshTokens.revokeByToken(found.decoded, 'logout', client);
+      else if (sessionId !== undefined) await this.refreshTokens.revoke(sessionId, 'logout', client);
       return this.withoutCookies(request);
     });
   }

@@ -82,7 +82,7 @@ export const AUTH_SCHEMAS: Schemas = {
     type: 'object',
     properties: {
       ...presented,
-      session_id: { ...text, description: 'Ends no other session than this one, and keeps its cookie.' },
+      session_id: { ...text, description: 'The only session that may end. The cookie of another one stays.' },
     },
   },
   AuthStepUpRequest: {
