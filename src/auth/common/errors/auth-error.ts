@@ -22,6 +22,8 @@ export interface AuthErrorDetails {
   maxAge?: number;
   /** Seconds, if they are not those of the code. */
   retryAfter?: number;
+  /** Whether the request was refused because too many others were under way, so that nothing was begun for it. */
+  overloaded?: boolean;
 }
 
 /** Seconds in `Retry-After` when the server cannot answer. */
@@ -48,6 +50,8 @@ export class AuthError extends HttpException {
   readonly sessionLives: boolean;
   /** Seconds within which the user must have authenticated (RFC 9470 §3). */
   readonly maxAge: number | undefined;
+  /** Too many other requests were under way. Nothing was begun for this one. */
+  readonly overloaded: boolean;
   private readonly retryAfterSeconds: number | undefined;
   private readonly dpopNonce: string | undefined;
   private readonly serverTime: number | undefined;
@@ -65,6 +69,7 @@ export class AuthError extends HttpException {
       scheme = 'Bearer',
       maxAge,
       retryAfter,
+      overloaded = false,
     }: AuthErrorDetails = {},
   ) {
     super({ error: code, error_description: description }, status, { cause });
@@ -72,6 +77,7 @@ export class AuthError extends HttpException {
     this.message = `${code}: ${description}`;
     this.sessionLives = sessionLives;
     this.maxAge = maxAge;
+    this.overloaded = overloaded;
     this.retryAfterSeconds = retryAfter;
     this.dpopNonce = dpopNonce;
     this.serverTime = serverTime;
@@ -82,7 +88,7 @@ export class AuthError extends HttpException {
   atResource(scheme: AuthenticationScheme): AuthError {
     const status = this.getStatus() === 400 ? 401 : this.getStatus();
     const { error_description: description } = this.getResponse() as { error_description: string };
-    const { cause, sessionLives, dpopNonce, serverTime, maxAge, retryAfterSeconds: retryAfter } = this;
+    const { cause, sessionLives, dpopNonce, serverTime, maxAge, retryAfterSeconds: retryAfter, overloaded } = this;
     return new AuthError(this.code, description, {
       cause,
       status,
@@ -92,6 +98,7 @@ export class AuthError extends HttpException {
       scheme,
       maxAge,
       retryAfter,
+      overloaded,
     });
   }
 
