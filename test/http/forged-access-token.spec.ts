@@ -49,6 +49,25 @@ const wrongClaims: Record<string, object> = {
   'a time before which it is not valid': { nbf: 4_000_000_000 },
 };
 
+/** What no claim may be. */
+const odd: Record<string, unknown[]> = {
+  sub: [undefined, null, '', 7, ['user-alice'], {}],
+  client_id: [undefined, null, 7, ['web']],
+  iat: [undefined, null, '1', 1.5],
+  exp: [undefined, null, '', '9999999999', 9e99, -1, true, [9_999_999_999], {}],
+  jti: [undefined, null, '', 7],
+  auth_time: [undefined, null, '9999999999', 9e99, {}],
+  sid: [undefined, null, '', 7, [], {}],
+  gen: [undefined, null, '', '9', 9e99, -1, 0.5, [9], {}],
+  scope: [undefined, null, 7, ['read'], {}],
+  roles: [undefined, null, 'admin', ['user', null], [['admin']], { 0: 'admin', length: 1 }],
+  permissions: [undefined, null, 'users:write', [7], {}],
+  cnf: [null, {}, [], 'jkt', { jkt: '' }, { jkt: 7 }, { jkt: null }, { kid: 'a key that this server cannot check' }],
+};
+for (const [claim, values] of Object.entries(odd)) {
+  for (const value of values) wrongClaims[`${claim}: ${JSON.stringify(value) ?? 'missing'}`] = { [claim]: value };
+}
+
 /** `AuthGuard('nrt-jwt')` of Passport, next to the guard of the library. */
 @Controller('passport')
 class PassportController {

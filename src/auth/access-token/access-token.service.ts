@@ -9,6 +9,7 @@ import { Clock } from '../common/time/clock.js';
 import { RevocationFeed } from '../revocation/revocation-feed.js';
 import { RevocationList } from '../revocation/revocation-list.js';
 import type { AuthUser } from '../user/user-provider.js';
+import { userOf } from './access-token-claims.js';
 import { AccessTokenConfig } from './access-token-options.js';
 import type { AccessTokenClaims, AuthenticatedUser, Confirmation } from './authenticated-user.js';
 
@@ -134,9 +135,8 @@ export class AccessTokenService {
   }
 
   private assertNotExpired({ expiresAt }: AuthenticatedUser): void {
-    if (this.clock.now() >= expiresAt * 1000 + this.config.clockTolerance) {
-      throw new AuthError('token_expired');
-    }
+    // The code of a host may pass a user without an expiry. No comparison with NaN is true.
+    if (!(this.clock.now() < expiresAt * 1000 + this.config.clockTolerance)) throw new AuthError('token_expired');
   }
 
   private assertNotRevoked({ sessionId, generation }: AuthenticatedUser): void {
@@ -146,26 +146,14 @@ export class AccessTokenService {
 
   private verifySignature(token: string): AuthenticatedUser {
     const options = this.verifyOptionsFor(token);
-    if (!options) throw new AuthError('invalid_token');
-    let claims: AccessTokenClaims;
+    let user: AuthenticatedUser | undefined;
     try {
-      claims = this.jwt.verify<AccessTokenClaims>(token, options);
+      user = options && userOf(this.jwt.verify(token, options));
     } catch {
-      throw new AuthError('invalid_token');
+      // Answered below, like a token with wrong claims.
     }
-    // Cached and shared by all requests with this token, so it must not be changed.
-    return Object.freeze({
-      id: claims.sub,
-      roles: Object.freeze(claims.roles),
-      permissions: Object.freeze(claims.permissions),
-      sessionId: claims.sid,
-      clientId: claims.client_id,
-      scope: claims.scope,
-      generation: claims.gen,
-      expiresAt: claims.exp,
-      authTime: claims.auth_time,
-      confirmation: claims.cnf && Object.freeze(claims.cnf),
-    });
+    if (!user) throw new AuthError('invalid_token');
+    return user;
   }
 
   private verifyOptionsOf(keys: Keys): JwtVerifyOptions {

@@ -1,7 +1,6 @@
-import { Injectable, type OnModuleDestroy } from '@nestjs/common';
+import { Injectable } from '@nestjs/common';
 import { subnetOf } from '../common/request/address.js';
 import type { ClientContext } from '../common/request/client-context.js';
-import { Clock } from '../common/time/clock.js';
 import { DeviceRecognition } from '../device/device-recognition.js';
 import { AuthEventBus } from '../events/auth-event-bus.js';
 import { SessionRevocation } from '../revocation/session-revocation.js';
@@ -15,36 +14,22 @@ import { isLate, type Repeat } from './session-chain.js';
 
 /** A client without claims raises an alert when it repeats in this number of successive generations. */
 const MOST_REPEATED_IN_A_ROW = 3;
-/** Milliseconds between two alerts about rows that the database has rolled back. */
-const ROLLED_BACK_EVERY = 60_000;
 
 /** Tells of successful refreshes. */
 @Injectable()
-export class RefreshEvents implements OnModuleDestroy {
-  /** Rows that were rolled back and that no alert has told of yet. */
-  private rolledBack = 0;
-  private toldRolledBackAt = -Infinity;
-  private silence: NodeJS.Timeout | undefined;
-  private stopping = false;
-
+export class RefreshEvents {
   constructor(
     private readonly events: AuthEventBus,
     private readonly devices: DeviceRecognition,
     private readonly revocation: SessionRevocation,
-    private readonly clock: Clock,
     private readonly config: RefreshTokenConfig,
   ) {}
-
-  onModuleDestroy(): void {
-    this.stopping = true;
-    this.tellRolledBack();
-  }
 
   rotated(rotated: RefreshToken, attempt: RefreshAttempt, remark: RiskRemark): void {
     const adopted = isNewerThanRow(attempt);
     this.succeeded('refreshed', rotated, attempt, adopted ? { ...remark, ...ROW_ROLLED_BACK } : remark);
     this.revocation.floorRaised(attempt.session, rotated);
-    if (adopted) this.noteRolledBack();
+    if (adopted) this.events.publish({ type: 'row_rolled_back', alert: true, count: 1 });
     if (rotated.keyId === attempt.session.keyId) return;
     this.events.publish({ type: 'key_rotated', ...eventOf(rotated, attempt) });
   }
@@ -67,22 +52,6 @@ export class RefreshEvents implements OnModuleDestroy {
     if (counted && row.repeatedInARow === MOST_REPEATED_IN_A_ROW) reasons.push('repeated_in_a_row');
     if (GivenUses.hasOverflowed(row.given) && !GivenUses.hasOverflowed(session.given)) reasons.push('uses_overflowed');
     return reasons;
-  }
-
-  /** Tells of the first at once, and of those that follow once a minute. */
-  private noteRolledBack(): void {
-    this.rolledBack++;
-    if (this.stopping || this.clock.now() - this.toldRolledBackAt >= ROLLED_BACK_EVERY) return this.tellRolledBack();
-    this.silence ??= setTimeout(() => this.tellRolledBack(), ROLLED_BACK_EVERY).unref();
-  }
-
-  private tellRolledBack(): void {
-    clearTimeout(this.silence);
-    this.silence = undefined;
-    if (this.rolledBack === 0) return;
-    this.toldRolledBackAt = this.clock.now();
-    this.events.publish({ type: 'row_rolled_back', alert: true, count: this.rolledBack });
-    this.rolledBack = 0;
   }
 
   private succeeded(

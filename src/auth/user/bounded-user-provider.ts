@@ -20,7 +20,7 @@ export class BoundedUserProvider implements UserProvider {
     private readonly config: UserProviderConfig,
   ) {
     if (typeof users.loadUsers !== 'function') return;
-    this.loadTogether = batchCalls((ids) => this.loadAll(ids));
+    this.loadTogether = batchCalls((ids) => this.loadEach([...new Set(ids)], ids));
   }
 
   async validateCredentials(username: string, password: string): Promise<AuthUser | null> {
@@ -47,29 +47,44 @@ export class BoundedUserProvider implements UserProvider {
     return typeof this.users.reauthenticate === 'function';
   }
 
-  /** A wrong field fails the refresh of this user alone. An entry without a valid id fails the whole batch. */
-  private async loadAll(ids: readonly string[]): Promise<(AuthUser | null | Error)[]> {
+  /** If users cannot be loaded together, each is loaded alone: the fault may lie in one of them. */
+  private async loadEach(asked: readonly string[], ids: readonly string[]): Promise<(AuthUser | null | Error)[]> {
+    let users: Map<string, AuthUser | Error>;
+    if (asked.length === 1) {
+      users = await this.loadAll(asked);
+    } else {
+      // A call that hangs must leave time for the others.
+      const limit = this.config.userProviderTimeout / 2;
+      users = await withTimeout(limit, 'loadUsers', this.loadAll(asked)).catch(() => this.loadAlone(asked));
+    }
+    return ids.map((id) => users.get(id) ?? null);
+  }
+
+  private async loadAlone(asked: readonly string[]): Promise<Map<string, AuthUser | Error>> {
+    const loaded = await Promise.allSettled(asked.map((id) => this.loadAll([id])));
+    return new Map(
+      loaded.flatMap((outcome, index): [string, AuthUser | Error][] =>
+        outcome.status === 'fulfilled' ? [...outcome.value] : [[asked[index], outcome.reason as Error]],
+      ),
+    );
+  }
+
+  /** The users that exist. A user with a wrong field is an error. An entry without a valid id rejects the whole call. */
+  private async loadAll(asked: readonly string[]): Promise<Map<string, AuthUser | Error>> {
     const source = this.sourceOf('loadUsers');
-    const asked = [...new Set(ids)];
     const given: unknown = await traced('nrt.user_provider.loadUsers.shared', async () => this.users.loadUsers!(asked));
     if (!Array.isArray(given)) {
       throw wrongUser(source, `the result is ${typeOf(given)}. It must be an array of the users that exist.`);
     }
-    const users = new Map<string, unknown>();
+    const users = new Map<string, AuthUser | Error>();
     // A user who is not found loses the session, so a mismatched id is never guessed.
     for (const entry of given as readonly unknown[]) {
       const id = checkedId(source, entry);
       if (!asked.includes(id)) throw wrongUser(source, 'the id of a user was not among the ids that were asked for.');
       if (users.has(id)) throw wrongUser(source, 'the result has the same user twice.');
-      users.set(id, entry);
+      users.set(id, checkedOrError(source, entry, id));
     }
-    return ids.map((id) => {
-      try {
-        return users.has(id) ? checkedUser(source, users.get(id), id) : null;
-      } catch (error) {
-        return error as Error;
-      }
-    });
+    return users;
   }
 
   private sourceOf(method: keyof UserProvider): string {
@@ -85,5 +100,13 @@ export class BoundedUserProvider implements UserProvider {
       if (cause instanceof HttpException) throw cause;
       throw new AuthError('temporarily_unavailable', undefined, { cause });
     }
+  }
+}
+
+function checkedOrError(source: string, entry: unknown, id: string): AuthUser | Error {
+  try {
+    return checkedUser(source, entry, id);
+  } catch (error) {
+    return error as Error;
   }
 }

@@ -148,12 +148,12 @@ function countersIn(instruments: Instruments): (event: AuthEvent) => void {
     const { type, reason = '', count, alert } = event;
     if (alert) alerts(type);
     const outcome = refreshOutcomeOf(event);
-    if (outcome) refreshes(outcome);
+    if (outcome) refreshes(outcome, count);
     switch (type) {
       case 'signed_in':
         return signIns('success');
       case 'sign_in_failed':
-        return signIns('failure');
+        return signIns('failure', count);
       case 'throttled':
         return throttled(reason);
       case 'refresh_repeated':

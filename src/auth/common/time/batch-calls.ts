@@ -1,5 +1,6 @@
 import DataLoader from 'dataloader';
 import { activeSpan, tracedTogether } from '../tracing/traced.js';
+import { isInContext } from './async-context.js';
 
 /** The largest batch. */
 const MOST = 16;
@@ -7,6 +8,9 @@ const MOST = 16;
 /**
  * Batches calls that arrive at the same moment into one call of `askAll`. One round trip for many keys costs less than
  * one per key. Results are not cached.
+ *
+ * A batch runs in the `AsyncLocalStorage` of its first caller. What `askAll` calls may read its tenant there. So a call
+ * from within a context is not batched.
  *
  * @param askAll returns one value per key, in the same order, or an error for this key alone; if it rejects, every call
  *   of the batch rejects
@@ -19,11 +23,12 @@ export function batchCalls<Key, Value>(
       calls.map(({ caller }) => caller),
       () => askAll(calls.map(({ key }) => key)),
     );
-  const loader = new DataLoader(ask, {
-    cache: false,
-    maxBatchSize: MOST,
-    // Waits until all requests that have arrived are processed.
-    batchScheduleFn: setImmediate,
-  });
-  return (key) => loader.load({ key, caller: activeSpan() });
+  const together = { cache: false, maxBatchSize: MOST };
+  // The schedule waits until all requests that have arrived are processed.
+  const loader = new DataLoader(ask, { ...together, batchScheduleFn: setImmediate });
+  const alone = new DataLoader(ask, { cache: false, batch: false, batchScheduleFn: (run) => run() });
+  return (key) => {
+    const caller = activeSpan();
+    return (isInContext(caller) ? alone : loader).load({ key, caller });
+  };
 }

@@ -1,0 +1,61 @@
+import type { AccessTokenClaims, AuthenticatedUser, Confirmation } from './authenticated-user.js';
+
+type Check = (value: unknown) => boolean;
+
+const isText: Check = (value) => typeof value === 'string';
+const isName: Check = (value) => isText(value) && value !== '';
+const isTextList: Check = (value) => Array.isArray(value) && value.every(isText);
+/** Seconds and generations: whole, and never negative. Every comparison with NaN or a text would be false. */
+const isCount: Check = (value) => Number.isSafeInteger(value) && (value as number) >= 0;
+
+/** `iss` and `aud` are compared with the configured ones where the signature is verified. */
+const CHECKS: Readonly<Record<Exclude<keyof AccessTokenClaims, 'iss' | 'aud'>, Check>> = {
+  sub: isName,
+  client_id: isText,
+  iat: isCount,
+  exp: isCount,
+  jti: isName,
+  auth_time: isCount,
+  sid: isName,
+  gen: isCount,
+  scope: isText,
+  roles: isTextList,
+  permissions: isTextList,
+  cnf: isConfirmation,
+};
+
+const CONFIRMATIONS: readonly string[] = ['jkt', 'x5t#S256', 'nonce#S256'] satisfies (keyof Confirmation)[];
+
+/** A binding that is not understood must not count as none. */
+function isConfirmation(cnf: unknown): boolean {
+  if (cnf === undefined) return true;
+  if (typeof cnf !== 'object' || cnf === null || Array.isArray(cnf)) return false;
+  const members = Object.entries(cnf);
+  return members.length > 0 && members.every(([name, value]) => CONFIRMATIONS.includes(name) && isName(value));
+}
+
+/**
+ * The user of an access token, from its verified payload. Nothing after this looks at the types of claims again.
+ *
+ * @returns `undefined` if a claim is missing, or is not what `AccessTokenClaims` says
+ */
+export function userOf(payload: unknown): AuthenticatedUser | undefined {
+  if (typeof payload !== 'object' || payload === null) return undefined;
+  for (const [name, isRight] of Object.entries(CHECKS)) {
+    if (!isRight((payload as Record<string, unknown>)[name])) return undefined;
+  }
+  const claims = payload as AccessTokenClaims;
+  // Cached and shared by all requests with this token, so it must not be changed.
+  return Object.freeze({
+    id: claims.sub,
+    roles: Object.freeze(claims.roles),
+    permissions: Object.freeze(claims.permissions),
+    sessionId: claims.sid,
+    clientId: claims.client_id,
+    scope: claims.scope,
+    generation: claims.gen,
+    expiresAt: claims.exp,
+    authTime: claims.auth_time,
+    confirmation: claims.cnf && Object.freeze(claims.cnf),
+  });
+}
