@@ -7,6 +7,9 @@ import { checkedId, checkedUser, checkedUserOrNull, typeOf, wrongUser } from './
 import { UserProviderConfig } from './user-options.js';
 import { type AuthUser, USER_PROVIDER, type UserProvider } from './user-provider.js';
 
+/** `loadUsers` failed for several users together. */
+class BatchFailed extends Error {}
+
 /**
  * Wraps the host's user provider: with a timeout, and with a check of every user that it returns. If a method throws or
  * takes too long, the request fails with `temporarily_unavailable`. An `HttpException` of the host is passed on.
@@ -20,7 +23,7 @@ export class BoundedUserProvider implements UserProvider {
     private readonly config: UserProviderConfig,
   ) {
     if (typeof users.loadUsers !== 'function') return;
-    this.loadTogether = batchCalls((ids) => this.loadEach([...new Set(ids)], ids));
+    this.loadTogether = batchCalls((ids) => this.loadBatch(ids));
   }
 
   async validateCredentials(username: string, password: string): Promise<AuthUser | null> {
@@ -29,8 +32,7 @@ export class BoundedUserProvider implements UserProvider {
   }
 
   async loadUser(id: string): Promise<AuthUser | null> {
-    const { loadTogether } = this;
-    if (loadTogether) return this.bounded('loadUsers', () => loadTogether(id));
+    if (this.loadTogether) return this.bounded('loadUsers', () => this.loadTogetherOrAlone(id));
     const given = await this.bounded('loadUser', () => this.users.loadUser(id));
     return checkedUserOrNull(this.sourceOf('loadUser'), given, id);
   }
@@ -47,26 +49,32 @@ export class BoundedUserProvider implements UserProvider {
     return typeof this.users.reauthenticate === 'function';
   }
 
-  /** If users cannot be loaded together, each is loaded alone: the fault may lie in one of them. */
-  private async loadEach(asked: readonly string[], ids: readonly string[]): Promise<(AuthUser | null | Error)[]> {
-    let users: Map<string, AuthUser | Error>;
-    if (asked.length === 1) {
-      users = await this.loadAll(asked);
-    } else {
-      // A call that hangs must leave time for the others.
-      const limit = this.config.userProviderTimeout / 2;
-      users = await withTimeout(limit, 'loadUsers', this.loadAll(asked)).catch(() => this.loadAlone(asked));
+  /** If users cannot be loaded together, each is loaded alone: the fault may lie in another one. */
+  private async loadTogetherOrAlone(id: string): Promise<AuthUser | null> {
+    try {
+      return await this.loadTogether!(id);
+    } catch (error) {
+      if (!(error instanceof BatchFailed)) throw error;
     }
+    const user = (await this.loadAll([id])).get(id) ?? null;
+    if (user instanceof Error) throw user;
+    return user;
+  }
+
+  private async loadBatch(ids: readonly string[]): Promise<(AuthUser | null | Error)[]> {
+    const asked = [...new Set(ids)];
+    const loading = this.loadAll(asked);
+    const users = await (asked.length === 1 ? loading : this.loadShared(loading));
     return ids.map((id) => users.get(id) ?? null);
   }
 
-  private async loadAlone(asked: readonly string[]): Promise<Map<string, AuthUser | Error>> {
-    const loaded = await Promise.allSettled(asked.map((id) => this.loadAll([id])));
-    return new Map(
-      loaded.flatMap((outcome, index): [string, AuthUser | Error][] =>
-        outcome.status === 'fulfilled' ? [...outcome.value] : [[asked[index], outcome.reason as Error]],
-      ),
-    );
+  /** A call that hangs must leave its callers the time to load each user alone. */
+  private async loadShared<T>(loading: Promise<T>): Promise<T> {
+    try {
+      return await withTimeout(this.config.userProviderTimeout / 2, 'loadUsers', loading);
+    } catch {
+      throw new BatchFailed();
+    }
   }
 
   /** The users that exist. A user with a wrong field is an error. An entry without a valid id rejects the whole call. */

@@ -1,4 +1,5 @@
 import { AsyncLocalStorage, AsyncResource } from 'node:async_hooks';
+import { types } from 'node:util';
 
 /** What every `AsyncLocalStorage` of the process holds here. No public function of Node.js tells this. */
 function storesHere(): unknown[] {
@@ -7,9 +8,8 @@ function storesHere(): unknown[] {
     const carried: unknown = Reflect.get(resource, symbol);
     // Up to Node.js 22 a resource carries the value of each storage, from 24 on one map of them all.
     if (symbol.description === 'kResourceStore') return [carried];
-    return symbol.description === 'context_frame' && carried instanceof Map
-      ? [...(carried.values() as Iterable<unknown>)]
-      : [];
+    const isFrame = symbol.description === 'context_frame' && types.isMap(carried);
+    return isFrame ? [...Map.prototype.values.call(carried)] : [];
   });
 }
 

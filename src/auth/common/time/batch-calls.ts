@@ -23,12 +23,19 @@ export function batchCalls<Key, Value>(
       calls.map(({ caller }) => caller),
       () => askAll(calls.map(({ key }) => key)),
     );
-  const together = { cache: false, maxBatchSize: MOST };
-  // The schedule waits until all requests that have arrived are processed.
-  const loader = new DataLoader(ask, { ...together, batchScheduleFn: setImmediate });
-  const alone = new DataLoader(ask, { cache: false, batch: false, batchScheduleFn: (run) => run() });
+  const loader = new DataLoader(ask, {
+    cache: false,
+    maxBatchSize: MOST,
+    // Waits until all requests that have arrived are processed.
+    batchScheduleFn: setImmediate,
+  });
+  const askAlone = async (call: { key: Key; caller: unknown }) => {
+    const [value] = await ask([call]);
+    if (value instanceof Error) throw value;
+    return value;
+  };
   return (key) => {
     const caller = activeSpan();
-    return (isInContext(caller) ? alone : loader).load({ key, caller });
+    return isInContext(caller) ? askAlone({ key, caller }) : loader.load({ key, caller });
   };
 }
