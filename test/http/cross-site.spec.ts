@@ -23,6 +23,9 @@ const refused: Headers[] = [
   { origin: 'http://app.example' },
   { origin: 'https://app.example:8443' },
   { origin: 'https://sub.app.example' },
+  { origin: 'own/' },
+  { origin: 'own#' },
+  { origin: 'user@own' },
 ];
 
 const accepted: Headers[] = [
@@ -31,6 +34,8 @@ const accepted: Headers[] = [
   { 'sec-fetch-site': 'none' },
   { 'sec-fetch-site': 'same-origin', origin: 'own' },
   { origin: 'own' },
+  // The proxy in front of the server may end TLS.
+  { origin: 'own by TLS' },
   { origin: 'https://app.example' },
   { 'sec-fetch-site': 'cross-site', origin: 'https://app.example' },
   { 'sec-fetch-site': 'same-site', origin: 'https://app.example' },
@@ -39,8 +44,17 @@ const accepted: Headers[] = [
 for (const adapter of adapters) {
   describe(`a request that a page makes a browser send (${adapter})`, () => {
     const app = listening(adapter, { options: { cookie: { allowedOrigins: ['https://app.example'] } } });
-    const from = ({ origin, ...rest }: Headers): Headers =>
-      origin === undefined ? rest : { ...rest, origin: origin === 'own' ? app.url : origin };
+    const from = ({ origin, ...rest }: Headers): Headers => {
+      const byTls = app.url.replace('http:', 'https:');
+      const own: Record<string, string> = {
+        own: app.url,
+        'own/': `${app.url}/`,
+        'own#': `${app.url}#`,
+        'user@own': app.url.replace('//', '//user@'),
+        'own by TLS': byTls,
+      };
+      return origin === undefined ? rest : { ...rest, origin: own[origin] ?? origin };
+    };
     const ALICE = { username: 'alice', password: 'alice-password' };
 
     test.each(refused)('from %o has no use of the cookie: 403, nothing consumed, nothing ended', async (page) => {
@@ -118,3 +132,19 @@ for (const adapter of adapters) {
     });
   });
 }
+
+describe.each(adapters)('a server behind TLS (%s)', (adapter) => {
+  const app = listening(adapter, { trustProxy: 'loopback' });
+  const behindTls = { 'x-forwarded-proto': 'https', 'x-forwarded-host': 'app.example' };
+
+  // A page that came without TLS may be of anybody in the network.
+  test.each([
+    ['https://app.example', 200],
+    ['http://app.example', 403],
+    ['https://app.example:8443', 403],
+  ])('and a page of %s: %d', async (origin, status) => {
+    const { refreshToken } = await signIn(app, { transport: 'cookie' });
+    const headers = { ...behindTls, origin, ...cookieHeader(refreshToken) };
+    expect((await refresh(app.url, undefined, headers)).status).toBe(status);
+  });
+});

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { adapters, type AuthApp } from '../support/auth-app.js';
-import { cookieHeader, refresh } from '../support/http.js';
+import { type Answer, cookieHeader, refresh } from '../support/http.js';
 import { comparable, DAY, listening, SECOND, signIn } from '../support/listening.js';
 
 const GRACE = 10 * SECOND;
@@ -107,13 +107,18 @@ for (const adapter of adapters) {
     test.each(['body', 'cookie'] as const)('in the %s', async (transport) => {
       const present = (token: string) =>
         transport === 'body' ? refresh(app.url, token) : refresh(app.url, undefined, cookieHeader(token));
+      // A cookie that this server did not set stays: it may belong to another application on the same host.
+      const seen = (answer: Answer) => {
+        const { headers, ...rest } = comparable(answer);
+        return { ...rest, headers: headers.filter(([name]) => name !== 'set-cookie') };
+      };
       const unknown = await present(`nrt_${'A'.repeat(128)}`);
       expect(unknown).toMatchObject({ status: 401, body: { error: 'invalid_grant' } });
       expect(Object.keys(unknown.body)).toEqual(['error', 'error_description']);
 
       for (const [name, make] of Object.entries(deadTokens)) {
         const answer = await present(await make(app, transport));
-        expect(comparable(answer), name).toEqual(comparable(unknown));
+        expect(seen(answer), name).toEqual(seen(unknown));
       }
     });
   });

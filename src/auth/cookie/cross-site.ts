@@ -11,7 +11,7 @@ export function isSameSite(request: HttpRequest, allowedOrigins: readonly string
   const origin = headerOf(request, 'origin');
   if (origin !== undefined && allowedOrigins.includes(origin)) return true;
   const site = headerOf(request, 'sec-fetch-site');
-  return site === undefined ? isOwnOrigin(origin, request.host) : isOwnSite(site);
+  return site === undefined ? isOwnOrigin(origin, request) : isOwnSite(site);
 }
 
 export function crossSiteRefusal(): AuthError {
@@ -26,7 +26,11 @@ function isOwnSite(site: string): boolean {
   return site === 'same-origin' || site === 'none';
 }
 
-function isOwnOrigin(origin: string | undefined, host: string | undefined): boolean {
-  if (origin === undefined) return true;
-  return URL.canParse(origin) && new URL(origin).host === host;
+/** Behind a proxy that the application does not trust, the scheme of the request is unknown. It can only be more secure. */
+function isOwnOrigin(origin: string | undefined, { protocol, host }: HttpRequest): boolean {
+  return origin === undefined || ['https', protocol].some((scheme) => origin === originOf(`${scheme}://${host}`));
+}
+
+function originOf(url: string): string | undefined {
+  return URL.canParse(url) ? new URL(url).origin : undefined;
 }

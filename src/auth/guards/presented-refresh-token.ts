@@ -60,6 +60,15 @@ export class PresentedRefreshToken {
     return found;
   }
 
+  /**
+   * Whether the cookie of the request has a token that this server did not issue. Cookies know no ports, so the token may
+   * belong to another application on this host. Such a cookie is not removed.
+   */
+  hasForeignCookie(request: HttpRequest): boolean {
+    const inCookie = this.cookie.read(request);
+    return inCookie !== undefined && !this.codec.decode(inCookie);
+  }
+
   private textOf(request: HttpRequest): string | undefined {
     const inCookie = this.cookie.read(request);
     if (inCookie !== undefined) this.cookie.assertSameSite(request);

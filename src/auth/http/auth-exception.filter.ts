@@ -3,6 +3,7 @@ import { BaseExceptionFilter, HttpAdapterHost, ModulesContainer } from '@nestjs/
 import { type Observable, throwError } from 'rxjs';
 import { AuthError } from '../common/errors/auth-error.js';
 import type { HttpRequest } from '../common/request/http-request.js';
+import { PresentedRefreshToken } from '../guards/presented-refresh-token.js';
 import { AuthModuleRegistry } from '../modules/auth-module-registry.js';
 import { AuthRouteFilter } from './auth-route.filter.js';
 
@@ -48,7 +49,8 @@ export class AuthExceptionFilter extends BaseExceptionFilter {
       this.modules.at(asked) ||
       (isNobodys(exception, method, asked) && this.modules.below(asked));
     if (!isOurs) return super.catch(exception, host);
-    new AuthRouteFilter(this.modules.cookieAt(asked)).catch(exception, host);
+    const module = this.modules.ofCookieAt(asked);
+    new AuthRouteFilter(module?.cookie, module?.service(PresentedRefreshToken)).catch(exception, host);
   }
 }
 

@@ -2,6 +2,7 @@ import { type ArgumentsHost, Catch, type ExceptionFilter, Inject, Logger } from 
 import { AuthError } from '../common/errors/auth-error.js';
 import type { HttpRequest, HttpResponse } from '../common/request/http-request.js';
 import { RefreshCookie } from '../cookie/refresh-cookie.js';
+import { PresentedRefreshToken } from '../guards/presented-refresh-token.js';
 import { isReported } from '../user/checked-user.js';
 import { foreignAnswer } from './foreign-error.js';
 import { decisionOf, endAnswer, isAnswered, writeAnswer, writeOwn } from './own-answer.js';
@@ -16,7 +17,10 @@ export class AuthRouteFilter implements ExceptionFilter {
   /** The failures of the host are logged as Nest itself logs them. */
   private readonly foreignLogger = new Logger('ExceptionsHandler');
 
-  constructor(@Inject(RefreshCookie) private readonly cookie: RefreshCookie | undefined) {}
+  constructor(
+    @Inject(RefreshCookie) private readonly cookie: RefreshCookie | undefined,
+    @Inject(PresentedRefreshToken) private readonly presented: PresentedRefreshToken | undefined,
+  ) {}
 
   catch(exception: unknown, host: ArgumentsHost): void {
     const http = host.switchToHttp();
@@ -60,7 +64,8 @@ export class AuthRouteFilter implements ExceptionFilter {
   /** The cookie to remove, because its session is dead. */
   private deadCookie(error: AuthError, request: HttpRequest): RefreshCookie | undefined {
     if (error.code !== 'invalid_grant' || error.sessionLives) return undefined;
-    return this.cookie?.read(request) === undefined ? undefined : this.cookie;
+    const isOurs = this.cookie?.read(request) !== undefined && !this.presented?.hasForeignCookie(request);
+    return isOurs ? this.cookie : undefined;
   }
 }
 

@@ -165,7 +165,8 @@ export class AuthController {
   }
 
   private withoutCookies(request: HttpRequest): OwnAnswer {
-    return this.cookie.isSameSite(request) ? { cookies: this.cookie.clearCookies(request) } : {};
+    const mayRemove = this.cookie.isSameSite(request) && !this.presented.hasForeignCookie(request);
+    return mayRemove ? { cookies: this.cookie.clearCookies(request) } : {};
   }
 
   /** The session of an access token. The session may have been revoked. */

@@ -65,10 +65,10 @@ export class AuthModuleRegistry implements OnModuleInit {
     return this.whose('below', url);
   }
 
-  /** The cookie that a request to this URL may carry. With several modules, the URL decides which one. */
-  cookieAt(url: string): RefreshCookie | undefined {
+  /** The module whose cookie a request to this URL may carry. With several modules, the URL decides which one. */
+  ofCookieAt(url: string): Registered | undefined {
     const all = this.all;
-    return (all.length === 1 ? all[0] : this.at(url))?.cookie;
+    return all.length === 1 ? all[0] : this.at(url);
   }
 
   private whose(kind: 'routes' | 'below', url: string): Registered | undefined {
