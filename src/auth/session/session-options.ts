@@ -1,7 +1,8 @@
 import { AuthConfigurationError } from '../common/errors/auth-error.js';
-import { boolean, complete, integer, oneOf, optional, text, texts } from '../common/options/checks.js';
+import { boolean, complete, integer, oneOf, optional, text } from '../common/options/checks.js';
 import { configOf } from '../common/options/config.js';
 import { duration, LONGEST } from '../common/options/duration.js';
+import { scopeList } from '../common/options/scopes.js';
 import { type Argon2idOptions, argon2idParameters } from './argon2id-options.js';
 
 /**
@@ -72,12 +73,15 @@ export class RefreshTokenOptions {
   /** The `client_id` of a login that names none. */
   defaultClientId = 'default';
   /**
-   * The scopes that a login may ask for. By default any scope (RFC 6749 §3.3).
+   * The scopes that clients can get (RFC 6749 §3.3). By default none. A login that asks for any other scope is refused
+   * with `invalid_scope`, and so is your own call of `issue` or `signIn`. A scope that you remove is missing from all
+   * tokens that are issued from then on; the sessions go on. Every user can get each of these scopes: what a user may do
+   * belongs in `permissions` or `roles`.
    *
    * @example
    * AuthModule.forRoot({ ...authOptions, refreshToken: { scopes: ['orders:read', 'orders:write'] } });
    */
-  scopes?: string[] = undefined;
+  scopes: string[] = [];
   /**
    * How many sessions a user may have at a time. By default there is no limit.
    *
@@ -105,7 +109,7 @@ export class RefreshTokenConfig extends configOf('refreshToken.', RefreshTokenOp
   hasher: argon2idOf,
   defaultTransport: oneOf('cookie', 'body'),
   defaultClientId: text(255),
-  scopes: optional(texts('profile')),
+  scopes: scopeList,
   maxSessionsPerUser: optional(integer(1, 10_000)),
   onTooManySessions: oneOf('refuse', 'end_oldest', 'end_longest_idle'),
 }) {}
