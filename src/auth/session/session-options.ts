@@ -98,6 +98,16 @@ export class RefreshTokenOptions {
    * race across instances, and across the nodes of a Galera cluster.
    */
   onTooManySessions: OnTooManySessions = 'end_oldest';
+  /**
+   * How recently users must have authenticated, by login or step-up, to end other sessions of theirs (ASVS 7.5.2). It
+   * applies to `POST /auth/logout-all` and `DELETE /auth/sessions/:id`: with an older authentication they answer 401
+   * `insufficient_user_authentication`. Users can always end the session of their request. By default any
+   * authentication will do. `userProvider` needs `reauthenticate`.
+   *
+   * @example
+   * AuthModule.forRoot({ ...authOptions, refreshToken: { stepUpToEndSessions: '10m' } });
+   */
+  stepUpToEndSessions?: string = undefined;
 }
 
 export class RefreshTokenConfig extends configOf('refreshToken.', RefreshTokenOptions, {
@@ -112,6 +122,7 @@ export class RefreshTokenConfig extends configOf('refreshToken.', RefreshTokenOp
   scopes: scopeList,
   maxSessionsPerUser: optional(integer(1, 10_000)),
   onTooManySessions: oneOf('refuse', 'end_oldest', 'end_longest_idle'),
+  stepUpToEndSessions: optional(duration('1s', LONGEST)),
 }) {}
 
 /** The removal of dead sessions from the table. */

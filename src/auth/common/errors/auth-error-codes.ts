@@ -127,8 +127,8 @@ export const ERRORS = {
    */
   step_up_required: [401, 'Authenticate again with POST /auth/step-up. The refresh token is still good.'],
   /**
-   * The route has `@StepUp`, and the last authentication of the user is too old. `max_age` in the header
-   * `WWW-Authenticate` is the limit in seconds.
+   * The route has `@StepUp`, or it ends other sessions and `refreshToken.stepUpToEndSessions` is set. The last
+   * authentication of the user is too old for it. `max_age` in the header `WWW-Authenticate` is the limit in seconds.
    *
    * @session The refresh token is still good.
    * @client Ask the user for the password, call `POST /auth/step-up`, and send the request again with the new access
