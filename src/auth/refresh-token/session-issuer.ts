@@ -87,8 +87,8 @@ export class SessionIssuer implements OnModuleInit {
     return issued;
   }
 
-  private grantedScope(requested = ''): string {
-    const wanted = scopesIn(requested);
+  private grantedScope(requested: string | undefined): string {
+    const wanted = scopesIn(requested ?? '');
     if (!wanted.every((scope) => this.config.scopes.includes(scope))) throw new AuthError('invalid_scope');
     return wanted.join(' ');
   }
