@@ -76,7 +76,8 @@ function statusOf(code: AuthErrorCode): string {
 /** `Bearer` stands for the scheme of the token. */
 function challengeOf(code: AuthErrorCode): string | undefined {
   const { challenge } = atResource(code);
-  return challenge === undefined ? undefined : `\`WWW-Authenticate: ${challenge.replace(/"(300|orders:read)"/, '"…"')}\``;
+  if (challenge === undefined) return undefined;
+  return `\`WWW-Authenticate: ${challenge.replace(/"(300|orders:read)"/, '"…"')}\``;
 }
 
 function routesWith(code: AuthErrorCode): string | undefined {

@@ -15,15 +15,11 @@ export class EndSessionsGuard implements CanActivate {
 
   canActivate(context: ExecutionContext): boolean {
     const { stepUpToEndSessions: maxAge } = this.config;
-    const { user, params } = context.switchToHttp().getRequest<HttpRequest>() as EndingRequest;
-    if (maxAge === undefined || params.id === user.sessionId) return true;
-    assertAuthenticatedWithin(maxAge, user, this.clock.now(), context);
+    if (maxAge === undefined) return true;
+    const request = context.switchToHttp().getRequest<HttpRequest>();
+    const user = request.user as AuthenticatedUser;
+    const { id } = request.params as { id?: string };
+    if (id !== user.sessionId) assertAuthenticatedWithin(maxAge, user, this.clock.now(), context);
     return true;
   }
-}
-
-interface EndingRequest extends HttpRequest {
-  readonly user: AuthenticatedUser;
-  /** Of `logout-all`, there is no id. */
-  readonly params: { readonly id?: string };
 }

@@ -85,7 +85,7 @@ export function texts(example: string): Check<string[]> {
   };
 }
 
-/** For lists that an empty one would make meaningless. */
+/** Refuses an empty list. */
 export function atLeastOne<Value>(check: Check<Value[]>): Check<Value[]> {
   return (name, given) => {
     const values = check(name, given);
