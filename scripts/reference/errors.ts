@@ -63,7 +63,8 @@ function ofServer({ name, text, tags }: Documented): string[] {
 }
 
 /** As a protected resource answers it. */
-const atResource = (code: AuthErrorCode) => new AuthError(code, undefined, { maxAge: 300 }).atResource('Bearer');
+const atResource = (code: AuthErrorCode) =>
+  new AuthError(code, undefined, { maxAge: 300, scope: 'orders:read' }).atResource('Bearer');
 
 function statusOf(code: AuthErrorCode): string {
   const status = new AuthError(code).getStatus();
@@ -75,7 +76,8 @@ function statusOf(code: AuthErrorCode): string {
 /** `Bearer` stands for the scheme of the token. */
 function challengeOf(code: AuthErrorCode): string | undefined {
   const { challenge } = atResource(code);
-  return challenge === undefined ? undefined : `\`WWW-Authenticate: ${challenge.replace('"300"', '"…"')}\``;
+  if (challenge === undefined) return undefined;
+  return `\`WWW-Authenticate: ${challenge.replace(/"(300|orders:read)"/, '"…"')}\``;
 }
 
 function routesWith(code: AuthErrorCode): string | undefined {

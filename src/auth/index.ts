@@ -26,10 +26,14 @@ export { JwtStrategy } from './guards/jwt.strategy.js';
 export { PresentedToken, RefreshTokenGuard } from './guards/refresh-token.guard.js';
 export { RefreshTokenStrategy } from './guards/refresh-token.strategy.js';
 export { RolesGuard } from './guards/roles.guard.js';
+export { PermissionsGuard } from './guards/permissions.guard.js';
+export { ScopesGuard } from './guards/scopes.guard.js';
 export { StepUpGuard } from './guards/step-up.guard.js';
 export { CurrentUser } from './guards/current-user.decorator.js';
 export { Public } from './guards/public.decorator.js';
 export { Roles } from './guards/roles.decorator.js';
+export { Permissions } from './guards/permissions.decorator.js';
+export { Scopes } from './guards/scopes.decorator.js';
 export { StepUp } from './guards/step-up.decorator.js';
 export { AuthRoute } from './common/request/auth-route.decorator.js';
 

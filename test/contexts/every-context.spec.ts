@@ -112,7 +112,7 @@ const contexts: Context[] = [
 ];
 
 describe.each(contexts)('the guards, for the whole application, in $context', ({ adapter, setup, call, start }) => {
-  const app = listening(adapter, setup);
+  const app = listening(adapter, { ...setup, options: { refreshToken: { scopes: ['reports:read', 'reports'] } } });
   let started: Promise<unknown> | undefined;
   const ask: Call = async (url, operation, token) => {
     await (started ??= start?.(app.app));
@@ -149,6 +149,18 @@ describe.each(contexts)('the guards, for the whole application, in $context', ({
     const [alice, admin] = [await signIn(app), await signIn(app, { username: 'admin' })];
     expect(await ask(app.url, 'admins', alice.accessToken)).toMatchObject({ error: 'forbidden' });
     expect(await ask(app.url, 'admins', admin.accessToken)).toMatchObject({ id: 'user-admin' });
+  });
+
+  test('ask for the scope', async () => {
+    const asking = async (scope: string) => ask(app.url, 'scoped', (await signIn(app, { scope })).accessToken);
+    expect(await asking('reports')).toMatchObject({ error: 'insufficient_scope' });
+    expect(await asking('reports reports:read')).toMatchObject({ id: 'user-alice' });
+  });
+
+  test('ask for the permission', async () => {
+    const [alice, admin] = [await signIn(app), await signIn(app, { username: 'admin' })];
+    expect(await ask(app.url, 'permitted', alice.accessToken)).toMatchObject({ error: 'forbidden' });
+    expect(await ask(app.url, 'permitted', admin.accessToken)).toMatchObject({ id: 'user-admin' });
   });
 
   test('leave open what is @Public()', async () => {

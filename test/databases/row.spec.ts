@@ -9,7 +9,7 @@ const ALICE: AuthUser = { id: 'user-alice', roles: ['user'] };
 const DAY = 86_400_000;
 const USE = { idempotencyKey: 'uQ3nT0kq9o2dJc5w' };
 const OTHER_USE = { idempotencyKey: 'p8VxkLr2mZ0aWb7e' };
-const options = { refreshToken: { ttl: '30d', idleTtl: '7d', grace: '10s' } };
+const options = { refreshToken: { ttl: '30d', idleTtl: '7d', grace: '10s', scopes: ['read', 'write'] } };
 
 describe('the row of a session', () => {
   onEveryDatabase({ options }, (host) => {

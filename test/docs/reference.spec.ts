@@ -158,6 +158,7 @@ const CODES: Record<AuthErrorCode, true> = {
   token_stale: true,
   step_up_required: true,
   insufficient_user_authentication: true,
+  insufficient_scope: true,
   session_limit: true,
   region_not_allowed: true,
   forbidden: true,

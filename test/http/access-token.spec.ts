@@ -9,7 +9,10 @@ const headerOf = (token: string) => JSON.parse(Buffer.from(token.split('.')[0], 
 for (const adapter of adapters) {
   describe(`an access token (${adapter})`, () => {
     const app = listening(adapter, {
-      options: { accessToken: { issuer: 'https://auth.example', audience: 'https://api.example' } },
+      options: {
+        accessToken: { issuer: 'https://auth.example', audience: 'https://api.example' },
+        refreshToken: { scopes: ['read'] },
+      },
     });
     const me = (accessToken: string) => send('GET', `${app.url}/auth/me`, { headers: bearer(accessToken) });
 

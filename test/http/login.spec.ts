@@ -10,7 +10,7 @@ const REFRESH_TOKEN = /^nrt_[A-Za-z0-9_-]{128}$/;
 
 for (const adapter of adapters) {
   describe(`login (${adapter})`, () => {
-    const app = listening(adapter);
+    const app = listening(adapter, { options: { refreshToken: { scopes: ['read', 'write'] } } });
 
     test('with transport: body brings both tokens in the body and no cookie', async () => {
       const answer = await login(app.url, { ...ALICE, transport: 'body' });

@@ -5,7 +5,7 @@ import { claimsOf, listening, SECOND, signIn } from '../support/listening.js';
 
 for (const adapter of adapters) {
   describe(`refresh (${adapter})`, () => {
-    const app = listening(adapter);
+    const app = listening(adapter, { options: { refreshToken: { scopes: ['read'] } } });
 
     test('with the token in the body brings both tokens in the body and no cookie', async () => {
       const before = await signIn(app, { scope: 'read' });

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { adapters } from '../support/auth-app.js';
-import { bearer, refresh, send } from '../support/http.js';
+import { type AuthBody, bearer, refresh, send } from '../support/http.js';
 import { comparable, DAY, listening, MINUTE, SECOND, signIn } from '../support/listening.js';
 
 const FIVE_MINUTES = 5 * MINUTE;
@@ -178,6 +178,65 @@ for (const adapter of adapters) {
       expect((await send('DELETE', `${app.url}/auth/sessions/${sessionId}`)).status).toBe(401);
       expect((await end(refreshToken, sessionId)).status).toBe(401);
       expect((await refresh(app.url, refreshToken)).status).toBe(200);
+    });
+  });
+
+  describe(`ending sessions where a recent authentication is asked for (${adapter})`, () => {
+    const app = listening(adapter, { options: { refreshToken: { stepUpToEndSessions: '10m' } } });
+    const end = (accessToken: string, id: string) =>
+      send('DELETE', `${app.url}/auth/sessions/${id}`, { headers: bearer(accessToken) });
+    const logoutAll = (accessToken: string, body?: object) =>
+      send('POST', `${app.url}/auth/logout-all`, { headers: bearer(accessToken), body });
+
+    test('is possible soon after the login, to the second', async () => {
+      const [current, other, third] = [await signIn(app), await signIn(app), await signIn(app)];
+      app.clock.advance(10 * MINUTE);
+      expect((await end(current.accessToken, other.sessionId)).status).toBe(204);
+      app.clock.advance(SECOND);
+      expect((await end(current.accessToken, third.sessionId)).status).toBe(401);
+      expect((await refresh(app.url, third.refreshToken)).status).toBe(200);
+    });
+
+    test('is possible again after a step-up, with its access token', async () => {
+      const [current, other] = [await signIn(app), await signIn(app)];
+      app.clock.advance(11 * MINUTE);
+      const refused = await end(current.accessToken, other.sessionId);
+      expect(refused).toMatchObject({ status: 401, body: { error: 'insufficient_user_authentication' } });
+      expect(refused.headers.get('www-authenticate')).toBe(
+        'Bearer error="insufficient_user_authentication", max_age="600"',
+      );
+      expect(refused.headers.get('cache-control')).toBe('no-store');
+
+      const body = { password: 'alice-password', refresh_token: current.refreshToken };
+      const steppedUp = (await send<AuthBody>('POST', `${app.url}/auth/step-up`, { body })).body;
+      expect((await end(steppedUp.access_token, other.sessionId)).status).toBe(204);
+      expect((await refresh(app.url, other.refreshToken)).status).toBe(401);
+      expect((await logoutAll(steppedUp.access_token, { except_current: true })).status).toBe(204);
+      expect((await logoutAll(steppedUp.access_token)).status).toBe(204);
+      expect((await refresh(app.url, steppedUp.refresh_token)).status).toBe(401);
+    });
+
+    test('never keeps a user from signing out here', async () => {
+      const [byAccessToken, byRefreshToken, byId] = [await signIn(app), await signIn(app), await signIn(app)];
+      app.clock.advance(11 * MINUTE);
+      const logout = `${app.url}/auth/logout`;
+      expect((await send('POST', logout, { headers: bearer(byAccessToken.accessToken) })).status).toBe(204);
+      expect((await send('POST', logout, { body: { refresh_token: byRefreshToken.refreshToken } })).status).toBe(204);
+      expect((await end(byId.accessToken, byId.sessionId)).status).toBe(204);
+      for (const { refreshToken } of [byAccessToken, byRefreshToken, byId]) {
+        expect((await refresh(app.url, refreshToken)).status).toBe(401);
+      }
+    });
+
+    test('lets users look at their sessions at any time', async () => {
+      const { accessToken } = await signIn(app);
+      app.clock.advance(11 * MINUTE);
+      expect((await send('GET', `${app.url}/auth/sessions`, { headers: bearer(accessToken) })).status).toBe(200);
+    });
+
+    test('still says first that there is no token', async () => {
+      const answer = await send('POST', `${app.url}/auth/logout-all`);
+      expect(answer).toMatchObject({ status: 401, body: { error: 'unauthorized' } });
     });
   });
 }

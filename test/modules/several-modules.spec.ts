@@ -11,9 +11,13 @@ import {
   GuardOf,
   InjectAuth,
   JwtAuthGuard,
+  Permissions,
+  PermissionsGuard,
   RefreshTokenService,
   Roles,
   RolesGuard,
+  Scopes,
+  ScopesGuard,
   type UserProvider,
 } from 'nestjs-refresh-token';
 import {
@@ -37,7 +41,7 @@ class StaffRefreshToken extends RefreshTokenColumns {}
 /** Staff and users may have the same ids and names: they are other people all the same. */
 @Injectable()
 class StaffUsers implements UserProvider {
-  private readonly clerk = { id: 'user-alice', roles: ['clerk'] };
+  private readonly clerk = { id: 'user-alice', roles: ['clerk'], permissions: ['stock:count'] };
 
   async validateCredentials(username: string, password: string) {
     return username === 'alice' && password === 'staff-password' ? this.clerk : null;
@@ -93,6 +97,14 @@ class BackOfficeController {
   @Roles('clerk')
   backOffice(@CurrentUser() { id }: AuthenticatedUser) {
     return { id };
+  }
+
+  @Get('stock')
+  @UseGuards(GuardOf(JwtAuthGuard, 'staff'), GuardOf(ScopesGuard, 'staff'), GuardOf(PermissionsGuard, 'staff'))
+  @Scopes('stock:read')
+  @Permissions('stock:count')
+  stock() {
+    return {};
   }
 
   @Get('passport')
@@ -167,6 +179,20 @@ for (const adapter of adapters) {
         expect(refreshed.status).toBe(200);
         expect(cookiesSet(refreshed).map((set) => set.name)).toEqual([name]);
       }
+    });
+
+    test('grant scopes of their own, and the guards of each ask for them', async () => {
+      const { url } = await hostOfBoth(adapter, {}, { refreshToken: { scopes: ['stock:read'] } });
+      const scoped = (prefix: Prefix) =>
+        send<AuthBody>('POST', `${url}/${prefix}/login`, {
+          body: { ...CREDENTIALS[prefix], transport: 'body', scope: 'stock:read' },
+        });
+      expect(await scoped('auth')).toMatchObject({ status: 400, body: { error: 'invalid_scope' } });
+      const stock = async ({ body }: { body: AuthBody }) =>
+        (await send('GET', `${url}/back-office/stock`, { headers: bearer(body.access_token) })).status;
+      expect(await stock(await scoped('staff/auth'))).toBe(200);
+      expect(await stock(await signIn(url, 'staff/auth'))).toBe(403);
+      expect(await stock(await signIn(url, 'auth'))).toBe(401);
     });
 
     test.each([

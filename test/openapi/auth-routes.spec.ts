@@ -131,6 +131,18 @@ describe.each(adapters)('the OpenAPI document of the auth routes (%s)', (adapter
     expect(responses('/auth/me', 'get')).not.toHaveProperty('400');
   });
 
+  test('says where a recent authentication may be asked for', async () => {
+    const { document } = await documented(adapter);
+    const asking = ROUTES.filter(([method, path]) => {
+      const responses = operation(document, path, method).responses as Record<string, { description: string }>;
+      return responses[401]?.description.includes('insufficient_user_authentication');
+    });
+    expect(asking).toEqual([
+      ['post', '/auth/logout-all'],
+      ['delete', '/auth/sessions/{id}'],
+    ]);
+  });
+
   test('describes a use of a token, in JSON, in forms and in the header', async () => {
     const { document } = await documented(adapter);
     const key = { type: 'string', minLength: 16, maxLength: 64 };

@@ -16,7 +16,7 @@ const DOORS = {
 };
 
 /** The single words that an application gets from the main door. Any other could mean anything in the host's own code. */
-const SINGLE_WORDS = ['Clock', 'Public', 'Roles'];
+const SINGLE_WORDS = ['Clock', 'Permissions', 'Public', 'Roles', 'Scopes'];
 
 /** What a door exports, types too. */
 async function namesOf(door: keyof typeof DOORS): Promise<string[]> {
@@ -53,8 +53,8 @@ describe('the public API', () => {
     }
   });
 
-  test('has a main door that is read in a minute: at most 63 names, at most 50 of them values', async () => {
-    expect((await namesOf('main')).length).toBeLessThanOrEqual(63);
+  test('has a main door that is read in a minute: at most 67 names, at most 50 of them values', async () => {
+    expect((await namesOf('main')).length).toBeLessThanOrEqual(67);
     expect(Object.keys(main).length).toBeLessThanOrEqual(50);
   });
 

@@ -209,6 +209,7 @@ describe('a host without a way to authenticate again', () => {
   it.each<[string, AuthSetup['options']]>([
     ['GeoIP', { risk: { onGeoIpFailure: 'step_up' } }],
     ['a rule that fails', { risk: { onRuleFailure: 'step_up' } }],
+    ['the end of a session', { refreshToken: { stepUpToEndSessions: '10m' } }],
     ['a device', { binding: { fingerprint: { signals: { a: () => '' }, onMismatch: 'step_up' } } }],
   ])('is told at boot, where %s could ask for it', async (_, options) => {
     await expect(

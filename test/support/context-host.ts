@@ -8,15 +8,19 @@ import {
   AuthExceptionFilter,
   CurrentUser,
   JwtAuthGuard,
+  Permissions,
+  PermissionsGuard,
   Public,
   Roles,
   RolesGuard,
+  Scopes,
+  ScopesGuard,
 } from 'nestjs-refresh-token';
 import { AuthSocketFilter, SocketSessions } from 'nestjs-refresh-token/sockets';
 import type { IncomingMessage } from 'node:http';
 
-/** What every context offers: for any user, for administrators, for everybody. */
-export type Operation = 'mine' | 'admins' | 'open';
+/** What every context offers: for any user, for a role, for a scope, for a permission, for everybody. */
+export type Operation = 'mine' | 'admins' | 'scoped' | 'permitted' | 'open';
 
 /** The id of the user where the handler was reached with one; `null` where with none. */
 const idOf = (user?: AuthenticatedUser) => ({ id: user?.id ?? null });
@@ -31,6 +35,18 @@ export class HttpController {
   @Roles('admin')
   @Get('admins')
   admins(@CurrentUser() user: AuthenticatedUser) {
+    return idOf(user);
+  }
+
+  @Scopes('reports:read')
+  @Get('scoped')
+  scoped(@CurrentUser() user: AuthenticatedUser) {
+    return idOf(user);
+  }
+
+  @Permissions('users:write')
+  @Get('permitted')
+  permitted(@CurrentUser() user: AuthenticatedUser) {
     return idOf(user);
   }
 
@@ -68,6 +84,18 @@ export class GraphqlResolver {
     return idOf(user);
   }
 
+  @Scopes('reports:read')
+  @Query(() => Whose)
+  scoped(@CurrentUser() user: AuthenticatedUser) {
+    return idOf(user);
+  }
+
+  @Permissions('users:write')
+  @Query(() => Whose)
+  permitted(@CurrentUser() user: AuthenticatedUser) {
+    return idOf(user);
+  }
+
   @Public()
   @Query(() => Whose)
   open(@CurrentUser() user?: AuthenticatedUser) {
@@ -83,6 +111,18 @@ export class GraphqlResolver {
   @Subscription(() => Whose, { name: 'admins' })
   adminsAgain(@CurrentUser() user: AuthenticatedUser, @Args('unused', { nullable: true }) _unused?: string) {
     return endless('admins', user);
+  }
+
+  @Scopes('reports:read')
+  @Subscription(() => Whose, { name: 'scoped' })
+  scopedAgain(@CurrentUser() user: AuthenticatedUser) {
+    return endless('scoped', user);
+  }
+
+  @Permissions('users:write')
+  @Subscription(() => Whose, { name: 'permitted' })
+  permittedAgain(@CurrentUser() user: AuthenticatedUser) {
+    return endless('permitted', user);
   }
 
   @Public()
@@ -104,6 +144,18 @@ export class Gateway {
   @SubscribeMessage('admins')
   admins(@CurrentUser() user: AuthenticatedUser) {
     return { event: 'admins', data: idOf(user) };
+  }
+
+  @Scopes('reports:read')
+  @SubscribeMessage('scoped')
+  scoped(@CurrentUser() user: AuthenticatedUser) {
+    return { event: 'scoped', data: idOf(user) };
+  }
+
+  @Permissions('users:write')
+  @SubscribeMessage('permitted')
+  permitted(@CurrentUser() user: AuthenticatedUser) {
+    return { event: 'permitted', data: idOf(user) };
   }
 
   @Public()
@@ -142,6 +194,18 @@ export class MessageController {
     return idOf(user);
   }
 
+  @Scopes('reports:read')
+  @MessagePattern('scoped')
+  scoped(@CurrentUser() user: AuthenticatedUser) {
+    return idOf(user);
+  }
+
+  @Permissions('users:write')
+  @MessagePattern('permitted')
+  permitted(@CurrentUser() user: AuthenticatedUser) {
+    return idOf(user);
+  }
+
   @Public()
   @MessagePattern('open')
   open(@CurrentUser() user?: AuthenticatedUser) {
@@ -153,6 +217,8 @@ export class MessageController {
 export const GLOBAL = [
   { provide: APP_GUARD, useExisting: JwtAuthGuard },
   { provide: APP_GUARD, useExisting: RolesGuard },
+  { provide: APP_GUARD, useExisting: ScopesGuard },
+  { provide: APP_GUARD, useExisting: PermissionsGuard },
   { provide: APP_FILTER, useClass: AuthExceptionFilter },
 ];
 

@@ -4,8 +4,9 @@ export interface AuthenticatedUser {
   readonly roles: readonly string[];
   readonly permissions: readonly string[];
   readonly sessionId: string;
+  /** The `client_id` that the client gave at its login. Nothing proves it. */
   readonly clientId: string;
-  /** Space-separated. */
+  /** The granted scopes, space-separated. */
   readonly scope: string;
   /**
    * The generation of the session when the token was minted, or its access floor if that was higher. It is compared with

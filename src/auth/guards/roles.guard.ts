@@ -1,7 +1,7 @@
 import { type CanActivate, type ExecutionContext, Injectable } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
 import { AuthError } from '../common/errors/auth-error.js';
-import { FoundUser } from './found-user.js';
+import { holds, Requirement } from './requirement.js';
 import { ROLES } from './roles.decorator.js';
 
 /**
@@ -19,19 +19,13 @@ import { ROLES } from './roles.decorator.js';
  */
 @Injectable()
 export class RolesGuard implements CanActivate {
-  private readonly foundUser = new FoundUser(
-    RolesGuard.name,
-    "Name RolesGuard after that guard: @UseGuards(JwtAuthGuard, RolesGuard), or GuardOf(JwtAuthGuard, 'staff').",
-  );
+  private readonly requirement = new Requirement<string[]>(ROLES, RolesGuard.name);
 
   constructor(private readonly reflector: Reflector) {}
 
   canActivate(context: ExecutionContext): boolean {
-    const roles = this.reflector.getAllAndOverride<string[]>(ROLES, [context.getHandler(), context.getClass()]);
-    if (!roles) return true;
-    const { roles: held } = this.foundUser.require(context) as { roles: unknown };
-    // A text would be searched for a part of it: 'not-admin' includes 'admin'.
-    if (!Array.isArray(held) || !roles.some((role) => held.includes(role))) throw new AuthError('forbidden');
+    const found = this.requirement.of(context, this.reflector);
+    if (found && !found.asked.some((role) => holds(found.user.roles, role))) throw new AuthError('forbidden');
     return true;
   }
 }

@@ -1,9 +1,8 @@
 import { type CanActivate, type ExecutionContext, Injectable } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
-import { AuthError } from '../common/errors/auth-error.js';
-import type { HttpResponse } from '../common/request/http-request.js';
 import { Clock } from '../common/time/clock.js';
-import { FoundUser } from './found-user.js';
+import { assertAuthenticatedWithin } from './recent-authentication.js';
+import { Requirement } from './requirement.js';
 
 export const STEP_UP = 'nestjs-refresh-token:step-up';
 
@@ -20,7 +19,8 @@ export const STEP_UP = 'nestjs-refresh-token:step-up';
  */
 @Injectable()
 export class StepUpGuard implements CanActivate {
-  private readonly foundUser = new FoundUser(
+  private readonly requirement = new Requirement<number>(
+    STEP_UP,
     StepUpGuard.name,
     'Decorators apply from the bottom up: write @StepUp() above @UseGuards(JwtAuthGuard).',
   );
@@ -31,19 +31,8 @@ export class StepUpGuard implements CanActivate {
   ) {}
 
   canActivate(context: ExecutionContext): boolean {
-    const maxAge = this.reflector.getAllAndOverride<number | undefined>(STEP_UP, [
-      context.getHandler(),
-      context.getClass(),
-    ]);
-    if (maxAge === undefined) return true;
-    const user = this.foundUser.require(context);
-    if (this.clock.now() - user.authTime * 1000 <= maxAge) return true;
-    const scheme = user.confirmation?.jkt === undefined ? 'Bearer' : 'DPoP';
-    const error = new AuthError('insufficient_user_authentication', undefined, { maxAge: maxAge / 1000, scheme });
-    if (context.getType() === 'http') {
-      // Set here, because a filter of the application may answer.
-      context.switchToHttp().getResponse<HttpResponse>().header('WWW-Authenticate', error.challenge!);
-    }
-    throw error;
+    const found = this.requirement.of(context, this.reflector);
+    if (found) assertAuthenticatedWithin(found.asked, found.user, this.clock.now(), context);
+    return true;
   }
 }

@@ -20,6 +20,7 @@ import { RefreshTokenConfig } from '../session/session-options.js';
 import { SignInService } from '../sign-in/sign-in.service.js';
 import { StepUpService } from '../sign-in/step-up.service.js';
 import { AuthRouteFilter } from './auth-route.filter.js';
+import { EndSessionsGuard } from './end-sessions.guard.js';
 import { AuthLoginDto, AuthLogoutAllDto, AuthLogoutDto, AuthStepUpDto } from './login.dto.js';
 import { NoStore } from './no-store.decorator.js';
 import { answerOnce, isAnswered, type OwnAnswer } from './own-answer.js';
@@ -136,7 +137,7 @@ export class AuthController {
   @Post('logout-all')
   @HttpCode(204)
   @NoStore()
-  @UseGuards(JwtAuthGuard)
+  @UseGuards(JwtAuthGuard, EndSessionsGuard)
   logoutAll(@Req() request: HttpRequest, @Res({ passthrough: true }) response: HttpResponse): Promise<void> {
     return answerOnce(response, async () => {
       const user = request.user as AuthenticatedUser;

@@ -7,6 +7,7 @@ import type { HttpRequest, HttpResponse } from '../common/request/http-request.j
 import { JwtAuthGuard } from '../guards/jwt-auth.guard.js';
 import { RefreshTokenService } from '../refresh-token/refresh-token.service.js';
 import { AuthRouteFilter } from './auth-route.filter.js';
+import { EndSessionsGuard } from './end-sessions.guard.js';
 import { NoStore } from './no-store.decorator.js';
 import { answerOnce } from './own-answer.js';
 import { sessionResponse } from './token-response.js';
@@ -31,6 +32,7 @@ export class SessionsController {
   @Delete(':id')
   @HttpCode(204)
   @NoStore()
+  @UseGuards(EndSessionsGuard)
   end(@Req() request: HttpRequest, @Res({ passthrough: true }) response: HttpResponse): Promise<void> {
     return answerOnce(response, async () => {
       const { id: userId } = request.user as AuthenticatedUser;

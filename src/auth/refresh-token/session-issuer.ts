@@ -2,6 +2,7 @@ import { Injectable, type OnModuleInit } from '@nestjs/common';
 import type { BindingEvidence } from '../binding/binding-evidence.js';
 import { SessionBindings } from '../binding/session-bindings.js';
 import { AuthError } from '../common/errors/auth-error.js';
+import { scopesIn } from '../common/options/scopes.js';
 import type { ClientContext } from '../common/request/client-context.js';
 import { AuthEventBus } from '../events/auth-event-bus.js';
 import { SessionRevocation } from '../revocation/session-revocation.js';
@@ -87,10 +88,9 @@ export class SessionIssuer implements OnModuleInit {
   }
 
   private grantedScope(requested: string | undefined): string {
-    const { scopes } = this.config;
-    const wanted = (requested ?? '').split(' ').filter((scope) => scope !== '');
-    if (scopes && !wanted.every((scope) => scopes.includes(scope))) throw new AuthError('invalid_scope');
-    return [...new Set(wanted)].join(' ');
+    const wanted = scopesIn(requested ?? '');
+    if (!wanted.every((scope) => this.config.scopes.includes(scope))) throw new AuthError('invalid_scope');
+    return wanted.join(' ');
   }
 
   private async begin(session: RefreshToken, client: ClientContext): Promise<void> {

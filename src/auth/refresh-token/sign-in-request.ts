@@ -10,7 +10,7 @@ import type { Transport } from '../session/session-options.js';
 export interface SignInRequest {
   clientId?: string;
   deviceName?: string;
-  /** Space-separated scopes (RFC 6749 §3.3). */
+  /** Space-separated scopes, each of them listed in `refreshToken.scopes` (RFC 6749 §3.3). */
   scope?: string;
   transport?: Transport;
   /** How to bind the session. A DPoP proof binds it even without this field. */

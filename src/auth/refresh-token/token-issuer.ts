@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { AccessTokenService } from '../access-token/access-token.service.js';
 import { BindingConfig } from '../binding/binding-options.js';
+import { scopesIn } from '../common/options/scopes.js';
 import type { IssuedTokens } from '../session/issued-tokens.js';
 import type { RefreshToken } from '../session/refresh-token.entity.js';
 import { RefreshTokenConfig } from '../session/session-options.js';
@@ -24,10 +25,11 @@ export class TokenIssuer {
     clientNonce: string | undefined,
   ): IssuedTokens {
     const cookieNonce = this.bindingConfig.nonceAtResources && session.transport === 'cookie' ? clientNonce : undefined;
+    const scope = this.stillGranted(session);
     return {
-      ...this.accessTokens.mint(user, session, cookieNonce),
+      ...this.accessTokens.mint(user, { ...session, scope }, cookieNonce),
       tokenType: session.dpopThumbprint === null ? 'Bearer' : 'DPoP',
-      scope: session.scope,
+      scope,
       sessionId: session.id,
       generation: token.generation,
       refreshToken: this.codec.encode(token),
@@ -35,5 +37,12 @@ export class TokenIssuer {
       refreshTokenExpiresAt: Math.min(session.expiresAt, session.lastUsedAt + this.config.idleTtl),
       clientNonce,
     };
+  }
+
+  /** The host may have removed scopes from its configuration since the login. */
+  private stillGranted({ scope }: RefreshToken): string {
+    return scopesIn(scope)
+      .filter((one) => this.config.scopes.includes(one))
+      .join(' ');
   }
 }

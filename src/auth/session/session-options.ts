@@ -1,7 +1,8 @@
 import { AuthConfigurationError } from '../common/errors/auth-error.js';
-import { boolean, complete, integer, oneOf, optional, text, texts } from '../common/options/checks.js';
+import { boolean, complete, integer, oneOf, optional, text } from '../common/options/checks.js';
 import { configOf } from '../common/options/config.js';
 import { duration, LONGEST } from '../common/options/duration.js';
+import { scopeList } from '../common/options/scopes.js';
 import { type Argon2idOptions, argon2idParameters } from './argon2id-options.js';
 
 /**
@@ -72,12 +73,15 @@ export class RefreshTokenOptions {
   /** The `client_id` of a login that names none. */
   defaultClientId = 'default';
   /**
-   * The scopes that a login may ask for. By default any scope (RFC 6749 §3.3).
+   * The scopes that clients can get (RFC 6749 §3.3). By default none. A login that asks for any other scope is refused
+   * with `invalid_scope`, and so is your own call of `issue` or `signIn`. A scope that you remove is missing from all
+   * tokens that are issued from then on; the sessions go on. Every user can get each of these scopes: what a user may do
+   * belongs in `permissions` or `roles`.
    *
    * @example
    * AuthModule.forRoot({ ...authOptions, refreshToken: { scopes: ['orders:read', 'orders:write'] } });
    */
-  scopes?: string[] = undefined;
+  scopes: string[] = [];
   /**
    * How many sessions a user may have at a time. By default there is no limit.
    *
@@ -94,6 +98,16 @@ export class RefreshTokenOptions {
    * race across instances, and across the nodes of a Galera cluster.
    */
   onTooManySessions: OnTooManySessions = 'end_oldest';
+  /**
+   * How recently users must have authenticated, by login or step-up, to end other sessions of theirs (ASVS 7.5.2). It
+   * applies to `POST /auth/logout-all` and `DELETE /auth/sessions/:id`: with an older authentication they answer 401
+   * `insufficient_user_authentication`. Users can always end the session of their request. By default any
+   * authentication will do. `userProvider` needs `reauthenticate`.
+   *
+   * @example
+   * AuthModule.forRoot({ ...authOptions, refreshToken: { stepUpToEndSessions: '10m' } });
+   */
+  stepUpToEndSessions?: string = undefined;
 }
 
 export class RefreshTokenConfig extends configOf('refreshToken.', RefreshTokenOptions, {
@@ -105,9 +119,10 @@ export class RefreshTokenConfig extends configOf('refreshToken.', RefreshTokenOp
   hasher: argon2idOf,
   defaultTransport: oneOf('cookie', 'body'),
   defaultClientId: text(255),
-  scopes: optional(texts('profile')),
+  scopes: scopeList,
   maxSessionsPerUser: optional(integer(1, 10_000)),
   onTooManySessions: oneOf('refuse', 'end_oldest', 'end_longest_idle'),
+  stepUpToEndSessions: optional(duration('1s', LONGEST)),
 }) {}
 
 /** The removal of dead sessions from the table. */

@@ -13,6 +13,7 @@ import { RiskConfig } from '../risk/risk-options.js';
 import { SimpleRule } from '../risk/risk-rule.js';
 import type { IssuedTokens } from '../session/issued-tokens.js';
 import type { RefreshToken } from '../session/refresh-token.entity.js';
+import { RefreshTokenConfig } from '../session/session-options.js';
 import { BoundedUserProvider } from '../user/bounded-user-provider.js';
 import type { AuthUser } from '../user/user-provider.js';
 
@@ -32,6 +33,7 @@ export class StepUpService implements OnModuleInit {
     private readonly risk: RiskAssessor,
     private readonly riskConfig: RiskConfig,
     private readonly bindingConfig: BindingConfig,
+    private readonly refreshTokenConfig: RefreshTokenConfig,
   ) {}
 
   /**
@@ -43,7 +45,7 @@ export class StepUpService implements OnModuleInit {
     const asking = this.asking();
     if (asking === undefined || this.users.canReauthenticate) return;
     throw new AuthConfigurationError(
-      `${asking} asks for a step-up, but userProvider has no reauthenticate(id, password). Add it, or choose a different verdict.`,
+      `${asking} asks for a step-up, but userProvider has no reauthenticate(id, password). Add it, or ask for no step-up there.`,
     );
   }
 
@@ -53,7 +55,8 @@ export class StepUpService implements OnModuleInit {
     if (rule) return `risk.rules: ${rule.reason}`;
     if (this.riskConfig.onGeoIpFailure === 'step_up') return 'risk.onGeoIpFailure';
     if (this.riskConfig.onRuleFailure === 'step_up') return 'risk.onRuleFailure';
-    return this.bindingConfig.fingerprint?.onMismatch === 'step_up' ? 'binding.fingerprint.onMismatch' : undefined;
+    if (this.bindingConfig.fingerprint?.onMismatch === 'step_up') return 'binding.fingerprint.onMismatch';
+    return this.refreshTokenConfig.stepUpToEndSessions === undefined ? undefined : 'refreshToken.stepUpToEndSessions';
   }
 
   /**

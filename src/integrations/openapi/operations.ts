@@ -83,6 +83,11 @@ const OF_ACCESS_TOKEN = [
   ...(['unauthorized', 'invalid_token', 'token_expired', 'token_revoked', 'token_stale'] as const),
   ...OF_PROOF_AT_RESOURCES,
 ];
+/** The refusals of routes that end other sessions. */
+const OF_ENDING = [
+  ...OF_ACCESS_TOKEN,
+  new AuthError('insufficient_user_authentication', undefined, { maxAge: 600 }),
+] as const;
 /** The refusals of an access token whose session may have ended. */
 const OF_LOGOUT = ['invalid_token', 'token_expired', ...OF_PROOF_AT_RESOURCES] as const;
 /** The refusal of routes whose failures are throttled. */
@@ -166,7 +171,7 @@ export function authOperations({ accessToken, cookie }: SecurityNames): Record<s
       requestBody: body('AuthLogoutAllRequest', false),
       responses: {
         204: answer('Signed out', undefined, CLEARED),
-        ...refusals('invalid_request', ...OF_ACCESS_TOKEN, ...ALWAYS),
+        ...refusals('invalid_request', ...OF_ENDING, ...ALWAYS),
       },
     },
     'post /step-up': {
@@ -230,7 +235,7 @@ export function authOperations({ accessToken, cookie }: SecurityNames): Record<s
       summary: 'Ends one session of the user',
       security: guarded,
       parameters: [SESSION_ID],
-      responses: { 204: answer('Ended'), ...refusals('not_found', ...OF_ACCESS_TOKEN, ...ALWAYS) },
+      responses: { 204: answer('Ended'), ...refusals('not_found', ...OF_ENDING, ...ALWAYS) },
     },
   };
 }

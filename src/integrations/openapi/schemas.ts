@@ -67,7 +67,11 @@ export const AUTH_SCHEMAS: Schemas = {
         maxLength: 255,
         description: 'A name for the list of sessions. Without control characters.',
       },
-      scope: { ...text, maxLength: 1024, description: 'Space-separated (RFC 6749 §3.3).' },
+      scope: {
+        ...text,
+        maxLength: 1024,
+        description: 'Space-separated (RFC 6749 §3.3). Any scope that the server does not list is refused.',
+      },
       transport: { ...transport, description: 'How the refresh token travels, for the whole session.' },
       bind: {
         ...text,

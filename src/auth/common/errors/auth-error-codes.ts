@@ -43,13 +43,13 @@ export const ERRORS = {
    */
   use_dpop_nonce: [400, 'The DPoP proof must carry the nonce from the header DPoP-Nonce.'],
   /**
-   * The login asks for a scope that `refreshToken.scopes` does not list.
+   * The login asks for a scope that `refreshToken.scopes` does not list. By default it lists none.
    *
    * @session No session began.
    * @client Ask only for scopes that the server knows.
    * @source RFC 6749 §5.2
    */
-  invalid_scope: [400, 'The requested scope is not known here.'],
+  invalid_scope: [400, 'The requested scope is not known here: it is not in refreshToken.scopes.'],
   /**
    * A login or a step-up has a wrong username or password, or the user may not sign in. The answer does not tell which.
    *
@@ -127,8 +127,8 @@ export const ERRORS = {
    */
   step_up_required: [401, 'Authenticate again with POST /auth/step-up. The refresh token is still good.'],
   /**
-   * The route has `@StepUp`, and the last authentication of the user is too old. `max_age` in the header
-   * `WWW-Authenticate` is the limit in seconds.
+   * The route has `@StepUp`, or it ends other sessions and `refreshToken.stepUpToEndSessions` is set. The last
+   * authentication of the user is too old for it. `max_age` in the header `WWW-Authenticate` is the limit in seconds.
    *
    * @session The refresh token is still good.
    * @client Ask the user for the password, call `POST /auth/step-up`, and send the request again with the new access
@@ -136,6 +136,15 @@ export const ERRORS = {
    * @source RFC 9470 §3
    */
   insufficient_user_authentication: [401, 'This needs a more recent authentication: POST /auth/step-up.'],
+  /**
+   * The route has `@Scopes`, and the access token lacks one of these scopes. `scope` in the header `WWW-Authenticate`
+   * names all that the route needs.
+   *
+   * @session Nothing changed. A refresh brings no other scopes.
+   * @client Do without it, or let the user sign in again, and ask for these scopes then.
+   * @source RFC 6750 §3.1
+   */
+  insufficient_scope: [403, 'The access token lacks a scope that this needs.'],
   /**
    * The user has `refreshToken.maxSessionsPerUser` sessions, and `refreshToken.onTooManySessions` is `'refuse'`.
    *
@@ -153,7 +162,7 @@ export const ERRORS = {
   /**
    * The request is understood, and refused. The causes:
    *
-   * - The user has none of the roles that the route asks for.
+   * - The user has none of the roles that the route asks for, or lacks one of its permissions.
    * - A page of another origin sent the request, and used the cookie.
    * - A risk rule other than a `Geofence` denies the login or the refresh.
    * - A late answer or a late retry comes from another country than the latest refresh.

@@ -20,6 +20,8 @@ export interface AuthErrorDetails {
   scheme?: AuthenticationScheme;
   /** Seconds within which the user must have authenticated. */
   maxAge?: number;
+  /** The scopes that the access token must have, space-separated. */
+  scope?: string;
   /** Seconds, if they are not those of the code. */
   retryAfter?: number;
   /** Whether the request was refused because too many others were under way, so that nothing was begun for it. */
@@ -50,6 +52,8 @@ export class AuthError extends HttpException {
   readonly sessionLives: boolean;
   /** Seconds within which the user must have authenticated (RFC 9470 §3). */
   readonly maxAge: number | undefined;
+  /** The scopes that the access token must have, space-separated (RFC 6750 §3.1). */
+  readonly scope: string | undefined;
   /** Too many other requests were under way. Nothing was begun for this one. */
   readonly overloaded: boolean;
   private readonly retryAfterSeconds: number | undefined;
@@ -68,6 +72,7 @@ export class AuthError extends HttpException {
       serverTime,
       scheme = 'Bearer',
       maxAge,
+      scope,
       retryAfter,
       overloaded = false,
     }: AuthErrorDetails = {},
@@ -77,6 +82,7 @@ export class AuthError extends HttpException {
     this.message = `${code}: ${description}`;
     this.sessionLives = sessionLives;
     this.maxAge = maxAge;
+    this.scope = scope;
     this.overloaded = overloaded;
     this.retryAfterSeconds = retryAfter;
     this.dpopNonce = dpopNonce;
@@ -88,7 +94,8 @@ export class AuthError extends HttpException {
   atResource(scheme: AuthenticationScheme): AuthError {
     const status = this.getStatus() === 400 ? 401 : this.getStatus();
     const { error_description: description } = this.getResponse() as { error_description: string };
-    const { cause, sessionLives, dpopNonce, serverTime, maxAge, retryAfterSeconds: retryAfter, overloaded } = this;
+    const { cause, sessionLives, dpopNonce, serverTime, maxAge, retryAfterSeconds: retryAfter } = this;
+    const { scope, overloaded } = this;
     return new AuthError(this.code, description, {
       cause,
       status,
@@ -97,6 +104,7 @@ export class AuthError extends HttpException {
       serverTime,
       scheme,
       maxAge,
+      scope,
       retryAfter,
       overloaded,
     });
@@ -125,11 +133,11 @@ export class AuthError extends HttpException {
   }
 
   /**
-   * The challenge for the header `WWW-Authenticate`, if an access token was missing or refused (RFC 6750 §3, RFC 9449
-   * §7.1).
+   * The challenge for the header `WWW-Authenticate`, if an access token was missing, refused or not enough (RFC 6750 §3,
+   * RFC 9449 §7.1).
    */
   get challenge(): string | undefined {
-    if (this.getStatus() !== 401) return undefined;
+    if (this.getStatus() !== 401 && this.code !== 'insufficient_scope') return undefined;
     switch (this.code) {
       case 'unauthorized':
         return 'Bearer';
@@ -140,6 +148,10 @@ export class AuthError extends HttpException {
         return `${this.scheme} error="invalid_token"`;
       case 'insufficient_user_authentication':
         return `${this.scheme} error="insufficient_user_authentication", max_age="${this.maxAge}"`;
+      case 'insufficient_scope':
+        return (
+          `${this.scheme} error="insufficient_scope"` + (this.scope === undefined ? '' : `, scope="${this.scope}"`)
+        );
       case 'invalid_dpop_proof':
       case 'use_dpop_nonce':
         return `DPoP error="${this.code}"`;

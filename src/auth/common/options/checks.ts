@@ -85,6 +85,15 @@ export function texts(example: string): Check<string[]> {
   };
 }
 
+/** Refuses an empty list. */
+export function atLeastOne<Value>(check: Check<Value[]>): Check<Value[]> {
+  return (name, given) => {
+    const values = check(name, given);
+    if (values.length > 0) return values;
+    throw new AuthConfigurationError(`${name} is empty. Name at least one.`);
+  };
+}
+
 export const boolean: Check<boolean> = (name, given) => {
   if (typeof given === 'boolean') return given;
   throw new AuthConfigurationError(`${name} must be true or false.`);
