@@ -15,7 +15,7 @@ import {
 } from '../support/forwarding-proxies.js';
 import { generateIdentity, type Identity } from '../support/tls.js';
 
-const CASES = 2000;
+const CASES = 1000;
 
 let alice: Identity;
 let mallory: Identity;

@@ -49,12 +49,10 @@ export class ForwardedCertificates {
 
   /** @returns base64url of SHA-256; `undefined` if the header is not exactly one certificate */
   thumbprintIn(header: string): string | undefined {
-    if (this.config.tls.appendingProxies) {
-      const elements = header.split(',').map((text) => elementIn(text, APPENDED_ELEMENT));
-      return elements.includes(undefined) ? undefined : this.ofElement(elements.at(-1)!);
-    }
-    const element = elementIn(header, ELEMENT);
-    return element ? this.ofElement(element) : this.ofCertificate(header);
+    const { appendingProxies } = this.config.tls;
+    const element = appendingProxies ? lastElement(header) : elementIn(header, ELEMENT);
+    if (element) return this.ofElement(element);
+    return appendingProxies ? undefined : this.ofCertificate(header);
   }
 
   private ofElement({ hash, cert }: ForwardedElement): string | undefined {
@@ -81,6 +79,16 @@ function elementOf(pairs: readonly string[]): RegExp {
 function elementIn(text: string, pattern: RegExp): ForwardedElement | undefined {
   const { hash, cert } = pattern.exec(`;${text}`)?.groups ?? {};
   return hash === undefined && cert === undefined ? undefined : { hash, cert };
+}
+
+/** Each element must be valid, even though only the last one counts. */
+function lastElement(header: string): ForwardedElement | undefined {
+  let last: ForwardedElement | undefined;
+  for (const text of header.split(',')) {
+    last = elementIn(text, APPENDED_ELEMENT);
+    if (!last) return undefined;
+  }
+  return last;
 }
 
 /** Writing the certificate again must give the same text. So nothing else is in it, and each has one spelling. */
