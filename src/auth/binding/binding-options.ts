@@ -70,7 +70,8 @@ export class ClientCertificateOptions {
    * more than one element is refused.
    *
    * Such a proxy must not forward `uri`, `dns` or `subject`, but only `cert` or `chain`. Envoy does not quote the names
-   * in a certificate, so a client could write a last element into its own. A header that has one of the three is refused.
+   * in a certificate, so a client could write a last element into its own. A header is refused if one of the three is
+   * seen in it, but a client can hide them.
    *
    * @example
    * AuthModule.forRoot({
