@@ -139,6 +139,7 @@ const badOptions: [string, Options, RegExp][] = [
   ['binding.tls.trustedProxies', { binding: { tls: { trustedProxies: ['proxy.internal'] } } }, /'10\.0\.0\.0\/8'/],
   ['binding.tls.trustedProxies', { binding: { tls: { trustedProxies: ['10.0.0.0/33'] } } }, /10\.0\.0\.0\/33/],
   ['binding.tls.header', { binding: { tls: { header: '' } } }, /non-empty string/],
+  ['binding.tls.appendingProxies', { binding: { tls: { appendingProxies: ['10.0.0.1'] } } }, /true or false/],
   ['binding.fingerprint', { binding: { fingerprint: { signal: {} } } }, /there is no option "signal"/],
   ['binding.fingerprint.signals', { binding: { fingerprint: { signals: {} } } }, /browserFamily/],
   ['binding.fingerprint.signals', { binding: { fingerprint: { signals: { device: 'x-device-id' } } } }, /functions/],

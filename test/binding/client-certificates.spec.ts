@@ -5,8 +5,9 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { adapters, type AuthApp, createAuthApp } from '../support/auth-app.js';
 import { databaseNamed, type TestDatabase } from '../support/databases.js';
 import { DpopClient, generateProofKey } from '../support/dpop.js';
+import { envoyElement, haproxyValue, nginxValue, rfc9440Value } from '../support/forwarding-proxies.js';
 import { type AuthBody, bearer } from '../support/http.js';
-import { generateIdentity, type Identity, sendOverTls, startTlsProxy } from '../support/tls.js';
+import { generateIdentity, type Identity, sendOverTls, startTlsProxy, thumbprintOf } from '../support/tls.js';
 
 const ALICE = { username: 'alice', password: 'alice-password', transport: 'body' };
 
@@ -102,18 +103,15 @@ describe.each(adapters)('a TLS server, on %s', (adapter) => {
 });
 
 /** The certificate as the proxies write it. */
-const headers: Record<string, [header: string, value: (cert: string, thumbprint: string) => string]> = {
-  'nginx, escaped PEM': ['x-ssl-client-cert', (cert) => encodeURIComponent(cert)],
+const headers: Record<string, [header: string, value: (identity: Identity) => string]> = {
+  'nginx, escaped PEM': ['x-ssl-client-cert', nginxValue],
+  'HAProxy, DER': ['x-ssl-client-cert', haproxyValue],
   'Envoy, certificate': [
     'x-forwarded-client-cert',
-    (cert) => `By=spiffe://inside/server;Cert="${encodeURIComponent(cert)}"`,
+    (identity) => envoyElement(identity, { by: ['spiffe://inside/server'], cert: true }),
   ],
-  'Envoy, hash': [
-    'x-forwarded-client-cert',
-    (_, thumbprint) =>
-      `By=spiffe://inside;Hash=${Buffer.from(thumbprint, 'base64url').toString('hex')};Subject="CN=alice, O=\\"x\\"";URI=`,
-  ],
-  'RFC 9440': ['client-cert', (cert) => `:${cert.replace(/-----[^-]+-----|\s/g, '')}:`],
+  'Envoy, hash': ['x-forwarded-client-cert', (identity) => envoyElement(identity, { subject: true, uri: true })],
+  'RFC 9440': ['client-cert', rfc9440Value],
 };
 
 describe.each(adapters)('a server behind a proxy that ends TLS, on %s', (adapter) => {
@@ -130,9 +128,9 @@ describe.each(adapters)('a server behind a proxy that ends TLS, on %s', (adapter
         options: { requireTls: true, binding: { tls: { trustedProxies: ['loopback'], header } } },
       });
       proxy = await startTlsProxy(app.url, server, ({ certificate }) => {
-        const identity =
-          certificate && [alice, mallory].find(({ cert }) => certificate.toString().includes(cert.slice(60, 120)));
-        return { [header]: identity ? value(identity.cert, identity.thumbprint) : '' };
+        const thumbprint = certificate && thumbprintOf(certificate);
+        const identity = [alice, mallory].find((known) => known.thumbprint === thumbprint);
+        return { [header]: identity ? value(identity) : '' };
       });
     });
     afterAll(async () => {

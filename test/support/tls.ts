@@ -13,10 +13,22 @@ export interface Identity {
   thumbprint: string;
 }
 
-export async function generateIdentity(commonName = 'localhost'): Promise<Identity> {
-  const { cert, private: key } = await generate([{ name: 'commonName', value: commonName }], { keyType: 'ec' });
-  const { raw } = new X509Certificate(cert);
-  return { cert, key, thumbprint: createHash('sha256').update(raw).digest('base64url') };
+export function generateIdentity(commonName = 'localhost'): Promise<Identity> {
+  return generateIdentityNaming(commonName);
+}
+
+/** @param uris its subject alternative names; they may be any text */
+export async function generateIdentityNaming(commonName: string, ...uris: string[]): Promise<Identity> {
+  const altNames = uris.map((value) => ({ type: 6 as const, value }));
+  const { cert, private: key } = await generate([{ name: 'commonName', value: commonName }], {
+    keyType: 'ec',
+    ...(uris.length > 0 && { extensions: [{ name: 'subjectAltName', altNames }] }),
+  });
+  return { cert, key, thumbprint: thumbprintOf(new X509Certificate(cert)) };
+}
+
+export function thumbprintOf({ raw }: X509Certificate): string {
+  return createHash('sha256').update(raw).digest('base64url');
 }
 
 /** One request over TLS, with the certificate of the client where one is given; `body` is sent as JSON. */

@@ -60,15 +60,32 @@ export class ClientCertificateOptions {
   trustedProxies: string[] = [];
   /**
    * The header in which they name it. Its value is that of Envoy's `X-Forwarded-Client-Cert`, of nginx's
-   * `$ssl_client_escaped_cert` (PEM, URL-encoded), or of `Client-Cert` (RFC 9440). The proxy must remove this header
-   * from the requests of clients.
+   * `$ssl_client_escaped_cert` (PEM, URL-encoded), of HAProxy's `ssl_c_der,base64`, or of `Client-Cert` (RFC 9440). The
+   * proxy must remove this header from the requests of clients.
    */
   header = 'x-forwarded-client-cert';
+  /**
+   * Whether the proxies append to the header of the client instead of replacing it, as Envoy does with
+   * `APPEND_FORWARD`. The last element then counts: it names the client of the nearest proxy. By default a header with
+   * more than one element is refused.
+   *
+   * Such a proxy must not forward `uri`, `dns` or `subject`, but only `cert` or `chain`. Envoy does not quote the names
+   * in a certificate, so a client could write a last element into its own. A header is refused if one of the three is
+   * seen in it, but a client can hide them.
+   *
+   * @example
+   * AuthModule.forRoot({
+   *   ...authOptions,
+   *   binding: { tls: { trustedProxies: ['10.0.0.0/8'], appendingProxies: true } },
+   * });
+   */
+  appendingProxies = false;
 }
 
 export class ClientCertificateConfig extends configOf('binding.tls.', ClientCertificateOptions, {
   trustedProxies: addressRanges,
   header: (name, given) => text()(name, given).toLowerCase(),
+  appendingProxies: boolean,
 }) {}
 
 /** Binding a session to a key, a certificate, a second secret of the client, or a device. */

@@ -9,6 +9,7 @@ import { UsedDpopProofStore } from './dpop/used-dpop-proof.store.js';
 import { PresentedBinding } from './presented-binding.js';
 import { SessionBindings } from './session-bindings.js';
 import { ClientCertificates } from './tls/client-certificates.js';
+import { ForwardedCertificates } from './tls/forwarded-certificates.js';
 
 export const bindingProviders: ConceptProviders = {
   exported: [DpopVerifier, PresentedBinding],
@@ -21,6 +22,7 @@ export const bindingProviders: ConceptProviders = {
     },
     ClientCertificates,
     DpopNonces,
+    ForwardedCertificates,
     ProofReplay,
     ReplayFallback,
     SessionBindings,

@@ -110,6 +110,7 @@ export type AuthEventType =
    * @alert except with the reason `invalid_dpop_proof`.
    * @reason dpop: the proof of the session's key is missing, or has another key
    * @reason tls: the client certificate is missing, or is another one
+   * @reason forwarded_certificate: the header of a trusted proxy is not exactly one certificate, and does not count
    * @reason nonce: the client nonce is missing or wrong
    * @reason scheme: an access token came in the wrong scheme, `Bearer` for `DPoP` or the other way round
    * @reason dpop_replayed: the proof was used before

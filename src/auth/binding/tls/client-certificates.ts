@@ -1,48 +1,46 @@
 import { Injectable } from '@nestjs/common';
-import { LRUCache } from 'lru-cache';
 import { sha256 } from '../../common/crypto/sha256.js';
-import { headerOf, type HttpRequest } from '../../common/request/http-request.js';
+import { clientContextOf } from '../../common/request/client-context.js';
+import type { HttpRequest } from '../../common/request/http-request.js';
+import { AuthEventBus } from '../../events/auth-event-bus.js';
 import { BindingConfig } from '../binding-options.js';
-import { forwardedThumbprint } from './forwarded-certificate.js';
+import { ForwardedCertificates } from './forwarded-certificates.js';
 
 const LONGEST_HEADER = 32_768;
+/** What proxies write if the client has shown no certificate. Between the colons of RFC 9440 there is then nothing. */
+const NO_CERTIFICATE = ['', '::'];
 
 /** Finds the client certificate of a request: from its TLS connection, or from the header of a trusted proxy. */
 @Injectable()
 export class ClientCertificates {
-  /** Thumbprints by header value. A client sends the same certificate with every request, and parsing one is slow. */
-  private readonly forwarded = new LRUCache<string, string>({ max: 1000 });
-
-  constructor(private readonly config: BindingConfig) {}
+  constructor(
+    private readonly forwarded: ForwardedCertificates,
+    private readonly events: AuthEventBus,
+    private readonly config: BindingConfig,
+  ) {}
 
   /**
    * The TLS handshake has proven that the client holds the key of the certificate. The issuer does not matter here (RFC
-   * 8705 §2.2).
+   * 8705 §2.2). The header counts only if a trusted proxy sent it. The proxy's own certificate is not the client's.
    *
    * @returns the `x5t#S256`; `undefined` if the request has no client certificate
    */
   thumbprintOf(request: HttpRequest): string | undefined {
-    return this.ofProxy(request) ?? this.ofConnection(request);
+    const { trustedProxies } = this.config.tls;
+    if (trustedProxies.contains(request.socket?.remoteAddress ?? '')) return this.ofProxy(request);
+    const certificate = request.socket?.getPeerCertificate?.()?.raw;
+    return certificate && sha256(certificate);
   }
 
-  /** The header counts only if a trusted proxy sent it. The proxy's own certificate is not the client's. */
   private ofProxy(request: HttpRequest): string | undefined {
-    const { trustedProxies, header } = this.config.tls;
-    const peer = request.socket?.remoteAddress;
-    if (peer === undefined || !trustedProxies.contains(peer)) return undefined;
-    const value = headerOf(request, header);
-    if (value === undefined || value.length > LONGEST_HEADER) return undefined;
-    let thumbprint = this.forwarded.get(value);
+    // Node joins a header that was sent twice in the same way.
+    const header = [request.headers[this.config.tls.header] ?? ''].flat().join(', ');
+    if (NO_CERTIFICATE.includes(header)) return undefined;
+    const thumbprint = header.length > LONGEST_HEADER ? undefined : this.forwarded.thumbprintIn(header);
     if (thumbprint === undefined) {
-      thumbprint = forwardedThumbprint(value);
-      this.forwarded.set(value, thumbprint);
+      const client = clientContextOf(request);
+      this.events.publish({ type: 'binding_failed', reason: 'forwarded_certificate', alert: true, ...client });
     }
     return thumbprint;
-  }
-
-  private ofConnection({ socket }: HttpRequest): string | undefined {
-    if (this.config.tls.trustedProxies.contains(socket?.remoteAddress ?? '')) return undefined;
-    const raw = socket?.getPeerCertificate?.()?.raw;
-    return raw && sha256(raw);
   }
 }
