@@ -53,7 +53,7 @@ export class RefreshTokenService {
    * @param client IP address and user agent of the request
    * @param evidence the proof that binds the session, from `PresentedBinding.of`
    * @param use the key of this sign-in, from `tokenUseOf`
-   * @throws AuthError `invalid_scope` if a scope is not in `refreshToken.scopes`
+   * @throws AuthError `invalid_scope` if `refreshToken.scopes` lists other scopes only
    * @throws AuthError `invalid_request` if the requested binding has no proof
    * @throws AuthError `invalid_dpop_proof` if the DPoP proof has been used before
    * @throws AuthError `region_not_allowed` or `forbidden` if a risk rule denies the sign-in

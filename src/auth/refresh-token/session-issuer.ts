@@ -87,7 +87,9 @@ export class SessionIssuer implements OnModuleInit {
     return issued;
   }
 
+  /** Without configured scopes, what is asked for is ignored (RFC 6749 §3.3). The answer names what was granted. */
   private grantedScope(requested: string | undefined): string {
+    if (this.config.scopes.length === 0) return '';
     const wanted = scopesIn(requested ?? '');
     if (!wanted.every((scope) => this.config.scopes.includes(scope))) throw new AuthError('invalid_scope');
     return wanted.join(' ');

@@ -73,10 +73,10 @@ export class RefreshTokenOptions {
   /** The `client_id` of a login that names none. */
   defaultClientId = 'default';
   /**
-   * The scopes that clients can get (RFC 6749 §3.3). By default none. A login that asks for any other scope is refused
-   * with `invalid_scope`, and so is your own call of `issue` or `signIn`. A scope that you remove is missing from all
-   * tokens that are issued from then on; the sessions go on. Every user can get each of these scopes: what a user may do
-   * belongs in `permissions` or `roles`.
+   * The scopes that clients can get (RFC 6749 §3.3). By default none: what a login asks for is ignored, and its answer says
+   * so. With a list, a login that asks for any other scope is refused with `invalid_scope`. The same holds for your own
+   * calls of `issue` and `signIn`. A scope that you remove is missing from all tokens that are issued from then on; the
+   * sessions go on. Every user can get each of these scopes: what a user may do belongs in `permissions` or `roles`.
    *
    * @example
    * AuthModule.forRoot({ ...authOptions, refreshToken: { scopes: ['orders:read', 'orders:write'] } });
