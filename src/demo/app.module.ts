@@ -17,6 +17,7 @@ import type { DemoConfig } from './demo-config.js';
 import { geoIpOf } from './geo-ip.js';
 import { AdminController } from './http/admin.controller.js';
 import { HealthController } from './http/health.controller.js';
+import { HttpsGuard } from './http/https.guard.js';
 import { MetricsController } from './http/metrics.controller.js';
 import { PageController } from './http/page.controller.js';
 import { ProfileController } from './http/profile.controller.js';
@@ -96,6 +97,7 @@ export class AppModule implements NestModule {
           useValue: circumstancesOf(config.refreshGrace ?? '10s', config.riskRules && !isSerious),
         },
         ...travel,
+        ...(config.production ? [{ provide: APP_GUARD, useClass: HttpsGuard }] : []),
         // A factory, so that its hook is called.
         { provide: RedisCluster, useFactory: () => cluster ?? null },
         { provide: APP_GUARD, useExisting: JwtAuthGuard },

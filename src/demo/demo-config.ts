@@ -8,6 +8,10 @@ import { lateAnswersOf } from './late-answers.js';
 /** The demo's configuration, from environment variables. The documentation explains them. */
 export interface DemoConfig {
   port: number;
+  /** Whether plain HTTP, known passwords and the API documentation are off. */
+  production: boolean;
+  /** The password of the demo's users. */
+  password: string | undefined;
   httpAdapter: 'express' | 'fastify';
   /** A URL of PostgreSQL, MySQL or MariaDB, or the folder of the embedded database. */
   database: string;
@@ -56,6 +60,8 @@ export function readConfig(env: NodeJS.ProcessEnv): DemoConfig {
   const database = readDatabase(env);
   return {
     port: portOf(env.PORT || '3000'),
+    production: env.NODE_ENV === 'production',
+    password: passwordOf(env.DEMO_PASSWORD),
     httpAdapter: adapterOf(env.HTTP_ADAPTER || 'express'),
     database,
     secret: env.AUTH_SECRET || secretBeside(database),
@@ -117,6 +123,12 @@ function portOf(text: string): number {
   const port = Number(text);
   if (!Number.isInteger(port) || port < 0 || port > 65535) throw new Error(`PORT is '${text}'. Write a port number.`);
   return port;
+}
+
+/** As long as NIST SP 800-63B-4 asks of a password that is the only factor. */
+function passwordOf(text: string | undefined): string | undefined {
+  if (!text || text.length >= 15) return text || undefined;
+  throw new Error('DEMO_PASSWORD is too short. Write at least 15 characters.');
 }
 
 function adapterOf(text: string): DemoConfig['httpAdapter'] {

@@ -20,23 +20,30 @@ async function createApp(config: DemoConfig, dataSource: DataSource) {
   }
   const app = await NestFactory.create<NestExpressApplication>(module, options);
   app.set('trust proxy', config.trustProxy ?? false);
+  app.disable('x-powered-by');
   app.getHttpServer().requestTimeout = REQUEST_TIMEOUT;
   return app;
 }
 
 async function main(): Promise<void> {
   const config = readConfig(process.env);
-  const dataSource = await prepareDatabase(config.database);
+  const dataSource = await prepareDatabase(config.database, config);
   const app = await createApp(config, dataSource);
   app.use(securityHeaders);
-  serveDocs(app);
+  if (!config.production) serveDocs(app);
   app.enableShutdownHooks();
   await app.listen(config.port);
 
   console.log(`\nThe demo serves on ${await app.getUrl().then(withLocalhost)}`);
-  for (const { username, password, roles } of DEMO_USERS) {
-    console.log(`  ${username} / ${password} (${roles.join(', ')})`);
-  }
+  for (const line of usersOf(config)) console.log(`  ${line}`);
+}
+
+function usersOf({ production, password: chosen }: DemoConfig): string[] {
+  if (production && chosen === undefined) return ['In production it creates no users without DEMO_PASSWORD.'];
+  return DEMO_USERS.map(({ username, password, roles }) => {
+    const shown = chosen === undefined ? password : 'the password in DEMO_PASSWORD';
+    return `${username} / ${shown} (${roles.join(', ')})`;
+  });
 }
 
 /** Browsers accept `Secure` cookies without TLS only from `localhost`. */

@@ -59,6 +59,16 @@ describe('the laboratory', SIDE_BY_SIDE, () => {
       await give('bob', ['user']);
     });
 
+    test.sequential('gives no role back that an administrator has removed meanwhile', async () => {
+      const bob = await signIn(demo.url, 'bob');
+      expect((await role(bob, 'DELETE')).status).toBe(204);
+      await give('bob', []);
+      expect((await role(await renewed(bob), 'PUT')).status).toBe(204);
+      expect(await rolesOf('bob')).toEqual([]);
+      await give('bob', ['user']);
+      expect(await rolesOf('bob')).toEqual(['user']);
+    });
+
     test.sequential('gives the role back when the session ends', async ({ expect }) => {
       const bob = await signIn(demo.url, 'bob');
       expect((await role(bob, 'DELETE')).status).toBe(204);

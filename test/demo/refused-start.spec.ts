@@ -27,6 +27,7 @@ describe('the demo does not start', () => {
       /secret has white space at its ends.*process\.env\.NAME\.trim\(\)/,
     ],
     ['with an AUTH_SECRET of one character', { AUTH_SECRET: 'x'.repeat(64) }, /secret is weak/],
+    ['with a short DEMO_PASSWORD', { DEMO_PASSWORD: 'alice-password' }, /DEMO_PASSWORD is too short.*15/],
     ['with an invalid PORT', { PORT: 'http' }, /PORT is 'http'/],
     ['with a PORT too high', { PORT: '65536' }, /PORT is '65536'/],
     ['with an unknown HTTP_ADAPTER', { HTTP_ADAPTER: 'koa' }, /HTTP_ADAPTER is 'koa'.*express or fastify/],

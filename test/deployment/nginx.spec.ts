@@ -8,7 +8,7 @@ import { nginxAvailable, type RunningNginx, startNginx } from '../support/nginx.
 import { root } from '../support/root.js';
 import { generateIdentity, type Identity, sendOverTls } from '../support/tls.js';
 
-const ALICE = { username: 'alice', password: 'alice-password' };
+const ALICE = { username: 'alice', password: 'chosen for these tests' };
 const portOf = ({ url }: DemoProcess) => new URL(url).port;
 
 /** The nginx configuration in the documentation. */
@@ -30,6 +30,7 @@ describe.runIf(nginxAvailable)('two instances behind nginx, as the documentation
       DATABASE_URL: database.url!,
       AUTH_SECRET: 'behind-nginx-behind-nginx-behind-nginx',
       NODE_ENV: 'production',
+      DEMO_PASSWORD: ALICE.password,
       TRUST_PROXY: 'loopback',
       CLIENT_CERTIFICATE_HEADER: 'X-Forwarded-Client-Cert',
       RISK_RULES: 'off',

@@ -92,7 +92,7 @@ export type AuthEventType =
   | 'token_shared'
   /**
    * `count` refresh tokens were newer than their rows: the database has lost commits, by a failover, a stale replica or
-   * a restored backup. The sessions go on. At most once a minute, on each instance.
+   * a restored backup. The sessions go on.
    *
    * @alert always.
    */
@@ -188,7 +188,7 @@ export interface AuthEvent {
   readonly type: AuthEventType;
   /** Milliseconds since the Unix epoch. */
   readonly at: number;
-  /** `true` if somebody should look at it. */
+  /** `true` if somebody should look at it. At most once a minute, on each instance, for each session, type and reason. */
   readonly alert?: true;
   /** The id of the session. */
   readonly sessionId?: string;
@@ -202,7 +202,7 @@ export interface AuthEvent {
   readonly reasons?: readonly string[];
   /** The generation of the presented token, or the generation that is now live. */
   readonly generation?: number;
-  /** How many sessions or events, if there can be several. */
+  /** How many sessions or events, if there can be several. An alert that repeats tells how often it happened. */
   readonly count?: number;
   /** The address of the client. */
   readonly ip?: string | null;

@@ -56,7 +56,8 @@ export interface UserProvider {
   /**
    * Returns the users with these ids (at most 16) in any order, without unknown and disabled users. It must not return
    * other ids. Optional. If it exists, it replaces `loadUser`: the library calls it once for all refreshes that arrive
-   * at the same moment. So do not implement it if the result depends on the request, for example on its tenant.
+   * at the same moment. If that fails, it is called for each user alone. A request with a value in an `AsyncLocalStorage`,
+   * for example its tenant, is always alone.
    */
   loadUsers?(ids: readonly string[]): Promise<AuthUser[]>;
   /**

@@ -2,6 +2,7 @@ import { pgliteDataSourceOptions } from 'nestjs-refresh-token/pglite';
 import { refreshTokenEntities, refreshTokenMigrations } from 'nestjs-refresh-token/typeorm';
 import { DataSource, type DataSourceOptions } from 'typeorm';
 import { isServerUrl } from '../demo-config.js';
+import { AddTakenRole1790000000002 } from '../users/add-taken-role.migration.js';
 import { CreateUsers1790000000001 } from '../users/create-users.migration.js';
 import { User } from '../users/user.entity.js';
 
@@ -26,7 +27,7 @@ export function createDataSource(database: string, more: Partial<DataSourceOptio
     ...connectionOptions(database),
     ...more,
     entities: [...refreshTokenEntities, User],
-    migrations: [...refreshTokenMigrations, CreateUsers1790000000001],
+    migrations: [...refreshTokenMigrations, CreateUsers1790000000001, AddTakenRole1790000000002],
   } as DataSourceOptions);
 }
 

@@ -1,6 +1,6 @@
 import type { DataSource } from 'typeorm';
 import { isServerUrl } from '../demo-config.js';
-import { seedUsers } from '../users/seed-users.js';
+import { type Seeding, seedUsers } from '../users/seed-users.js';
 import { createDataSource, createServingDataSource } from './data-source.js';
 
 /** An arbitrary number, the same in all processes of the demo. */
@@ -10,14 +10,14 @@ const LOCK = 1_790_000_000;
  * Migrates the database, creates the demo's users, and connects. Several processes may start at the same time on one
  * server.
  */
-export async function prepareDatabase(database: string): Promise<DataSource> {
+export async function prepareDatabase(database: string, seeding: Seeding): Promise<DataSource> {
   const shared = isServerUrl(database);
   const patient = await createDataSource(database).initialize();
   try {
     await alone(patient, shared, async () => {
       await patient.runMigrations();
       await assertTablesFit(patient, database);
-      await seedUsers(patient);
+      await seedUsers(patient, seeding);
     });
   } catch (error) {
     await patient.destroy();

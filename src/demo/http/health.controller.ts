@@ -2,8 +2,10 @@ import { Controller, Get, type OnModuleDestroy, ServiceUnavailableException } fr
 import { RevocationFeed, Public } from 'nestjs-refresh-token';
 import { Statement } from 'nestjs-refresh-token/typeorm';
 import { DataSource } from 'typeorm';
+import { AllowPlainHttp } from './https.guard.js';
 
 @Controller('health')
+@AllowPlainHttp()
 @Public()
 export class HealthController implements OnModuleDestroy {
   private readonly ping: Statement;

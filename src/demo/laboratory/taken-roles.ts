@@ -8,7 +8,10 @@ export const ROLE = 'user';
 /** Milliseconds after which the user gets it back automatically. */
 const AWAY = 15_000;
 
-/** Takes a role away for a while. The user gets it back on request, when the session ends, or after a while. */
+/**
+ * Takes a role away for a while. The user gets it back on request, when the session ends, or after a while. The roles that
+ * an administrator has given stay as they are: one that was removed meanwhile does not come back.
+ */
 @Injectable()
 export class TakenRoles implements BeforeApplicationShutdown {
   private readonly taken = new Map<string, NodeJS.Timeout>();
@@ -19,7 +22,7 @@ export class TakenRoles implements BeforeApplicationShutdown {
     events: AuthEventBus,
   ) {
     events.subscribe(async ({ type, userId }) => {
-      if (type === 'revoked' && userId) await this.giveBack(userId);
+      if (type === 'revoked' && userId && this.taken.has(userId)) await this.giveBack(userId);
     });
   }
 
@@ -31,28 +34,21 @@ export class TakenRoles implements BeforeApplicationShutdown {
         error_description: `You do not have the role “${ROLE}”, so it cannot be taken away. Ask the administrator for it.`,
       });
     }
+    await this.users.takeRole(userId, { role: ROLE, until: Date.now() + AWAY });
+    await this.refreshTokens.permissionsChanged(userId);
     clearTimeout(this.taken.get(userId));
     const timer = setTimeout(() => void this.giveBack(userId).catch(() => undefined), AWAY).unref();
     this.taken.set(userId, timer);
-    await this.update(
-      userId,
-      roles.filter((role) => role !== ROLE),
-    );
   }
 
-  /** Does nothing if the user has lost no role here. */
+  /** Does nothing if the laboratory has taken no role of the user. */
   async giveBack(userId: string): Promise<void> {
     clearTimeout(this.taken.get(userId));
-    if (!this.taken.delete(userId)) return;
-    await this.update(userId, [...new Set([ROLE, ...(await this.users.rolesOf(userId))])]);
+    this.taken.delete(userId);
+    if (await this.users.giveRoleBack(userId)) await this.refreshTokens.permissionsChanged(userId);
   }
 
   async beforeApplicationShutdown(): Promise<void> {
     await Promise.allSettled([...this.taken.keys()].map((userId) => this.giveBack(userId)));
-  }
-
-  private async update(userId: string, roles: string[]): Promise<void> {
-    await this.users.update(userId, { roles });
-    await this.refreshTokens.permissionsChanged(userId);
   }
 }

@@ -1,22 +1,41 @@
 import { randomUUID } from 'node:crypto';
 import type { DataSource } from 'typeorm';
-import { hashPassword } from './passwords.js';
+import { hashPassword, verifyPassword } from './passwords.js';
 import { User } from './user.entity.js';
 
+/** For the machines of developers: everybody knows these passwords. */
 export const DEMO_USERS = [
   { username: 'alice', password: 'alice-password', roles: ['user'] },
   { username: 'bob', password: 'bob-password', roles: ['user'] },
   { username: 'admin', password: 'admin-password', roles: ['user', 'admin'] },
 ];
 
-/** Creates the demo's users, unless they exist. */
-export async function seedUsers(dataSource: DataSource): Promise<void> {
+/** How the demo's users are created. */
+export interface Seeding {
+  /** Whether a password that everybody knows must not work. */
+  production: boolean;
+  /** The password of all of them, instead of those that everybody knows. */
+  password?: string;
+}
+
+/**
+ * Creates the demo's users, unless they exist. In production they are created only with a password that was chosen, and
+ * one that everybody knows, from an earlier start, works no more.
+ */
+export async function seedUsers(dataSource: DataSource, seeding: Seeding = { production: false }): Promise<void> {
   const users = dataSource.getRepository(User);
   await Promise.all(
-    DEMO_USERS.map(async ({ username, password, roles }) => {
-      if (await users.existsBy({ username })) return;
-      const passwordHash = await hashPassword(password);
-      await users.insert({ id: randomUUID(), username, passwordHash, roles, disabled: false });
+    DEMO_USERS.map(async ({ username, password: known, roles }) => {
+      const chosen = seeding.password ?? (seeding.production ? undefined : known);
+      const user = await users.findOneBy({ username });
+      if (!user) {
+        if (chosen === undefined) return;
+        const passwordHash = await hashPassword(chosen);
+        await users.insert({ id: randomUUID(), username, passwordHash, roles, disabled: false });
+      } else if (seeding.production && (await verifyPassword(user.passwordHash, known))) {
+        const passwordHash = await hashPassword(chosen ?? randomUUID());
+        await users.update({ id: user.id }, { passwordHash });
+      }
     }),
   );
 }

@@ -1,5 +1,12 @@
 import { Column, Entity, PrimaryColumn } from 'typeorm';
 
+/** A role that the laboratory has taken away for a while. */
+export interface TakenRole {
+  readonly role: string;
+  /** Milliseconds since the Unix epoch. */
+  readonly until: number;
+}
+
 /** A user of the demo. */
 @Entity({ name: 'users' })
 export class User {
@@ -13,8 +20,12 @@ export class User {
   @Column({ name: 'password_hash', type: 'varchar', length: 255 })
   passwordHash: string;
 
+  /** What an administrator has given. */
   @Column({ type: 'simple-json' })
   roles: string[];
+
+  @Column({ name: 'taken_role', type: 'simple-json', nullable: true })
+  takenRole: TakenRole | null;
 
   @Column({ type: 'boolean' })
   disabled: boolean;

@@ -2,9 +2,9 @@ import { createHash } from 'node:crypto';
 import { ConflictException, Injectable, type OnModuleInit } from '@nestjs/common';
 import { AuthError, type AuthUser, type UserProvider } from 'nestjs-refresh-token';
 import { Statement, type StatementResult } from 'nestjs-refresh-token/typeorm';
-import { DataSource, type EntityManager, type Repository } from 'typeorm';
+import { DataSource, type EntityManager, IsNull, Not, type Repository } from 'typeorm';
 import { hashPassword, verifyPassword } from './passwords.js';
-import { User } from './user.entity.js';
+import { type TakenRole, User } from './user.entity.js';
 
 /** The demo's users, and its `UserProvider`. */
 @Injectable()
@@ -17,7 +17,7 @@ export class UsersService implements UserProvider, OnModuleInit {
   constructor(dataSource: DataSource) {
     this.users = dataSource.getRepository(User);
     // These run at every refresh and login. So they are prepared, and they time out if the database is silent.
-    const select = 'SELECT id, roles, disabled, password_hash FROM users WHERE';
+    const select = 'SELECT id, roles, taken_role, disabled, password_hash FROM users WHERE';
     this.usersById = new Statement(dataSource, `${select} id IN (:...ids)`);
     this.userByName = new Statement(dataSource, `${select} username = :username`);
   }
@@ -46,9 +46,14 @@ export class UsersService implements UserProvider, OnModuleInit {
     return this.verified(records[0], password);
   }
 
-  async list(): Promise<Omit<User, 'passwordHash'>[]> {
+  async list(): Promise<Pick<User, 'id' | 'username' | 'roles' | 'disabled'>[]> {
     const users = await this.users.find({ order: { username: 'ASC' } });
-    return users.map(({ id, username, roles, disabled }) => ({ id, username, roles, disabled }));
+    return users.map((user) => ({
+      id: user.id,
+      username: user.username,
+      roles: rolesNow(user),
+      disabled: user.disabled,
+    }));
   }
 
   /** The user's id. */
@@ -68,7 +73,21 @@ export class UsersService implements UserProvider, OnModuleInit {
     return roles;
   }
 
-  /** Refuses a change that would leave the demo without an administrator. */
+  /** Takes a role away without changing what an administrator has given. */
+  async takeRole(id: string, takenRole: TakenRole): Promise<void> {
+    await this.users.update({ id }, { takenRole });
+  }
+
+  /** Whether a role had been taken away. */
+  async giveRoleBack(id: string): Promise<boolean> {
+    const { affected } = await this.users.update({ id, takenRole: Not(IsNull()) }, { takenRole: null });
+    return affected === 1;
+  }
+
+  /**
+   * Refuses a change that would leave the demo without an administrator. New roles hold at once, also if the laboratory has
+   * taken one of them.
+   */
   async update(id: string, change: Partial<Pick<User, 'roles' | 'disabled'>>): Promise<void> {
     await this.users.manager.transaction(async (manager) => {
       // Locks all users in one order: two administrators may be removing each other.
@@ -80,7 +99,7 @@ export class UsersService implements UserProvider, OnModuleInit {
           error_description: 'This is the last administrator. Give the role to a different user first.',
         });
       }
-      await manager.update(User, id, change);
+      await manager.update(User, id, { ...change, ...(change.roles && { takenRole: null }) });
     });
   }
 
@@ -121,9 +140,17 @@ function enabled(user: UserRecord | undefined): AuthUser | null {
   if (!user || user.disabled) return null;
   return {
     id: user.id as string,
-    roles: JSON.parse(user.roles as string),
+    roles: rolesNow({
+      roles: JSON.parse(user.roles as string),
+      takenRole: JSON.parse((user.taken_role as string) ?? 'null'),
+    }),
     credentialsVersion: versionOf(user.password_hash as string),
   };
+}
+
+function rolesNow({ roles, takenRole }: Pick<User, 'roles' | 'takenRole'>): string[] {
+  const taken = takenRole && Date.now() < takenRole.until ? takenRole.role : undefined;
+  return roles.filter((role) => role !== taken);
 }
 
 function isAdministrator({ roles, disabled }: Pick<User, 'roles' | 'disabled'>): boolean {

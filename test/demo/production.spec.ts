@@ -1,0 +1,78 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { type Adapter, adapters } from '../support/auth-app.js';
+import { databaseNamed, type TestDatabase } from '../support/databases.js';
+import { type DemoProcess, startDemo } from '../support/demo-process.js';
+import { AUTH_SECRET } from '../support/demos.js';
+import { login, send } from '../support/http.js';
+
+const PASSWORD = 'chosen for these tests';
+const BY_TLS = { 'x-forwarded-proto': 'https' };
+const ROUTES = [
+  '/',
+  '/auth/me',
+  '/metrics',
+  '/profile',
+  '/profile/name',
+  '/admin/users',
+  '/laboratory',
+  '/laboratory/members',
+  '/story',
+];
+
+describe.each(adapters)('the demo in production (%s)', (adapter: Adapter) => {
+  let database: TestDatabase;
+  let env: Record<string, string>;
+  let demo: DemoProcess;
+  beforeAll(async () => {
+    database = await databaseNamed('postgres').create();
+    env = { DATABASE_URL: database.url!, AUTH_SECRET, HTTP_ADAPTER: adapter, TRUST_PROXY: 'loopback' };
+    // A start for development leaves users behind.
+    await (await startDemo(env)).stop();
+    env = { ...env, NODE_ENV: 'production' };
+    demo = await startDemo({ ...env, DEMO_PASSWORD: PASSWORD });
+  });
+  afterAll(async () => {
+    await demo?.stop();
+    await database?.drop();
+  });
+
+  test.each(ROUTES)('refuses plain HTTP at %s', async (path) => {
+    const answer = await send('GET', demo.url + path);
+    expect(answer).toMatchObject({ status: 403, body: { error: 'https_required' } });
+  });
+
+  test('answers the probes of its own network', async () => {
+    expect((await send('GET', `${demo.url}/health/ready`)).status).toBe(200);
+  });
+
+  test.each(['/docs', '/docs-json', '/docs-yaml'])('has no %s', async (path) => {
+    expect((await send('GET', demo.url + path, { headers: BY_TLS })).status).toBe(404);
+  });
+
+  test.each(['alice', 'bob', 'admin'])('does not know the password that everybody knows, of %s', async (username) => {
+    const known = { username, password: `${username}-password` };
+    expect((await login(demo.url, known, BY_TLS)).status).toBe(401);
+    expect((await login(demo.url, { username, password: PASSWORD }, BY_TLS)).status).toBe(200);
+    expect(demo.output()).not.toContain(PASSWORD);
+    expect(demo.output()).not.toContain(known.password);
+  });
+
+  test('does not say what serves it', async () => {
+    for (const path of ['/', '/health', '/nowhere']) {
+      const { headers } = await send('GET', demo.url + path, { headers: BY_TLS });
+      expect(headers.get('x-powered-by')).toBeNull();
+    }
+  });
+
+  test('creates no users without a password that was chosen', async () => {
+    const fresh = await databaseNamed('postgres').create();
+    const another = await startDemo({ ...env, DATABASE_URL: fresh.url! });
+    for (const username of ['alice', 'bob', 'admin']) {
+      const known = { username, password: `${username}-password` };
+      expect((await login(another.url, known, BY_TLS)).status).toBe(401);
+    }
+    expect(another.output()).toContain('DEMO_PASSWORD');
+    await another.stop();
+    await fresh.drop();
+  });
+});
