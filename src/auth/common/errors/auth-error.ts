@@ -24,6 +24,8 @@ export interface AuthErrorDetails {
   retryAfter?: number;
   /** Whether the request was refused because too many others were under way, so that nothing was begun for it. */
   overloaded?: boolean;
+  /** Whether the proof, certificate or client nonce was missing or wrong. `invalid_dpop_proof` always says so. */
+  bindingFailed?: boolean;
 }
 
 /** Seconds in `Retry-After` when the server cannot answer. */
@@ -52,6 +54,8 @@ export class AuthError extends HttpException {
   readonly maxAge: number | undefined;
   /** Too many other requests were under way. Nothing was begun for this one. */
   readonly overloaded: boolean;
+  /** The DPoP proof, the client certificate or the client nonce was missing or wrong. */
+  readonly bindingFailed: boolean;
   private readonly retryAfterSeconds: number | undefined;
   private readonly dpopNonce: string | undefined;
   private readonly serverTime: number | undefined;
@@ -70,6 +74,7 @@ export class AuthError extends HttpException {
       maxAge,
       retryAfter,
       overloaded = false,
+      bindingFailed = code === 'invalid_dpop_proof',
     }: AuthErrorDetails = {},
   ) {
     super({ error: code, error_description: description }, status, { cause });
@@ -78,6 +83,7 @@ export class AuthError extends HttpException {
     this.sessionLives = sessionLives;
     this.maxAge = maxAge;
     this.overloaded = overloaded;
+    this.bindingFailed = bindingFailed;
     this.retryAfterSeconds = retryAfter;
     this.dpopNonce = dpopNonce;
     this.serverTime = serverTime;
@@ -88,7 +94,8 @@ export class AuthError extends HttpException {
   atResource(scheme: AuthenticationScheme): AuthError {
     const status = this.getStatus() === 400 ? 401 : this.getStatus();
     const { error_description: description } = this.getResponse() as { error_description: string };
-    const { cause, sessionLives, dpopNonce, serverTime, maxAge, retryAfterSeconds: retryAfter, overloaded } = this;
+    const { cause, sessionLives, dpopNonce, serverTime, maxAge, retryAfterSeconds: retryAfter } = this;
+    const { overloaded, bindingFailed } = this;
     return new AuthError(this.code, description, {
       cause,
       status,
@@ -99,6 +106,7 @@ export class AuthError extends HttpException {
       maxAge,
       retryAfter,
       overloaded,
+      bindingFailed,
     });
   }
 
