@@ -113,7 +113,8 @@ describe.each(adapters)('guesses from everywhere, on %s', (adapter) => {
   it('find a device that several people share', async () => {
     const { url } = await start(adapter);
     let device = deviceOf(await login(url, right('alice'), HOME));
-    for (const name of ['bob', 'admin', 'alice']) device = deviceOf(await login(url, right(name), { ...HOME, ...device }));
+    for (const name of ['bob', 'admin', 'alice'])
+      device = deviceOf(await login(url, right(name), { ...HOME, ...device }));
     for (const name of ['alice', 'bob', 'admin']) {
       await guessFromEverywhere(url, 20, name);
       expect((await login(url, right(name), HOME)).status).toBe(429);

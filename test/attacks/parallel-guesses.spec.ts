@@ -72,7 +72,9 @@ describe.each(adapters)('parallel guesses, on %s', (adapter) => {
     const { refresh_token } = (await login(url, RIGHT)).body;
     users.checked = 0;
     const answers = await Promise.all(
-      guesses(300, 200).map((password) => send<AuthBody>('POST', `${url}/auth/step-up`, { body: { password, refresh_token } })),
+      guesses(300, 200).map((password) =>
+        send<AuthBody>('POST', `${url}/auth/step-up`, { body: { password, refresh_token } }),
+      ),
     );
     expect(countOf(answers, 401)).toBe(5);
     expect(countOf(answers, 429)).toBe(295);
@@ -100,7 +102,9 @@ describe.each(adapters)('parallel guesses, on %s', (adapter) => {
     for (let wave = 0; wave < 3; wave++) {
       const hangUp = new AbortController();
       const sent = guesses(50, 30).map((password) =>
-        send('POST', `${url}/auth/login`, { body: { ...RIGHT, password }, signal: hangUp.signal }).catch(() => undefined),
+        send('POST', `${url}/auth/login`, { body: { ...RIGHT, password }, signal: hangUp.signal }).catch(
+          () => undefined,
+        ),
       );
       await expect.poll(() => users.checked).toBe(10);
       hangUp.abort();

@@ -1,5 +1,5 @@
 import { Controller, Post } from '@nestjs/common';
-import { AuthError, AuthRoute } from 'nestjs-refresh-token';
+import { AuthError, AuthRoute, type DpopOptions } from 'nestjs-refresh-token';
 import { AuthThrottlingModule } from 'nestjs-refresh-token/throttling';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { type Adapter, adapters, type AuthApp, createAuthApp, ManualClock } from '../support/auth-app.js';

@@ -20,18 +20,16 @@ const ENTRY = new RegExp(`^[\\w-]{${2 * LENGTH}}$`);
  */
 @Injectable()
 export class KnownDevices {
-  private readonly name: string;
-
   constructor(
     private readonly keys: KeyRing,
-    config: CookieConfig,
-  ) {
-    this.name = `${config.name}_device`;
-  }
+    private readonly config: CookieConfig,
+  ) {}
 
   /** The id of the device, if it has signed in with exactly this username before. */
   find(request: HttpRequest, username: string): string | undefined {
-    return this.entries(request).find((entry) => this.isOf(username, entry))?.slice(0, LENGTH);
+    return this.entries(request)
+      .find((entry) => this.isOf(username, entry))
+      ?.slice(0, LENGTH);
   }
 
   /** The `Set-Cookie` header after a sign-in. The device keeps its id of the account. */
@@ -40,11 +38,11 @@ export class KnownDevices {
     const device = known ?? randomBytes(BYTES).toString('base64url');
     const others = this.entries(request).filter((entry) => !this.isOf(username, entry));
     const entries = [device + sign(this.keys.current.knownDevice, device, username), ...others];
-    return serializeCookie(this.name, entries.slice(0, MOST_ENTRIES).join('.'), LONGEST_MAX_AGE);
+    return serializeCookie(this.config.deviceName, entries.slice(0, MOST_ENTRIES).join('.'), LONGEST_MAX_AGE);
   }
 
   private entries(request: HttpRequest): string[] {
-    const given = readCookie(request, this.name)?.split('.', MOST_ENTRIES) ?? [];
+    const given = readCookie(request, this.config.deviceName)?.split('.', MOST_ENTRIES) ?? [];
     return given.filter((entry) => ENTRY.test(entry));
   }
 

@@ -35,7 +35,11 @@ export function foldedName(username: string): string {
 }
 
 function baseLetters(username: string): string {
-  const characters = username.normalize('NFKD').replace(IGNORED, '').replace(UNKNOWN, '\ufffd').slice(0, MOST_CHARACTERS);
+  const characters = username
+    .normalize('NFKD')
+    .replace(IGNORED, '')
+    .replace(UNKNOWN, '\ufffd')
+    .slice(0, MOST_CHARACTERS);
   return Array.from(characters, baseLetter).join('').replace(/\p{M}/gu, '');
 }
 
