@@ -16,7 +16,7 @@ export interface FailureKeys {
   readonly limiting: readonly FailureKey[];
   /** Count a wrong guess. */
   readonly guessed: readonly FailureKey[];
-  /** Count a refusal that is no guess, for example of a DPoP proof. */
+  /** Count a refusal that is not about a secret, for example of a DPoP proof. */
   readonly refused: readonly FailureKey[];
   /** Counts what was refused because too much was under way. */
   readonly ofAddress: FailureKey;

@@ -167,7 +167,6 @@ export class Places {
   /** The same under all keys. */
   readonly id = randomUUID();
   readonly taken = new Set<FailureKey>();
-  private isSettled = false;
 
   constructor(
     private readonly limit: FailureLimit,
@@ -175,15 +174,12 @@ export class Places {
   ) {}
 
   /**
-   * Counts the attempt as a failure of these keys, and frees the places under all others. Only the first call has an
-   * effect. The last allowed failure still gets its normal response. Every later attempt is refused, even with the right
-   * secret.
+   * Counts the attempt as a failure of these keys, and frees the places under all others. Call it once. The last allowed
+   * failure still gets its normal response. Every later attempt is refused, even with the right secret.
    *
    * @throws AuthError `too_many_requests` if the limit had already been reached on another instance
    */
   async settle(failed: readonly FailureKey[]): Promise<void> {
-    if (this.isSettled) return;
-    this.isSettled = true;
     const isFailed = ({ key }: FailureKey) => failed.some((one) => one.key === key);
     const kept = [...this.taken].filter((key) => !isFailed(key));
     for (const key of kept) this.limit.free(key, this.id, false);

@@ -43,7 +43,7 @@ function baseLetters(username: string): string {
   return Array.from(characters, baseLetter).join('').replace(/\p{M}/gu, '');
 }
 
-/** The letter that a character is a form of, for example `d` for `đ`; the character itself if there is none. */
+/** The letter that a character is a form of, for example `d` for `đ`; otherwise the character itself. */
 function baseLetter(character: string): string {
   let [low, high] = [0, LETTERS.length - 1];
   while (low <= high) {

@@ -39,32 +39,38 @@ const LEASE = 60_000;
  * Each key is one sorted set. The score of an attempt under way is the end of its lease, that of a failure is the negated
  * end of its time. So their ranges are apart. The member `blocked` has the end of the block.
  */
-const BEGINNING = `
+const STATE = `
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local text = function(number) return string.format('%.0f', number) end
 redis.call('ZREMRANGEBYSCORE', KEYS[1], text(-now), text(now))
 local blocked = redis.call('ZSCORE', KEYS[1], 'blocked')`;
 
-/** Arguments: the id of the attempt, the limit, the milliseconds of a lease, and those that the key is kept. */
-const BEGIN = `${BEGINNING}
+/** Refuses, or adds the attempt under way. Times are in milliseconds. */
+const BEGIN =
+  STATE +
+  `
+local id, most, lease, kept = ARGV[1], tonumber(ARGV[2]), ARGV[3], ARGV[4]
 if blocked then return { 0, blocked - now } end
-if redis.call('ZCARD', KEYS[1]) >= tonumber(ARGV[2]) then return { 0, 0 } end
-redis.call('ZADD', KEYS[1], text(now + ARGV[3]), ARGV[1])
-redis.call('PEXPIRE', KEYS[1], ARGV[4])
+if redis.call('ZCARD', KEYS[1]) >= most then return { 0, 0 } end
+redis.call('ZADD', KEYS[1], text(now + lease), id)
+redis.call('PEXPIRE', KEYS[1], kept)
 return { 1, 0 }`;
 
-/** Arguments: the id of the attempt, the limit, the milliseconds that a failure counts, and those that the key is kept. */
-const FAIL = `${BEGINNING}
-redis.call('ZREM', KEYS[1], ARGV[1])
-if blocked then return { tonumber(ARGV[2]), blocked - now, 1 } end
-redis.call('ZADD', KEYS[1], text(-now - ARGV[3]), ARGV[1])
-redis.call('PEXPIRE', KEYS[1], ARGV[4])
+/** Makes a failure of the attempt under way. The last allowed failure begins the block. */
+const FAIL =
+  STATE +
+  `
+local id, most, per, kept = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4]
+redis.call('ZREM', KEYS[1], id)
+if blocked then return { most, blocked - now, 1 } end
+redis.call('ZADD', KEYS[1], text(-now - per), id)
+redis.call('PEXPIRE', KEYS[1], kept)
 local failures = redis.call('ZCOUNT', KEYS[1], '-inf', '(0')
-if failures < tonumber(ARGV[2]) then return { failures, 0, 0 } end
+if failures < most then return { failures, 0, 0 } end
 redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', '(0')
-redis.call('ZADD', KEYS[1], text(now + ARGV[3]), 'blocked')
-return { failures, tonumber(ARGV[3]), 0 }`;
+redis.call('ZADD', KEYS[1], text(now + per), 'blocked')
+return { failures, per, 0 }`;
 
 const FREE = `return redis.call('ZREM', KEYS[1], ARGV[1])`;
 

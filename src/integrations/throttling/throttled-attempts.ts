@@ -16,10 +16,15 @@ const GUESSES: ReadonlySet<AuthErrorCode> = new Set(['invalid_credentials', 'inv
  */
 const REFUSED_LOGINS: ReadonlySet<AuthErrorCode> = new Set(['region_not_allowed', 'forbidden']);
 
+/** Milliseconds after which a route of the host counts as hanging, if its client has hung up. */
+const LONGEST_ROUTE = 60_000;
+
 /** A request that has its places. */
 interface RunningAttempt {
   readonly request: ThrottledRequest;
   readonly places: Places;
+  /** Whether all guards have let it pass. */
+  isEvaluated: boolean;
 }
 
 /** Begins the attempts of requests to auth routes, and counts how they end. */
@@ -42,15 +47,19 @@ export class ThrottledAttempts {
     if (isForged) return places.settle(keys.guessed);
     const response = context.switchToHttp().getResponse<HttpResponse>();
     const raw = rawResponse(response);
-    this.running.set(response, { request, places });
-    if (!isOver(raw)) {
-      // A guard may refuse the request, or the client may hang up.
-      raw.once('close', () => void this.end(response).catch(() => undefined));
-      return;
+    if (isOver(raw)) {
+      // The client has hung up while it waited for its place.
+      await places.settle([]);
+      throw new AuthError('too_many_requests');
     }
-    // It hung up while it waited for its place.
-    await places.settle([]);
-    throw new AuthError('too_many_requests');
+    this.running.set(response, { request, places, isEvaluated: false });
+    raw.once('close', () => this.closed(response));
+  }
+
+  /** The attempt is evaluated from now on. It keeps its places until that ends, even if the client hangs up. */
+  evaluate(response: HttpResponse): void {
+    const attempt = this.running.get(response);
+    if (attempt) attempt.isEvaluated = true;
   }
 
   /**
@@ -69,9 +78,17 @@ export class ThrottledAttempts {
       void work.then(endLater, endLater);
       return;
     }
+    this.running.delete(response);
     const { request, places } = attempt;
     if (decision?.answer) decision.answer.cookies?.push(...request.deviceCookies());
     await places.settle(failedKeys(decision ? decision.error : error, request));
+  }
+
+  /** A guard has refused the request, or the client has hung up. */
+  private closed(response: HttpResponse): void {
+    const end = () => void this.end(response).catch(() => undefined);
+    if (this.running.get(response)?.isEvaluated) setTimeout(end, LONGEST_ROUTE).unref();
+    else end();
   }
 }
 

@@ -30,7 +30,7 @@ export function addressOf(text: string): string | null {
 
 /**
  * The part of an address that stays the same when a device changes its address by itself: for IPv6 the first 64 bits.
- * If an IPv6 address stands for an IPv4 address, the part is that address, because all clients of a translator or a relay
+ * An IPv6 address may stand for an IPv4 address. Then the part is the IPv4 address, because all clients of a translator
  * share the first 64 bits.
  */
 export function subnetOf(ip: string): string {
