@@ -45,68 +45,65 @@ beforeAll(async () => {
 }, TIMEOUT);
 afterAll(() => rm(parent, { recursive: true, force: true }), TIMEOUT);
 
-online.each(hosts)(
-  'in an application of $host',
-  { timeout: TIMEOUT },
-  ({ nest, typeorm, redis, validator, throttler }) => {
-    let folder: string;
+online.each(hosts)('in an application of $host', { timeout: TIMEOUT }, (host) => {
+  const { nest, typeorm, redis, validator, throttler } = host;
+  let folder: string;
 
-    beforeAll(async () => {
-      folder = await mkdtemp(join(parent, 'host-'));
-      await writeFile(join(folder, 'package.json'), '{"type":"module","private":true}');
-      await copyFile(join(root, 'test/long/peer-ranges.program.mjs'), join(folder, 'smoke.mjs'));
-      const packages = ['common', 'core', 'platform-express', 'jwt', 'passport', 'swagger', 'typeorm'];
-      const wanted = [
-        ...packages.map((name) => `@nestjs/${name}@${nest}`),
-        `typeorm@${typeorm}`,
-        `redis@${redis}`,
-        `class-validator@${validator}`,
-        `@nestjs/throttler@${throttler}`,
-      ];
-      const others = ['passport', 'passport-jwt', 'class-transformer', 'reflect-metadata', 'rxjs', 'pg'];
-      const options = ['--prefer-offline', '--no-audit', '--no-fund', '--ignore-scripts', '--strict-peer-deps'];
-      // npm itself refuses what the ranges of the packages do not allow.
-      await run('npm', ['install', ...options, packed.path, ...wanted, ...others], { cwd: folder });
-    }, TIMEOUT);
+  beforeAll(async () => {
+    folder = await mkdtemp(join(parent, 'host-'));
+    await writeFile(join(folder, 'package.json'), '{"type":"module","private":true}');
+    await copyFile(join(root, 'test/long/peer-ranges.program.mjs'), join(folder, 'smoke.mjs'));
+    const packages = ['common', 'core', 'platform-express', 'jwt', 'passport', 'swagger', 'typeorm'];
+    const wanted = [
+      ...packages.map((name) => `@nestjs/${name}@${nest}`),
+      `typeorm@${typeorm}`,
+      `redis@${redis}`,
+      `class-validator@${validator}`,
+      `@nestjs/throttler@${throttler}`,
+    ];
+    const others = ['passport', 'passport-jwt', 'class-transformer', 'reflect-metadata', 'rxjs', 'pg'];
+    const options = ['--prefer-offline', '--no-audit', '--no-fund', '--ignore-scripts', '--strict-peer-deps'];
+    // npm itself refuses what the ranges of the packages do not allow.
+    await run('npm', ['install', ...options, packed.path, ...wanted, ...others], { cwd: folder });
+  }, TIMEOUT);
 
-    test('the versions are those', async () => {
-      const version = async (name: string) =>
-        (JSON.parse(await readFile(join(folder, 'node_modules', name, 'package.json'), 'utf8')) as { version: string })
-          .version;
-      expect(await version('@nestjs/core')).toMatch(new RegExp(`^${nest.slice(1)}\\.`));
-      expect(await version('typeorm')).toMatch(new RegExp(`^${typeorm.slice(1).replace('.', '\\.')}\\.`));
-    });
+  test('the versions are those', async () => {
+    const version = async (name: string) =>
+      (JSON.parse(await readFile(join(folder, 'node_modules', name, 'package.json'), 'utf8')) as { version: string })
+        .version;
+    expect(await version('@nestjs/core')).toMatch(new RegExp(`^${nest.slice(1)}\\.`));
+    expect(await version('typeorm')).toMatch(new RegExp(`^${typeorm.slice(1).replace('.', '\\.')}\\.`));
+  });
 
-    test.each(runtimes)('it works on $runtime', async ({ command: [command, ...args] }) => {
-      const database = await databaseNamed('postgres').create();
-      try {
-        const env = {
-          PATH: process.env.PATH,
-          HOME: process.env.HOME,
-          DATABASE_URL: database.url,
-          REDIS_URL: redisUrl,
-          AUTH_SECRET: SECRET,
-        };
-        const { stdout } = await run(command, [...args, 'smoke.mjs'], { cwd: folder, env });
-        expect(JSON.parse(stdout.trim().split('\n').at(-1)!)).toEqual({
-          login: 200,
-          refused: 401,
-          malformed: 400,
-          refresh: 200,
-          sameSuccessor: true,
-          guarded: 200,
-          unguarded: 401,
-          forbidden: 403,
-          sessions: 1,
-          logout: 204,
-          revoked: 'token_revoked',
-          dead: 'invalid_grant',
-          throttled: [401, 429],
-          ...(redisUrl !== undefined && { channel: 'connected' }),
-        });
-      } finally {
-        await database.drop();
-      }
-    });
-  },
-);
+  test.each(runtimes)('it works on $runtime', async ({ command: [command, ...args] }) => {
+    const database = await databaseNamed('postgres').create();
+    try {
+      const env = {
+        PATH: process.env.PATH,
+        HOME: process.env.HOME,
+        DATABASE_URL: database.url,
+        REDIS_URL: redisUrl,
+        AUTH_SECRET: SECRET,
+      };
+      const { stdout } = await run(command, [...args, 'smoke.mjs'], { cwd: folder, env });
+      expect(JSON.parse(stdout.trim().split('\n').at(-1)!)).toEqual({
+        login: 200,
+        refused: 401,
+        malformed: 400,
+        refresh: 200,
+        sameSuccessor: true,
+        guarded: 200,
+        unguarded: 401,
+        forbidden: 403,
+        sessions: 1,
+        logout: 204,
+        revoked: 'token_revoked',
+        dead: 'invalid_grant',
+        throttled: [401, 429],
+        ...(redisUrl !== undefined && { channel: 'connected' }),
+      });
+    } finally {
+      await database.drop();
+    }
+  });
+});

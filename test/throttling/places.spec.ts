@@ -6,6 +6,7 @@ import { timeout } from 'rxjs';
 import { afterEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { type Adapter, adapters, type AuthApp, createAuthApp } from '../support/auth-app.js';
 import { databaseNamed } from '../support/databases.js';
+import { AttemptsUnderWay } from '../../src/integrations/throttling/attempts-under-way.js';
 import { login, refresh, send } from '../support/http.js';
 
 const RIGHT = { username: 'alice', password: 'alice-password', transport: 'body' as const };
@@ -138,4 +139,32 @@ it('failures leave nothing in memory when their time is over', async () => {
   expect(storage.size).toBe(7);
   vi.advanceTimersByTime(120_000);
   expect(storage.size).toBe(0);
+});
+
+describe('attempts under way', () => {
+  it('get their places in turn, and leave nothing behind', async () => {
+    const underWay = new AttemptsUnderWay();
+    const order: number[] = [];
+    const attempt = async (index: number) => {
+      while (!underWay.take('k', 3)) await underWay.wait('k', 10_000);
+      order.push(index);
+      await new Promise(setImmediate);
+      underWay.free('k');
+    };
+    await Promise.all(Array.from({ length: 3_000 }, (_, index) => attempt(index)));
+    expect(order).toEqual(order.toSorted((one, other) => one - other));
+    expect(order).toHaveLength(3_000);
+    expect(underWay['keys'].size).toBe(0);
+  });
+
+  it('wait no longer than they may, and are woken together', async () => {
+    const underWay = new AttemptsUnderWay();
+    underWay.take('k', 1);
+    await underWay.wait('k', 1);
+    const waiting = Promise.all([underWay.wait('k', 60_000), underWay.wait('k', 60_000)]);
+    underWay.wakeAll('k');
+    await waiting;
+    underWay.free('k');
+    expect(underWay['keys'].size).toBe(0);
+  });
 });

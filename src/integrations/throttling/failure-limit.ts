@@ -93,7 +93,7 @@ export class FailureLimit {
       // table.
       if (isBlocked && !isLate && this.blockLeft(key) === 0) tell(kind);
       const until = this.clock.now() + (isBlocked ? blockedFor : limit.per);
-      this.known.set(key, { count: failures, until, isBlocked });
+      this.remember(key, { count: failures, until, isBlocked });
       return isLate ? blockedFor : 0;
     } catch {
       // While the storage is away, nothing is counted, and nobody is refused.
@@ -117,7 +117,7 @@ export class FailureLimit {
       if (blockedFor > 0) throw tooMany(blockedFor);
       if (this.underWay.take(key, Math.max(1, limit.most - this.failuresOf(key)))) break;
       if (left() <= 0) throw tooMany(0);
-      await this.underWay.nextEnd(key, left());
+      await this.underWay.wait(key, left());
     }
     try {
       while (!(await this.isAdmitted(key, id, limit))) {
@@ -138,12 +138,17 @@ export class FailureLimit {
     if (!admission) return true;
     const { isAdmitted, blockedFor } = admission;
     if (blockedFor === 0) return isAdmitted;
-    this.known.set(key, { count: 0, until: this.clock.now() + blockedFor, isBlocked: true });
+    this.remember(key, { count: 0, until: this.clock.now() + blockedFor, isBlocked: true });
     throw tooMany(blockedFor);
   }
 
   private limitOf(kind: FailureKind): Limit {
     return { most: this.config.limits[kind], per: this.config.per };
+  }
+
+  private remember(key: string, known: KnownFailures): void {
+    this.known.set(key, known);
+    if (known.isBlocked) this.underWay.wakeAll(key);
   }
 
   private knownOf(key: string): KnownFailures | undefined {

@@ -7,7 +7,7 @@ import { duration } from '../../auth/common/options/duration.js';
 /**
  * How many attempts may fail within a time. Attempts under way count until they end. Those that succeed are not counted,
  * so tabs that wake up together are never refused: some wait for others. Failures are counted by the address that fails,
- * so that nobody can lock another user out.
+ * so that nobody can lock another user out. Only the bound of a name counts all addresses, and known devices pass it.
  */
 export class AuthThrottlingOptions {
   /**
