@@ -1,5 +1,5 @@
 import { Controller, Post } from '@nestjs/common';
-import { AuthError, AuthRoute, type DpopOptions } from 'nestjs-refresh-token';
+import { AuthError, type AuthModuleOptions, AuthRoute } from 'nestjs-refresh-token';
 import { AuthThrottlingModule } from 'nestjs-refresh-token/throttling';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { type Adapter, adapters, type AuthApp, createAuthApp, ManualClock } from '../support/auth-app.js';
@@ -21,9 +21,9 @@ class BusyController {
   }
 }
 
-async function start(adapter: Adapter, dpop: Partial<DpopOptions> = {}, required: 'dpop'[] = []): Promise<AuthApp> {
+async function start(adapter: Adapter, binding: AuthModuleOptions['binding'] = {}): Promise<AuthApp> {
   const app = await createAuthApp(adapter, await databaseNamed('sqljs').create(), {
-    options: { binding: { dpop, required } },
+    options: { binding },
     imports: [AuthThrottlingModule.forRoot(LIMITS)],
     controllers: [BusyController],
     clock: new ManualClock(),
@@ -67,7 +67,7 @@ describe.each(adapters)('refused bindings, on %s', (adapter) => {
 
   // The password is right, and the proof that the server asks for is missing.
   it('of a login are counted by address', async () => {
-    const { url } = await start(adapter, {}, ['dpop']);
+    const { url } = await start(adapter, { required: ['dpop'] });
     for (let count = 0; count < 8; count++) expect((await login(url, RIGHT, THIEF)).status).toBe(400);
     expect((await login(url, RIGHT, THIEF)).status).toBe(429);
     expect((await login(url, RIGHT)).status).toBe(400);
@@ -75,7 +75,7 @@ describe.each(adapters)('refused bindings, on %s', (adapter) => {
 
   // Asking for a nonce is a step of the protocol.
   it('do not include proofs that only lack the nonce of the server', async () => {
-    const { url, clock } = await start(adapter, { requireNonce: true });
+    const { url, clock } = await start(adapter, { dpop: { requireNonce: true } });
     const client = new DpopClient(await generateProofKey(), url, () => clock.now());
     for (let count = 0; count < 20; count++) {
       const answer = await login(url, RIGHT, { ...THIEF, dpop: await client.proof('POST', '/auth/login') });
