@@ -34,7 +34,13 @@ import { UsersModule } from './users/users.module.js';
 import { UsersService } from './users/users.service.js';
 
 /** Failures per minute. The limits are high, because all visitors of the demo come from one address. */
-const FAILURES = { loginFailures: 30, loginFailuresOfAddress: 300, refreshFailures: 300, stepUpFailures: 10 };
+const FAILURES = {
+  loginFailures: 30,
+  loginFailuresOfAddress: 300,
+  loginFailuresOfName: 300,
+  refreshFailures: 300,
+  stepUpFailures: 10,
+};
 
 /** The demo. Every route is guarded, except those with `@Public()`. */
 @Module({})

@@ -2,11 +2,12 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { AccessFloor, RevocationChannel } from 'nestjs-refresh-token';
 import { redisReplayStore, redisRevocationChannel } from 'nestjs-refresh-token/redis';
-import { redisThrottlerStorage } from 'nestjs-refresh-token/throttling';
+import { AuthThrottlingModule, redisThrottlerStorage } from 'nestjs-refresh-token/throttling';
 import { createClient } from 'redis';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createAuthContext } from '../support/auth-app.js';
+import { adapters, type AuthApp, createAuthApp, createAuthContext } from '../support/auth-app.js';
 import { databaseNamed } from '../support/databases.js';
+import { login } from '../support/http.js';
 import { HOST_CLIENTS, type HostClient, RedisPlaces } from '../support/redis-kinds.js';
 import { RedisServer, redisServersAvailable } from '../support/redis-servers.js';
 import { eventually } from '../support/eventually.js';
@@ -15,6 +16,7 @@ import { eventually } from '../support/eventually.js';
 const LIMIT = 2_500;
 
 const POOL = 'createClientPool';
+const BOB = { username: 'bob', password: 'bob-password', transport: 'body' as const };
 
 type Target = { client: HostClient['client'] } | { url: string };
 
@@ -78,6 +80,24 @@ describe.skipIf(!redisServersAvailable)('Redis', () => {
       const hits = async (storage: number) =>
         (await storages[storage].increment('k', 60_000, 1, 60_000, 'x')).totalHits;
       expect([await hits(0), await hits(1), await hits(0)]).toEqual([1, 2, 3]);
+    });
+
+    it('counts attempts under way of all instances together', async () => {
+      const prefix = `${randomUUID()}:`;
+      const apps: AuthApp[] = [];
+      for (const adapter of adapters) {
+        const storage = redisThrottlerStorage({ client: host.client, prefix });
+        const imports = [AuthThrottlingModule.forRoot({ loginFailures: 3, storage })];
+        apps.push(await createAuthApp(adapter, await databaseNamed('sqljs').create(), { imports }));
+      }
+      const guess = { username: 'alice', password: 'guess' };
+      const guesses = Array.from({ length: 20 }, (_, index) => login(apps[index % 2].url, guess));
+      const statuses = (await Promise.all(guesses)).map(({ status }) => status);
+      expect(statuses.filter((status) => status === 401)).toHaveLength(3);
+      expect(statuses.filter((status) => status === 429)).toHaveLength(17);
+      const others = Array.from({ length: 8 }, (_, index) => login(apps[index % 2].url, BOB));
+      expect((await Promise.all(others)).map(({ status }) => status)).toEqual(Array(8).fill(200));
+      for (const app of apps) await app.close();
     });
   });
 

@@ -6,6 +6,7 @@ import { TypeOrmModule } from '@nestjs/typeorm';
 import { AuthModule, RevocationFeed, JwtAuthGuard, RefreshTokenService, Roles, RolesGuard } from 'nestjs-refresh-token';
 import { refreshTokenEntities, refreshTokenMigrations } from 'nestjs-refresh-token/typeorm';
 import { redisRevocationChannel } from 'nestjs-refresh-token/redis';
+import { AuthThrottlingModule } from 'nestjs-refresh-token/throttling';
 
 const { DATABASE_URL, AUTH_SECRET, REDIS_URL } = process.env;
 // A name of its own: others may be using the server.
@@ -56,6 +57,7 @@ Module({
       secret: AUTH_SECRET,
       revocation: { channel: channel || undefined },
     }),
+    AuthThrottlingModule.forRoot({ loginFailures: 2 }),
   ],
   controllers: [Profile],
 })(App);
@@ -94,6 +96,11 @@ const statuses = {
   revoked: (await send('GET', '/profile/mine', { token })).body.error,
   dead: (await refresh(first.body.refresh_token)).body.error,
 };
+statuses.throttled = [];
+for (let count = 0; count < 2; count++) {
+  const { status } = await send('POST', '/auth/login', { body: { ...credentials, password: 'wrong' } });
+  statuses.throttled.push(status);
+}
 for (let tries = 0; channel && tries < 200 && app.get(RevocationFeed).status.channel !== 'connected'; tries++) {
   await new Promise((resolve) => setTimeout(resolve, 50));
 }

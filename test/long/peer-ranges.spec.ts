@@ -22,8 +22,15 @@ const TIMEOUT = 600_000;
 
 /** What `peerDependencies` claims: each end of each range. */
 const hosts = [
-  { host: 'Nest 12 and TypeORM 1', nest: '^12', typeorm: '^1', redis: '^6', validator: '^0.15' },
-  { host: 'Nest 11 and TypeORM 0.3', nest: '^11', typeorm: '^0.3', redis: '^5', validator: '^0.14.2' },
+  { host: 'Nest 12 and TypeORM 1', nest: '^12', typeorm: '^1', redis: '^6', validator: '^0.15', throttler: '^6.7.1' },
+  {
+    host: 'Nest 11 and TypeORM 0.3',
+    nest: '^11',
+    typeorm: '^0.3',
+    redis: '^5',
+    validator: '^0.14.2',
+    throttler: '6.7.0',
+  },
 ];
 const runtimes = [
   { runtime: 'this Node.js', command: [process.execPath] },
@@ -38,7 +45,8 @@ beforeAll(async () => {
 }, TIMEOUT);
 afterAll(() => rm(parent, { recursive: true, force: true }), TIMEOUT);
 
-online.each(hosts)('in an application of $host', { timeout: TIMEOUT }, ({ nest, typeorm, redis, validator }) => {
+online.each(hosts)('in an application of $host', { timeout: TIMEOUT }, (host) => {
+  const { nest, typeorm, redis, validator, throttler } = host;
   let folder: string;
 
   beforeAll(async () => {
@@ -51,6 +59,7 @@ online.each(hosts)('in an application of $host', { timeout: TIMEOUT }, ({ nest, 
       `typeorm@${typeorm}`,
       `redis@${redis}`,
       `class-validator@${validator}`,
+      `@nestjs/throttler@${throttler}`,
     ];
     const others = ['passport', 'passport-jwt', 'class-transformer', 'reflect-metadata', 'rxjs', 'pg'];
     const options = ['--prefer-offline', '--no-audit', '--no-fund', '--ignore-scripts', '--strict-peer-deps'];
@@ -90,6 +99,7 @@ online.each(hosts)('in an application of $host', { timeout: TIMEOUT }, ({ nest, 
         logout: 204,
         revoked: 'token_revoked',
         dead: 'invalid_grant',
+        throttled: [401, 429],
         ...(redisUrl !== undefined && { channel: 'connected' }),
       });
     } finally {

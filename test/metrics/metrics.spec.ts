@@ -171,7 +171,7 @@ describe('before the first event, a counter is 0 for each value of its label', (
   it.each([
     ['auth_sign_ins_total', ['success', 'failure']],
     ['auth_refreshes_total', ['refreshed', 'repeated', 'denied', 'step_up', 'reuse']],
-    ['auth_throttled_total', ['login', 'login_of_address', 'refresh', 'step_up']],
+    ['auth_throttled_total', ['login', 'login_of_address', 'login_of_name', 'refresh', 'step_up']],
   ])('%s', (name, values) => {
     expect(zeros(name).toSorted()).toEqual(values.toSorted());
   });
@@ -203,7 +203,7 @@ describe('the alert rules for Prometheus', () => {
   /** What a label may be asked for. The values are those that the pages of the documentation name. */
   const LABELS: Record<string, readonly string[]> = {
     outcome: ['success', 'failure', 'refreshed', 'repeated', 'denied', 'step_up', 'reuse'],
-    reason: ['login', 'login_of_address', 'refresh', 'step_up'],
+    reason: ['login', 'login_of_address', 'login_of_name', 'refresh', 'step_up'],
     route: ['login', 'refresh', 'step-up'],
     status: ['5..'],
     type: ['row_rolled_back', 'mass_reuse', 'refresh_denied'],

@@ -55,7 +55,7 @@ export class SessionBindings {
     const wanted = await this.wanted(request);
     const made = BINDINGS.filter(({ kind }) => wanted.has(kind)).map((binding) => {
       const bound = binding.bind(sessionId, keys, request.evidence);
-      if (!bound) throw new AuthError('invalid_request', MISSING[binding.kind]);
+      if (!bound) throw new AuthError('invalid_request', MISSING[binding.kind], { bindingFailed: true });
       return bound;
     });
     const columns: BoundTo = Object.assign({ ...UNBOUND }, ...made.map((binding) => binding.columns));

@@ -30,7 +30,10 @@ export class CookieConfig extends configOf('cookie.', CookieOptions, {
   name: cookieName,
   clientNonceName: clientNonceNameOf,
   allowedOrigins: (name, origins) => checkedOrigins(name, texts('https://app.example')(name, origins)),
-}) {}
+}) {
+  /** The name of the cookie that recognises a device at the next login. */
+  readonly deviceName = `${this.name}_device`;
+}
 
 function cookieName(name: string, given: string): string {
   if (/^__Host-[\w.-]+$/.test(given)) return given;

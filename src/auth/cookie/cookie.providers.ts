@@ -1,7 +1,8 @@
 import type { ConceptProviders } from '../common/concept-providers.js';
+import { KnownDevices } from './known-devices.js';
 import { RefreshCookie } from './refresh-cookie.js';
 
 export const cookieProviders: ConceptProviders = {
   exported: [RefreshCookie],
-  internal: [],
+  internal: [KnownDevices],
 };

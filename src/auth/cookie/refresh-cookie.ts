@@ -1,15 +1,13 @@
 import { Injectable } from '@nestjs/common';
-import { parseCookie, stringifySetCookie } from 'cookie';
-import { headerOf, type HttpRequest } from '../common/request/http-request.js';
+import type { HttpRequest } from '../common/request/http-request.js';
 import { Clock } from '../common/time/clock.js';
 import type { IssuedTokens } from '../session/issued-tokens.js';
 import { CookieConfig } from './cookie-options.js';
 import { crossSiteRefusal, isSameSite } from './cross-site.js';
+import { LONGEST_MAX_AGE, readCookie, serializeCookie } from './host-cookie.js';
 
 /** Characters. A client nonce has 43. */
 const LONGEST_CLIENT_NONCE = 256;
-/** Seconds. Browsers limit cookies to 400 days (RFC 6265bis §5.5). */
-const LONGEST_MAX_AGE = 400 * 24 * 60 * 60;
 
 /**
  * Stores the refresh token in a cookie. If the session is bound to a client nonce, a second cookie holds it. Both are
@@ -53,30 +51,19 @@ export class RefreshCookie {
   setCookies({ refreshToken, clientNonce, refreshTokenExpiresAt }: IssuedTokens, request: HttpRequest): string[] {
     const left = Math.floor((refreshTokenExpiresAt - this.clock.now()) / 1000);
     const maxAge = Math.min(Math.max(left, 0), LONGEST_MAX_AGE);
-    const token = serialize(this.config.name, refreshToken, maxAge);
-    if (clientNonce !== undefined) return [token, serialize(this.config.clientNonceName, clientNonce, maxAge)];
+    const token = serializeCookie(this.config.name, refreshToken, maxAge);
+    if (clientNonce !== undefined) return [token, serializeCookie(this.config.clientNonceName, clientNonce, maxAge)];
     return [token, ...this.clearClientNonce(request)];
   }
 
   /** The `Set-Cookie` headers that remove the cookies. */
   clearCookies(request: HttpRequest): string[] {
-    return [serialize(this.config.name, '', 0), ...this.clearClientNonce(request)];
+    return [serializeCookie(this.config.name, '', 0), ...this.clearClientNonce(request)];
   }
 
   private clearClientNonce(request: HttpRequest): string[] {
     return readCookie(request, this.config.clientNonceName) === undefined
       ? []
-      : [serialize(this.config.clientNonceName, '', 0)];
+      : [serializeCookie(this.config.clientNonceName, '', 0)];
   }
-}
-
-function readCookie(request: HttpRequest, name: string): string | undefined {
-  const header = headerOf(request, 'cookie');
-  const value = header === undefined ? undefined : parseCookie(header)[name];
-  // A value may be in quotes (RFC 6265 §4.1.1). Some clients keep a cleared cookie as an empty one.
-  return value?.replace(/^"(.*)"$/s, '$1') || undefined;
-}
-
-function serialize(name: string, value: string, maxAge: number): string {
-  return stringifySetCookie(name, value, { httpOnly: true, secure: true, sameSite: 'strict', path: '/', maxAge });
 }

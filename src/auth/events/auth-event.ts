@@ -69,8 +69,9 @@ export type AuthEventType =
    * Too many attempts failed: `AuthThrottlingModule` begins to answer 429.
    *
    * @alert with the reason `step_up`, because a step-up needs a refresh token of the session.
-   * @reason login: too many logins with one username failed from one address
+   * @reason login: too many logins with one username failed from one address, or on one known device
    * @reason login_of_address: too many logins failed from one address
+   * @reason login_of_name: too many logins with one username failed from all addresses together
    * @reason refresh: too many refreshes of one session failed from one address
    * @reason step_up: too many step-ups of one session failed
    */

@@ -73,6 +73,11 @@ async function decide(response: HttpResponse, work: () => Promise<OwnAnswer>): P
   }
 }
 
+/** The work of the route for this response; `undefined` if it has not begun. It may outlive the request. */
+export function workOf(response: HttpResponse): Promise<void> | undefined {
+  return running.get(response);
+}
+
 /** What the route has decided for this response; `undefined` if it has not come to that. */
 export function decisionOf(response: HttpResponse): Decision | undefined {
   return decisions.get(response);

@@ -34,7 +34,10 @@ const DISTINCTIONS: [of: (module: Registered) => unknown[], fix: string][] = [
     "the same routes. Give one of them a different prefix: routePrefix: 'staff/auth'",
   ],
   [
-    ({ service }) => [service(CookieConfig).name, service(CookieConfig).clientNonceName],
+    ({ service }) => {
+      const { name, clientNonceName, deviceName } = service(CookieConfig);
+      return [name, clientNonceName, deviceName];
+    },
     "the same cookie. Give one of them a different name: cookie: { name: '__Host-staff_refresh_token' }",
   ],
   [({ service }) => [service(RevocationConfig).channel ?? {}], 'the same revocation.channel. Make one for each.'],

@@ -39,7 +39,7 @@ export class RefreshRefusal {
       generation,
       ...client,
     });
-    return new AuthError('invalid_grant', undefined, { sessionLives: true });
+    return new AuthError('invalid_grant', undefined, { sessionLives: true, bindingFailed: true });
   }
 
   /** The request is finished, or its client has a newer token. The session stays alive. */

@@ -9,7 +9,13 @@ export const REFRESH_OUTCOMES = ['refreshed', 'repeated', 'denied', 'step_up', '
 export type RefreshOutcome = (typeof REFRESH_OUTCOMES)[number];
 
 /** The reasons of `throttled`. */
-export const THROTTLED_REASONS: readonly string[] = ['login', 'login_of_address', 'refresh', 'step_up'];
+export const THROTTLED_REASONS: readonly string[] = [
+  'login',
+  'login_of_address',
+  'login_of_name',
+  'refresh',
+  'step_up',
+];
 
 /** The events that may be alerts. */
 export const ALERTS: readonly AuthEventType[] = [

@@ -3,6 +3,7 @@ import { APP_GUARD, APP_INTERCEPTOR } from '@nestjs/core';
 import { ThrottlerStorage, ThrottlerStorageService } from '@nestjs/throttler';
 import { AuthModuleRegistry } from '../../auth/modules/auth-module-registry.js';
 import { FailureLimit } from './failure-limit.js';
+import { ThrottledAttempts } from './throttled-attempts.js';
 import { ThrottledRequests } from './throttled-request.js';
 import { type AuthThrottlingOptions, ThrottlingConfig } from './throttling-options.js';
 import { ThrottlingGuard } from './throttling.guard.js';
@@ -27,6 +28,7 @@ export class AuthThrottlingModule {
         AuthModuleRegistry,
         FailureLimit,
         ThrottledRequests,
+        ThrottledAttempts,
         { provide: ThrottlingConfig, useValue: config },
         { provide: ThrottlerStorage, useFactory: () => config.storage ?? new ThrottlerStorageService() },
         { provide: APP_GUARD, useClass: ThrottlingGuard },

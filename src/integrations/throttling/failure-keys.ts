@@ -1,9 +1,7 @@
 import { createHash } from 'node:crypto';
 import { subnetOf } from '../../auth/common/request/address.js';
 import type { AuthRouteName } from '../../auth/common/request/auth-route.decorator.js';
-import type { ClientContext } from '../../auth/common/request/client-context.js';
-import type { HttpRequest } from '../../auth/common/request/http-request.js';
-import { accountOf } from '../../auth/user/account-of.js';
+import { foldedName } from './folded-name.js';
 import type { FailureKind } from './throttling-options.js';
 
 /** A counter for the failures of a request. */
@@ -12,41 +10,68 @@ export interface FailureKey {
   readonly key: string;
 }
 
-/**
- * @param name the name of the `AuthModule`, because another module may have an account with the same name
- * @param sessionId the session of the refresh token in the request; `undefined` if the request has no token of this
- *   server
- */
-export function failureKeysOf(
-  name: string | undefined,
-  route: AuthRouteName,
-  request: HttpRequest,
-  { ip }: ClientContext,
-  sessionId: string | undefined,
-): FailureKey[] {
-  const keyOf = (kind: FailureKind, ...parts: string[]) => hashedKey(kind, name, parts);
+/** The counters of a request. */
+export interface FailureKeys {
+  /** The request is evaluated only if each of them has a place left. */
+  readonly limiting: readonly FailureKey[];
+  /** Count a wrong guess. */
+  readonly guessed: readonly FailureKey[];
+  /** Count a refusal that is not about a secret, for example of a DPoP proof. */
+  readonly refused: readonly FailureKey[];
+  /** Counts what was refused because too much was under way. */
+  readonly ofAddress: FailureKey;
+}
+
+/** Who sends a request, and what for. */
+export interface Attempt {
+  /** The name of the `AuthModule`, because another module may have an account with the same name. */
+  readonly module: string | undefined;
+  readonly route: AuthRouteName;
+  /** `null` if it is not known. */
+  readonly ip: string | null;
+  /** Of a login, '' if the request has none. */
+  readonly username: string;
+  /** Of a login: the device, if it has signed in to this account before. */
+  readonly knownDevice: string | undefined;
+  /** Whether it is a login by the library's own route, where devices become known. */
+  readonly isOwnLogin: boolean;
+  /** The session of the refresh token in the request; `undefined` if the request has no token of this server. */
+  readonly sessionId: string | undefined;
+}
+
+export function failureKeysOf(attempt: Attempt): FailureKeys {
+  const { module, route, ip, username, knownDevice, isOwnLogin, sessionId } = attempt;
+  const keyOf = (kind: FailureKind, ...parts: string[]) => hashedKey(kind, module, parts);
   const address = ip ? subnetOf(ip) : 'unknown';
+  const ofAddress = keyOf('login_of_address', address);
+  const refresh = keyOf('refresh', address, sessionId ?? 'none');
   switch (route) {
-    case 'login':
-      return [keyOf('login', address, accountOf(usernameOf(request))), keyOf('login_of_address', address)];
+    case 'login': {
+      if (knownDevice !== undefined) return { ...allBy([keyOf('login', 'device', knownDevice)]), ofAddress };
+      const name = foldedName(username);
+      const keys = [keyOf('login', address, name), ofAddress];
+      if (isOwnLogin && name !== '') keys.push(keyOf('login_of_name', name));
+      return { limiting: keys, guessed: keys, refused: [ofAddress], ofAddress };
+    }
     case 'refresh':
-      return [keyOf('refresh', address, sessionId ?? 'none')];
-    case 'step-up':
+      return { ...allBy([refresh]), refused: [refresh, ofAddress], ofAddress };
+    case 'step-up': {
+      if (sessionId === undefined) return { ...allBy([refresh]), ofAddress };
       // Only a holder of the session's token can fail here. So a block affects only the user and a thief.
-      return [sessionId === undefined ? keyOf('refresh', address, 'none') : keyOf('step_up', sessionId)];
+      const stepUp = keyOf('step_up', sessionId);
+      return { limiting: [stepUp, refresh], guessed: [stepUp], refused: [refresh, ofAddress], ofAddress };
+    }
   }
 }
 
-/** A hash, because user names have any length and should not appear in a counter store. */
-function hashedKey(kind: FailureKind, name: string | undefined, parts: string[]): FailureKey {
-  const hash = createHash('sha256')
-    .update(JSON.stringify([kind, name ?? null, ...parts]))
-    .digest('base64url');
-  return { kind, key: `nrt-failures:${hash}` };
+function allBy(keys: FailureKey[]): Omit<FailureKeys, 'ofAddress'> {
+  return { limiting: keys, guessed: keys, refused: keys };
 }
 
-/** '' if the request has none. */
-export function usernameOf({ body }: HttpRequest): string {
-  const { username } = (body ?? {}) as { username?: unknown };
-  return typeof username === 'string' ? username : '';
+/** A hash, because user names have any length and should not appear in a counter store. */
+function hashedKey(kind: FailureKind, module: string | undefined, parts: string[]): FailureKey {
+  const hash = createHash('sha256')
+    .update(JSON.stringify([kind, module ?? null, ...parts]))
+    .digest('base64url');
+  return { kind, key: `nrt-attempts:${hash}` };
 }

@@ -1,32 +1,53 @@
+import { randomUUID } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import { ThrottlerStorage } from '@nestjs/throttler';
 import { LRUCache } from 'lru-cache';
 import { AuthError } from '../../auth/common/errors/auth-error.js';
 import { CircuitBreaker } from '../../auth/common/time/circuit-breaker.js';
 import { Clock } from '../../auth/common/time/clock.js';
+import { type AttemptStorage, attemptStorageOf, type Limit } from './attempt-storage.js';
+import { AttemptsUnderWay } from './attempts-under-way.js';
 import type { FailureKey } from './failure-keys.js';
-import type { ThrottledRequest } from './throttled-request.js';
-import { ThrottlingConfig } from './throttling-options.js';
+import { type FailureKind, ThrottlingConfig } from './throttling-options.js';
+
+/** The number of keys whose failures this instance remembers. Beyond that, the oldest are dropped. */
+const MOST_KEYS = 100_000;
+/** Milliseconds that an attempt waits for others to end. Many honest ones may come together. */
+const PATIENCE = 10_000;
+/** Milliseconds between two questions whether another instance has a place to give. */
+const POLL_INTERVAL = 50;
+
+/** The failures of a key, as far as this instance knows. */
+interface KnownFailures {
+  readonly count: number;
+  /** Milliseconds since the Unix epoch. */
+  readonly until: number;
+  /** Whether the key is blocked until then. */
+  readonly isBlocked: boolean;
+}
+
+/** Publishes the event that clients will be refused from now on. */
+export type Tell = (kind: FailureKind) => void;
 
 /**
- * The number of blocked keys that this instance remembers, to save requests to the storage. Beyond that, the oldest are
- * dropped.
+ * Counts failures and attempts under way, and refuses clients that failed too often. Of each key no more attempts are
+ * evaluated than may fail.
  */
-const MOST_BLOCKS = 100_000;
-
-/** Counts failures in the storage of `@nestjs/throttler`, and refuses clients that failed too often. */
 @Injectable()
 export class FailureLimit {
   private readonly logger = new Logger(FailureLimit.name);
-  /** The end of the block of each key, in milliseconds since the Unix epoch. */
-  private readonly blocks = new LRUCache<string, number>({ max: MOST_BLOCKS });
+  private readonly known = new LRUCache<string, KnownFailures>({ max: MOST_KEYS });
+  private readonly underWay = new AttemptsUnderWay();
+  private readonly storage: AttemptStorage;
   private readonly breaker: CircuitBreaker;
 
   constructor(
     private readonly config: ThrottlingConfig,
-    @Inject(ThrottlerStorage) private readonly storage: ThrottlerStorage,
+    @Inject(ThrottlerStorage) storage: ThrottlerStorage,
     private readonly clock: Clock,
   ) {
+    this.storage = attemptStorageOf(storage);
     this.breaker = new CircuitBreaker(
       {
         name: 'The throttler storage',
@@ -37,58 +58,144 @@ export class FailureLimit {
     );
   }
 
-  /** @throws AuthError `too_many_requests` */
-  assertBearable({ keys }: ThrottledRequest): void {
-    for (const { key } of keys) {
-      const left = this.blockLeft(key);
-      if (left > 0) throw tooMany(left);
-    }
-  }
-
   /**
-   * Counts a failure. The last allowed failure still gets its normal response. Every later attempt is refused, even
-   * with the right secret.
+   * Takes a place under each key. If attempts under way have taken them all, it waits for one to end.
    *
-   * @throws AuthError `too_many_requests` if the limit had already been reached on another instance
+   * @throws AuthError `too_many_requests`
    */
-  async count({ keys, tell }: ThrottledRequest): Promise<void> {
-    const waits = await Promise.all(keys.map((key) => this.countOne(key, tell)));
-    const longest = Math.max(...waits);
-    if (longest > 0) throw tooMany(longest);
+  async begin(keys: readonly FailureKey[], tell: Tell): Promise<Places> {
+    const places = new Places(this, tell);
+    const deadline = performance.now() + PATIENCE;
+    try {
+      for (const key of keys) {
+        await this.take(key, places.id, deadline);
+        places.taken.add(key);
+      }
+    } catch (error) {
+      await places.settle([]);
+      throw error;
+    }
+    return places;
   }
 
   /**
-   * Returns how many milliseconds the client must wait; 0 if it may continue. If the storage fails, nothing is counted
-   * and the request is not refused.
+   * Counts a failure. If it has a place, it becomes a failure in one step.
+   *
+   * @returns the milliseconds that the client must wait: 0, unless the limit had been reached on another instance
    */
-  private async countOne({ kind, key }: FailureKey, tell: ThrottledRequest['tell']): Promise<number> {
-    const { limits, per } = this.config;
+  async fail({ kind, key }: FailureKey, id: string, tell: Tell): Promise<number> {
+    const limit = this.limitOf(kind);
     try {
-      // The storage blocks from the first hit above the limit.
-      const { totalHits, isBlocked, timeToBlockExpire } = await this.breaker.run(() =>
-        this.storage.increment(key, per, limits[kind] - 1, per, kind),
-      );
-      if (!isBlocked) return 0;
-      // `@nestjs/throttler` returns seconds.
-      const wait = Math.max(1, timeToBlockExpire) * 1000;
-      const isLate = totalHits > limits[kind];
+      const counted = await this.breaker.run(() => this.storage.fail({ kind, key }, id, limit));
+      const { failures, blockedFor, isLate } = counted;
+      const isBlocked = blockedFor > 0;
       // Publish one event per block, on whichever instance it starts. The attack stays visible without filling the
       // table.
-      if (!isLate && this.blockLeft(key) === 0) tell(kind);
-      this.blocks.set(key, this.clock.now() + wait);
-      return isLate ? wait : 0;
+      if (isBlocked && !isLate && this.blockLeft(key) === 0) tell(kind);
+      const until = this.clock.now() + (isBlocked ? blockedFor : limit.per);
+      this.remember(key, { count: failures, until, isBlocked });
+      return isLate ? blockedFor : 0;
     } catch {
+      // While the storage is away, nothing is counted, and nobody is refused.
       return 0;
     }
   }
 
+  /** Frees a place here, and on the storage unless the attempt has become a failure there. */
+  free({ key }: FailureKey, id: string, hasFailed: boolean): void {
+    this.underWay.free(key);
+    const { storage, breaker } = this;
+    // A place that cannot be freed on the storage ends with its lease.
+    if (!hasFailed && storage.free) void breaker.run(() => storage.free!(key, id)).catch(() => undefined);
+  }
+
+  private async take({ kind, key }: FailureKey, id: string, deadline: number): Promise<void> {
+    const limit = this.limitOf(kind);
+    const left = () => deadline - performance.now();
+    for (;;) {
+      const blockedFor = this.blockLeft(key);
+      if (blockedFor > 0) throw tooMany(blockedFor);
+      if (this.underWay.take(key, Math.max(1, limit.most - this.failuresOf(key)))) break;
+      if (left() <= 0) throw tooMany(0);
+      await this.underWay.wait(key, left());
+    }
+    try {
+      while (!(await this.isAdmitted(key, id, limit))) {
+        if (left() <= 0) throw tooMany(0);
+        await delay(POLL_INTERVAL);
+      }
+    } catch (error) {
+      this.underWay.free(key);
+      throw error;
+    }
+  }
+
+  /** @throws AuthError `too_many_requests` if the key is blocked */
+  private async isAdmitted(key: string, id: string, limit: Limit): Promise<boolean> {
+    const { storage, breaker } = this;
+    if (!storage.begin) return true;
+    const admission = await breaker.run(() => storage.begin!(key, id, limit)).catch(() => undefined);
+    if (!admission) return true;
+    const { isAdmitted, blockedFor } = admission;
+    if (blockedFor === 0) return isAdmitted;
+    this.remember(key, { count: 0, until: this.clock.now() + blockedFor, isBlocked: true });
+    throw tooMany(blockedFor);
+  }
+
+  private limitOf(kind: FailureKind): Limit {
+    return { most: this.config.limits[kind], per: this.config.per };
+  }
+
+  private remember(key: string, known: KnownFailures): void {
+    this.known.set(key, known);
+    if (known.isBlocked) this.underWay.wakeAll(key);
+  }
+
+  private knownOf(key: string): KnownFailures | undefined {
+    const known = this.known.get(key);
+    return known && known.until > this.clock.now() ? known : undefined;
+  }
+
+  private failuresOf(key: string): number {
+    return this.knownOf(key)?.count ?? 0;
+  }
+
   /** Remaining milliseconds of the block, as far as this instance knows. */
   private blockLeft(key: string): number {
-    const until = this.blocks.get(key);
-    return until === undefined ? 0 : Math.max(0, until - this.clock.now());
+    const known = this.knownOf(key);
+    return known?.isBlocked ? known.until - this.clock.now() : 0;
   }
 }
 
+/** The places of one attempt. */
+export class Places {
+  /** The same under all keys. */
+  readonly id = randomUUID();
+  readonly taken = new Set<FailureKey>();
+
+  constructor(
+    private readonly limit: FailureLimit,
+    private readonly tell: Tell,
+  ) {}
+
+  /**
+   * Counts the attempt as a failure of these keys, and frees the places under all others. Call it once. The last allowed
+   * failure still gets its normal response. Every later attempt is refused, even with the right secret.
+   *
+   * @throws AuthError `too_many_requests` if the limit had already been reached on another instance
+   */
+  async settle(failed: readonly FailureKey[]): Promise<void> {
+    const isFailed = ({ key }: FailureKey) => failed.some((one) => one.key === key);
+    const kept = [...this.taken].filter((key) => !isFailed(key));
+    for (const key of kept) this.limit.free(key, this.id, false);
+    const waits = await Promise.all(failed.map((key) => this.limit.fail(key, this.id, this.tell)));
+    for (const key of [...this.taken].filter(isFailed)) this.limit.free(key, this.id, true);
+    const longest = Math.max(0, ...waits);
+    if (longest > 0) throw tooMany(longest);
+  }
+}
+
+/** @param milliseconds 0 if only attempts under way take the places: then one may be free very soon */
 function tooMany(milliseconds: number): AuthError {
-  return new AuthError('too_many_requests', undefined, { retryAfter: Math.ceil(milliseconds / 1000) });
+  return new AuthError('too_many_requests', undefined, { retryAfter: Math.max(1, Math.ceil(milliseconds / 1000)) });
 }

@@ -1,5 +1,7 @@
 import type { OnApplicationShutdown, OnModuleInit } from '@nestjs/common';
 import type { ThrottlerStorage } from '@nestjs/throttler';
+import type { Admission, AttemptStorage, CountedFailure, Limit } from './attempt-storage.js';
+import type { FailureKey } from './failure-keys.js';
 import { type RedisClient, redisOptions, type RedisTarget } from '../redis/redis-client.js';
 import { RedisConnection } from '../redis/redis-connection.js';
 
@@ -30,8 +32,50 @@ if count == 1 then redis.call('PEXPIRE', KEYS[1], ARGV[1]) end
 if count == tonumber(ARGV[2]) + 1 then redis.call('PEXPIRE', KEYS[1], ARGV[3]) end
 return { count, redis.call('PTTL', KEYS[1]) }`;
 
+/** Milliseconds after which the place of an attempt is free if its instance has died. Attempts take less. */
+const LEASE = 60_000;
+
 /**
- * Counts failures in Redis, for all instances together. While Redis is unavailable nothing is counted, so no new block begins. An
+ * Each key is one sorted set. The score of an attempt under way is the end of its lease, that of a failure is the negated
+ * end of its time. So their ranges are apart. The member `blocked` has the end of the block.
+ */
+const STATE = `
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local text = function(number) return string.format('%.0f', number) end
+redis.call('ZREMRANGEBYSCORE', KEYS[1], text(-now), text(now))
+local blocked = redis.call('ZSCORE', KEYS[1], 'blocked')`;
+
+/** Refuses, or adds the attempt under way. Times are in milliseconds. */
+const BEGIN =
+  STATE +
+  `
+local id, most, lease, kept = ARGV[1], tonumber(ARGV[2]), ARGV[3], ARGV[4]
+if blocked then return { 0, blocked - now } end
+if redis.call('ZCARD', KEYS[1]) >= most then return { 0, 0 } end
+redis.call('ZADD', KEYS[1], text(now + lease), id)
+redis.call('PEXPIRE', KEYS[1], kept)
+return { 1, 0 }`;
+
+/** Makes a failure of the attempt under way. The last allowed failure begins the block. */
+const FAIL =
+  STATE +
+  `
+local id, most, per, kept = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4]
+redis.call('ZREM', KEYS[1], id)
+if blocked then return { most, blocked - now, 1 } end
+redis.call('ZADD', KEYS[1], text(-now - per), id)
+redis.call('PEXPIRE', KEYS[1], kept)
+local failures = redis.call('ZCOUNT', KEYS[1], '-inf', '(0')
+if failures < most then return { failures, 0, 0 } end
+redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', '(0')
+redis.call('ZADD', KEYS[1], text(now + per), 'blocked')
+return { failures, per, 0 }`;
+
+const FREE = `return redis.call('ZREM', KEYS[1], ARGV[1])`;
+
+/**
+ * Counts failures and attempts under way in Redis, for all instances together. While Redis is unavailable nothing is counted, so no new block begins. An
  * instance keeps the blocks that it knows. It needs the package `redis`.
  *
  * @throws AuthConfigurationError for an invalid option
@@ -43,7 +87,7 @@ export function redisThrottlerStorage(given: RedisThrottlerOptions): ThrottlerSt
   return new RedisThrottlerStorage(target, prefix);
 }
 
-class RedisThrottlerStorage implements ThrottlerStorage, OnModuleInit, OnApplicationShutdown {
+class RedisThrottlerStorage implements ThrottlerStorage, AttemptStorage, OnModuleInit, OnApplicationShutdown {
   private readonly connection: RedisConnection;
   private opening: Promise<void> | undefined;
 
@@ -59,20 +103,38 @@ class RedisThrottlerStorage implements ThrottlerStorage, OnModuleInit, OnApplica
   }
 
   async increment(key: string, ttl: number, limit: number, blockDuration: number) {
-    // Another module may use this storage without its hooks.
-    await this.open();
-    const given = [ttl, limit, blockDuration].map((number) => String(Math.ceil(number)));
-    const answer = await this.connection.run('EVAL', (redis) => redis.run(INCREMENT, this.prefix + key, given));
-    const [totalHits, milliseconds] = (answer as unknown[]).map(Number);
+    const [totalHits, milliseconds] = await this.run(INCREMENT, key, ttl, limit, blockDuration);
     const timeToExpire = Math.ceil(milliseconds / 1000);
     const isBlocked = totalHits > limit;
     return { totalHits, timeToExpire, isBlocked, timeToBlockExpire: isBlocked ? timeToExpire : 0 };
+  }
+
+  async begin(key: string, id: string, { most, per }: Limit): Promise<Admission> {
+    const [isAdmitted, blockedFor] = await this.run(BEGIN, key, id, most, LEASE, Math.max(per, LEASE));
+    return { isAdmitted: isAdmitted === 1, blockedFor };
+  }
+
+  async fail({ key }: FailureKey, id: string, { most, per }: Limit): Promise<CountedFailure> {
+    const [failures, blockedFor, isLate] = await this.run(FAIL, key, id, most, per, Math.max(per, LEASE));
+    return { failures, blockedFor, isLate: isLate === 1 };
+  }
+
+  async free(key: string, id: string): Promise<void> {
+    await this.run(FREE, key, id);
   }
 
   async onApplicationShutdown(): Promise<void> {
     await this.opening?.catch(() => undefined);
     await this.connection.close();
     this.opening = undefined;
+  }
+
+  private async run(script: string, key: string, ...given: (string | number)[]): Promise<number[]> {
+    // Another module may use this storage without its hooks.
+    await this.open();
+    const texts = given.map((one) => String(typeof one === 'number' ? Math.ceil(one) : one));
+    const answer = await this.connection.run('EVAL', (redis) => redis.run(script, this.prefix + key, texts));
+    return [answer].flat().map(Number);
   }
 
   private open(): Promise<void> {

@@ -4,19 +4,24 @@ import { AccountNames } from '../../auth/audit/account-names.js';
 import { AUTH_ROUTE, type AuthRouteName } from '../../auth/common/request/auth-route.decorator.js';
 import { clientContextOf } from '../../auth/common/request/client-context.js';
 import type { HttpRequest } from '../../auth/common/request/http-request.js';
+import { KnownDevices } from '../../auth/cookie/known-devices.js';
 import { AuthEventBus } from '../../auth/events/auth-event-bus.js';
 import { type FoundRefreshToken, PresentedRefreshToken } from '../../auth/guards/presented-refresh-token.js';
+import { AuthController } from '../../auth/http/auth.controller.js';
 import { AuthModuleRegistry, type Registered } from '../../auth/modules/auth-module-registry.js';
-import { type FailureKey, failureKeysOf, usernameOf } from './failure-keys.js';
+import { type FailureKeys, failureKeysOf } from './failure-keys.js';
 import type { FailureKind } from './throttling-options.js';
 
 /** A request to an auth route, with its counters. */
 export interface ThrottledRequest {
-  readonly keys: readonly FailureKey[];
+  readonly keys: FailureKeys;
+  readonly isLogin: boolean;
   /** Whether it carries a refresh token that this server did not issue. */
   readonly isForged: boolean;
   /** Publishes the event that this client will be refused from now on. */
   tell(kind: FailureKind): void;
+  /** The `Set-Cookie` headers for a device that has signed in. Other requests have none. */
+  deviceCookies(): string[];
 }
 
 @Injectable()
@@ -32,19 +37,31 @@ export class ThrottledRequests {
     const registered = route && this.modules.of(this.reflector, context);
     if (!registered) return undefined;
     const request = context.switchToHttp().getRequest<HttpRequest>();
-    const token = route === 'login' ? undefined : tokenOf(request, registered);
+    const isLogin = route === 'login';
+    const token = isLogin ? undefined : tokenOf(request, registered);
     const sessionId = token?.decoded?.sessionId;
     const client = clientContextOf(request);
+    const username = usernameOf(request);
+    const devices = registered.service(KnownDevices);
+    // A route of the host may succeed before anybody has proved anything, so it makes no device known.
+    const isOwnLogin = isLogin && context.getClass().prototype instanceof AuthController;
+    // A page of another site could fill the cookie with accounts of its own.
+    const isDevice = isOwnLogin && registered.cookie.isSameSite(request);
+    const knownDevice = isDevice ? devices.find(request, username) : undefined;
+    const { name } = registered.registration;
     return {
-      keys: failureKeysOf(registered.registration.name, route, request, client, sessionId),
+      keys: failureKeysOf({ module: name, route, ip: client.ip, username, knownDevice, isOwnLogin, sessionId }),
+      isLogin,
       isForged: token !== undefined && !token.decoded,
       tell(kind) {
         // A client that fails here holds a token of the session.
         const alert = kind === 'step_up' ? true : undefined;
-        const account = kind === 'login' ? registered.service(AccountNames).tell(usernameOf(request)) : {};
+        const isOfName = kind === 'login' || kind === 'login_of_name';
+        const account = isOfName ? registered.service(AccountNames).tell(username) : {};
         const told = { sessionId, ...account, ...client };
         registered.service(AuthEventBus).publish({ type: 'throttled', reason: kind, alert, ...told });
       },
+      deviceCookies: () => (isDevice ? [devices.remember(request, username)] : []),
     };
   }
 }
@@ -56,4 +73,10 @@ function tokenOf(request: HttpRequest, { service }: Registered): FoundRefreshTok
     // The token is malformed, or the request comes from another site. The guard of the route refuses it.
     return undefined;
   }
+}
+
+/** '' if the request has none. */
+function usernameOf({ body }: HttpRequest): string {
+  const { username } = (body ?? {}) as { username?: unknown };
+  return typeof username === 'string' ? username : '';
 }

@@ -5,14 +5,26 @@ import { configOf } from '../../auth/common/options/config.js';
 import { duration } from '../../auth/common/options/duration.js';
 
 /**
- * How many attempts may fail within a time. Attempts that succeed are not counted, so tabs that wake up together are
- * never refused. Failures are counted by the address that fails, so that nobody can lock another user out.
+ * How many attempts may fail within a time. Attempts under way count until they end. Those that succeed are not counted,
+ * so tabs that wake up together are never refused: some wait for others. Failures are counted by the address that fails,
+ * so that nobody can lock another user out. Only the bound of a name counts all addresses, and known devices pass it.
  */
 export class AuthThrottlingOptions {
-  /** How many logins with one username may fail from one address. */
+  /**
+   * How many logins with one username may fail from one address. A device that has signed in to the account before has
+   * this number for itself.
+   */
   loginFailures = 10;
-  /** How many logins may fail from one address, with any username. Invalid proofs and denied regions count too. */
+  /**
+   * How many logins may fail from one address, with any username. Invalid proofs, denied regions, and requests that were
+   * refused because too much was under way count too.
+   */
   loginFailuresOfAddress = 100;
+  /**
+   * How many logins with one username may fail from all addresses together. Then only devices that have signed in to the
+   * account before can sign in (OWASP device cookies). Only for `POST /auth/login`.
+   */
+  loginFailuresOfName = 100;
   /** How many refreshes of one session may fail from one address. Forged tokens are counted by address. */
   refreshFailures = 30;
   /** How many step-ups of one session may fail, from all addresses together. */
@@ -20,8 +32,8 @@ export class AuthThrottlingOptions {
   /** The time in which failures are counted, and for which further attempts are then refused. */
   per = '1m';
   /**
-   * Where failures are counted. By default in memory; for several instances use `redisThrottlerStorage({ url })` or
-   * another storage of `@nestjs/throttler`.
+   * Where failures are counted. By default in memory; for several instances use `redisThrottlerStorage({ url })`. With
+   * another storage of `@nestjs/throttler`, each instance counts only its own attempts under way.
    *
    * @example
    * AuthThrottlingModule.forRoot({ storage: redisThrottlerStorage({ url: 'redis://localhost:6379' }) });
@@ -30,13 +42,14 @@ export class AuthThrottlingOptions {
 }
 
 /** What failed too often. It is the reason in the event `throttled`. */
-export type FailureKind = 'login' | 'login_of_address' | 'refresh' | 'step_up';
+export type FailureKind = 'login' | 'login_of_address' | 'login_of_name' | 'refresh' | 'step_up';
 
 const count = integer(1, 1_000_000);
 
 export class ThrottlingConfig extends configOf('AuthThrottlingModule: ', AuthThrottlingOptions, {
   loginFailures: count,
   loginFailuresOfAddress: count,
+  loginFailuresOfName: count,
   refreshFailures: count,
   stepUpFailures: count,
   per: duration('1s', '1d'),
@@ -46,6 +59,7 @@ export class ThrottlingConfig extends configOf('AuthThrottlingModule: ', AuthThr
   readonly limits: Readonly<Record<FailureKind, number>> = {
     login: this.loginFailures,
     login_of_address: this.loginFailuresOfAddress,
+    login_of_name: this.loginFailuresOfName,
     refresh: this.refreshFailures,
     step_up: this.stepUpFailures,
   };

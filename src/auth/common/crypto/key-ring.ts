@@ -26,6 +26,8 @@ export interface Keys {
   readonly dpopNonce: KeyObject;
   /** Hashes the names of accounts in events. */
   readonly account: KeyObject;
+  /** Signs the entries of the device cookie. */
+  readonly knownDevice: KeyObject;
 }
 
 /**
@@ -69,5 +71,6 @@ function deriveKeys(secret: Buffer, name: string | undefined): Keys {
     credentials: key('credentials'),
     dpopNonce: key('dpop-nonce'),
     account: key('account'),
+    knownDevice: key('known-device'),
   };
 }

@@ -26,6 +26,8 @@ export interface AuthErrorDetails {
   retryAfter?: number;
   /** Whether the request was refused because too many others were under way, so that nothing was begun for it. */
   overloaded?: boolean;
+  /** Whether the proof, certificate or client nonce was missing or wrong. `invalid_dpop_proof` always says so. */
+  bindingFailed?: boolean;
 }
 
 /** Seconds in `Retry-After` when the server cannot answer. */
@@ -56,63 +58,38 @@ export class AuthError extends HttpException {
   readonly scope: string | undefined;
   /** Too many other requests were under way. Nothing was begun for this one. */
   readonly overloaded: boolean;
-  private readonly retryAfterSeconds: number | undefined;
-  private readonly dpopNonce: string | undefined;
-  private readonly serverTime: number | undefined;
-  private readonly scheme: AuthenticationScheme;
+  /** The DPoP proof, the client certificate or the client nonce was missing or wrong. */
+  readonly bindingFailed: boolean;
+  /** As given, without the cause: a log of this error must not show what a driver says. */
+  private readonly details: Omit<AuthErrorDetails, 'cause'>;
 
   constructor(
     readonly code: AuthErrorCode,
     description: string = ERRORS[code][1],
-    {
-      cause,
-      status = ERRORS[code][0],
-      sessionLives = code === 'superseded',
-      dpopNonce,
-      serverTime,
-      scheme = 'Bearer',
-      maxAge,
-      scope,
-      retryAfter,
-      overloaded = false,
-    }: AuthErrorDetails = {},
+    { cause, ...details }: AuthErrorDetails = {},
   ) {
-    super({ error: code, error_description: description }, status, { cause });
+    super({ error: code, error_description: description }, details.status ?? ERRORS[code][0], { cause });
     this.name = 'AuthError';
     this.message = `${code}: ${description}`;
-    this.sessionLives = sessionLives;
-    this.maxAge = maxAge;
-    this.scope = scope;
-    this.overloaded = overloaded;
-    this.retryAfterSeconds = retryAfter;
-    this.dpopNonce = dpopNonce;
-    this.serverTime = serverTime;
-    this.scheme = scheme;
+    this.details = details;
+    this.sessionLives = details.sessionLives ?? code === 'superseded';
+    this.maxAge = details.maxAge;
+    this.scope = details.scope;
+    this.overloaded = details.overloaded ?? false;
+    this.bindingFailed = details.bindingFailed ?? code === 'invalid_dpop_proof';
   }
 
   /** The same refusal as a guarded route answers it: 401, with a challenge in the scheme of the access token. */
   atResource(scheme: AuthenticationScheme): AuthError {
     const status = this.getStatus() === 400 ? 401 : this.getStatus();
     const { error_description: description } = this.getResponse() as { error_description: string };
-    const { cause, sessionLives, dpopNonce, serverTime, maxAge, retryAfterSeconds: retryAfter } = this;
-    const { scope, overloaded } = this;
-    return new AuthError(this.code, description, {
-      cause,
-      status,
-      sessionLives,
-      dpopNonce,
-      serverTime,
-      scheme,
-      maxAge,
-      scope,
-      retryAfter,
-      overloaded,
-    });
+    return new AuthError(this.code, description, { ...this.details, cause: this.cause, status, scheme });
   }
 
   /** The headers of the answer: the challenge, when to try again, the nonce and the time for the next proof. */
   get headers(): Record<string, string> {
-    const { challenge, retryAfter, dpopNonce, serverTime } = this;
+    const { challenge, retryAfter } = this;
+    const { dpopNonce, serverTime } = this.details;
     return {
       ...(challenge !== undefined && { 'WWW-Authenticate': challenge }),
       ...(retryAfter !== undefined && { 'Retry-After': String(retryAfter) }),
@@ -129,7 +106,7 @@ export class AuthError extends HttpException {
 
   /** Seconds for the header `Retry-After`, if trying again can help. */
   get retryAfter(): number | undefined {
-    return this.retryAfterSeconds ?? (this.code === 'temporarily_unavailable' ? RETRY_AFTER_SECONDS : undefined);
+    return this.details.retryAfter ?? (this.code === 'temporarily_unavailable' ? RETRY_AFTER_SECONDS : undefined);
   }
 
   /**
@@ -138,6 +115,7 @@ export class AuthError extends HttpException {
    */
   get challenge(): string | undefined {
     if (this.getStatus() !== 401 && this.code !== 'insufficient_scope') return undefined;
+    const { scheme = 'Bearer' } = this.details;
     switch (this.code) {
       case 'unauthorized':
         return 'Bearer';
@@ -145,13 +123,11 @@ export class AuthError extends HttpException {
       case 'token_expired':
       case 'token_revoked':
       case 'token_stale':
-        return `${this.scheme} error="invalid_token"`;
+        return `${scheme} error="invalid_token"`;
       case 'insufficient_user_authentication':
-        return `${this.scheme} error="insufficient_user_authentication", max_age="${this.maxAge}"`;
+        return `${scheme} error="insufficient_user_authentication", max_age="${this.maxAge}"`;
       case 'insufficient_scope':
-        return (
-          `${this.scheme} error="insufficient_scope"` + (this.scope === undefined ? '' : `, scope="${this.scope}"`)
-        );
+        return `${scheme} error="insufficient_scope"` + (this.scope === undefined ? '' : `, scope="${this.scope}"`);
       case 'invalid_dpop_proof':
       case 'use_dpop_nonce':
         return `DPoP error="${this.code}"`;
