@@ -127,6 +127,7 @@ const badOptions: [string, Options, RegExp][] = [
   ['binding.dpop.requireNonce', { binding: { dpop: { requireNonce: 'yes' } } }, /true or false/],
   ['binding.dpop.publicUrl', { binding: { dpop: { publicUrl: 'app.example' } } }, /'https:\/\/app\.example/],
   ['binding.dpop.publicUrl', { binding: { dpop: { publicUrl: 'https://app.example/?a' } } }, /'https:\/\/app\.example/],
+  ['binding.dpop.publicUrl', { binding: { dpop: { publicUrl: 'https://a@app.example' } } }, /'https:\/\/app\.example/],
   ['binding.dpop.replayStore', { binding: { dpop: { replayStore: 'redis://localhost' } } }, /redisReplayStore/],
   ['binding.tls.trustedProxies', { binding: { tls: { trustedProxies: ['proxy.internal'] } } }, /'10\.0\.0\.0\/8'/],
   ['binding.tls.trustedProxies', { binding: { tls: { trustedProxies: ['10.0.0.0/33'] } } }, /10\.0\.0\.0\/33/],
