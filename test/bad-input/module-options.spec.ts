@@ -152,6 +152,8 @@ const badOptions: [string, Options, RegExp][] = [
   ['revocation.channel', { revocation: { channel: 'redis://127.0.0.1' } }, /redisRevocationChannel/],
   ['userProviderTimeout', { userProviderTimeout: '0s' }, /between '10ms' and '60s'/],
   ['userProviderTimeout', { userProviderTimeout: '1h' }, /between '10ms' and '60s'/],
+  ['concurrentPasswordChecks', { concurrentPasswordChecks: 0 }, /a whole number between 1 and 10000/],
+  ['concurrentPasswordChecks', { concurrentPasswordChecks: '4' }, /a whole number between 1 and 10000/],
   ['databaseTimeout', { databaseTimeout: '10ms' }, /between '100ms' and '60s'/],
   ['databaseTimeout', { databaseTimeout: '2m' }, /between '100ms' and '60s'/],
   ['requireTls', { requireTls: 'false' }, /true or false/],
@@ -261,6 +263,7 @@ describe('at boot', () => {
       cookie: { allowedOrigins: ['https://app.example', 'http://localhost:3000'] },
       purge: { interval: '0', retention: '0s', batchSize: 10_000 },
       userProviderTimeout: '10ms',
+      concurrentPasswordChecks: 10_000,
     });
   });
 });
