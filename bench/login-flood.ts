@@ -63,12 +63,12 @@ export async function measureLoginFlood(rounds: number, signal: AbortSignal): Pr
         p99_of_quiet: rounded(p99 / quiet.p99),
       };
     };
-    const all3 = ({ quiet, flood, flood_unbounded }: typeof refresh) => ({
+    const compared = ({ quiet, flood, flood_unbounded }: typeof refresh) => ({
       quiet: figures(quiet, quiet),
       flood: figures(flood, quiet),
       flood_unbounded: figures(flood_unbounded, quiet),
     });
-    return { logins: LOGINS, refresh: all3(refresh), dpop: all3(dpop) };
+    return { logins: LOGINS, refresh: compared(refresh), dpop: compared(dpop) };
   } finally {
     for (const leave of leaving.reverse()) await leave();
   }
