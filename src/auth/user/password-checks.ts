@@ -89,8 +89,8 @@ export class PasswordChecks {
 }
 
 /**
- * One for each core, and one less than libuv has threads, so that a thread remains for what else needs one. Two at
- * least, so that a check that hangs does not stop the others.
+ * One for each core, and at least two, so that a check that hangs does not stop the others. At most one less than libuv
+ * has threads, so that one remains for everything else that needs a thread.
  */
 function asManyAsTheMachineCarries(): number {
   // libuv reads it in the same way. Without it, there are four threads.

@@ -9,8 +9,9 @@ export class UserProviderOptions {
   /**
    * How many password checks (`validateCredentials` and `reauthenticate`) may be under way at once. The next 32 for each
    * of them wait, for half of `userProviderTimeout` at most. Further ones are answered with 503 and not begun. By
-   * default as many as the machine has cores, and one less than libuv has threads (`UV_THREADPOOL_SIZE`, 4): the
-   * modules of a process share these. If your user provider asks another server for the check, set a higher number.
+   * default it is the number of cores (at least 2), but one less than libuv has threads (`UV_THREADPOOL_SIZE`, 4) at
+   * most. All modules of a process share the default. If your user provider asks another server for the check, set a
+   * higher number.
    *
    * @example
    * AuthModule.forRoot({ ...authOptions, concurrentPasswordChecks: 50 });
