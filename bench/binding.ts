@@ -1,12 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
 import type { BindingKind } from 'nestjs-refresh-token/binding';
-import { refreshTokenEntities, refreshTokenMigrations } from 'nestjs-refresh-token/typeorm';
-import { DataSource } from 'typeorm';
 import { redisAnswers } from '../test/support/reachable.js';
 import type { Workload } from './load/measure.js';
 import { measureInTurn } from './load/measure-in-turn.js';
-import { createDatabase } from './servers/database.js';
+import { createMigratedDatabase } from './servers/database.js';
 import { type Leaving, startBoundServer } from './servers/start-servers.js';
 import { gettingBound, refreshingBound, signInBound } from './workloads/bound-session.js';
 
@@ -29,9 +27,8 @@ const REDIS = process.env.TEST_REDIS_URL || 'redis://127.0.0.1:6379';
 export async function measureBinding(rounds: number, signal: AbortSignal): Promise<BindingResult> {
   const leaving: Leaving = [];
   try {
-    const database = await createDatabase();
+    const database = await createMigratedDatabase();
     leaving.push(database.drop);
-    await migrate(database.url);
     const env = { DATABASE_URL: database.url, AUTH_SECRET: randomBytes(48).toString('base64') };
     const plain = await startBoundServer(env, leaving);
     const recognising = await startBoundServer({ ...env, FINGERPRINT: '1' }, leaving);
@@ -78,18 +75,6 @@ export async function measureBinding(rounds: number, signal: AbortSignal): Promi
   } finally {
     for (const leave of leaving.reverse()) await leave();
   }
-}
-
-async function migrate(url: string): Promise<void> {
-  const dataSource = new DataSource({
-    type: 'postgres',
-    url,
-    entities: refreshTokenEntities,
-    migrations: refreshTokenMigrations,
-  });
-  await dataSource.initialize();
-  await dataSource.runMigrations();
-  await dataSource.destroy();
 }
 
 function rounded(value: number): number {

@@ -1,6 +1,7 @@
 import { parseArgs } from 'node:util';
 import { type BindingFigures, measureBinding } from './binding.js';
 import { measureLargeTable } from './large-table.js';
+import { type FloodFigures, measureLoginFlood } from './login-flood.js';
 import { measureRevokedAtOnce } from './revoked-at-once.js';
 import { measureRevocation, type RevocationTimes } from './revocation.js';
 import { runBench } from './run-bench.js';
@@ -27,6 +28,8 @@ try {
   const result = await runBench({ rounds, signal: interrupted.signal, onProgress });
   onProgress('measuring what binding a session costs');
   const binding = await measureBinding(rounds, interrupted.signal);
+  onProgress('measuring what a flood of logins does to refreshes');
+  const flood = await measureLoginFlood(Math.ceil(rounds / 4), interrupted.signal);
   onProgress('measuring how soon a revocation is known elsewhere');
   const revocation = await measureRevocation();
   onProgress('measuring what 100,000 sessions that end at once cost another instance');
@@ -39,7 +42,15 @@ try {
   if (values.json) {
     console.log(
       JSON.stringify(
-        { ...result, binding, revocation, revoked_at_once: atOnce, start_up: startUp, large_table: largeTable },
+        {
+          ...result,
+          binding,
+          login_flood: flood,
+          revocation,
+          revoked_at_once: atOnce,
+          start_up: startUp,
+          large_table: largeTable,
+        },
         null,
         2,
       ),
@@ -48,6 +59,13 @@ try {
     console.log(table(result));
     console.log(`\nBound sessions, of the throughput of unbound ones: refresh ${costs(binding.refresh)}`);
     console.log(`guarded GET ${costs(binding.guard)}`);
+    for (const [kind, { flood: bounded, flood_unbounded: unbounded }] of [
+      ['refresh', flood.refresh],
+      ['refresh with DPoP', flood.dpop],
+    ] as const) {
+      console.log(`\n${flood.logins} logins at once, ${kind}: ${slowed(bounded)}`);
+      console.log(`without a limit of password checks: ${slowed(unbounded)}`);
+    }
     console.log(`\nA revocation is known elsewhere by polling after ${shown(revocation.polling)}`);
     if (revocation.redis) console.log(`by Redis after ${shown(revocation.redis)}`);
     const { sessions, known_after_ms: known, longest_stall_ms: stall, bytes_per_session: bytes } = atOnce;
@@ -73,6 +91,10 @@ function costs(figures: Record<string, BindingFigures>): string {
   return Object.entries(figures)
     .map(([kind, { of_none }]) => `${kind} ${of_none.toFixed(2)}`)
     .join(', ');
+}
+
+function slowed({ p50_ms, p99_ms, p50_of_quiet, p99_of_quiet }: FloodFigures): string {
+  return `p50 ${p50_ms} ms, p99 ${p99_ms} ms, ${p50_of_quiet} and ${p99_of_quiet} times as long as without`;
 }
 
 function shown({ median_ms, worst_ms, samples }: RevocationTimes): string {

@@ -28,7 +28,8 @@ export async function measureInTurn(
 }
 
 function mediansOf(all: readonly Measurement[]): Measurement {
-  return { perSecond: median(all.map((one) => one.perSecond)), p99: median(all.map((one) => one.p99)) };
+  const medianOf = (figure: keyof Measurement) => median(all.map((one) => one[figure]));
+  return { perSecond: medianOf('perSecond'), p50: medianOf('p50'), p99: medianOf('p99') };
 }
 
 function median(values: number[]): number {

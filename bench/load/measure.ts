@@ -11,6 +11,8 @@ export interface OpenWorkload {
 
 export interface Measurement {
   perSecond: number;
+  /** The median of the time that one call took, in milliseconds. */
+  p50: number;
   /** The 99th percentile of the time that one call took, in milliseconds. */
   p99: number;
 }
@@ -29,7 +31,11 @@ export async function measure(workload: Workload, duration: number): Promise<Mea
     const end = begin + duration;
     const latencies: number[] = [];
     await Promise.all(steps.map((step) => repeat(step, begin, end, latencies)));
-    return { perSecond: latencies.length / (duration / 1000), p99: percentile(latencies, 0.99) };
+    return {
+      perSecond: latencies.length / (duration / 1000),
+      p50: percentile(latencies, 0.5),
+      p99: percentile(latencies, 0.99),
+    };
   } finally {
     await close();
   }

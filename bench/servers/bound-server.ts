@@ -4,18 +4,24 @@ import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { TypeOrmModule } from '@nestjs/typeorm';
 import { AuthModule, JwtAuthGuard, type UserProvider } from 'nestjs-refresh-token';
 import { browserFamily, clientHints, platform } from 'nestjs-refresh-token/binding';
+import argon2 from 'argon2';
 import { refreshTokenEntities } from 'nestjs-refresh-token/typeorm';
 import { redisReplayStore } from 'nestjs-refresh-token/redis';
 
 /**
  * A server that binds sessions in every way that it is asked to, with one user who costs nothing. Configured by environment
- * variables: `DATABASE_URL` (migrated), `AUTH_SECRET`, `PORT`, `REDIS_URL`, and `FINGERPRINT=1` to recognise devices.
+ * variables: `DATABASE_URL` (migrated), `AUTH_SECRET`, `PORT`, `REDIS_URL`, `FINGERPRINT=1` to recognise devices, `HASH=1` to
+ * check the password, and `PASSWORD_CHECKS`, how many of that at once.
  */
-const { DATABASE_URL, AUTH_SECRET, PORT, REDIS_URL, FINGERPRINT } = process.env;
+const { DATABASE_URL, AUTH_SECRET, PORT, REDIS_URL, FINGERPRINT, HASH, PASSWORD_CHECKS } = process.env;
+
+/** OWASP Password Storage Cheat Sheet: 19 MiB, two passes, one lane. */
+const hash = HASH && (await argon2.hash('bench', { memoryCost: 19_456, timeCost: 2, parallelism: 1 }));
 
 class OneUser implements UserProvider {
   private readonly user = { id: 'bench', roles: ['user'], credentialsVersion: '1' };
-  validateCredentials = async () => this.user;
+  validateCredentials = async (_username: string, password: string) =>
+    !hash || (await argon2.verify(hash, password)) ? this.user : null;
   loadUser = async () => this.user;
 }
 
@@ -46,6 +52,7 @@ class GuardedController {
       imports: [OneUserModule],
       userProvider: OneUser,
       secret: AUTH_SECRET!,
+      ...(PASSWORD_CHECKS && { concurrentPasswordChecks: Number(PASSWORD_CHECKS) }),
       binding: {
         dpop: { replayStore: REDIS_URL === undefined ? undefined : redisReplayStore({ url: REDIS_URL }) },
         tls: { trustedProxies: ['loopback'] },

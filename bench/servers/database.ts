@@ -1,5 +1,7 @@
 import { randomBytes } from 'node:crypto';
+import { refreshTokenEntities, refreshTokenMigrations } from 'nestjs-refresh-token/typeorm';
 import pg from 'pg';
+import { DataSource } from 'typeorm';
 
 const server = process.env.TEST_POSTGRES_URL || 'postgres://postgres@127.0.0.1:5432/test';
 
@@ -28,6 +30,25 @@ export async function createDatabase(): Promise<Database> {
   const url = new URL(server);
   url.pathname = `/${name}`;
   return { url: url.href, server: settings, drop: () => onServer(`DROP DATABASE ${name} WITH (FORCE)`) };
+}
+
+/** The same, with the tables of the library. */
+export async function createMigratedDatabase(): Promise<Database> {
+  const database = await createDatabase();
+  await migrate(database.url);
+  return database;
+}
+
+async function migrate(url: string): Promise<void> {
+  const dataSource = new DataSource({
+    type: 'postgres',
+    url,
+    entities: refreshTokenEntities,
+    migrations: refreshTokenMigrations,
+  });
+  await dataSource.initialize();
+  await dataSource.runMigrations();
+  await dataSource.destroy();
 }
 
 async function onServer<Row extends pg.QueryResultRow>(statement: string): Promise<Row[]> {

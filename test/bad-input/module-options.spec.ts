@@ -135,6 +135,7 @@ const badOptions: [string, Options, RegExp][] = [
   ['binding.dpop.requireNonce', { binding: { dpop: { requireNonce: 'yes' } } }, /true or false/],
   ['binding.dpop.publicUrl', { binding: { dpop: { publicUrl: 'app.example' } } }, /'https:\/\/app\.example/],
   ['binding.dpop.publicUrl', { binding: { dpop: { publicUrl: 'https://app.example/?a' } } }, /'https:\/\/app\.example/],
+  ['binding.dpop.publicUrl', { binding: { dpop: { publicUrl: 'https://a@app.example' } } }, /'https:\/\/app\.example/],
   ['binding.dpop.replayStore', { binding: { dpop: { replayStore: 'redis://localhost' } } }, /redisReplayStore/],
   ['binding.tls.trustedProxies', { binding: { tls: { trustedProxies: ['proxy.internal'] } } }, /'10\.0\.0\.0\/8'/],
   ['binding.tls.trustedProxies', { binding: { tls: { trustedProxies: ['10.0.0.0/33'] } } }, /10\.0\.0\.0\/33/],
@@ -160,6 +161,8 @@ const badOptions: [string, Options, RegExp][] = [
   ['revocation.channel', { revocation: { channel: 'redis://127.0.0.1' } }, /redisRevocationChannel/],
   ['userProviderTimeout', { userProviderTimeout: '0s' }, /between '10ms' and '60s'/],
   ['userProviderTimeout', { userProviderTimeout: '1h' }, /between '10ms' and '60s'/],
+  ['concurrentPasswordChecks', { concurrentPasswordChecks: 0 }, /a whole number between 1 and 10000/],
+  ['concurrentPasswordChecks', { concurrentPasswordChecks: '4' }, /a whole number between 1 and 10000/],
   ['databaseTimeout', { databaseTimeout: '10ms' }, /between '100ms' and '60s'/],
   ['databaseTimeout', { databaseTimeout: '2m' }, /between '100ms' and '60s'/],
   ['requireTls', { requireTls: 'false' }, /true or false/],
@@ -269,6 +272,7 @@ describe('at boot', () => {
       cookie: { allowedOrigins: ['https://app.example', 'http://localhost:3000'] },
       purge: { interval: '0', retention: '0s', batchSize: 10_000 },
       userProviderTimeout: '10ms',
+      concurrentPasswordChecks: 10_000,
     });
   });
 });

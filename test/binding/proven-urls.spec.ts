@@ -92,10 +92,13 @@ describe.each(adapters)('a proof for one URL, on %s', (adapter) => {
 });
 
 describe('with a public URL', () => {
-  it('a proof is for that URL, whatever the request says', async () => {
+  it.each([
+    ['https://app.example/api/', 'https://app.example'],
+    ['https://bücher.example/api', 'https://xn--bcher-kva.example'],
+  ])('%s, a proof is for that URL, whatever the request says', async (publicUrl, origin) => {
     const app = await createAuthApp('express', await databaseNamed('sqljs').create(), {
       controllers: [ResourceController],
-      options: { binding: { dpop: { publicUrl: 'https://app.example/api/' } } },
+      options: { binding: { dpop: { publicUrl } } },
     });
     const key = await generateProofKey();
     const attempt = async (url: string, host: string) => {
@@ -109,9 +112,9 @@ describe('with a public URL', () => {
         request.end(JSON.stringify(ALICE));
       });
     };
-    expect(await attempt('https://app.example/api', 'inside.internal')).toBe(200);
+    expect(await attempt(`${origin}/api`, 'inside.internal')).toBe(200);
     expect(await attempt('https://evil.example/api', 'evil.example')).toBe(400);
-    expect(await attempt('https://app.example', 'app.example')).toBe(400);
+    expect(await attempt(origin, new URL(origin).host)).toBe(400);
     await app.close();
   });
 });

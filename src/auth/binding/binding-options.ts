@@ -7,6 +7,7 @@ import { FingerprintConfig, type FingerprintOptions } from '../device/device-opt
 import type { AuthUser } from '../user/user-provider.js';
 import { BINDING_KINDS, type BindingKind } from './binding-kind.js';
 import type { DpopReplayStore } from './dpop/dpop-replay-store.js';
+import { SIGNATURE_ALGORITHMS } from './dpop/signature-algorithms.js';
 
 /** Proofs of possession (RFC 9449). */
 export class DpopOptions {
@@ -147,11 +148,9 @@ function checkedRequiredFor(
   throw new AuthConfigurationError(`${name} must be a function that takes the user and returns a list of kinds.`);
 }
 
-const ASYMMETRIC = /^(ES256|ES384|ES512|EdDSA|Ed25519|[PR]S(256|384|512))$/;
-
 function asymmetricAlgorithms(name: string, given: string[]): string[] {
   const algorithms = texts('ES256')(name, given);
-  if (algorithms.length > 0 && algorithms.every((algorithm) => ASYMMETRIC.test(algorithm))) return algorithms;
+  if (algorithms.length > 0 && algorithms.every((algorithm) => SIGNATURE_ALGORITHMS.has(algorithm))) return algorithms;
   throw new AuthConfigurationError(
     `${name} takes only asymmetric algorithms (RFC 9449 §4.2), for example ['ES256', 'EdDSA'].`,
   );
@@ -160,7 +159,9 @@ function asymmetricAlgorithms(name: string, given: string[]): string[] {
 function checkedUrl(name: string, url: string | undefined): string | undefined {
   if (url === undefined) return undefined;
   assertTrimmed(name, String(url));
-  if (URL.canParse(url) && /^https?:$/.test(new URL(url).protocol) && !/[?#]/.test(url)) return url;
+  const { protocol = '', username, password, href } = URL.canParse(url) ? new URL(url) : ({} as Partial<URL>);
+  // In the form in which clients write it: with the name of the host in ASCII.
+  if (/^https?:$/.test(protocol) && !username && !password && !/[?#]/.test(url)) return href;
   throw new AuthConfigurationError(`${name} must be a URL, for example 'https://app.example/api'.`);
 }
 

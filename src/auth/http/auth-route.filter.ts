@@ -48,7 +48,8 @@ export class AuthRouteFilter implements ExceptionFilter {
   }
 
   private answer(error: AuthError, request: HttpRequest, response: HttpResponse): void {
-    if (error.getStatus() >= 500 && !isReported(error)) this.logger.error(`${error.code}: ${textOf(error.cause)}`);
+    const isForLog = error.getStatus() >= 500 && !error.overloaded && !isReported(error);
+    if (isForLog) this.logger.error(`${error.code}: ${textOf(error.cause)}`);
     const dead = this.deadCookie(error, request);
     writeAnswer(response, error.getStatus(), error.getResponse() as object, {
       headers: Object.entries(error.headers),

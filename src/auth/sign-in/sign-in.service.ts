@@ -42,7 +42,7 @@ export class SignInService {
    * @throws AuthError `invalid_scope`, `invalid_request` or `invalid_dpop_proof` for a request that is not valid
    * @throws AuthError `session_limit` if the user has too many sessions
    * @throws AuthError `region_not_allowed` or `forbidden` if a risk rule denies the sign-in
-   * @throws AuthError `temporarily_unavailable` if the database or the user provider fails
+   * @throws AuthError `temporarily_unavailable` if the database or the user provider fails, or too many sign in at once
    * @example
    * const { accessToken, refreshToken } = await signIn.signIn('ada', password, { transport: 'body' });
    */
@@ -70,10 +70,11 @@ export class SignInService {
     const { client } = located;
     const account = this.accounts.tell(username);
     await this.risk.passSignIn(located, undefined, request.clientId, account);
-    const user = await this.users.validateCredentials(username, password);
+    const validate = () => this.users.validateCredentials(username, password, { client, hasHungUp: use.hasHungUp });
+    const user = await validate();
     if (!user) throw this.failed(account, request, client);
     const issued = await this.refreshTokens.issue(user, request, client, evidence, use);
-    await this.validateAgain(user, username, password, issued, request, client);
+    if (!(await this.isStillValid(user, validate, issued, client))) throw this.failed(account, request, client);
     return issued;
   }
 
@@ -81,26 +82,23 @@ export class SignInService {
    * Checks the credentials again after the session exists. The password may have been changed, and all sessions ended,
    * between the first check and the insert. With `credentialsVersion` from all methods this check is not needed.
    */
-  private async validateAgain(
+  private async isStillValid(
     { credentialsVersion }: AuthUser,
-    username: string,
-    password: string,
+    validate: () => Promise<AuthUser | null>,
     { sessionId }: IssuedTokens,
-    request: SignInRequest,
     client: ClientContext,
-  ): Promise<void> {
-    if (credentialsVersion !== undefined && !this.current.areVersionsMissing) return;
+  ): Promise<boolean> {
+    if (credentialsVersion !== undefined && !this.current.areVersionsMissing) return true;
     let valid: AuthUser | null;
     try {
-      valid = await this.users.validateCredentials(username, password);
+      valid = await validate();
     } catch (error) {
       // No client has this session's token. If the session cannot be ended now, it expires when idle.
       await this.refreshTokens.revoke(sessionId, 'sign_in_failed', client).catch(() => undefined);
       throw error;
     }
-    if (valid) return;
-    await this.refreshTokens.revoke(sessionId, 'credentials_changed', client);
-    throw this.failed(this.accounts.tell(username), request, client);
+    if (!valid) await this.refreshTokens.revoke(sessionId, 'credentials_changed', client);
+    return valid !== null;
   }
 
   private failed(account: NamedAccount, { clientId }: SignInRequest, client: ClientContext): AuthError {

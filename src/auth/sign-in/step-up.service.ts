@@ -15,6 +15,7 @@ import type { IssuedTokens } from '../session/issued-tokens.js';
 import type { RefreshToken } from '../session/refresh-token.entity.js';
 import { RefreshTokenConfig } from '../session/session-options.js';
 import { BoundedUserProvider } from '../user/bounded-user-provider.js';
+import type { CheckRequest } from '../user/password-checks.js';
 import type { AuthUser } from '../user/user-provider.js';
 
 /**
@@ -72,7 +73,7 @@ export class StepUpService implements OnModuleInit {
    * @throws AuthError `invalid_dpop_proof` if the DPoP proof has been used before
    * @throws AuthError `region_not_allowed` if a Geofence denies the place; the token stays valid
    * @throws AuthError `forbidden` if a risk rule denies the request, or if `userProvider` has no `reauthenticate`
-   * @throws AuthError `temporarily_unavailable` if the database or the user provider fails
+   * @throws AuthError `temporarily_unavailable` if the database or the user provider fails, or too many sign in at once
    * @example
    * const tokens = await stepUp.stepUp(refreshToken, password, clientContextOf(request));
    */
@@ -83,18 +84,19 @@ export class StepUpService implements OnModuleInit {
     evidence: BindingEvidence = {},
     use: TokenUse = {},
   ): Promise<IssuedTokens> {
-    const reauthenticate: Reauthenticate = (session, from) => this.authenticate(session, password, from);
+    const reauthenticate: Reauthenticate = (session, client) =>
+      this.authenticate(session, password, { client, hasHungUp: use.hasHungUp });
     return this.rotation.refresh(refreshToken, client, evidence, use, reauthenticate);
   }
 
   private async authenticate(
     { id: sessionId, userId, clientId, generation }: RefreshToken,
     password: string,
-    client: ClientContext,
+    request: CheckRequest,
   ): Promise<AuthUser> {
-    const user = await this.users.reauthenticate(userId, password);
+    const user = await this.users.reauthenticate(userId, password, request);
     if (user?.id === userId) return user;
-    this.events.publish({ type: 'step_up_failed', sessionId, userId, clientId, generation, ...client });
+    this.events.publish({ type: 'step_up_failed', sessionId, userId, clientId, generation, ...request.client });
     throw new AuthError('invalid_credentials');
   }
 }

@@ -4,30 +4,39 @@ import { batchCalls } from '../common/time/batch-calls.js';
 import { withTimeout } from '../common/time/with-timeout.js';
 import { traced } from '../common/tracing/traced.js';
 import { checkedId, checkedUser, checkedUserOrNull, typeOf, wrongUser } from './checked-user.js';
+import { type CheckRequest, type PasswordChecks, passwordChecksOf } from './password-checks.js';
 import { UserProviderConfig } from './user-options.js';
 import { type AuthUser, USER_PROVIDER, type UserProvider } from './user-provider.js';
 
 /** `loadUsers` failed for several users together. */
 class BatchFailed extends Error {}
 
+/** In units of `userProviderTimeout`. A check that takes longer may never settle, and loses its place to others. */
+const LONGEST_CHECK = 10;
+
 /**
- * Wraps the host's user provider: with a timeout, and with a check of every user that it returns. If a method throws or
- * takes too long, the request fails with `temporarily_unavailable`. An `HttpException` of the host is passed on.
+ * Wraps the host's user provider: with a timeout, with a limit of password checks, and with a check of every user that it
+ * returns. If a method throws or takes too long, the request fails with `temporarily_unavailable`. An `HttpException` of
+ * the host is passed on.
  */
 @Injectable()
-export class BoundedUserProvider implements UserProvider {
+export class BoundedUserProvider {
+  private readonly checks: PasswordChecks;
   private readonly loadTogether: ((id: string) => Promise<AuthUser | null>) | undefined;
 
   constructor(
     @Inject(USER_PROVIDER) private readonly users: UserProvider,
     private readonly config: UserProviderConfig,
   ) {
+    this.checks = passwordChecksOf(config.concurrentPasswordChecks);
     if (typeof users.loadUsers !== 'function') return;
     this.loadTogether = batchCalls((ids) => this.loadBatch(ids));
   }
 
-  async validateCredentials(username: string, password: string): Promise<AuthUser | null> {
-    const given = await this.bounded('validateCredentials', () => this.users.validateCredentials(username, password));
+  /** @throws AuthError `temporarily_unavailable`, overloaded, if too many checks are under way */
+  async validateCredentials(username: string, password: string, request: CheckRequest): Promise<AuthUser | null> {
+    const check = () => this.users.validateCredentials(username, password);
+    const given = await this.checked('validateCredentials', check, request);
     return checkedUserOrNull(this.sourceOf('validateCredentials'), given);
   }
 
@@ -37,11 +46,14 @@ export class BoundedUserProvider implements UserProvider {
     return checkedUserOrNull(this.sourceOf('loadUser'), given, id);
   }
 
-  /** @throws AuthError `forbidden` if the user provider has no `reauthenticate` */
-  async reauthenticate(id: string, password: string): Promise<AuthUser | null> {
+  /**
+   * @throws AuthError `forbidden` if the user provider has no `reauthenticate`
+   * @throws AuthError `temporarily_unavailable`, overloaded, if too many checks are under way
+   */
+  async reauthenticate(id: string, password: string, request: CheckRequest): Promise<AuthUser | null> {
     if (!this.canReauthenticate)
       throw new AuthError('forbidden', 'This server does not support step-up. Sign in again instead.');
-    const given = await this.bounded('reauthenticate', () => this.users.reauthenticate!(id, password));
+    const given = await this.checked('reauthenticate', () => this.users.reauthenticate!(id, password), request);
     return checkedUserOrNull(this.sourceOf('reauthenticate'), given, id);
   }
 
@@ -100,10 +112,32 @@ export class BoundedUserProvider implements UserProvider {
     return `${!name || name === 'Object' ? 'userProvider' : name}.${method}`;
   }
 
-  private async bounded<T>(name: keyof UserProvider, call: () => Promise<T>): Promise<T> {
+  private async checked<T>(name: keyof UserProvider, check: () => Promise<T>, request: CheckRequest): Promise<T> {
+    const { userProviderTimeout: timeout } = this.config;
+    const asked = performance.now();
+    const leave = await this.checks.enter(request, timeout / 2);
+    const left = timeout - (performance.now() - asked);
+    return this.bounded(name, () => this.untilSettled(check, leave), left);
+  }
+
+  /** The check keeps its place until it settles: hashing goes on after the timeout has been answered. */
+  private untilSettled<T>(check: () => Promise<T>, leave: () => void): Promise<T> {
+    const result = (async () => check())();
+    const longest = setTimeout(leave, this.config.userProviderTimeout * LONGEST_CHECK).unref();
+    void Promise.allSettled([result]).then(() => {
+      clearTimeout(longest);
+      leave();
+    });
+    return result;
+  }
+
+  private async bounded<T>(
+    name: keyof UserProvider,
+    call: () => Promise<T>,
+    timeout = this.config.userProviderTimeout,
+  ): Promise<T> {
     try {
-      const { userProviderTimeout } = this.config;
-      return await traced(`nrt.user_provider.${name}`, () => withTimeout(userProviderTimeout, name, call()));
+      return await traced(`nrt.user_provider.${name}`, () => withTimeout(timeout, name, call()));
     } catch (cause) {
       if (cause instanceof HttpException) throw cause;
       throw new AuthError('temporarily_unavailable', undefined, { cause });

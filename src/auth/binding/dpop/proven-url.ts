@@ -9,8 +9,17 @@ interface ProvenUrl {
   readonly path: string;
 }
 
-/** Matches a host with an optional port, and nothing that could be read as a path. */
-const HOST = /^(\[[\da-f:.]+\]|[\w.-]+)(:\d{1,5})?$/i;
+/** A host with an optional port, and nothing that could be read as a path. */
+const AUTHORITY = String.raw`(?:\[[\da-f:.]+\]|[\w.-]+)(?::\d{1,5})?`;
+const HOST = new RegExp(`^${AUTHORITY}$`, 'i');
+/**
+ * A whole URL (RFC 3986 §4.3). A URL parser accepts more: it removes line breaks, trims spaces and reads a backslash as a
+ * slash. Browsers do not encode all of `|^[]` in a path.
+ */
+const HTTP_URL = new RegExp(
+  String.raw`^https?://${AUTHORITY}(?<path>/[\w.~!$&'()*+,;=:@%/|^[\]-]*)?(?:[?#][!-[\]-~]*)?$`,
+  'i',
+);
 
 /**
  * The URL of a request as its client knows it, for the claim `htu`. It uses the scheme and host that the host
@@ -34,13 +43,12 @@ export function provesUrl(htu: string, url: string): boolean {
 }
 
 function provenUrl(text: string): ProvenUrl | undefined {
-  const [, path = '/'] = /^https?:\/\/[^/?#\\]+(\/[^?#]*)?/i.exec(text) ?? [];
-  if (!/^https?:\/\//i.test(text) || !URL.canParse(text)) return undefined;
-  const { origin, username, password } = new URL(text);
-  const normal = withoutNeedlessEncoding(path);
+  const { groups } = HTTP_URL.exec(text) ?? {};
+  if (!groups || !URL.canParse(text)) return undefined;
+  const path = withoutNeedlessEncoding(groups.path ?? '/');
   // A URL parser resolves dot segments, but a router may not.
-  const hasDots = normal.split(/[/\\]/).some((segment) => segment === '.' || segment === '..');
-  return username || password || hasDots ? undefined : { origin, path: normal };
+  const hasDots = path.split('/').some((segment) => segment === '.' || segment === '..');
+  return hasDots ? undefined : { origin: new URL(text).origin, path };
 }
 
 function withoutNeedlessEncoding(path: string): string {
