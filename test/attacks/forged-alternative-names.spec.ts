@@ -89,6 +89,8 @@ describe.each(adapters)('a thief with the victim’s tokens, and a certificate o
     const { body } = await login(victim);
     expect(body.error).toBeUndefined();
 
+    // An alert is told once a minute for each network.
+    app.clock.advance(60_000);
     app.events.length = 0;
     expect(await refresh(thief, body.refresh_token)).toMatchObject({ status: 401, body: { error: 'invalid_grant' } });
     expect(await resource(thief, body.access_token)).toMatchObject({ status: 401, body: { error: 'invalid_token' } });

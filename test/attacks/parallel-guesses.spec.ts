@@ -43,6 +43,8 @@ async function start(
     users: new SlowUsers(),
     imports: [AuthThrottlingModule.forRoot({ ...LIMITS, ...throttling })],
     trustProxy: 'loopback',
+    // So that nothing but the throttling holds guesses back.
+    options: { concurrentPasswordChecks: 1_000 },
   });
   onTestFinished(() => app.close());
   return app as AuthApp & { users: SlowUsers };
