@@ -41,7 +41,7 @@ async function main(): Promise<void> {
 function usersOf({ production, password: chosen }: DemoConfig): string[] {
   if (production && chosen === undefined) return ['In production it creates no users without DEMO_PASSWORD.'];
   return DEMO_USERS.map(({ username, password, roles }) => {
-    const shown = chosen === undefined ? password : 'the password in DEMO_PASSWORD';
+    const shown = chosen === undefined ? password : 'the DEMO_PASSWORD of the first start';
     return `${username} / ${shown} (${roles.join(', ')})`;
   });
 }

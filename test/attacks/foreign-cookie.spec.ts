@@ -26,6 +26,25 @@ describe.each(adapters)('the cookie of another application (%s)', (adapter) => {
     expect(cookiesSet(answer)).toEqual([]);
   });
 
+  test('does not keep a client from refreshing and signing out with a token in the body', async () => {
+    const { refreshToken } = await signIn(other, { transport: 'cookie' });
+    const mine = await signIn(ours);
+    const headers = cookieHeader(refreshToken);
+    const { status, body } = await refresh(ours.url, mine.refreshToken, headers);
+    expect(status).toBe(200);
+    const logout = { headers, body: { refresh_token: body.refresh_token } };
+    expect((await send('POST', `${ours.url}/auth/logout`, logout)).status).toBe(204);
+    expect((await refresh(ours.url, body.refresh_token)).status).toBe(401);
+  });
+
+  test('does not keep a client from signing out with its access token', async () => {
+    const { refreshToken } = await signIn(other, { transport: 'cookie' });
+    const mine = await signIn(ours);
+    const headers = { ...bearer(mine.accessToken), ...cookieHeader(refreshToken) };
+    expect((await send('POST', `${ours.url}/auth/logout`, { headers })).status).toBe(204);
+    expect((await refresh(ours.url, mine.refreshToken)).status).toBe(401);
+  });
+
   test('is told from our own, which goes when its session is dead', async () => {
     const { refreshToken, sessionId } = await signIn(ours, { transport: 'cookie' });
     await ours.service.revoke(sessionId, 'ended_by_admin');

@@ -1,7 +1,8 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import type { AuthUser } from 'nestjs-refresh-token';
-import { describe, expect, test } from 'vitest';
-import { adapters, HostUsers } from '../support/auth-app.js';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { adapters, createAuthContext, HostUsers } from '../support/auth-app.js';
+import { databaseNamed } from '../support/databases.js';
 import { refresh } from '../support/http.js';
 import { claimsOf, listening, signIn } from '../support/listening.js';
 
@@ -43,6 +44,24 @@ describe.each(adapters)('one bad account (%s)', (adapter) => {
     expect(bad.status).toBeGreaterThanOrEqual(500);
     expect((await refresh(app.url, bob.refreshToken)).status).toBe(200);
   });
+});
+
+// A provider that is slow for all needs no second try: the first answer counts.
+test('a slow provider answers many together as well as one', async () => {
+  const users = new FragileUsers();
+  const slow = users.loadUsers;
+  const calls: number[] = [];
+  users.loadUsers = async (ids) => {
+    calls.push(ids.length);
+    await new Promise((resolve) => setTimeout(resolve, 1_200));
+    return slow(ids);
+  };
+  const options = { userProviderTimeout: '2s' };
+  const context = await createAuthContext(await databaseNamed('sqljs').create(), { users, options });
+  onTestFinished(() => context.close());
+  const sessions = await Promise.all(['alice', 'bob'].map((name) => context.service.issue(users.users.get(name)!)));
+  await Promise.all(sessions.map(({ refreshToken }) => context.service.refresh(refreshToken)));
+  expect(calls).toContain(2);
 });
 
 interface Tenant {

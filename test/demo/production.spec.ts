@@ -26,9 +26,10 @@ describe.each(adapters)('the demo in production (%s)', (adapter: Adapter) => {
   beforeAll(async () => {
     database = await databaseNamed('postgres').create();
     env = { DATABASE_URL: database.url!, AUTH_SECRET, HTTP_ADAPTER: adapter, TRUST_PROXY: 'loopback' };
-    // A start for development leaves users behind.
+    // A start for development leaves users behind. Without a password, a start in production locks them.
     await (await startDemo(env)).stop();
     env = { ...env, NODE_ENV: 'production' };
+    await (await startDemo(env)).stop();
     demo = await startDemo({ ...env, DEMO_PASSWORD: PASSWORD });
   });
   afterAll(async () => {
@@ -73,6 +74,9 @@ describe.each(adapters)('the demo in production (%s)', (adapter: Adapter) => {
     }
     expect(another.output()).toContain('DEMO_PASSWORD');
     await another.stop();
+    const chosen = await startDemo({ ...env, DATABASE_URL: fresh.url!, DEMO_PASSWORD: PASSWORD });
+    expect((await login(chosen.url, { username: 'admin', password: PASSWORD }, BY_TLS)).status).toBe(200);
+    await chosen.stop();
     await fresh.drop();
   });
 });

@@ -34,8 +34,13 @@ function isConfirmation(cnf: unknown): boolean {
   return members.length > 0 && members.every(([name, value]) => CONFIRMATIONS.includes(name) && isName(value));
 }
 
+/** Whether a user that the code of a host passes has what the checks of a live token compare. */
+export function isIdentified({ sessionId, generation, expiresAt }: AuthenticatedUser): boolean {
+  return isName(sessionId) && isCount(generation) && isCount(expiresAt);
+}
+
 /**
- * The user of an access token, from its verified payload. Nothing after this looks at the types of claims again.
+ * The user of an access token, from its verified payload.
  *
  * @returns `undefined` if a claim is missing, or is not what `AccessTokenClaims` says
  */

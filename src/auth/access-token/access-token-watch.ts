@@ -1,5 +1,6 @@
-import { Injectable, type OnApplicationShutdown } from '@nestjs/common';
+import { Injectable, Logger, type OnApplicationShutdown } from '@nestjs/common';
 import { AuthError } from '../common/errors/auth-error.js';
+import { escapeControls } from '../common/logging/escape-controls.js';
 import { Clock } from '../common/time/clock.js';
 import { AuthEventBus } from '../events/auth-event-bus.js';
 import { RevocationFeed } from '../revocation/revocation-feed.js';
@@ -19,6 +20,7 @@ interface Watched {
  */
 @Injectable()
 export class AccessTokenWatch implements OnApplicationShutdown {
+  private readonly logger = new Logger(AccessTokenWatch.name);
   private readonly bySession = new Map<string, Set<Watched>>();
   private readonly subscriptions: (() => void)[];
 
@@ -80,7 +82,12 @@ export class AccessTokenWatch implements OnApplicationShutdown {
 
   private end(watched: Watched, error: AuthError): void {
     this.forget(watched);
-    watched.ended(error);
+    try {
+      watched.ended(error);
+    } catch (failure) {
+      // The other streams and sockets of the session must end, too.
+      this.logger.error(`A stream or socket did not end: ${escapeControls(String(failure))}`);
+    }
   }
 
   private forget(watched: Watched): void {

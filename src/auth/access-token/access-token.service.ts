@@ -9,7 +9,7 @@ import { Clock } from '../common/time/clock.js';
 import { RevocationFeed } from '../revocation/revocation-feed.js';
 import { RevocationList } from '../revocation/revocation-list.js';
 import type { AuthUser } from '../user/user-provider.js';
-import { userOf } from './access-token-claims.js';
+import { isIdentified, userOf } from './access-token-claims.js';
 import { AccessTokenConfig } from './access-token-options.js';
 import type { AccessTokenClaims, AuthenticatedUser, Confirmation } from './authenticated-user.js';
 
@@ -107,9 +107,10 @@ export class AccessTokenService {
   /**
    * Checks that the token of a user, verified earlier, is still valid. For example on a socket that stays open.
    *
-   * @throws AuthError `token_expired`, `token_revoked`, `token_stale`, `temporarily_unavailable`
+   * @throws AuthError `invalid_token`, `token_expired`, `token_revoked`, `token_stale`, `temporarily_unavailable`
    */
   assertLive(user: AuthenticatedUser): void {
+    if (!isIdentified(user)) throw new AuthError('invalid_token');
     this.assertNotExpired(user);
     this.assertNotRevoked(user);
   }
@@ -135,8 +136,7 @@ export class AccessTokenService {
   }
 
   private assertNotExpired({ expiresAt }: AuthenticatedUser): void {
-    // The code of a host may pass a user without an expiry. No comparison with NaN is true.
-    if (!(this.clock.now() < expiresAt * 1000 + this.config.clockTolerance)) throw new AuthError('token_expired');
+    if (this.clock.now() >= expiresAt * 1000 + this.config.clockTolerance) throw new AuthError('token_expired');
   }
 
   private assertNotRevoked({ sessionId, generation }: AuthenticatedUser): void {
@@ -179,12 +179,13 @@ function confirmationOf(
   { dpopThumbprint, certificateThumbprint }: AccessTokenSession,
   cookieNonce: string | undefined,
 ): Confirmation | undefined {
-  if (!dpopThumbprint && !certificateThumbprint && cookieNonce === undefined) return undefined;
-  return {
-    ...(dpopThumbprint && { jkt: dpopThumbprint }),
-    ...(certificateThumbprint && { 'x5t#S256': certificateThumbprint }),
+  const confirmation: Confirmation = {
+    // Nobody could prove an empty thumbprint, so it must not count as no binding.
+    ...(typeof dpopThumbprint === 'string' && { jkt: dpopThumbprint }),
+    ...(typeof certificateThumbprint === 'string' && { 'x5t#S256': certificateThumbprint }),
     ...(cookieNonce !== undefined && { 'nonce#S256': sha256(cookieNonce) }),
   };
+  return Object.keys(confirmation).length === 0 ? undefined : confirmation;
 }
 
 function headerOfToken(token: string): string {

@@ -26,9 +26,10 @@ function isOwnSite(site: string): boolean {
   return site === 'same-origin' || site === 'none';
 }
 
-/** Behind a proxy that the application does not trust, the scheme of the request is unknown. It can only be more secure. */
+/** Behind a proxy that the application does not trust, the scheme is not known: the page may have used TLS. */
 function isOwnOrigin(origin: string | undefined, { protocol, host }: HttpRequest): boolean {
-  return origin === undefined || ['https', protocol].some((scheme) => origin === originOf(`${scheme}://${host}`));
+  if (origin === undefined) return true;
+  return host !== undefined && ['https', protocol].some((scheme) => origin === originOf(`${scheme}://${host}`));
 }
 
 function originOf(url: string): string | undefined {

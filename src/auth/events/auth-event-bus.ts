@@ -23,9 +23,11 @@ export class AuthEventBus implements OnModuleDestroy {
   private readonly logger = new Logger(AuthEventBus.name);
   private readonly listeners = new Set<AuthEventListener>();
   private readonly alertListeners = new Set<AuthEventListener>();
-  private readonly repeatedAlerts = new RepeatedAlerts((event) => this.deliverToAll(event));
+  private readonly repeatedAlerts: RepeatedAlerts;
 
-  constructor(private readonly clock: Clock) {}
+  constructor(private readonly clock: Clock) {
+    this.repeatedAlerts = new RepeatedAlerts((event) => this.deliverToAll(event), clock);
+  }
 
   onModuleDestroy(): void {
     this.repeatedAlerts.close();

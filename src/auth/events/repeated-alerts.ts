@@ -1,5 +1,7 @@
+import { AsyncResource } from 'node:async_hooks';
 import { LRUCache } from 'lru-cache';
 import { subnetOf } from '../common/request/address.js';
+import type { Clock } from '../common/time/clock.js';
 import type { AuthEvent, AuthEventType } from './auth-event.js';
 
 /** Milliseconds between two alerts with one reason about one session. */
@@ -9,7 +11,6 @@ const MOST_KINDS = 10_000;
 
 /** A client can cause these again and again. They are held back and counted. */
 const COUNTED: ReadonlySet<AuthEventType> = new Set([
-  'sign_in_failed',
   'refresh_denied',
   'step_up_required',
   'binding_failed',
@@ -23,8 +24,9 @@ const SUCCEEDED: ReadonlySet<AuthEventType> = new Set([
   'device_changed',
 ]);
 
+/** The alerts of one kind. */
 interface Told {
-  /** When the last alert was told, in milliseconds. */
+  /** When the last one was told, in milliseconds since the Unix epoch. */
   at: number;
   /** What has happened since: the latest event, with the number of all. */
   held?: AuthEvent;
@@ -41,9 +43,16 @@ export class RepeatedAlerts {
     dispose: (told, _, cause) => void (cause === 'evict' && this.tellHeld(told)),
   });
   private isClosed = false;
+  /** Later, and in the `AsyncLocalStorage` of no request: the one that happens to run then may be of another tenant. */
+  private readonly deliverHeld: (event: AuthEvent) => void;
 
   /** @param deliver passes an event on to the host */
-  constructor(private readonly deliver: (event: AuthEvent) => void) {}
+  constructor(
+    private readonly deliver: (event: AuthEvent) => void,
+    private readonly clock: Clock,
+  ) {
+    this.deliverHeld = AsyncResource.bind(deliver);
+  }
 
   publish(event: AuthEvent): void {
     const isCounted = COUNTED.has(event.type);
@@ -73,15 +82,19 @@ export class RepeatedAlerts {
     clearTimeout(told.timer);
     told.timer = undefined;
     if (!told.held) return;
-    this.deliver(told.held);
-    told.at = told.held.at;
+    told.at = this.clock.now();
+    this.deliverHeld(told.held);
     told.held = undefined;
   }
 }
 
-/** Without a session it is the client's network that an alert is about. */
-function kindOf({ type, reason, sessionId, userId, ip }: AuthEvent): string {
-  return JSON.stringify([type, reason, sessionId ?? userId ?? (ip && subnetOf(ip))]);
+/**
+ * Without a session it is the client's network that an alert is about. Only refreshes have a generation: metrics count them
+ * apart from requests to guarded routes.
+ */
+function kindOf({ type, reason, reasons, sessionId, userId, generation, ip }: AuthEvent): string {
+  const about = sessionId ?? userId ?? (ip && subnetOf(ip));
+  return JSON.stringify([type, reasons ?? reason, generation === undefined, about]);
 }
 
 function together(held: AuthEvent | undefined, { count = 1, ...event }: AuthEvent): AuthEvent {

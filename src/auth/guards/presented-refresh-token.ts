@@ -70,10 +70,11 @@ export class PresentedRefreshToken {
   }
 
   private textOf(request: HttpRequest): string | undefined {
-    const inCookie = this.cookie.read(request);
-    if (inCookie !== undefined) this.cookie.assertSameSite(request);
-
     const inBody = this.inBody(request.body);
+    const inCookie = this.cookie.read(request);
+    // The browser adds the cookie of another application on this host to every request.
+    if (inBody !== undefined && inCookie !== undefined && this.codec.isOfAnotherServer(inCookie)) return inBody;
+    if (inCookie !== undefined) this.cookie.assertSameSite(request);
     if (inBody !== undefined && inCookie !== undefined) {
       throw new AuthError('invalid_request', 'The request has a refresh token both in the body and in the cookie.');
     }

@@ -125,7 +125,8 @@ export class AuthController {
       const client = clientContextOf(request);
       const found = this.presented.find(request);
       const { session_id: meant } = await bodyOf(request, AuthLogoutDto);
-      const ofAccessToken = !found && presentedScheme(request) ? await this.sessionOfAccessToken(request) : undefined;
+      const ofAccessToken =
+        !found?.decoded && presentedScheme(request) ? await this.sessionOfAccessToken(request) : undefined;
       const sessionId = found?.decoded?.sessionId ?? ofAccessToken;
       if (meant && sessionId !== undefined && sessionId !== meant) return {};
       if (found?.decoded) await this.refreshTokens.revokeByToken(found.decoded, 'logout', client);

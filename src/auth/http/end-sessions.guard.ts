@@ -19,7 +19,7 @@ export class EndSessionsGuard implements CanActivate {
     const request = context.switchToHttp().getRequest<HttpRequest>();
     const user = request.user as AuthenticatedUser;
     const { id } = request.params as { id?: string };
-    if (id !== user.sessionId) assertAuthenticatedWithin(maxAge, user, this.clock.now(), context);
+    if (id?.toLowerCase() !== user.sessionId) assertAuthenticatedWithin(maxAge, user, this.clock.now(), context);
     return true;
   }
 }

@@ -63,6 +63,11 @@ export class RefreshTokenCodec {
     return REFRESH_TOKEN_PREFIX + bytes.toString('base64url');
   }
 
+  /** Whether another server of this library may have issued the token. */
+  isOfAnotherServer(token: string): boolean {
+    return FORM.test(token) && !this.decode(token);
+  }
+
   /**
    * Decodes a token without a database query. Returns `undefined` if this server did not issue it.
    *

@@ -1,5 +1,6 @@
 import { HttpException, Inject, Injectable } from '@nestjs/common';
 import { AuthError } from '../common/errors/auth-error.js';
+import { isInContext } from '../common/time/async-context.js';
 import { batchCalls } from '../common/time/batch-calls.js';
 import { withTimeout } from '../common/time/with-timeout.js';
 import { traced } from '../common/tracing/traced.js';
@@ -7,9 +8,6 @@ import { checkedId, checkedUser, checkedUserOrNull, typeOf, wrongUser } from './
 import { type CheckRequest, type PasswordChecks, passwordChecksOf } from './password-checks.js';
 import { UserProviderConfig } from './user-options.js';
 import { type AuthUser, USER_PROVIDER, type UserProvider } from './user-provider.js';
-
-/** `loadUsers` failed for several users together. */
-class BatchFailed extends Error {}
 
 /** In units of `userProviderTimeout`. A check that takes longer may never settle, and loses its place to others. */
 const LONGEST_CHECK = 10;
@@ -22,7 +20,7 @@ const LONGEST_CHECK = 10;
 @Injectable()
 export class BoundedUserProvider {
   private readonly checks: PasswordChecks;
-  private readonly loadTogether: ((id: string) => Promise<AuthUser | null>) | undefined;
+  private readonly loadTogether: ((id: string) => Promise<Loading>) | undefined;
 
   constructor(
     @Inject(USER_PROVIDER) private readonly users: UserProvider,
@@ -30,7 +28,7 @@ export class BoundedUserProvider {
   ) {
     this.checks = passwordChecksOf(config.concurrentPasswordChecks);
     if (typeof users.loadUsers !== 'function') return;
-    this.loadTogether = batchCalls((ids) => this.loadBatch(ids));
+    this.loadTogether = batchCalls(async (ids) => this.loadEach(ids));
   }
 
   /** @throws AuthError `temporarily_unavailable`, overloaded, if too many checks are under way */
@@ -41,7 +39,12 @@ export class BoundedUserProvider {
   }
 
   async loadUser(id: string): Promise<AuthUser | null> {
-    if (this.loadTogether) return this.bounded('loadUsers', () => this.loadTogetherOrAlone(id));
+    const { loadTogether } = this;
+    if (loadTogether) {
+      // What the host reads in its context belongs to one request, for example its tenant.
+      const load = async () => (isInContext() ? this.loadAlone(id) : (await loadTogether(id)).user);
+      return this.bounded('loadUsers', load);
+    }
     const given = await this.bounded('loadUser', () => this.users.loadUser(id));
     return checkedUserOrNull(this.sourceOf('loadUser'), given, id);
   }
@@ -62,37 +65,37 @@ export class BoundedUserProvider {
   }
 
   /** If users cannot be loaded together, each is loaded alone: the fault may lie in another one. */
-  private async loadTogetherOrAlone(id: string): Promise<AuthUser | null> {
-    try {
-      return await this.loadTogether!(id);
-    } catch (error) {
-      if (!(error instanceof BatchFailed)) throw error;
-    }
-    const user = (await this.loadAll([id])).get(id) ?? null;
-    if (user instanceof Error) throw user;
-    return user;
-  }
-
-  private async loadBatch(ids: readonly string[]): Promise<(AuthUser | null | Error)[]> {
+  private loadEach(ids: readonly string[]): Loading[] {
     const asked = [...new Set(ids)];
-    const loading = this.loadAll(asked);
-    const users = await (asked.length === 1 ? loading : this.loadShared(loading));
-    return ids.map((id) => users.get(id) ?? null);
+    const all = this.loadAll(asked);
+    const isShared = asked.length > 1;
+    return ids.map((id) => {
+      const ofAll = all.then((users) => users.get(id) ?? null);
+      const user = (isShared ? this.orAlone(id, ofAll) : ofAll).then(userOrThrow);
+      // The caller that waits gets the error.
+      user.catch(() => undefined);
+      return { user };
+    });
   }
 
-  /** A call that hangs must leave its callers the time to load each user alone. */
-  private async loadShared<T>(loading: Promise<T>): Promise<T> {
+  /** A shared call may hang. So after half of the time the user is loaded alone as well, and the first answer counts. */
+  private async orAlone(id: string, shared: Promise<AuthUser | null | Error>): Promise<AuthUser | null | Error> {
     try {
-      return await withTimeout(this.config.userProviderTimeout / 2, 'loadUsers', loading);
+      return await withTimeout(this.config.userProviderTimeout / 2, 'loadUsers', shared);
     } catch {
-      throw new BatchFailed();
+      const alone = this.loadAlone(id);
+      return Promise.any([shared, alone]).catch(() => alone);
     }
+  }
+
+  private async loadAlone(id: string): Promise<AuthUser | null> {
+    return userOrThrow((await this.loadAll([id])).get(id) ?? null);
   }
 
   /** The users that exist. A user with a wrong field is an error. An entry without a valid id rejects the whole call. */
   private async loadAll(asked: readonly string[]): Promise<Map<string, AuthUser | Error>> {
     const source = this.sourceOf('loadUsers');
-    const given: unknown = await traced('nrt.user_provider.loadUsers.shared', async () => this.users.loadUsers!(asked));
+    const given: unknown = await this.users.loadUsers!(asked);
     if (!Array.isArray(given)) {
       throw wrongUser(source, `the result is ${typeOf(given)}. It must be an array of the users that exist.`);
     }
@@ -143,6 +146,16 @@ export class BoundedUserProvider {
       throw new AuthError('temporarily_unavailable', undefined, { cause });
     }
   }
+}
+
+/** A user that is being loaded together with others. */
+interface Loading {
+  readonly user: Promise<AuthUser | null>;
+}
+
+function userOrThrow(user: AuthUser | null | Error): AuthUser | null {
+  if (user instanceof Error) throw user;
+  return user;
 }
 
 function checkedOrError(source: string, entry: unknown, id: string): AuthUser | Error {

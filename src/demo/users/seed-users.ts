@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { DataSource } from 'typeorm';
-import { hashPassword, verifyPassword } from './passwords.js';
+import { hashPassword, NO_PASSWORD, verifyPassword } from './passwords.js';
 import { User } from './user.entity.js';
 
 /** For the machines of developers: everybody knows these passwords. */
@@ -20,7 +20,7 @@ export interface Seeding {
 
 /**
  * Creates the demo's users, unless they exist. In production they are created only with a password that was chosen, and
- * one that everybody knows, from an earlier start, works no more.
+ * one that everybody knows, from an earlier start, no longer works.
  */
 export async function seedUsers(dataSource: DataSource, seeding: Seeding = { production: false }): Promise<void> {
   const users = dataSource.getRepository(User);
@@ -32,10 +32,13 @@ export async function seedUsers(dataSource: DataSource, seeding: Seeding = { pro
         if (chosen === undefined) return;
         const passwordHash = await hashPassword(chosen);
         await users.insert({ id: randomUUID(), username, passwordHash, roles, disabled: false });
-      } else if (seeding.production && (await verifyPassword(user.passwordHash, known))) {
-        const passwordHash = await hashPassword(chosen ?? randomUUID());
-        await users.update({ id: user.id }, { passwordHash });
+        return;
       }
+      const isUnusable = user.passwordHash === NO_PASSWORD && chosen !== undefined;
+      const isKnown = seeding.production && (await verifyPassword(user.passwordHash, known));
+      if (!isUnusable && !isKnown) return;
+      const passwordHash = chosen === undefined ? NO_PASSWORD : await hashPassword(chosen);
+      await users.update({ id: user.id }, { passwordHash });
     }),
   );
 }

@@ -3,7 +3,7 @@ import { ConflictException, Injectable, type OnModuleInit } from '@nestjs/common
 import { AuthError, type AuthUser, type UserProvider } from 'nestjs-refresh-token';
 import { Statement, type StatementResult } from 'nestjs-refresh-token/typeorm';
 import { DataSource, type EntityManager, IsNull, Not, type Repository } from 'typeorm';
-import { hashPassword, verifyPassword } from './passwords.js';
+import { hashPassword, NO_PASSWORD, verifyPassword } from './passwords.js';
 import { type TakenRole, User } from './user.entity.js';
 
 /** The demo's users, and its `UserProvider`. */
@@ -128,8 +128,9 @@ export class UsersService implements UserProvider, OnModuleInit {
 
   /** Takes equally long for unknown users. */
   private async verified(user: UserRecord | undefined, password: string): Promise<AuthUser | null> {
-    const right = await verifyPassword((user?.password_hash as string) ?? this.decoyHash, password);
-    return right ? enabled(user) : null;
+    const hash = (user?.password_hash as string | undefined) ?? NO_PASSWORD;
+    const right = await verifyPassword(hash === NO_PASSWORD ? this.decoyHash : hash, password);
+    return right && hash !== NO_PASSWORD ? enabled(user) : null;
   }
 }
 

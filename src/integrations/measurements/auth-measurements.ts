@@ -153,7 +153,7 @@ function countersIn(instruments: Instruments): (event: AuthEvent) => void {
       case 'signed_in':
         return signIns('success');
       case 'sign_in_failed':
-        return signIns('failure', count);
+        return signIns('failure');
       case 'throttled':
         return throttled(reason);
       case 'refresh_repeated':

@@ -43,13 +43,13 @@ export const ERRORS = {
    */
   use_dpop_nonce: [400, 'The DPoP proof must carry the nonce from the header DPoP-Nonce.'],
   /**
-   * The login asks for a scope that `refreshToken.scopes` does not list. By default it lists none.
+   * The login asks for a scope that `refreshToken.scopes` does not list. Without a list, what it asks for is ignored.
    *
    * @session No session began.
    * @client Ask only for scopes that the server knows.
    * @source RFC 6749 §5.2
    */
-  invalid_scope: [400, 'The requested scope is not known here: it is not in refreshToken.scopes.'],
+  invalid_scope: [400, 'The requested scope is not known here.'],
   /**
    * A login or a step-up has a wrong username or password, or the user may not sign in. The answer does not tell which.
    *

@@ -25,9 +25,7 @@ const isVisible = (() => {
 /**
  * Whether this code runs in a context: some `AsyncLocalStorage` holds a value, for example the tenant of the request. Also
  * `true` if Node.js does not show it.
- *
- * @param known a value that does not count as a context
  */
-export function isInContext(known: unknown): boolean {
-  return !isVisible || storesHere().some((store) => store !== undefined && store !== known);
+export function isInContext(): boolean {
+  return !isVisible || storesHere().some((store) => store !== undefined);
 }
