@@ -90,8 +90,10 @@ for (const { name, available, create, grace } of windows) {
         const { body: first } = await client.login();
         const { status, body: second } = await client.refresh(first.refresh_token);
         expect(status).toBe(200);
-        return { first: first.refresh_token, second: second.refresh_token };
+        return { first: first.refresh_token, second: second.refresh_token, sessionId: first.session_id };
       };
+      // The list of revocations publishes events of its own, when the clock has been moved.
+      const latest = (sessionId: string) => app.events.filter((event) => event.sessionId === sessionId).at(-1);
 
       it('gives a thief of the live token nothing, however often, and lives on', async () => {
         const { second } = await tokens();
@@ -102,9 +104,9 @@ for (const { name, available, create, grace } of windows) {
       });
 
       it('gives a thief of the predecessor nothing, also inside the window: it is reuse', async () => {
-        const { first, second } = await tokens();
+        const { first, second, sessionId } = await tokens();
         expect(await client.theft(first)).toMatchObject({ status: 401, body: { error: 'invalid_grant' } });
-        expect(app.events.at(-1)).toMatchObject({ type: 'reuse_detected', alert: true });
+        expect(latest(sessionId)).toMatchObject({ type: 'reuse_detected', alert: true });
         expect((await client.refresh(second)).status).toBe(401);
       });
 
@@ -118,7 +120,7 @@ for (const { name, available, create, grace } of windows) {
         });
 
         it('recovers no more once the successor has been used: it is reuse', async () => {
-          const { first, second } = await tokens();
+          const { first, second, sessionId } = await tokens();
           const { body } = await client.refresh(second);
           if (grace === '10s') {
             // Within the window of bearer tokens it is a race, as it is for them.
@@ -126,7 +128,7 @@ for (const { name, available, create, grace } of windows) {
             app.clock.advance(10_000);
           }
           expect((await client.refresh(first)).status).toBe(401);
-          expect(app.events.at(-1)).toMatchObject({ type: 'reuse_detected', alert: true });
+          expect(latest(sessionId)).toMatchObject({ type: 'reuse_detected', alert: true });
           expect((await client.refresh(body.refresh_token)).status).toBe(401);
         });
       } else {

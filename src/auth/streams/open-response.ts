@@ -4,6 +4,7 @@ import type { AuthError } from '../common/errors/auth-error.js';
 /** What a response of `node:http` and one of `node:http2` have in common. */
 export interface RawResponse extends EventEmitter {
   readonly headersSent: boolean;
+  readonly statusCode: number;
   readonly writableEnded: boolean;
   readonly destroyed?: boolean;
   /** HTTP/2 only. */

@@ -21,11 +21,9 @@ export class AttemptsUnderWay {
   free(key: string): void {
     const inUse = this.of(key);
     inUse.taken--;
-    for (const wake of inUse.waiting) {
-      inUse.waiting.delete(wake);
-      return wake();
-    }
-    this.forgetUnused(key);
+    const [wake] = inUse.waiting;
+    if (wake) wake();
+    else this.forgetUnused(key);
   }
 
   /** Wakes all attempts, because the key is blocked. */

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { subnetOf } from '../../auth/common/request/address.js';
 import type { AuthRouteName } from '../../auth/common/request/auth-route.decorator.js';
-import { foldedName } from './folded-name.js';
+import { foldedNames } from './folded-name.js';
 import type { FailureKind } from './throttling-options.js';
 
 /** A counter for the failures of a request. */
@@ -48,9 +48,10 @@ export function failureKeysOf(attempt: Attempt): FailureKeys {
   switch (route) {
     case 'login': {
       if (knownDevice !== undefined) return { ...allBy([keyOf('login', 'device', knownDevice)]), ofAddress };
-      const name = foldedName(username);
-      const keys = [keyOf('login', address, name), ofAddress];
-      if (isOwnLogin && name !== '') keys.push(keyOf('login_of_name', name));
+      // Without a name, everybody at an address would share the few places of one.
+      const names = foldedNames(username).filter((name) => name !== '');
+      const keys = [...names.map((name) => keyOf('login', address, name)), ofAddress];
+      if (isOwnLogin) keys.push(...names.map((name) => keyOf('login_of_name', name)));
       return { limiting: keys, guessed: keys, refused: [ofAddress], ofAddress };
     }
     case 'refresh':

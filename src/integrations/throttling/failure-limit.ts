@@ -39,6 +39,7 @@ export class FailureLimit {
   private readonly logger = new Logger(FailureLimit.name);
   private readonly known = new LRUCache<string, KnownFailures>({ max: MOST_KEYS });
   private readonly underWay = new AttemptsUnderWay();
+  private readonly unfreed = new LRUCache<string, { key: string; id: string }>({ max: MOST_KEYS });
   private readonly storage: AttemptStorage;
   private readonly breaker: CircuitBreaker;
 
@@ -52,7 +53,10 @@ export class FailureLimit {
       {
         name: 'The throttler storage',
         failed: (error) => this.logger.warn(`Failures cannot be counted: ${String(error)}`),
-        recovered: () => this.logger.log('Failures are counted again.'),
+        recovered: () => {
+          this.logger.log('Failures are counted again.');
+          this.freeLater();
+        },
       },
       () => this.clock.now(),
     );
@@ -102,11 +106,24 @@ export class FailureLimit {
   }
 
   /** Frees a place here, and on the storage unless the attempt has become a failure there. */
-  free({ key }: FailureKey, id: string, hasFailed: boolean): void {
+  free({ kind, key }: FailureKey, id: string, hasFailed: boolean): void {
     this.underWay.free(key);
-    const { storage, breaker } = this;
-    // A place that cannot be freed on the storage ends with its lease.
-    if (!hasFailed && storage.free) void breaker.run(() => storage.free!(key, id)).catch(() => undefined);
+    if (hasFailed || !this.isShared(kind)) return;
+    void this.breaker.run(() => this.storage.free!(key, id)).catch(() => this.unfreed.set(id + key, { key, id }));
+  }
+
+  /** Places that could not be freed while the storage was away. Those that are forgotten end with their lease. */
+  private freeLater(): void {
+    for (const { key, id } of this.unfreed.values()) void this.storage.free!(key, id).catch(() => undefined);
+    this.unfreed.clear();
+  }
+
+  /**
+   * Whether all instances share the places of this kind. Those of refreshes are counted by each instance: nobody guesses a
+   * refresh token, and a refresh need not wait for the storage.
+   */
+  private isShared(kind: FailureKind): boolean {
+    return this.storage.begin !== undefined && kind !== 'refresh';
   }
 
   private async take({ kind, key }: FailureKey, id: string, deadline: number): Promise<void> {
@@ -119,6 +136,7 @@ export class FailureLimit {
       if (left() <= 0) throw tooMany(0);
       await this.underWay.wait(key, left());
     }
+    if (!this.isShared(kind)) return;
     try {
       while (!(await this.isAdmitted(key, id, limit))) {
         if (left() <= 0) throw tooMany(0);
@@ -132,9 +150,7 @@ export class FailureLimit {
 
   /** @throws AuthError `too_many_requests` if the key is blocked */
   private async isAdmitted(key: string, id: string, limit: Limit): Promise<boolean> {
-    const { storage, breaker } = this;
-    if (!storage.begin) return true;
-    const admission = await breaker.run(() => storage.begin!(key, id, limit)).catch(() => undefined);
+    const admission = await this.breaker.run(() => this.storage.begin!(key, id, limit)).catch(() => undefined);
     if (!admission) return true;
     const { isAdmitted, blockedFor } = admission;
     if (blockedFor === 0) return isAdmitted;
@@ -163,7 +179,8 @@ export class FailureLimit {
   /** Remaining milliseconds of the block, as far as this instance knows. */
   private blockLeft(key: string): number {
     const known = this.knownOf(key);
-    return known?.isBlocked ? known.until - this.clock.now() : 0;
+    // The clock may have been ahead when the block began.
+    return known?.isBlocked ? Math.min(known.until - this.clock.now(), this.config.per) : 0;
   }
 }
 

@@ -1,5 +1,5 @@
-/** Characters that are looked at. `POST /auth/login` takes names of 255. */
-const MOST_CHARACTERS = 1_000;
+/** Characters that are looked at: `POST /auth/login` takes no longer name. Normalizing a long one would take seconds. */
+const LONGEST_NAME = 255;
 
 /** Compares only what a letter is: not its case, its accents or its width, and a digit of any script by its value. */
 const collator = new Intl.Collator('und', { sensitivity: 'base' });
@@ -20,13 +20,24 @@ const ASCII = /^[\x20-\x7f]*$/;
 /** What a collation may ignore: white space, what is not seen, the dot of `ŀ`, and what stretches Arabic words. */
 const IGNORED = /[\s·\u0640\p{Cc}\p{Cf}\p{Default_Ignorable_Code_Point}]/gu;
 /** Some collations know only 65,536 characters, and take all others for one. */
-const UNKNOWN = /[\u{10000}-\u{10ffff}\p{Cs}]/gu;
+const BEYOND = /[\u{10000}-\u{10ffff}\p{Cs}]/gu;
+const UNKNOWN = '\ufffd';
+/** Letters for which `utf8mb4_unicode_ci` has others: phonetic ones, and counting rods of Bengali. */
+const OTHERS = new Map(Object.entries({ ʪ: 'ls', ʫ: 'lz', ƍ: 'zw', '৴': '1', '৵': '2', '৶': '3', '৷': '4' }));
 
 /**
- * A user name without everything that the collation of a database may ignore. Names that any usual collation takes for
- * equal give the same text. Names that only some collations take for equal do, too: `straße`, `strasse` and `strase`.
+ * A user name without everything that the collation of a database may ignore: names that a collation for all languages
+ * takes for equal share one of these texts. Names that only some of them take for equal do, too: `straße`, `strasse` and
+ * `strase`. Collations for one language may take more for equal, for example `mueller` for `müller`.
+ *
+ * @returns two texts if some collations know all characters of the name, and others do not
  */
-export function foldedName(username: string): string {
+export function foldedNames(username: string): string[] {
+  const name = username.slice(0, LONGEST_NAME);
+  return [...new Set([foldedName(name), foldedName(name.replace(BEYOND, UNKNOWN))])];
+}
+
+function foldedName(username: string): string {
   const plain = ASCII.test(username) ? username : baseLetters(username);
   // Some letters have no lower case of their own: `ß` meets `SS` in upper case.
   const folded = plain.toUpperCase().toLowerCase().replace(IGNORED, '');
@@ -38,13 +49,17 @@ function baseLetters(username: string): string {
   const characters = username
     .normalize('NFKD')
     .replace(IGNORED, '')
-    .replace(UNKNOWN, '\ufffd')
-    .slice(0, MOST_CHARACTERS);
+    .replace(BEYOND, (character) => {
+      const letter = baseLetter(character);
+      return letter === character ? UNKNOWN : letter;
+    });
   return Array.from(characters, baseLetter).join('').replace(/\p{M}/gu, '');
 }
 
 /** The letter that a character is a form of, for example `d` for `đ`; otherwise the character itself. */
 function baseLetter(character: string): string {
+  const other = OTHERS.get(character);
+  if (other !== undefined) return other;
   let [low, high] = [0, LETTERS.length - 1];
   while (low <= high) {
     const middle = (low + high) >> 1;

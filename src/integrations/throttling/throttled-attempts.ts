@@ -1,11 +1,13 @@
 import { type ExecutionContext, HttpException, Injectable } from '@nestjs/common';
 import type { AuthErrorCode } from '../../auth/common/errors/auth-error-codes.js';
 import { AuthError } from '../../auth/common/errors/auth-error.js';
+import { hasHungUp } from '../../auth/common/request/has-hung-up.js';
 import type { HttpResponse } from '../../auth/common/request/http-request.js';
 import { decisionOf, workOf } from '../../auth/http/own-answer.js';
-import { isOver, rawResponse } from '../../auth/streams/open-response.js';
+import { isOver, type RawResponse, rawResponse } from '../../auth/streams/open-response.js';
 import type { FailureKey } from './failure-keys.js';
 import { FailureLimit, type Places } from './failure-limit.js';
+import { onEnd } from './response-end.js';
 import { type ThrottledRequest, ThrottledRequests } from './throttled-request.js';
 
 /** Wrong guesses. Other failures do not count, for example an unavailable database. */
@@ -16,15 +18,10 @@ const GUESSES: ReadonlySet<AuthErrorCode> = new Set(['invalid_credentials', 'inv
  */
 const REFUSED_LOGINS: ReadonlySet<AuthErrorCode> = new Set(['region_not_allowed', 'forbidden']);
 
-/** Milliseconds after which a route of the host counts as hanging, if its client has hung up. */
-const LONGEST_ROUTE = 60_000;
-
 /** A request that has its places. */
 interface RunningAttempt {
   readonly request: ThrottledRequest;
   readonly places: Places;
-  /** Whether all guards have let it pass. */
-  isEvaluated: boolean;
 }
 
 /** Begins the attempts of requests to auth routes, and counts how they end. */
@@ -45,27 +42,28 @@ export class ThrottledAttempts {
     const places = await this.limit.begin(keys.limiting, tell);
     // The guard of the route refuses a forged token, and the interceptor does not run then. So it is counted here.
     if (isForged) return places.settle(keys.guessed);
-    const response = context.switchToHttp().getResponse<HttpResponse>();
+    const http = context.switchToHttp();
+    const response = http.getResponse<HttpResponse>();
     const raw = rawResponse(response);
-    if (isOver(raw)) {
+    if (isOver(raw) || hasHungUp(http.getRequest())) {
       // The client has hung up while it waited for its place.
       await places.settle([]);
       throw new AuthError('too_many_requests');
     }
-    this.running.set(response, { request, places, isEvaluated: false });
-    raw.once('close', () => this.closed(response));
-  }
-
-  /** The attempt is evaluated from now on. It keeps its places until that ends, even if the client hangs up. */
-  evaluate(response: HttpResponse): void {
-    const attempt = this.running.get(response);
-    if (attempt) attempt.isEvaluated = true;
+    this.running.set(response, { request, places });
+    onEnd(
+      http.getRequest(),
+      raw,
+      (status) => this.ignoringErrors(this.endForeign(response, status)),
+      () => this.ignoringErrors(this.closed(response, raw)),
+    );
   }
 
   /**
-   * Counts how the attempt of this response has ended. Only the first call has an effect.
+   * Counts how the work of a route has ended: a route of the library, or one that has thrown. Only the first call has an
+   * effect.
    *
-   * @param error of the route, if it does not answer by itself
+   * @param error of the route, if it has thrown
    * @throws AuthError `too_many_requests` if the limit had already been reached on another instance
    */
   async end(response: HttpResponse, error?: unknown): Promise<void> {
@@ -74,21 +72,40 @@ export class ThrottledAttempts {
     const [decision, work] = [decisionOf(response), workOf(response)];
     if (work && !decision) {
       // An interceptor of the host has given up, or the client has. The password is still being checked.
-      const endLater = () => this.end(response).catch(() => undefined);
+      const endLater = () => this.ignoringErrors(this.end(response));
       void work.then(endLater, endLater);
       return;
     }
-    this.running.delete(response);
-    const { request, places } = attempt;
-    if (decision?.answer) decision.answer.cookies?.push(...request.deviceCookies());
-    await places.settle(failedKeys(decision ? decision.error : error, request));
+    // A route of the host may answer by itself, and later.
+    if (!decision && error === undefined) return;
+    if (decision?.answer) decision.answer.cookies?.push(...attempt.request.deviceCookies());
+    await this.settle(response, failedKeys(decision ? decision.error : error, attempt.request));
   }
 
-  /** A guard has refused the request, or the client has hung up. */
-  private closed(response: HttpResponse): void {
-    const end = () => void this.end(response).catch(() => undefined);
-    if (this.running.get(response)?.isEvaluated) setTimeout(end, LONGEST_ROUTE).unref();
-    else end();
+  /** A guard answers, or a route of the host does. The library's own guards answer 401 only to forged tokens. */
+  private async endForeign(response: HttpResponse, status: number): Promise<void> {
+    const request = this.running.get(response)?.request;
+    if (!request || workOf(response)) return this.end(response);
+    await this.settle(response, status === 401 && !request.isOwn ? request.keys.guessed : []);
+  }
+
+  /**
+   * If the client hangs up before a route of the host has answered, the password may be checked all the same. So it counts
+   * as a wrong one.
+   */
+  private closed(response: HttpResponse, raw: RawResponse): Promise<void> {
+    return this.endForeign(response, raw.headersSent ? raw.statusCode : 401);
+  }
+
+  private async settle(response: HttpResponse, failed: readonly FailureKey[]): Promise<void> {
+    const attempt = this.running.get(response);
+    this.running.delete(response);
+    await attempt?.places.settle(failed);
+  }
+
+  /** The answer is on its way. */
+  private ignoringErrors(work: Promise<void>): void {
+    work.catch(() => undefined);
   }
 }
 

@@ -16,6 +16,8 @@ import type { FailureKind } from './throttling-options.js';
 export interface ThrottledRequest {
   readonly keys: FailureKeys;
   readonly isLogin: boolean;
+  /** Whether the route is the library's own. */
+  readonly isOwn: boolean;
   /** Whether it carries a refresh token that this server did not issue. */
   readonly isForged: boolean;
   /** Publishes the event that this client will be refused from now on. */
@@ -34,7 +36,8 @@ export class ThrottledRequests {
   /** `undefined` for requests to other routes. */
   of(context: ExecutionContext): ThrottledRequest | undefined {
     const route = this.reflector.get<AuthRouteName | undefined>(AUTH_ROUTE, context.getHandler());
-    const registered = route && this.modules.of(this.reflector, context);
+    if (!route || context.getType() !== 'http') return undefined;
+    const registered = this.modules.of(this.reflector, context);
     if (!registered) return undefined;
     const request = context.switchToHttp().getRequest<HttpRequest>();
     const isLogin = route === 'login';
@@ -44,7 +47,8 @@ export class ThrottledRequests {
     const username = usernameOf(request);
     const devices = registered.service(KnownDevices);
     // A route of the host may succeed before anybody has proved anything, so it makes no device known.
-    const isOwnLogin = isLogin && context.getClass().prototype instanceof AuthController;
+    const isOwn = context.getClass().prototype instanceof AuthController;
+    const isOwnLogin = isLogin && isOwn;
     // A page of another site could fill the cookie with accounts of its own.
     const isDevice = isOwnLogin && registered.cookie.isSameSite(request);
     const knownDevice = isDevice ? devices.find(request, username) : undefined;
@@ -52,6 +56,7 @@ export class ThrottledRequests {
     return {
       keys: failureKeysOf({ module: name, route, ip: client.ip, username, knownDevice, isOwnLogin, sessionId }),
       isLogin,
+      isOwn,
       isForged: token !== undefined && !token.decoded,
       tell(kind) {
         // A client that fails here holds a token of the session.
@@ -75,8 +80,8 @@ function tokenOf(request: HttpRequest, { service }: Registered): FoundRefreshTok
   }
 }
 
-/** '' if the request has none. */
+/** '' if the request has none. Routes of the host may ask for an address instead. */
 function usernameOf({ body }: HttpRequest): string {
-  const { username } = (body ?? {}) as { username?: unknown };
-  return typeof username === 'string' ? username : '';
+  const { username, email } = (body ?? {}) as { username?: unknown; email?: unknown };
+  return [username, email].find((name) => typeof name === 'string') ?? '';
 }
