@@ -70,7 +70,8 @@ export const AUTH_SCHEMAS: Schemas = {
       scope: {
         ...text,
         maxLength: 1024,
-        description: 'Space-separated (RFC 6749 §3.3). A scope outside the list of the server is refused. Without a list, none is granted.',
+        description:
+          'Space-separated (RFC 6749 §3.3). A scope outside the list of the server is refused. Without a list, none is granted.',
       },
       transport: { ...transport, description: 'How the refresh token travels, for the whole session.' },
       bind: {
