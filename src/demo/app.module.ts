@@ -36,9 +36,9 @@ import { UsersService } from './users/users.service.js';
 /** Failures per minute. The limits are high, because all visitors of the demo come from one address. */
 const FAILURES = {
   loginFailures: 30,
-  loginFailuresOfAddress: 300,
+  loginFailuresOfAddress: 10_000,
   loginFailuresOfName: 300,
-  refreshFailures: 300,
+  refreshFailures: 10_000,
   stepUpFailures: 10,
 };
 
