@@ -2,7 +2,6 @@ import { pgliteDataSourceOptions } from 'nestjs-refresh-token/pglite';
 import { refreshTokenEntities, refreshTokenMigrations } from 'nestjs-refresh-token/typeorm';
 import { DataSource, type DataSourceOptions } from 'typeorm';
 import { isServerUrl } from '../demo-config.js';
-import { AddTakenRole1790000000002 } from '../users/add-taken-role.migration.js';
 import { CreateUsers1790000000001 } from '../users/create-users.migration.js';
 import { User } from '../users/user.entity.js';
 
@@ -27,7 +26,7 @@ export function createDataSource(database: string, more: Partial<DataSourceOptio
     ...connectionOptions(database),
     ...more,
     entities: [...refreshTokenEntities, User],
-    migrations: [...refreshTokenMigrations, CreateUsers1790000000001, AddTakenRole1790000000002],
+    migrations: [...refreshTokenMigrations, CreateUsers1790000000001],
   } as DataSourceOptions);
 }
 

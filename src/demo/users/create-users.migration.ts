@@ -13,6 +13,7 @@ export class CreateUsers1790000000001 implements MigrationInterface {
           { name: 'username', type: 'varchar', length: '255', isUnique: true },
           { name: 'password_hash', type: 'varchar', length: '255' },
           { name: 'roles', type: 'text' },
+          { name: 'taken_role', type: 'text', isNullable: true },
           { name: 'disabled', type: driver.normalizeType({ type: Boolean }) },
         ],
       }),
