@@ -4,6 +4,7 @@ import type { BindingKind } from 'nestjs-refresh-token/binding';
 import { redisAnswers } from '../test/support/reachable.js';
 import type { Workload } from './load/measure.js';
 import { measureInTurn } from './load/measure-in-turn.js';
+import { rounded } from './result.js';
 import { createMigratedDatabase } from './servers/database.js';
 import { type Leaving, startBoundServer } from './servers/start-servers.js';
 import { gettingBound, refreshingBound, signInBound } from './workloads/bound-session.js';
@@ -75,10 +76,6 @@ export async function measureBinding(rounds: number, signal: AbortSignal): Promi
   } finally {
     for (const leave of leaving.reverse()) await leave();
   }
-}
-
-function rounded(value: number): number {
-  return Math.round(value * 100) / 100;
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {

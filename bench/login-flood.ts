@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
 import type { Workload } from './load/measure.js';
 import { measureInTurn } from './load/measure-in-turn.js';
+import { rounded } from './result.js';
 import { createMigratedDatabase } from './servers/database.js';
 import { type Leaving, startBoundServer } from './servers/start-servers.js';
 import { refreshingBound, signInBound } from './workloads/bound-session.js';
@@ -72,10 +73,6 @@ export async function measureLoginFlood(rounds: number, signal: AbortSignal): Pr
   } finally {
     for (const leave of leaving.reverse()) await leave();
   }
-}
-
-function rounded(value: number): number {
-  return Math.round(value * 100) / 100;
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {

@@ -59,6 +59,6 @@ export function resultOf(environment: Environment, plan: Plan, measured: Map<Wor
   };
 }
 
-function rounded(value: number): number {
+export function rounded(value: number): number {
   return Math.round(value * 100) / 100;
 }

@@ -4,9 +4,9 @@ import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { TypeOrmModule } from '@nestjs/typeorm';
 import { AuthModule, JwtAuthGuard, type UserProvider } from 'nestjs-refresh-token';
 import { browserFamily, clientHints, platform } from 'nestjs-refresh-token/binding';
-import argon2 from 'argon2';
 import { refreshTokenEntities } from 'nestjs-refresh-token/typeorm';
 import { redisReplayStore } from 'nestjs-refresh-token/redis';
+import { hashPassword, verifyPassword } from '../../src/demo/users/passwords.js';
 
 /**
  * A server that binds sessions in every way that it is asked to, with one user who costs nothing. Configured by environment
@@ -15,13 +15,12 @@ import { redisReplayStore } from 'nestjs-refresh-token/redis';
  */
 const { DATABASE_URL, AUTH_SECRET, PORT, REDIS_URL, FINGERPRINT, HASH, PASSWORD_CHECKS } = process.env;
 
-/** OWASP Password Storage Cheat Sheet: 19 MiB, two passes, one lane. */
-const hash = HASH && (await argon2.hash('bench', { memoryCost: 19_456, timeCost: 2, parallelism: 1 }));
+const hash = HASH && (await hashPassword('bench'));
 
 class OneUser implements UserProvider {
   private readonly user = { id: 'bench', roles: ['user'], credentialsVersion: '1' };
   validateCredentials = async (_username: string, password: string) =>
-    !hash || (await argon2.verify(hash, password)) ? this.user : null;
+    !hash || (await verifyPassword(hash, password)) ? this.user : null;
   loadUser = async () => this.user;
 }
 

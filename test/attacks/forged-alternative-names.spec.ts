@@ -1,10 +1,9 @@
-import { Controller, Get, UseGuards } from '@nestjs/common';
-import { JwtAuthGuard } from 'nestjs-refresh-token';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { adapters, type AuthApp, createAuthApp } from '../support/auth-app.js';
 import { databaseNamed } from '../support/databases.js';
 import { type EnvoyDetails, envoyElement } from '../support/forwarding-proxies.js';
 import { type AuthBody, bearer } from '../support/http.js';
+import { ResourceController } from '../support/resource.controller.js';
 import {
   generateIdentity,
   generateIdentityNaming,
@@ -13,15 +12,6 @@ import {
   startTlsProxy,
   thumbprintOf,
 } from '../support/tls.js';
-
-@Controller('resource')
-@UseGuards(JwtAuthGuard)
-class ResourceController {
-  @Get()
-  resource() {
-    return { secret: true };
-  }
-}
 
 /** A client with the alternative names of its certificate. */
 interface Client extends Identity {

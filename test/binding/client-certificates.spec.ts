@@ -1,24 +1,14 @@
-import { Controller, Get, UseGuards } from '@nestjs/common';
 import { decodeJwt } from 'jose';
-import { JwtAuthGuard } from 'nestjs-refresh-token';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { adapters, type AuthApp, createAuthApp } from '../support/auth-app.js';
 import { databaseNamed, type TestDatabase } from '../support/databases.js';
 import { DpopClient, generateProofKey } from '../support/dpop.js';
 import { envoyElement, haproxyValue, nginxValue, rfc9440Value } from '../support/forwarding-proxies.js';
 import { type AuthBody, bearer } from '../support/http.js';
+import { ResourceController } from '../support/resource.controller.js';
 import { generateIdentity, type Identity, sendOverTls, startTlsProxy, thumbprintOf } from '../support/tls.js';
 
 const ALICE = { username: 'alice', password: 'alice-password', transport: 'body' };
-
-@Controller('resource')
-@UseGuards(JwtAuthGuard)
-class ResourceController {
-  @Get()
-  resource() {
-    return { secret: true };
-  }
-}
 
 let server: Identity;
 let alice: Identity;

@@ -1,5 +1,5 @@
 /** Characters. `POST /auth/login` takes no longer name. */
-const LONGEST_NAME = 255;
+export const LONGEST_NAME = 255;
 
 /**
  * The account that a user name stands for: names that a person takes for the same one give the same text. It ignores case,

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { sha256 } from '../../auth/common/crypto/sha256.js';
 import { subnetOf } from '../../auth/common/request/address.js';
 import type { AuthRouteName } from '../../auth/common/request/auth-route.decorator.js';
 import { foldedNames } from './folded-name.js';
@@ -71,8 +71,5 @@ function allBy(keys: FailureKey[]): Omit<FailureKeys, 'ofAddress'> {
 
 /** A hash, because user names have any length and should not appear in a counter store. */
 function hashedKey(kind: FailureKind, module: string | undefined, parts: string[]): FailureKey {
-  const hash = createHash('sha256')
-    .update(JSON.stringify([kind, module ?? null, ...parts]))
-    .digest('base64url');
-  return { kind, key: `nrt-attempts:${hash}` };
+  return { kind, key: `nrt-attempts:${sha256(JSON.stringify([kind, module ?? null, ...parts]))}` };
 }

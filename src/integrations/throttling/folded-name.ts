@@ -1,5 +1,4 @@
-/** Characters that are looked at: `POST /auth/login` takes no longer name. Normalizing a long one would take seconds. */
-const LONGEST_NAME = 255;
+import { LONGEST_NAME } from '../../auth/user/account-of.js';
 
 /** Compares only what a letter is: not its case, its accents or its width, and a digit of any script by its value. */
 const collator = new Intl.Collator('und', { sensitivity: 'base' });
@@ -33,6 +32,7 @@ const OTHERS = new Map(Object.entries({ ʪ: 'ls', ʫ: 'lz', ƍ: 'zw', '৴': '1'
  * @returns two texts if some collations know all characters of the name, and others do not
  */
 export function foldedNames(username: string): string[] {
+  // Normalizing a long name would take seconds.
   const name = username.slice(0, LONGEST_NAME);
   return [...new Set([foldedName(name), foldedName(name.replace(BEYOND, UNKNOWN))])];
 }

@@ -23,12 +23,16 @@ export function onEnd(
   raw.once('close', closed);
   const socket = request.socket as (EventEmitter & typeof request.socket) | undefined;
   if (raw.stream || typeof socket?.once !== 'function') return;
-  let calls = callsOf.get(socket);
-  if (!calls) {
-    const all = (calls = new Set<() => void>());
-    callsOf.set(socket, all);
-    socket.once('close', () => all.forEach((call) => call()));
-  }
+  const calls = callsAtCloseOf(socket);
   calls.add(closed);
-  raw.once('close', () => callsOf.get(socket)?.delete(closed));
+  raw.once('close', () => calls.delete(closed));
+}
+
+function callsAtCloseOf(socket: EventEmitter): Set<() => void> {
+  const known = callsOf.get(socket);
+  if (known) return known;
+  const calls = new Set<() => void>();
+  callsOf.set(socket, calls);
+  socket.once('close', () => calls.forEach((call) => call()));
+  return calls;
 }

@@ -1,6 +1,7 @@
 import { isIP, SocketAddress } from 'node:net';
 
-const MAPPED = /^::ffff:(?:(\d+\.\d+\.\d+\.\d+)|([0-9a-f]{1,4}):([0-9a-f]{1,4}))$/i;
+/** The first 96 bits of an IPv4-mapped address (RFC 4291 §2.5.5.2). */
+const MAPPED = '0:0:0:0:0:ffff';
 
 /**
  * Converts an IPv4-mapped IPv6 address to IPv4 (RFC 4291 §2.5.5), however it is spelled. A dual-stack socket shows IPv4
@@ -8,9 +9,8 @@ const MAPPED = /^::ffff:(?:(\d+\.\d+\.\d+\.\d+)|([0-9a-f]{1,4}):([0-9a-f]{1,4}))
  */
 export function unmapped(ip: string): string {
   if (isIP(ip) !== 6 || ip.includes('%')) return ip;
-  const [, dotted, high, low] = MAPPED.exec(canonical(ip)) ?? [];
-  if (dotted !== undefined) return dotted;
-  return high === undefined ? ip : ipv4Of(high, low);
+  const parts = hextets(ip);
+  return prefixOf(parts) === MAPPED ? ipv4Of(parts[6], parts[7]) : ip;
 }
 
 /** Matches the forms that some proxies forward: in brackets, or with the port of the client (RFC 7239 §6). */
@@ -43,9 +43,9 @@ export function subnetOf(ip: string): string {
 function embeddedIpv4(parts: string[]): string | undefined {
   const [first, second, third] = parts;
   const last = ipv4Of(parts[6], parts[7]);
-  switch (parts.slice(0, 6).join(':')) {
-    // IPv4-mapped (RFC 4291 §2.5.5.2), IPv4-translated (RFC 2765 §2.1), and translated by NAT64 or SIIT (RFC 6052 §2.1).
-    case '0:0:0:0:0:ffff':
+  switch (prefixOf(parts)) {
+    // IPv4-mapped, IPv4-translated (RFC 2765 §2.1), and translated by NAT64 or SIIT (RFC 6052 §2.1).
+    case MAPPED:
     case '0:0:0:0:ffff:0':
     case '64:ff9b:0:0:0:0':
       return last;
@@ -55,6 +55,11 @@ function embeddedIpv4(parts: string[]): string | undefined {
   // Teredo (RFC 4380 §4): the first 64 bits are those of the server. The address of the client is inverted.
   if (first === '2001' && second === '0') return ipv4Of(inverted(parts[6]), inverted(parts[7]));
   return undefined;
+}
+
+/** The first 96 bits. */
+function prefixOf(parts: string[]): string {
+  return parts.slice(0, 6).join(':');
 }
 
 /** The prefix for local translators (RFC 8215). Where the IPv4 address is, depends on the network (RFC 6052 §2.2). */
