@@ -6,6 +6,7 @@ import { number, UnreadableAnswer, uuid } from '../common/database/answer.js';
 import type { Certainty } from '../common/database/certainty.js';
 import type { HostTransaction, InTransaction } from '../common/database/host-transaction.js';
 import { unavailableOnFailure } from '../common/database/unavailable.js';
+import { AuthError } from '../common/errors/auth-error.js';
 import { batchCalls } from '../common/time/batch-calls.js';
 import { type AccessFloor, type RaisedFloor, type RaisedSecond, REVOKED_FLOOR } from './access-floor.js';
 import { markOf } from './changed-credentials.js';
@@ -119,14 +120,22 @@ export class RefreshTokenStore {
   }
 
   /**
-   * Like `find`, for the hot path: sessions requested at the same moment are read by one statement. An error of one id
-   * fails all of them. So pass only ids from tokens that this server issued.
+   * Like `find`, for the hot path: sessions requested at the same moment are read by one statement. Pass only ids from
+   * tokens that this server issued.
    */
   findTogether(id: string): Promise<RefreshToken | undefined> {
     return inSpan('findTogether', () => this.findBatched(id));
   }
 
-  private readonly findBatched = batchCalls((ids: readonly string[]) => this.findAll(ids));
+  private readonly findBatched = batchCalls<string, RefreshToken | undefined>(async (ids) => {
+    try {
+      return await this.findAll(ids);
+    } catch (error) {
+      if (ids.length === 1 || !(error instanceof AuthError && error.cause instanceof UnreadableAnswer)) throw error;
+      // A row with a broken value fails for itself.
+      return Promise.all(ids.map((id) => this.find(id).catch((ofOne: AuthError) => ofOne)));
+    }
+  });
 
   private async findAll(ids: readonly string[]): Promise<(RefreshToken | undefined)[]> {
     const sessions = await this.read('findAll', ids);

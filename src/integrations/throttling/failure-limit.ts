@@ -6,13 +6,15 @@ import { LRUCache } from 'lru-cache';
 import { AuthError } from '../../auth/common/errors/auth-error.js';
 import { CircuitBreaker } from '../../auth/common/time/circuit-breaker.js';
 import { Clock } from '../../auth/common/time/clock.js';
-import { type AttemptStorage, attemptStorageOf, type Limit } from './attempt-storage.js';
+import { type AttemptStorage, attemptStorageOf, type CountedFailure, type Limit } from './attempt-storage.js';
 import { AttemptsUnderWay } from './attempts-under-way.js';
 import type { FailureKey } from './failure-keys.js';
 import { type FailureKind, ThrottlingConfig } from './throttling-options.js';
 
 /** The number of keys whose failures this instance remembers. Beyond that, the oldest are dropped. */
 const MOST_KEYS = 100_000;
+/** The number of attempts whose end this instance remembers for a storage that is away. */
+const MOST_UNTOLD = 10_000;
 /** Milliseconds that an attempt waits for others to end. Many honest ones may come together. */
 const PATIENCE = 10_000;
 /** Milliseconds between two questions whether another instance has a place to give. */
@@ -27,19 +29,27 @@ interface KnownFailures {
   readonly isBlocked: boolean;
 }
 
+/** How an attempt ended while the storage was away. */
+interface UntoldEnd {
+  readonly key: FailureKey;
+  readonly id: string;
+  /** Milliseconds since the Unix epoch; `undefined` if it did not fail. */
+  readonly failedAt: number | undefined;
+}
+
 /** Publishes the event that clients will be refused from now on. */
 export type Tell = (kind: FailureKind) => void;
 
 /**
  * Counts failures and attempts under way, and refuses clients that failed too often. Of each key no more attempts are
- * evaluated than may fail.
+ * evaluated than may fail. While the storage is away, each instance counts its own, and tells the storage later.
  */
 @Injectable()
 export class FailureLimit {
   private readonly logger = new Logger(FailureLimit.name);
   private readonly known = new LRUCache<string, KnownFailures>({ max: MOST_KEYS });
   private readonly underWay = new AttemptsUnderWay();
-  private readonly unfreed = new LRUCache<string, { key: string; id: string }>({ max: MOST_KEYS });
+  private readonly untold = new LRUCache<string, UntoldEnd>({ max: MOST_UNTOLD });
   private readonly storage: AttemptStorage;
   private readonly breaker: CircuitBreaker;
 
@@ -52,10 +62,10 @@ export class FailureLimit {
     this.breaker = new CircuitBreaker(
       {
         name: 'The throttler storage',
-        failed: (error) => this.logger.warn(`Failures cannot be counted: ${String(error)}`),
+        failed: (error) => this.logger.warn(`Each instance counts failures alone: ${String(error)}`),
         recovered: () => {
-          this.logger.log('Failures are counted again.');
-          this.freeLater();
+          this.logger.log('The failures of all instances are counted together again.');
+          this.tellStorage();
         },
       },
       () => this.clock.now(),
@@ -89,33 +99,39 @@ export class FailureLimit {
    */
   async fail({ kind, key }: FailureKey, id: string, tell: Tell): Promise<number> {
     const limit = this.limitOf(kind);
-    try {
-      const counted = await this.breaker.run(() => this.storage.fail({ kind, key }, id, limit));
-      const { failures, blockedFor, isLate } = counted;
-      const isBlocked = blockedFor > 0;
-      // Publish one event per block, on whichever instance it starts. The attack stays visible without filling the
-      // table.
-      if (isBlocked && !isLate && this.blockLeft(key) === 0) tell(kind);
-      const until = this.clock.now() + (isBlocked ? blockedFor : limit.per);
-      this.remember(key, { count: failures, until, isBlocked });
-      return isLate ? blockedFor : 0;
-    } catch {
-      // While the storage is away, nothing is counted, and nobody is refused.
-      return 0;
-    }
+    const told = await this.breaker.run(() => this.storage.fail({ kind, key }, id, limit)).catch(() => undefined);
+    const now = this.clock.now();
+    if (!told) this.untold.set(id + key, { key: { kind, key }, id, failedAt: now });
+    const { failures, blockedFor, isLate } = told ?? this.countHere(key, limit);
+    const isBlocked = blockedFor > 0;
+    // Publish one event per block, on whichever instance it starts. The attack stays visible without filling the table.
+    if (isBlocked && !isLate && this.blockLeft(key) === 0) tell(kind);
+    const end = (!told && this.knownOf(key)?.until) || now + limit.per;
+    this.remember(key, { count: failures, until: isBlocked ? now + blockedFor : end, isBlocked });
+    return isLate ? blockedFor : 0;
+  }
+
+  private countHere(key: string, { most, per }: Limit): CountedFailure {
+    const failures = this.failuresOf(key) + 1;
+    return { failures, blockedFor: failures >= most ? per : 0, isLate: false };
   }
 
   /** Frees a place here, and on the storage unless the attempt has become a failure there. */
   free({ kind, key }: FailureKey, id: string, hasFailed: boolean): void {
     this.underWay.free(key);
     if (hasFailed || !this.isShared(kind)) return;
-    void this.breaker.run(() => this.storage.free!(key, id)).catch(() => this.unfreed.set(id + key, { key, id }));
+    const untold = { key: { kind, key }, id, failedAt: undefined };
+    void this.breaker.run(() => this.storage.free!(key, id)).catch(() => this.untold.set(id + key, untold));
   }
 
-  /** Places that could not be freed while the storage was away. Those that are forgotten end with their lease. */
-  private freeLater(): void {
-    for (const { key, id } of this.unfreed.values()) void this.storage.free!(key, id).catch(() => undefined);
-    this.unfreed.clear();
+  /** Tells the storage what it missed. Places that are forgotten here end with their lease. */
+  private tellStorage(): void {
+    for (const { key, id, failedAt } of this.untold.values()) {
+      if (failedAt === undefined) void this.storage.free!(key.key, id).catch(() => undefined);
+      else if (this.clock.now() - failedAt < this.config.per)
+        void this.storage.fail(key, id, this.limitOf(key.kind)).catch(() => undefined);
+    }
+    this.untold.clear();
   }
 
   /**
@@ -151,6 +167,7 @@ export class FailureLimit {
   /** @throws AuthError `too_many_requests` if the key is blocked */
   private async isAdmitted(key: string, id: string, limit: Limit): Promise<boolean> {
     const admission = await this.breaker.run(() => this.storage.begin!(key, id, limit)).catch(() => undefined);
+    // While the storage is away, only the places here count.
     if (!admission) return true;
     const { isAdmitted, blockedFor } = admission;
     if (blockedFor === 0) return isAdmitted;
