@@ -1,8 +1,8 @@
 import { Logger } from '@nestjs/common';
 import { type AuthEvent, AuthEventBus, AuthEventLog } from 'nestjs-refresh-token';
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { DpopClient, generateProofKey, hashOf } from '../support/dpop.js';
-import { bearer, refresh, send } from '../support/http.js';
+import { bearer, login, refresh, send } from '../support/http.js';
 import { listening, MINUTE } from '../support/listening.js';
 
 const ALICE = { username: 'alice', password: 'alice-password', transport: 'body' } as const;
@@ -19,6 +19,7 @@ describe('alerts', () => {
   let unsubscribe: () => void;
   beforeEach(() => {
     [warnings, alerts] = [[], []];
+    app.clock.advance(MINUTE);
     vi.spyOn(Logger.prototype, 'warn').mockImplementation((text) => void warnings.push(String(text)));
     unsubscribe = app.module.get(AuthEventBus, { strict: false }).subscribeToAlerts((event) => void alerts.push(event));
   });
@@ -72,6 +73,29 @@ describe('alerts', () => {
       send('GET', `${app.url}/auth/me`, { headers: { authorization: `DPoP ${accessToken}`, dpop: proof } }),
     );
     expect(alerts).toMatchObject([{ type: 'binding_failed', reason: 'dpop_replayed', sessionId }]);
+  });
+
+  // A user signs in again and again, and has each session ended as stolen.
+  test('cannot be drowned by many sessions of one user', async () => {
+    const events: AuthEvent[] = [];
+    onTestFinished(app.module.get(AuthEventBus, { strict: false }).subscribe((event) => void events.push(event)));
+    for (let count = 0; count < 50; count++) {
+      const { body } = await login(app.url, ALICE, { 'user-agent': 'curl/8.0' });
+      await refresh(app.url, body.refresh_token);
+      app.clock.advance(MINUTE / 100);
+      await refresh(app.url, body.refresh_token, { 'user-agent': 'Mozilla/5.0 (X11; Linux) Firefox/140.0' });
+    }
+    const reuses = events.filter(({ type }) => type === 'reuse_detected');
+    expect(reuses).toHaveLength(50);
+    expect(reuses.filter(({ alert }) => alert)).toHaveLength(20);
+    expect(warnings.filter((line) => line.includes('"reuse_detected"'))).toHaveLength(20);
+    for (let count = 0; count < 50; count++) await refresh(app.url, (await keyed()).refreshToken);
+    expect(alerts.filter(({ type }) => type === 'binding_failed')).toHaveLength(21);
+
+    const bob = await login(app.url, { ...ALICE, username: 'bob', password: 'bob-password' });
+    await refresh(app.url, bob.body.refresh_token, { 'user-agent': 'curl/8.0' });
+    await refresh(app.url, bob.body.refresh_token, { 'user-agent': 'Mozilla/5.0 (X11; Linux) Firefox/140.0' });
+    expect(alerts.at(-1)).toMatchObject({ type: 'reuse_detected', userId: 'user-bob' });
   });
 
   // A proof that is sent with logins names no session: then the network counts.

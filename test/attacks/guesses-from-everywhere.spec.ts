@@ -92,6 +92,17 @@ describe.each(adapters)('guesses from everywhere, on %s', (adapter) => {
     }
   });
 
+  // Someone who knew the password once has signed in again and again, each time as a new device.
+  it('with many device cookies are bounded by the name as well', async () => {
+    const { url } = await start(adapter);
+    const devices = [];
+    for (let index = 0; index < 20; index++) devices.push(deviceOf(await login(url, right(), bot(index))));
+    const guesses = devices.flatMap((device) => [1, 2, 3].map(() => login(url, wrong(), { ...HOME, ...device })));
+    const statuses = (await Promise.all(guesses)).map(({ status }) => status);
+    expect(statuses.filter((status) => status === 401)).toHaveLength(20);
+    expect((await login(url, right(), HOME)).status).toBe(200);
+  });
+
   // A page of another site signs the visitor's browser in to accounts of the attacker, to crowd the owner's entry out.
   it('cannot be prepared by a page of another site', async () => {
     const { url } = await start(adapter);

@@ -38,13 +38,14 @@ async function start(
   adapter: Adapter,
   throttling: Partial<AuthThrottlingOptions> = {},
   database?: TestDatabase,
+  options: object = {},
 ): Promise<AuthApp & { users: SlowUsers; app: INestApplication }> {
   const app = await createAuthApp(adapter, database ?? (await databaseNamed('sqljs').create()), {
     users: new SlowUsers(),
     imports: [AuthThrottlingModule.forRoot({ ...LIMITS, ...throttling })],
     trustProxy: 'loopback',
     // So that nothing but the throttling holds guesses back.
-    options: { concurrentPasswordChecks: 1_000 },
+    options: { concurrentPasswordChecks: 1_000, ...options },
   });
   onTestFinished(() => app.close());
   return app as AuthApp & { users: SlowUsers };
@@ -66,6 +67,20 @@ describe.each(adapters)('parallel guesses, on %s', (adapter) => {
     expect(countOf(answers, 401)).toBe(10);
     expect(countOf(answers, 429)).toBe(290);
     expect(users.checked).toBe(10);
+  });
+
+  // The attacker waits for the 503 of a slow check, and has the next one begun, while the first is still computed.
+  it('at a password whose check outlives its answer are evaluated no more often', async () => {
+    const { url, users } = await start(adapter, { loginFailures: 3 }, undefined, { userProviderTimeout: '300ms' });
+    let settle = () => {};
+    const settled = new Promise<void>((resolve) => (settle = resolve));
+    users.delay = () => settled;
+    const answers = Array.from({ length: 3 }, () => login(url, { ...RIGHT, password: 'guess' }));
+    expect(statuses(await Promise.all(answers))).toEqual([503, 503, 503]);
+    const others = Array.from({ length: 10 }, () => login(url, RIGHT));
+    settle();
+    expect(new Set(statuses(await Promise.all(others)))).toEqual(new Set([429]));
+    expect(users.checked).toBe(3);
   });
 
   // The same with a stolen refresh token, at the step-up.

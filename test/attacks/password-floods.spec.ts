@@ -5,11 +5,12 @@ import { open, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { AuthUser } from 'nestjs-refresh-token';
+import { AuthThrottlingModule } from 'nestjs-refresh-token/throttling';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { HostUsers } from '../support/auth-app.js';
 import { DpopClient, generateProofKey } from '../support/dpop.js';
 import { eventually } from '../support/eventually.js';
-import { type Answer, type AuthBody, login, send } from '../support/http.js';
+import { type Answer, type AuthBody, cookiesSet, login, send } from '../support/http.js';
 import { listening, signIn } from '../support/listening.js';
 import { errorsDuring } from '../support/logged-errors.js';
 import { expectRefusal, rowsOf } from '../support/refused.js';
@@ -183,6 +184,51 @@ describe.each(['express', 'fastify'] as const)('a flood of password checks (%s)'
     users.work = () => new Promise((resolve) => setTimeout(resolve, 5));
     const answers = await Promise.all(flood(app.url, 40));
     expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([200]));
+  });
+});
+
+describe('a flood of password checks from everywhere', () => {
+  const users = new SlowUsers();
+  const app = listening('express', {
+    users,
+    trustProxy: 'loopback',
+    imports: [AuthThrottlingModule.forRoot()],
+    options: { concurrentPasswordChecks: 2, userProviderTimeout: '60s' },
+  });
+  afterEach(() => users.release());
+
+  // A botnet of hundreds of networks, in which each takes its turn.
+  test('does not keep those out who have signed in before', async () => {
+    const cookie = cookiesSet(await login(app.url, { ...ALICE, username: 'bob', transport: 'cookie' }))
+      .map(({ name, value }) => `${name}=${value}`)
+      .join('; ');
+    const { refreshToken } = await signIn(app);
+    users.hold();
+    const attack = Array.from({ length: 400 }, (_, index) =>
+      login(
+        app.url,
+        { ...ALICE, username: `nobody-${index}` },
+        { 'x-forwarded-for': `10.${index >> 8}.${index % 256}.1` },
+      ),
+    );
+    let refused = 0;
+    for (const answer of attack) void answer.then(() => refused++);
+    await eventually(() => expect(refused).toBe(400 - 2 - 2 * QUEUED));
+    const known = [
+      login(app.url, { ...ALICE, username: 'bob' }, { cookie }),
+      send('POST', `${app.url}/auth/step-up`, { body: { refresh_token: refreshToken, password: 'alice-password' } }),
+    ];
+    // Strangers that come later are refused later.
+    await flood(app.url, 1, { 'x-forwarded-for': '10.9.9.9' })[0];
+    // One check after another ends. All strangers in the queue are twice as many.
+    for (let ended = 0; ended < QUEUED; ended++) {
+      users.begun[ended].settle();
+      await eventually(() => expect(users.begun).toHaveLength(ended + 3));
+    }
+    expect(users.begun.map(({ username }) => username)).toEqual(expect.arrayContaining(['bob', 'alice']));
+    users.release();
+    expect((await Promise.all(known)).map(({ status }) => status)).toEqual([200, 200]);
+    await Promise.all(attack);
   });
 });
 

@@ -63,12 +63,21 @@ class LoginController {
   }
 }
 
+@Controller('marked')
+@AuthRoute('login')
+class MarkedController {
+  @Post('login')
+  login(): never {
+    throw new UnauthorizedException();
+  }
+}
+
 const LIMITS = { loginFailures: 3, loginFailuresOfName: 3, refreshFailures: 3 };
 
 async function start(adapter: Adapter) {
   const app = await createAuthApp(adapter, await databaseNamed('sqljs').create(), {
     imports: [AuthThrottlingModule.forRoot(LIMITS)],
-    controllers: [LoginController],
+    controllers: [LoginController, MarkedController],
   });
   onTestFinished(() => app.close());
   return app;
@@ -92,6 +101,24 @@ describe.each(adapters)('a route of the host, on %s', (adapter) => {
     for (let count = 0; count < 3; count++) expect((await guess('alice')).status).toBe(401);
     expect((await guess('alice')).status).toBe(429);
     expect((await guess('bob')).status).toBe(401);
+  });
+
+  it('bounds guesses at one account, whatever else the body names', async () => {
+    const { url } = await start(adapter);
+    const others = [(index: number) => `other-${index}`, (index: number) => [`other-${index}`], (index: number) => index];
+    for (const [number, other] of others.entries()) {
+      const guess = (index: number) =>
+        send('POST', `${url}/login/status`, { body: { username: other(index), email: [`alice-${number}`] } });
+      for (let index = 0; index < 3; index++) expect((await guess(index)).status).toBe(401);
+      expect((await guess(3)).status).toBe(429);
+    }
+  });
+
+  it('is bounded by a mark of its class, too', async () => {
+    const { url } = await start(adapter);
+    const guess = () => send('POST', `${url}/marked/login`, { body: { username: 'alice' } });
+    for (let count = 0; count < 3; count++) expect((await guess()).status).toBe(401);
+    expect((await guess()).status).toBe(429);
   });
 
   it('does not hold honest users back that it knows by something else', async () => {

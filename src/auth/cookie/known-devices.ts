@@ -4,6 +4,7 @@ import { equalInConstantTime } from '../common/crypto/equal-in-constant-time.js'
 import { KeyRing } from '../common/crypto/key-ring.js';
 import type { HttpRequest } from '../common/request/http-request.js';
 import { CookieConfig } from './cookie-options.js';
+import { isSameSite } from './cross-site.js';
 import { LONGEST_MAX_AGE, readCookie, serializeCookie } from './host-cookie.js';
 
 /** Accounts that one browser remembers. */
@@ -25,20 +26,29 @@ export class KnownDevices {
     private readonly config: CookieConfig,
   ) {}
 
-  /** The id of the device, if it has signed in with exactly this username before. */
+  /**
+   * The id of the device, if it has signed in with exactly this username before. A page of another site could make a
+   * browser sign in, so there is none for its requests.
+   */
   find(request: HttpRequest, username: string): string | undefined {
+    if (!this.isOwn(request)) return undefined;
     return this.entries(request)
       .find((entry) => this.isOf(username, entry))
       ?.slice(0, LENGTH);
   }
 
-  /** The `Set-Cookie` header after a sign-in. The device keeps its id of the account. */
-  remember(request: HttpRequest, username: string): string {
+  /** The `Set-Cookie` headers after a sign-in. The device keeps its id of the account. */
+  remember(request: HttpRequest, username: string): string[] {
+    if (!this.isOwn(request)) return [];
     const known = this.find(request, username);
     const device = known ?? randomBytes(BYTES).toString('base64url');
     const others = this.entries(request).filter((entry) => !this.isOf(username, entry));
     const entries = [device + sign(this.keys.current.knownDevice, device, username), ...others];
-    return serializeCookie(this.config.deviceName, entries.slice(0, MOST_ENTRIES).join('.'), LONGEST_MAX_AGE);
+    return [serializeCookie(this.config.deviceName, entries.slice(0, MOST_ENTRIES).join('.'), LONGEST_MAX_AGE)];
+  }
+
+  private isOwn(request: HttpRequest): boolean {
+    return isSameSite(request, this.config.allowedOrigins);
   }
 
   private entries(request: HttpRequest): string[] {

@@ -6,6 +6,8 @@ import type { AuthEvent, AuthEventType } from './auth-event.js';
 
 /** Milliseconds between two alerts with one reason about one session. */
 const ALERT_EVERY = 60_000;
+/** Alerts with one reason in that time from all sessions of a user together. A user can begin any number of sessions. */
+const MOST_OF_USER = 20;
 /** Beyond this number of sessions and reasons, the oldest are told at once. */
 const MOST_KINDS = 10_000;
 
@@ -35,13 +37,14 @@ interface Told {
 
 /**
  * Tells the first alert with one reason about one session at once, and those that follow once a minute, by their number.
- * So nobody can drown other alerts, the log or the table of events.
+ * Further sessions of a user with many alerts count together. So nobody can drown other alerts or the log.
  */
 export class RepeatedAlerts {
   private readonly told = new LRUCache<string, Told>({
     max: MOST_KINDS,
     dispose: (told, _, cause) => void (cause === 'evict' && this.tellHeld(told)),
   });
+  private readonly ofUsers = new LRUCache<string, { readonly since: number; alerts: number }>({ max: MOST_KINDS });
   private isClosed = false;
   /** Later, and in the `AsyncLocalStorage` of no request: the one that happens to run then may be of another tenant. */
   private readonly deliverHeld: (event: AuthEvent) => void;
@@ -55,21 +58,44 @@ export class RepeatedAlerts {
   }
 
   publish(event: AuthEvent): void {
+    if (this.isClosed) return this.deliver(event);
     const isCounted = COUNTED.has(event.type);
-    if (this.isClosed || !(isCounted || SUCCEEDED.has(event.type))) return this.deliver(event);
-    const kind = kindOf(event);
+    const ofSession = kindOf(event);
+    if (this.isRecent(ofSession, event)) return this.repeat(ofSession, event);
+    if (!this.isBeyondUser(event))
+      return isCounted || SUCCEEDED.has(event.type) ? this.tell(ofSession, event) : this.deliver(event);
+    if (!isCounted) return this.deliver({ ...event, alert: undefined });
+    const ofUser = kindOf({ ...event, sessionId: undefined });
+    if (this.isRecent(ofUser, event)) this.repeat(ofUser, event);
+    else this.tell(ofUser, event);
+  }
+
+  private isRecent(kind: string, { at }: AuthEvent): boolean {
     const told = this.told.get(kind);
-    const since = told === undefined ? Infinity : Math.abs(event.at - told.at);
-    if (!told || since >= ALERT_EVERY) {
-      this.told.set(kind, { at: event.at });
-      this.deliver(told?.held ? together(told.held, event) : event);
-      clearTimeout(told?.timer);
-    } else if (isCounted) {
-      told.held = together(told.held, event);
-      told.timer ??= setTimeout(() => this.tellHeld(told), ALERT_EVERY - since).unref();
-    } else {
-      this.deliver({ ...event, alert: undefined });
-    }
+    return told !== undefined && Math.abs(at - told.at) < ALERT_EVERY;
+  }
+
+  private isBeyondUser(event: AuthEvent): boolean {
+    if (event.userId === undefined) return false;
+    const kind = kindOf({ ...event, sessionId: undefined });
+    const known = this.ofUsers.get(kind);
+    if (known && Math.abs(event.at - known.since) < ALERT_EVERY) return ++known.alerts > MOST_OF_USER;
+    this.ofUsers.set(kind, { since: event.at, alerts: 1 });
+    return false;
+  }
+
+  private tell(kind: string, event: AuthEvent): void {
+    const told = this.told.get(kind);
+    this.told.set(kind, { at: event.at });
+    this.deliver(told?.held ? together(told.held, event) : event);
+    clearTimeout(told?.timer);
+  }
+
+  private repeat(kind: string, event: AuthEvent): void {
+    if (!COUNTED.has(event.type)) return this.deliver({ ...event, alert: undefined });
+    const told = this.told.get(kind)!;
+    told.held = together(told.held, event);
+    told.timer ??= setTimeout(() => this.tellHeld(told), ALERT_EVERY - Math.abs(event.at - told.at)).unref();
   }
 
   /** Tells what is held back. From now on nothing is. */

@@ -1,5 +1,5 @@
-import { SetMetadata } from '@nestjs/common';
 import { atLeastOne, texts } from '../common/options/checks.js';
+import { requiringAll } from './requiring.js';
 
 export const PERMISSIONS = 'nestjs-refresh-token:permissions';
 
@@ -8,7 +8,7 @@ const permissionList = atLeastOne(texts('users:write'));
 /**
  * Requires all of these permissions. `PermissionsGuard` checks it, and throws `forbidden` if the user lacks one.
  *
- * @param permissions the user needs every one of them
+ * @param permissions the user needs every one of them, and those of a second `@Permissions()`
  * @throws AuthConfigurationError when the class is loaded, if none is named
  * @example
  * @UseGuards(JwtAuthGuard, PermissionsGuard)
@@ -17,4 +17,4 @@ const permissionList = atLeastOne(texts('users:write'));
  * remove() {}
  */
 export const Permissions = (...permissions: string[]) =>
-  SetMetadata(PERMISSIONS, permissionList('@Permissions()', permissions));
+  requiringAll(PERMISSIONS, permissionList('@Permissions()', permissions));

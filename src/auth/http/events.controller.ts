@@ -49,9 +49,10 @@ export class EventsController {
   }
 }
 
-/** Read from the URL itself: the host may have its own query parser. */
+/** Read from the request line itself: the host may have its own query parser. */
 function queryOf({ originalUrl, url }: HttpRequest): URLSearchParams {
-  return new URL(originalUrl ?? url, 'http://host').searchParams;
+  const [, query = ''] = (originalUrl ?? url).split(/\?(.*)/s);
+  return new URLSearchParams(query);
 }
 
 function uuidParameter(name: string, query: URLSearchParams): string | undefined {

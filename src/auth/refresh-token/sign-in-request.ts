@@ -15,4 +15,6 @@ export interface SignInRequest {
   transport?: Transport;
   /** How to bind the session. A DPoP proof binds it even without this field. */
   bind?: BindingKind;
+  /** Whether this device has signed in to the account before. Then it does not wait for the password checks of strangers. */
+  isKnownDevice?: boolean;
 }

@@ -70,7 +70,9 @@ export class SignInService {
     const { client } = located;
     const account = this.accounts.tell(username);
     await this.risk.passSignIn(located, undefined, request.clientId, account);
-    const validate = () => this.users.validateCredentials(username, password, { client, hasHungUp: use.hasHungUp });
+    const knownAt = request.isKnownDevice ? username : undefined;
+    const check = { client, hasHungUp: use.hasHungUp, knownAt };
+    const validate = () => this.users.validateCredentials(username, password, check);
     const user = await validate();
     if (!user) throw this.failed(account, request, client);
     const issued = await this.refreshTokens.issue(user, request, client, evidence, use);

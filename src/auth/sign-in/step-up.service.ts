@@ -85,7 +85,7 @@ export class StepUpService implements OnModuleInit {
     use: TokenUse = {},
   ): Promise<IssuedTokens> {
     const reauthenticate: Reauthenticate = (session, client) =>
-      this.authenticate(session, password, { client, hasHungUp: use.hasHungUp });
+      this.authenticate(session, password, { client, hasHungUp: use.hasHungUp, knownAt: session.userId });
     return this.rotation.refresh(refreshToken, client, evidence, use, reauthenticate);
   }
 

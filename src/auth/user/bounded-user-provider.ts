@@ -5,6 +5,7 @@ import { batchCalls } from '../common/time/batch-calls.js';
 import { withTimeout } from '../common/time/with-timeout.js';
 import { traced } from '../common/tracing/traced.js';
 import { checkedId, checkedUser, checkedUserOrNull, typeOf, wrongUser } from './checked-user.js';
+import { rememberLateCheck } from './late-checks.js';
 import { type CheckRequest, type PasswordChecks, passwordChecksOf } from './password-checks.js';
 import { UserProviderConfig } from './user-options.js';
 import { type AuthUser, USER_PROVIDER, type UserProvider } from './user-provider.js';
@@ -120,18 +121,36 @@ export class BoundedUserProvider {
     const asked = performance.now();
     const leave = await this.checks.enter(request, timeout / 2);
     const left = timeout - (performance.now() - asked);
-    return this.bounded(name, () => this.untilSettled(check, leave), left);
+    let underWay: Promise<T> | undefined;
+    const begin = () => {
+      const result = (underWay = this.untilSettled(check));
+      const end = () => {
+        underWay = undefined;
+        leave();
+      };
+      void result.then(end, end);
+      return result;
+    };
+    try {
+      return await this.bounded(name, begin, left);
+    } catch (error) {
+      if (underWay) rememberLateCheck(error, underWay.then(Boolean));
+      throw error;
+    }
   }
 
-  /** The check keeps its place until it settles: hashing goes on after the timeout has been answered. */
-  private untilSettled<T>(check: () => Promise<T>, leave: () => void): Promise<T> {
-    const result = (async () => check())();
-    const longest = setTimeout(leave, this.config.userProviderTimeout * LONGEST_CHECK).unref();
-    void Promise.allSettled([result]).then(() => {
-      clearTimeout(longest);
-      leave();
+  /** A check keeps its place after a timeout has been answered, because hashing goes on. But not if it never settles. */
+  private async untilSettled<T>(check: () => Promise<T>): Promise<T> {
+    let longest: NodeJS.Timeout | undefined;
+    const lost = new Promise<never>((_, reject) => {
+      const lose = () => reject(new Error('A password check did not settle'));
+      longest = setTimeout(lose, this.config.userProviderTimeout * LONGEST_CHECK).unref();
     });
-    return result;
+    try {
+      return await Promise.race([check(), lost]);
+    } finally {
+      clearTimeout(longest);
+    }
   }
 
   private async bounded<T>(

@@ -9,6 +9,8 @@ import { FairQueue } from './fair-queue.js';
 export interface CheckRequest {
   readonly client: ClientContext;
   readonly hasHungUp?: () => boolean;
+  /** The account, if the sender has signed in to it before: on this device, or to the session of a step-up. */
+  readonly knownAt?: string;
 }
 
 /** A check that waits for its place. */
@@ -18,18 +20,21 @@ interface Waiting {
   refuse(): void;
 }
 
-/** How many may wait for each check that may be under way. */
+/** How many strangers may wait for each check that may be under way, and how many others. */
 const QUEUED_PER_CHECK = 32;
 /** Milliseconds between two lines in the log. */
 const LOG_INTERVAL = 60_000;
 
 /**
  * Limits how many password checks are under way at once. Hashing takes a thread of libuv and a core, whether anybody
- * still waits for its result or not. The others wait in a short queue, in which the addresses take turns.
+ * still waits for its result or not. The others wait in two short queues, which take turns: strangers by their address,
+ * and those who have signed in before by their account. So a flood of strangers does not keep them out.
  */
 export class PasswordChecks {
   private readonly logger = new Logger('Auth');
-  private readonly queue = new FairQueue<Waiting>();
+  private readonly strangers = new FairQueue<Waiting>();
+  private readonly known = new FairQueue<Waiting>();
+  private isTurnOfKnown = true;
   private underWay = 0;
   private loggedAt = -Infinity;
 
@@ -42,8 +47,8 @@ export class PasswordChecks {
    * @returns what to call when the check has settled
    * @throws AuthError `temporarily_unavailable`, overloaded, if too many others wait, or for too long
    */
-  async enter({ client, hasHungUp }: CheckRequest, limit: number): Promise<() => void> {
-    if (this.underWay >= this.concurrent) await this.wait(subnetOf(client.ip ?? ''), hasHungUp, limit);
+  async enter(request: CheckRequest, limit: number): Promise<() => void> {
+    if (this.underWay >= this.concurrent) await this.wait(request, limit);
     else this.underWay++;
     let isUnderWay = true;
     return () => {
@@ -52,14 +57,16 @@ export class PasswordChecks {
     };
   }
 
-  private async wait(key: string, hasHungUp: CheckRequest['hasHungUp'], limit: number): Promise<void> {
+  private async wait({ client, hasHungUp, knownAt }: CheckRequest, limit: number): Promise<void> {
+    const queue = knownAt === undefined ? this.strangers : this.known;
+    const key = knownAt ?? subnetOf(client.ip ?? '');
     let timer: NodeJS.Timeout | undefined;
     try {
       await new Promise<void>((resolve, reject) => {
         const waiting: Waiting = { hasHungUp, begin: resolve, refuse: () => reject(this.refusal()) };
-        this.queue.add(key, waiting);
-        if (this.queue.size > this.concurrent * QUEUED_PER_CHECK) this.queue.dropNewest()!.refuse();
-        timer = setTimeout(() => this.queue.remove(key, waiting)?.refuse(), limit);
+        queue.add(key, waiting);
+        if (queue.size > this.concurrent * QUEUED_PER_CHECK) queue.dropNewest()!.refuse();
+        timer = setTimeout(() => queue.remove(key, waiting)?.refuse(), limit);
       });
     } finally {
       clearTimeout(timer);
@@ -68,11 +75,17 @@ export class PasswordChecks {
 
   /** Gives the place to the next one that waits. */
   private leave(): void {
-    for (let next = this.queue.next(); next; next = this.queue.next()) {
+    for (let next = this.next(); next; next = this.next()) {
       if (!next.hasHungUp?.()) return next.begin();
       next.refuse();
     }
     this.underWay--;
+  }
+
+  private next(): Waiting | undefined {
+    const [first, second] = this.isTurnOfKnown ? [this.known, this.strangers] : [this.strangers, this.known];
+    this.isTurnOfKnown = !this.isTurnOfKnown;
+    return first.next() ?? second.next();
   }
 
   private refusal(): AuthError {

@@ -7,7 +7,7 @@ import {
 } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
 import { type Observable, tap } from 'rxjs';
-import { AUTH_ROUTE, type AuthRouteName } from '../../auth/common/request/auth-route.decorator.js';
+import { authRouteOf } from '../../auth/common/request/auth-route.decorator.js';
 import { decisionIn } from '../../auth/http/own-answer.js';
 import { AuthMeasurements } from './auth-measurements.js';
 
@@ -20,7 +20,7 @@ export class RequestDurationInterceptor implements NestInterceptor {
   ) {}
 
   intercept(context: ExecutionContext, next: CallHandler): Observable<unknown> {
-    const route = this.reflector.get<AuthRouteName | undefined>(AUTH_ROUTE, context.getHandler());
+    const route = authRouteOf(this.reflector, context);
     if (route === undefined) return next.handle();
     const startedAt = performance.now();
     const observe = (status: number) =>

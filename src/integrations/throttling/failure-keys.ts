@@ -29,8 +29,8 @@ export interface Attempt {
   readonly route: AuthRouteName;
   /** `null` if it is not known. */
   readonly ip: string | null;
-  /** Of a login, '' if the request has none. */
-  readonly username: string;
+  /** Of a login: what may be the name of the account. */
+  readonly usernames: readonly string[];
   /** Of a login: the device, if it has signed in to this account before. */
   readonly knownDevice: string | undefined;
   /** Whether it is a login by the library's own route, where devices become known. */
@@ -40,16 +40,21 @@ export interface Attempt {
 }
 
 export function failureKeysOf(attempt: Attempt): FailureKeys {
-  const { module, route, ip, username, knownDevice, isOwnLogin, sessionId } = attempt;
+  const { module, route, ip, usernames, knownDevice, isOwnLogin, sessionId } = attempt;
   const keyOf = (kind: FailureKind, ...parts: string[]) => hashedKey(kind, module, parts);
   const address = ip ? subnetOf(ip) : 'unknown';
   const ofAddress = keyOf('login_of_address', address);
   const refresh = keyOf('refresh', address, sessionId ?? 'none');
   switch (route) {
     case 'login': {
-      if (knownDevice !== undefined) return { ...allBy([keyOf('login', 'device', knownDevice)]), ofAddress };
       // Without a name, everybody at an address would share the few places of one.
-      const names = foldedNames(username).filter((name) => name !== '');
+      const names = [...new Set(usernames.flatMap(foldedNames))];
+      if (knownDevice !== undefined) {
+        const device = keyOf('login', 'device', knownDevice);
+        // Who knew the password once may have signed in on any number of devices.
+        const ofAllDevices = names.map((name) => keyOf('login_of_name', 'device', name));
+        return { ...allBy([device, ...ofAllDevices]), ofAddress };
+      }
       const keys = [...names.map((name) => keyOf('login', address, name)), ofAddress];
       if (isOwnLogin) keys.push(...names.map((name) => keyOf('login_of_name', name)));
       return { limiting: keys, guessed: keys, refused: [ofAddress], ofAddress };

@@ -16,8 +16,12 @@ const LETTERS = [
 ].sort(collator.compare);
 
 const ASCII = /^[\x20-\x7f]*$/;
-/** What a collation may ignore: white space, what is not seen, the dot of `ŀ`, and what stretches Arabic words. */
-const IGNORED = /[\s·\u0640\p{Cc}\p{Cf}\p{Default_Ignorable_Code_Point}]/gu;
+/**
+ * What a collation may ignore: white space, what is not seen, marks on letters, the dot of `ŀ`, what stretches a word, and
+ * a few signs of Arabic, Samaritan and Vedic.
+ */
+const IGNORED =
+  /[\s\p{M}\p{Cc}\p{Cf}\p{Default_Ignorable_Code_Point}·\u0640\u07fa\u180a\ufe73\u06de\u0824\u0828\u1cd3\u1cf2\u1cf3]/gu;
 /** Some collations know only 65,536 characters, and take all others for one. */
 const BEYOND = /[\u{10000}-\u{10ffff}\p{Cs}]/gu;
 const UNKNOWN = '\ufffd';
@@ -29,11 +33,15 @@ const OTHERS = new Map(Object.entries({ ʪ: 'ls', ʫ: 'lz', ƍ: 'zw', '৴': '1'
  * takes for equal share one of these texts. Names that only some of them take for equal do, too: `straße`, `strasse` and
  * `strase`. Collations for one language may take more for equal, for example `mueller` for `müller`.
  *
- * @returns two texts if some collations know all characters of the name, and others do not
+ * @returns none for no name; two texts if some collations know all characters of the name, and others do not
  */
 export function foldedNames(username: string): string[] {
-  // Normalizing a long name would take seconds.
-  const name = username.slice(0, LONGEST_NAME);
+  const seen = username.replace(IGNORED, '');
+  if (seen === '') return username === '' ? [] : [UNKNOWN];
+  // Normalizing a long name would take seconds. Only what no collation ignores may be cut off.
+  const name = Array.from(seen.slice(0, 2 * LONGEST_NAME))
+    .slice(0, LONGEST_NAME)
+    .join('');
   return [...new Set([foldedName(name), foldedName(name.replace(BEYOND, UNKNOWN))])];
 }
 
@@ -53,7 +61,7 @@ function baseLetters(username: string): string {
       const letter = baseLetter(character);
       return letter === character ? UNKNOWN : letter;
     });
-  return Array.from(characters, baseLetter).join('').replace(/\p{M}/gu, '');
+  return Array.from(characters, baseLetter).join('');
 }
 
 /** The letter that a character is a form of, for example `d` for `đ`; otherwise the character itself. */

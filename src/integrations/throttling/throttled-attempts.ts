@@ -3,6 +3,7 @@ import type { AuthErrorCode } from '../../auth/common/errors/auth-error-codes.js
 import { AuthError } from '../../auth/common/errors/auth-error.js';
 import { hasHungUp } from '../../auth/common/request/has-hung-up.js';
 import type { HttpResponse } from '../../auth/common/request/http-request.js';
+import { lateCheckOf } from '../../auth/user/late-checks.js';
 import { decisionOf, workOf } from '../../auth/http/own-answer.js';
 import { isOver, type RawResponse, rawResponse } from '../../auth/streams/open-response.js';
 import type { FailureKey } from './failure-keys.js';
@@ -79,7 +80,13 @@ export class ThrottledAttempts {
     // A route of the host may answer by itself, and later.
     if (!decision && error === undefined) return;
     if (decision?.answer) decision.answer.cookies?.push(...attempt.request.deviceCookies());
-    await this.settle(response, failedKeys(decision ? decision.error : error, attempt.request));
+    this.running.delete(response);
+    const { request, places } = attempt;
+    const reason = decision ? decision.error : error;
+    const lateCheck = lateCheckOf(reason);
+    if (!lateCheck) return places.settle(failedKeys(reason, request));
+    const settle = (isRight: boolean) => this.ignoringErrors(places.settle(isRight ? [] : request.keys.guessed));
+    void lateCheck.then(settle, () => settle(true));
   }
 
   /** A guard answers, or a route of the host does. The library's own guards answer 401 only to forged tokens. */

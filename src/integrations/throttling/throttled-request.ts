@@ -1,7 +1,7 @@
 import { type ExecutionContext, Injectable } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
 import { AccountNames } from '../../auth/audit/account-names.js';
-import { AUTH_ROUTE, type AuthRouteName } from '../../auth/common/request/auth-route.decorator.js';
+import { authRouteOf } from '../../auth/common/request/auth-route.decorator.js';
 import { clientContextOf } from '../../auth/common/request/client-context.js';
 import type { HttpRequest } from '../../auth/common/request/http-request.js';
 import { KnownDevices } from '../../auth/cookie/known-devices.js';
@@ -35,7 +35,7 @@ export class ThrottledRequests {
 
   /** `undefined` for requests to other routes. */
   of(context: ExecutionContext): ThrottledRequest | undefined {
-    const route = this.reflector.get<AuthRouteName | undefined>(AUTH_ROUTE, context.getHandler());
+    const route = authRouteOf(this.reflector, context);
     if (!route || context.getType() !== 'http') return undefined;
     const registered = this.modules.of(this.reflector, context);
     if (!registered) return undefined;
@@ -44,17 +44,16 @@ export class ThrottledRequests {
     const token = isLogin ? undefined : tokenOf(request, registered);
     const sessionId = token?.decoded?.sessionId;
     const client = clientContextOf(request);
-    const username = usernameOf(request);
+    const isOwn = context.getClass().prototype instanceof AuthController;
+    const usernames = usernamesOf(request, isOwn);
+    const [username = ''] = usernames;
     const devices = registered.service(KnownDevices);
     // A route of the host may succeed before anybody has proved anything, so it makes no device known.
-    const isOwn = context.getClass().prototype instanceof AuthController;
     const isOwnLogin = isLogin && isOwn;
-    // A page of another site could fill the cookie with accounts of its own.
-    const isDevice = isOwnLogin && registered.cookie.isSameSite(request);
-    const knownDevice = isDevice ? devices.find(request, username) : undefined;
+    const knownDevice = isOwnLogin ? devices.find(request, username) : undefined;
     const { name } = registered.registration;
     return {
-      keys: failureKeysOf({ module: name, route, ip: client.ip, username, knownDevice, isOwnLogin, sessionId }),
+      keys: failureKeysOf({ module: name, route, ip: client.ip, usernames, knownDevice, isOwnLogin, sessionId }),
       isLogin,
       isOwn,
       isForged: token !== undefined && !token.decoded,
@@ -66,7 +65,7 @@ export class ThrottledRequests {
         const told = { sessionId, ...account, ...client };
         registered.service(AuthEventBus).publish({ type: 'throttled', reason: kind, alert, ...told });
       },
-      deviceCookies: () => (isDevice ? [devices.remember(request, username)] : []),
+      deviceCookies: () => (isOwnLogin ? devices.remember(request, username) : []),
     };
   }
 }
@@ -80,8 +79,15 @@ function tokenOf(request: HttpRequest, { service }: Registered): FoundRefreshTok
   }
 }
 
-/** '' if the request has none. Routes of the host may ask for an address instead. */
-function usernameOf({ body }: HttpRequest): string {
+/** The library reads `username`. Which of the fields a route of the host reads is not known, so each of them counts. */
+function usernamesOf({ body }: HttpRequest, isOwn: boolean): string[] {
   const { username, email } = (body ?? {}) as { username?: unknown; email?: unknown };
-  return [username, email].find((name) => typeof name === 'string') ?? '';
+  return (isOwn ? [username] : [username, email]).map(textOf).filter((name) => name !== '');
+}
+
+/** A host may take a number or a list of one text for the text. */
+function textOf(value: unknown): string {
+  let one = value;
+  while (Array.isArray(one)) one = (one as unknown[])[0];
+  return typeof one === 'string' || typeof one === 'number' ? String(one) : '';
 }

@@ -22,7 +22,8 @@ export class AuthThrottlingOptions {
   loginFailuresOfAddress = 100;
   /**
    * How many logins with one username may fail from all addresses together. Then only devices that have signed in to the
-   * account before can sign in (OWASP device cookies). Only for `POST /auth/login`.
+   * account before can sign in (OWASP device cookies). Those devices have this number together. Only for
+   * `POST /auth/login`.
    */
   loginFailuresOfName = 100;
   /** How many refreshes of one session may fail from one address. Forged tokens are counted by address. */

@@ -1,12 +1,18 @@
-import { SetMetadata } from '@nestjs/common';
+import { type ExecutionContext, SetMetadata } from '@nestjs/common';
+import type { Reflector } from '@nestjs/core';
 
-export const AUTH_ROUTE = 'nestjs-refresh-token:auth-route';
+const AUTH_ROUTE = 'nestjs-refresh-token:auth-route';
 
 /** The routes at which a client presents a secret. */
 export type AuthRouteName = 'login' | 'refresh' | 'step-up';
 
 /**
  * Marks a route that `AuthThrottlingModule` throttles and `AuthMetricsModule` measures. It also works on routes of the
- * host: their 401 responses then count as wrong guesses.
+ * host: their 401 responses then count as wrong guesses. On a class it marks all of its routes.
  */
 export const AuthRoute = (name: AuthRouteName) => SetMetadata(AUTH_ROUTE, name);
+
+/** `undefined` for other routes. The mark of a handler replaces that of its class. */
+export function authRouteOf(reflector: Reflector, context: ExecutionContext): AuthRouteName | undefined {
+  return reflector.getAllAndOverride<AuthRouteName | undefined>(AUTH_ROUTE, [context.getHandler(), context.getClass()]);
+}
