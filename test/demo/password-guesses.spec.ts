@@ -64,7 +64,8 @@ describe.each(adapters)('the password of a stolen session, at POST /profile/pass
         body: { current, next },
       });
     for (let count = 0; count <= LIMIT; count++) {
-      const [current, next] = count % 2 === 0 ? ['bob-password', 'bob-has-another'] : ['bob-has-another', 'bob-password'];
+      const [current, next] =
+        count % 2 === 0 ? ['bob-password', 'bob-has-another'] : ['bob-has-another', 'bob-password'];
       expect((await change(current, next)).status).toBe(204);
     }
     expect((await change('bob-has-another', 'bob-password')).status).toBe(204);

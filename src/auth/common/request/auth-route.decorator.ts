@@ -7,6 +7,7 @@ export type AuthRouteName = 'login' | 'refresh' | 'step-up';
 
 /**
  * Marks a route that `AuthThrottlingModule` throttles and `AuthMetricsModule` measures. It also works on routes of the
- * host: their 401 responses then count as wrong guesses.
+ * host: their 401 responses then count as wrong guesses. A route of the host that checks the password of a signed-in user
+ * is a `'step-up'`: it counts by the session of its access token.
  */
 export const AuthRoute = (name: AuthRouteName) => SetMetadata(AUTH_ROUTE, name);
