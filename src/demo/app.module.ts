@@ -21,7 +21,12 @@ import { HttpsGuard } from './http/https.guard.js';
 import { MetricsController } from './http/metrics.controller.js';
 import { PageController } from './http/page.controller.js';
 import { ProfileController } from './http/profile.controller.js';
-import { CIRCUMSTANCES, circumstancesOf, LaboratoryController } from './laboratory/laboratory.controller.js';
+import {
+  CIRCUMSTANCES,
+  type Circumstances,
+  LaboratoryController,
+  millisecondsOf,
+} from './laboratory/laboratory.controller.js';
 import { LostAnswers } from './laboratory/lost-answers.js';
 import { laboratoryGeoIp } from './laboratory/sample-addresses.js';
 import { TakenRoles } from './laboratory/taken-roles.js';
@@ -100,7 +105,11 @@ export class AppModule implements NestModule {
         Thief,
         {
           provide: CIRCUMSTANCES,
-          useValue: circumstancesOf(config.refreshGrace ?? '10s', config.riskRules && !isSerious),
+          useValue: {
+            grace: millisecondsOf(config.refreshGrace ?? '10s'),
+            rules: config.riskRules && !isSerious,
+            loginFailures: FAILURES.loginFailures,
+          } satisfies Circumstances,
         },
         ...travel,
         ...(config.production ? [{ provide: APP_GUARD, useClass: HttpsGuard }] : []),
