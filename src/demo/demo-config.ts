@@ -85,13 +85,13 @@ export function readConfig(env: NodeJS.ProcessEnv): DemoConfig {
 
 function secretOf({ AUTH_SECRET: given, NODE_ENV }: NodeJS.ProcessEnv, database: string): string {
   const production = NODE_ENV === 'production';
-  if (!given && !production && !isServerUrl(database)) return madeSecret(database);
+  const isServer = isServerUrl(database);
+  if (!given && !production && !isServer) return madeSecret(database);
   if (!given) {
-    throw new Error(
-      'AUTH_SECRET is missing. All processes on one database need the same secret. Create one: openssl rand -base64 48',
-    );
+    const why = isServer ? 'All processes on one database need the same secret.' : 'In production it is required.';
+    throw new Error(`AUTH_SECRET is missing. ${why} Create one: openssl rand -base64 48`);
   }
-  if (production && !isServerUrl(database)) refuseMadeSecret(given, database);
+  if (production && !isServer) refuseMadeSecret(given, database);
   return given;
 }
 

@@ -74,7 +74,7 @@ describe('the demo does not start', () => {
     writeFileSync(file, `${AUTH_SECRET}\n`);
     const production = { NODE_ENV: 'production', DATABASE_URL: folder };
     for (const [env, message] of [
-      [{}, /AUTH_SECRET is missing.*openssl rand -base64 48/],
+      [{}, /AUTH_SECRET is missing. In production it is required.*openssl rand -base64 48/],
       [{ AUTH_SECRET }, /AUTH_SECRET is the secret in .*database\.secret.*development.*openssl rand -base64 48/],
     ] as const) {
       const { code, output } = await refusedStart({ ...production, ...env });

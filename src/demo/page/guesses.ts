@@ -34,7 +34,7 @@ const guesses: Experiment = {
   id: 'guesses',
   title: 'Guess a password many times at once',
   about:
-    'An attacker sends many wrong passwords for one account together, before the first has failed. The account is made up, so nobody is locked out.',
+    'An attacker sends many wrong passwords for one account, and waits for no answer. The account is made up, so nobody is locked out.',
   async run({ client, tell }) {
     const limit = (await circumstances(client)).login_failures;
     const name = newName();
