@@ -19,9 +19,14 @@ import { AdminController } from './http/admin.controller.js';
 import { HealthController } from './http/health.controller.js';
 import { HttpsGuard } from './http/https.guard.js';
 import { MetricsController } from './http/metrics.controller.js';
-import { PageController } from './http/page.controller.js';
+import { OFFERS_KNOWN_USERS, PageController } from './http/page.controller.js';
 import { ProfileController } from './http/profile.controller.js';
-import { CIRCUMSTANCES, circumstancesOf, LaboratoryController } from './laboratory/laboratory.controller.js';
+import {
+  CIRCUMSTANCES,
+  type Circumstances,
+  LaboratoryController,
+  millisecondsOf,
+} from './laboratory/laboratory.controller.js';
 import { LostAnswers } from './laboratory/lost-answers.js';
 import { laboratoryGeoIp } from './laboratory/sample-addresses.js';
 import { TakenRoles } from './laboratory/taken-roles.js';
@@ -30,6 +35,7 @@ import { TravelGuard } from './laboratory/travel.guard.js';
 import { RedisCluster } from './redis-cluster.js';
 import { riskRulesOf } from './risk-rules.js';
 import { StoryController } from './story/story.controller.js';
+import { hasKnownPasswords } from './users/seed-users.js';
 import { UsersModule } from './users/users.module.js';
 import { UsersService } from './users/users.service.js';
 
@@ -64,7 +70,11 @@ export class AppModule implements NestModule {
           imports: [UsersModule],
           userProvider: UsersService,
           secret: config.secret,
-          accessToken: { ttl: config.accessTokenTtl },
+          accessToken: {
+            ttl: config.accessTokenTtl,
+            // With one secret, an access token of a start for development would be good here, too.
+            issuer: config.production ? 'nestjs-refresh-token-demo-in-production' : undefined,
+          },
           refreshToken: {
             ttl: config.refreshTokenTtl,
             idleTtl: config.refreshIdleTtl,
@@ -100,8 +110,13 @@ export class AppModule implements NestModule {
         Thief,
         {
           provide: CIRCUMSTANCES,
-          useValue: circumstancesOf(config.refreshGrace ?? '10s', config.riskRules && !isSerious),
+          useValue: {
+            grace: millisecondsOf(config.refreshGrace ?? '10s'),
+            rules: config.riskRules && !isSerious,
+            loginFailures: FAILURES.loginFailures,
+          } satisfies Circumstances,
         },
+        { provide: OFFERS_KNOWN_USERS, useValue: hasKnownPasswords(config) },
         ...travel,
         ...(config.production ? [{ provide: APP_GUARD, useClass: HttpsGuard }] : []),
         // A factory, so that its hook is called.

@@ -1,9 +1,8 @@
-import { randomBytes } from 'node:crypto';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { isIP } from 'node:net';
-import { dirname, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import type { RefreshTokenOptions } from 'nestjs-refresh-token';
 import { lateAnswersOf } from './late-answers.js';
+import { madeSecret, refuseMadeSecret } from './made-secret.js';
 
 /** The demo's configuration, from environment variables. The documentation explains them. */
 export interface DemoConfig {
@@ -64,7 +63,7 @@ export function readConfig(env: NodeJS.ProcessEnv): DemoConfig {
     password: passwordOf(env.DEMO_PASSWORD),
     httpAdapter: adapterOf(env.HTTP_ADAPTER || 'express'),
     database,
-    secret: env.AUTH_SECRET || secretBeside(database),
+    secret: secretOf(env, database),
     trustProxy: proxiesOf(env.TRUST_PROXY),
     clientCertificateHeader: env.CLIENT_CERTIFICATE_HEADER || undefined,
     dpopNonce: nonceOf(env.DPOP_NONCE || 'off'),
@@ -82,6 +81,18 @@ export function readConfig(env: NodeJS.ProcessEnv): DemoConfig {
     revocationDelay: env.REVOCATION_DELAY || undefined,
     drainTimeout: env.DRAIN_TIMEOUT || undefined,
   };
+}
+
+function secretOf({ AUTH_SECRET: given, NODE_ENV }: NodeJS.ProcessEnv, database: string): string {
+  const production = NODE_ENV === 'production';
+  const isServer = isServerUrl(database);
+  if (!given && !production && !isServer) return madeSecret(database);
+  if (!given) {
+    const why = isServer ? 'All processes on one database need the same secret.' : 'In production it is required.';
+    throw new Error(`AUTH_SECRET is missing. ${why} Create one: openssl rand -base64 48`);
+  }
+  if (production && !isServer) refuseMadeSecret(given, database);
+  return given;
 }
 
 function listOf(text = ''): string[] | undefined {
@@ -139,22 +150,4 @@ function adapterOf(text: string): DemoConfig['httpAdapter'] {
 function nonceOf(text: string): boolean {
   if (text === 'required' || text === 'off') return text === 'required';
   throw new Error(`DPOP_NONCE is '${text}'. Write required or off.`);
-}
-
-/** The secret of the embedded database is in a file next to it, created at the first start. */
-function secretBeside(database: string): string {
-  if (isServerUrl(database)) {
-    throw new Error(
-      'AUTH_SECRET is missing. All processes on one database need the same secret. Create one: openssl rand -base64 48',
-    );
-  }
-  const file = `${database}.secret`;
-  mkdirSync(dirname(file), { recursive: true });
-  try {
-    writeFileSync(file, randomBytes(48).toString('base64url'), { flag: 'wx', mode: 0o600 });
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
-  }
-  // An editor may have added a newline.
-  return readFileSync(file, 'utf8').trim();
 }

@@ -5,7 +5,7 @@ import { demoPage, rolesOn } from '../support/demo-page.js';
 
 /** What browsers log of every refused request, though the page expects it. */
 const EXPECTED =
-  /^Failed to load resource: (the server responded with a status of 40[013]|net::ERR_CONTENT_LENGTH_MISMATCH)/;
+  /^Failed to load resource: (the server responded with a status of (40[013]|429)|net::ERR_CONTENT_LENGTH_MISMATCH)/;
 
 /** What came back, and the marks on the time line. */
 async function experiment(page: Page, id: string, during = async () => {}) {
@@ -109,6 +109,22 @@ describe.skipIf(!browserAvailable)('the laboratory', () => {
     const { cells, marks } = await experiment(page, 'country', stepUp(page, 'alice'));
     expect(cells).toEqual([expect.stringMatching(/^200/), 'refused: step_up_required', expect.stringMatching(/^200/)]);
     expect(marks).toContain('Japan');
+  });
+
+  test('of many guesses at once, as many are evaluated as may fail, in whatever spelling', async () => {
+    const page = await signedIn();
+    const { cells } = await experiment(page, 'guesses');
+    expect(cells).toEqual(['30 times 401, 30 times 429', '4 times 429', '401']);
+    const why = await page.locator('#result-guesses td:nth-child(3)').allInnerTexts();
+    expect(why[0]).toContain('30 passwords were evaluated');
+    expect(why[0]).toContain('30 were refused without a look at the password');
+    expect(await page.locator('#result-guesses td.bad').count()).toBe(0);
+    // The visitor is not held back: neither the session, nor the next login, nor the next run.
+    expect((await experiment(page, 'guesses')).cells[0]).toBe('30 times 401, 30 times 429');
+    await page.getByRole('button', { name: 'Renew now' }).click();
+    await page.getByRole('button', { name: 'Sign out', exact: true }).click();
+    await page.getByRole('button', { name: 'I am alice' }).click();
+    await page.getByRole('heading', { name: 'Who am I' }).waitFor();
   });
 });
 

@@ -35,9 +35,13 @@ describe('the laboratory', SIDE_BY_SIDE, () => {
   };
 
   describe('on request', () => {
-    test.sequential('says for how long a predecessor is good, and whether there are rules', async () => {
-      expect((await as(admin, 'GET', `${demo.url}/laboratory`)).body).toEqual({ grace_ms: 10_000, rules: true });
-    });
+    test.sequential(
+      'says for how long a predecessor is good, whether there are rules, and how many logins may fail',
+      async () => {
+        const circumstances = { grace_ms: 10_000, rules: true, login_failures: 30 };
+        expect((await as(admin, 'GET', `${demo.url}/laboratory`)).body).toEqual(circumstances);
+      },
+    );
 
     test.sequential('gives back the role that it has taken', async () => {
       const bob = await signIn(demo.url, 'bob');

@@ -2,8 +2,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Adapter, adapters } from '../support/auth-app.js';
 import { databaseNamed, type TestDatabase } from '../support/databases.js';
 import { type DemoProcess, startDemo } from '../support/demo-process.js';
-import { AUTH_SECRET } from '../support/demos.js';
-import { login, send } from '../support/http.js';
+import { AUTH_SECRET, type DemoSession, signIn } from '../support/demos.js';
+import { bearer, login, refresh, send } from '../support/http.js';
 
 const PASSWORD = 'chosen for these tests';
 const BY_TLS = { 'x-forwarded-proto': 'https' };
@@ -23,11 +23,15 @@ describe.each(adapters)('the demo in production (%s)', (adapter: Adapter) => {
   let database: TestDatabase;
   let env: Record<string, string>;
   let demo: DemoProcess;
+  /** Of a start for development. */
+  let earlier: DemoSession;
   beforeAll(async () => {
     database = await databaseNamed('postgres').create();
     env = { DATABASE_URL: database.url!, AUTH_SECRET, HTTP_ADAPTER: adapter, TRUST_PROXY: 'loopback' };
     // A start for development leaves users behind. Without a password, a start in production locks them.
-    await (await startDemo(env)).stop();
+    const development = await startDemo(env);
+    earlier = await signIn(development.url, 'admin');
+    await development.stop();
     env = { ...env, NODE_ENV: 'production' };
     await (await startDemo(env)).stop();
     demo = await startDemo({ ...env, DEMO_PASSWORD: PASSWORD });
@@ -57,6 +61,27 @@ describe.each(adapters)('the demo in production (%s)', (adapter: Adapter) => {
     expect(demo.output()).not.toContain(PASSWORD);
     expect(demo.output()).not.toContain(known.password);
   });
+
+  test('accepts no tokens of a start for development, not even with its secret', async () => {
+    const headers = { ...BY_TLS, ...bearer(earlier.accessToken) };
+    expect(await send('GET', `${demo.url}/profile`, { headers })).toMatchObject({
+      status: 401,
+      body: { error: 'invalid_token' },
+    });
+    expect(await refresh(demo.url, earlier.refreshToken, BY_TLS)).toMatchObject({
+      status: 401,
+      body: { error: 'invalid_grant' },
+    });
+  });
+
+  test.each(['/', '/page/start-page.js', '/page/sign-in.js', '/page/guesses.js'])(
+    'names no password that everybody knows at %s',
+    async (path) => {
+      const { status, body } = await send<string>('GET', demo.url + path, { headers: BY_TLS });
+      expect(status).toBe(200);
+      expect(body).not.toMatch(/-password`|(alice|bob|admin)-password/);
+    },
+  );
 
   test('does not say what serves it', async () => {
     for (const path of ['/', '/health', '/nowhere']) {

@@ -1,4 +1,4 @@
-import { readdirSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { refreshTokenEntities, refreshTokenMigrations } from 'nestjs-refresh-token/typeorm';
 import { DataSource } from 'typeorm';
@@ -66,6 +66,24 @@ describe('the demo does not start', () => {
       /refresh_tokens was created by a different version of the demo: name a different database/,
     );
     expect(code).toBe(1);
+  });
+
+  test('in production with the secret that a start for development has made', async () => {
+    const folder = emptyFolder();
+    const file = `${folder}.secret`;
+    writeFileSync(file, `${AUTH_SECRET}\n`);
+    const production = { NODE_ENV: 'production', DATABASE_URL: folder };
+    for (const [env, message] of [
+      [{}, /AUTH_SECRET is missing. In production it is required.*openssl rand -base64 48/],
+      [{ AUTH_SECRET }, /AUTH_SECRET is the secret in .*database\.secret.*development.*openssl rand -base64 48/],
+    ] as const) {
+      const { code, output } = await refusedStart({ ...production, ...env });
+      expect(saidLast(output)).toMatch(message);
+      expect(output).not.toContain(AUTH_SECRET);
+      expect(code).toBe(1);
+    }
+    expect(existsSync(folder)).toBe(false);
+    expect(readFileSync(file, 'utf8')).toBe(`${AUTH_SECRET}\n`);
   });
 
   test.each(refusals)('%s', async (_, env, message) => {

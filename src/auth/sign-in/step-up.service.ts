@@ -1,4 +1,5 @@
 import { Injectable, type OnModuleInit } from '@nestjs/common';
+import type { AuthenticatedUser } from '../access-token/authenticated-user.js';
 import type { BindingEvidence } from '../binding/binding-evidence.js';
 import { BindingConfig } from '../binding/binding-options.js';
 import { AuthConfigurationError, AuthError } from '../common/errors/auth-error.js';
@@ -89,8 +90,27 @@ export class StepUpService implements OnModuleInit {
     return this.rotation.refresh(refreshToken, client, evidence, use, reauthenticate);
   }
 
+  /**
+   * Checks the password of a signed-in user, on a route of your own that takes an access token, for example to change the
+   * password. The session keeps its tokens and its `auth_time`. The limit `concurrentPasswordChecks` applies. Mark the
+   * route with `@AuthRoute('step-up')`, so that `AuthThrottlingModule` limits wrong guesses.
+   *
+   * @param user of the guard
+   * @param client IP address and user agent of the request
+   * @returns the user as your `reauthenticate` returns it; compare its `credentialsVersion` before you write a new password
+   * @throws AuthError `invalid_credentials` if the password is wrong
+   * @throws AuthError `forbidden` if `userProvider` has no `reauthenticate`
+   * @throws AuthError `temporarily_unavailable` if the user provider fails, or too many sign in at once
+   * @example
+   * const { credentialsVersion } = await stepUp.reauthenticate(user, password, clientContextOf(request));
+   */
+  reauthenticate(user: AuthenticatedUser, password: string, client: ClientContext = {}): Promise<AuthUser> {
+    const { id: userId, sessionId: id, clientId, generation } = user;
+    return this.authenticate({ id, userId, clientId, generation }, password, { client });
+  }
+
   private async authenticate(
-    { id: sessionId, userId, clientId, generation }: RefreshToken,
+    { id: sessionId, userId, clientId, generation }: Pick<RefreshToken, 'id' | 'userId' | 'clientId' | 'generation'>,
     password: string,
     request: CheckRequest,
   ): Promise<AuthUser> {

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { Controller, Get, Header, NotFoundException, Param, Req, Res, StreamableFile } from '@nestjs/common';
+import { Controller, Get, Header, Inject, NotFoundException, Param, Req, Res, StreamableFile } from '@nestjs/common';
 import { Public } from 'nestjs-refresh-token';
 
 const TYPES: Record<string, string> = {
@@ -14,6 +14,12 @@ const REFRESH_COOKIE = '__Host-refresh_token';
 const PAGE = new URL('../page/', import.meta.url);
 const CLIENT = new URL('../../client/', import.meta.url);
 
+/** The injection token of whether the page offers to sign in with the passwords that everybody knows. */
+export const OFFERS_KNOWN_USERS = Symbol('OFFERS_KNOWN_USERS');
+
+/** The part of the page that names them. */
+const KNOWN_USERS = /<div id="known-users">.*?<\/div>/s;
+
 /** The part of a response that Express and Fastify share. */
 interface Response {
   header(name: string, value: string): void;
@@ -23,8 +29,13 @@ interface Response {
 @Controller()
 @Public()
 export class PageController {
-  private readonly page = readFileSync(new URL('index.html', PAGE), 'utf8');
+  private readonly page: string;
   private readonly files = new Map<string, Buffer>();
+
+  constructor(@Inject(OFFERS_KNOWN_USERS) offersKnownUsers: boolean) {
+    const page = readFileSync(new URL('index.html', PAGE), 'utf8');
+    this.page = offersKnownUsers ? page : page.replace(KNOWN_USERS, '');
+  }
 
   @Get()
   @Header('Content-Type', 'text/html; charset=utf-8')

@@ -1,7 +1,16 @@
-import { Body, Controller, Get, HttpCode, Post } from '@nestjs/common';
+import { Body, Controller, Get, HttpCode, Post, Req } from '@nestjs/common';
 import { ApiBearerAuth } from '@nestjs/swagger';
 import { IsString, Length } from 'class-validator';
-import { AuthError, type AuthenticatedUser, CurrentUser, StepUp, RefreshTokenService } from 'nestjs-refresh-token';
+import {
+  AuthError,
+  type AuthenticatedUser,
+  AuthRoute,
+  clientContextOf,
+  CurrentUser,
+  RefreshTokenService,
+  StepUp,
+  StepUpService,
+} from 'nestjs-refresh-token';
 import { UsersService } from '../users/users.service.js';
 
 class PasswordDto {
@@ -14,6 +23,8 @@ class PasswordDto {
   next: string;
 }
 
+type Request = Parameters<typeof clientContextOf>[0];
+
 /** The routes for every signed-in user. */
 @Controller('profile')
 @ApiBearerAuth()
@@ -21,6 +32,7 @@ export class ProfileController {
   constructor(
     private readonly users: UsersService,
     private readonly refreshTokens: RefreshTokenService,
+    private readonly stepUps: StepUpService,
   ) {}
 
   /** Answers from the access token alone, without a database query. */
@@ -42,11 +54,20 @@ export class ProfileController {
     return { id, roles, sessions: await this.refreshTokens.list(id) };
   }
 
-  /** A new password ends the user's sessions on all other devices. */
+  /**
+   * A new password ends the user's sessions on all other devices. With a stolen session one could guess the current
+   * password here, so it has the limits of a step-up.
+   */
   @Post('password')
+  @AuthRoute('step-up')
   @HttpCode(204)
-  async changePassword(@CurrentUser() user: AuthenticatedUser, @Body() { current, next }: PasswordDto): Promise<void> {
-    const changed = await this.users.changePassword(user.id, current, next, (manager) =>
+  async changePassword(
+    @CurrentUser() user: AuthenticatedUser,
+    @Body() { current, next }: PasswordDto,
+    @Req() request: Request,
+  ): Promise<void> {
+    const checked = await this.stepUps.reauthenticate(user, current, clientContextOf(request));
+    const changed = await this.users.changePassword(checked, next, (manager) =>
       this.refreshTokens.revokeAllOfUser(user.id, 'password_changed', { exceptSessionId: user.sessionId, manager }),
     );
     if (!changed) throw new AuthError('invalid_credentials');

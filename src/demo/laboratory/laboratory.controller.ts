@@ -37,14 +37,16 @@ export interface Circumstances {
   readonly grace: number;
   /** Whether the risk rules are on. */
   readonly rules: boolean;
+  /** How many logins with one name may fail from one address in a minute. */
+  readonly loginFailures: number;
 }
 
 const UNITS: Record<string, number> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 
 /** @param grace a duration that the library has accepted */
-export function circumstancesOf(grace: string, rules: boolean): Circumstances {
+export function millisecondsOf(grace: string): number {
   const [, number, unit = 'ms'] = /^(\d+)(\w+)?$/.exec(grace) ?? ['', '0', 'ms'];
-  return { grace: Number(number) * UNITS[unit], rules };
+  return Number(number) * UNITS[unit];
 }
 
 class UseDto {
@@ -76,10 +78,11 @@ export class LaboratoryController {
     @Inject(CIRCUMSTANCES) private readonly circumstances: Circumstances,
   ) {}
 
-  /** The grace window, and whether risk rules judge refreshes. */
+  /** The configuration, as far as the experiments need it. */
   @Get()
   laboratory() {
-    return { grace_ms: this.circumstances.grace, rules: this.circumstances.rules };
+    const { grace, rules, loginFailures } = this.circumstances;
+    return { grace_ms: grace, rules, login_failures: loginFailures };
   }
 
   /** The fingerprint of the visitor's live refresh token. */

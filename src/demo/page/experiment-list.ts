@@ -1,4 +1,5 @@
 import { ask, type Circumstances, type Experiment, needsGrace, refreshed, succeeded, token } from './experiment.js';
+import { GUESSES } from './guesses.js';
 import { KEYED } from './keyed.js';
 import { askToStepUp } from './step-up.js';
 import { THEFTS } from './thefts.js';
@@ -144,4 +145,4 @@ const country: Experiment = {
   },
 };
 
-export const EXPERIMENTS: readonly Experiment[] = [parallel, lost, ...THEFTS, ...KEYED, role, country];
+export const EXPERIMENTS: readonly Experiment[] = [parallel, lost, ...THEFTS, ...KEYED, role, country, ...GUESSES];

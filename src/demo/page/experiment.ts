@@ -35,6 +35,8 @@ export interface Circumstances {
   grace_ms: number;
   /** Whether risk rules judge refreshes. */
   rules: boolean;
+  /** How many logins with one name may fail from one address in a minute. */
+  login_failures: number;
 }
 
 export const circumstances = (client: AuthClient) => ask<Circumstances>(client, 'GET', '');

@@ -1,20 +1,16 @@
 import type { AuthClient } from './client.js';
-import { byId, element, notice } from './dom.js';
-
-/** The demo's users. Their passwords are public. */
-const USERS = ['alice', 'bob', 'admin'];
+import { byId, notice } from './dom.js';
 
 export function signInForm(client: AuthClient): void {
   const username = byId<HTMLInputElement>('username');
   const password = byId<HTMLInputElement>('password');
-  for (const name of USERS) {
-    const button = element('button', { type: 'button' }, `I am ${name}`);
+  // Only where the users have the passwords that everybody knows.
+  for (const button of document.querySelectorAll<HTMLButtonElement>('#known-users button')) {
     button.addEventListener('click', () => {
-      username.value = name;
-      password.value = `${name}-password`;
+      username.value = button.value;
+      password.value = button.dataset.password!;
       byId<HTMLFormElement>('sign-in-form').requestSubmit();
     });
-    byId('quick').append(button);
   }
   byId('sign-in-form').addEventListener('submit', (event) => {
     event.preventDefault();

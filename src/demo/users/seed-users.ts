@@ -18,6 +18,11 @@ export interface Seeding {
   password?: string;
 }
 
+/** Whether the users have the passwords that everybody knows. */
+export function hasKnownPasswords({ production, password }: Seeding): boolean {
+  return !production && password === undefined;
+}
+
 /**
  * Creates the demo's users, unless they exist. In production they are created only with a password that was chosen, and
  * one that everybody knows, from an earlier start, no longer works.

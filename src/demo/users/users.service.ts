@@ -104,18 +104,19 @@ export class UsersService implements UserProvider, OnModuleInit {
   }
 
   /**
-   * Changes the password if `current` is right, and returns whether it did. Of several parallel changes, one succeeds.
+   * Changes the password, unless it has changed since it was checked. Returns whether it did. Of several parallel changes,
+   * one succeeds.
    *
+   * @param checked what `reauthenticate` has returned
    * @param afterwards runs in the transaction of the change
    */
   async changePassword(
-    id: string,
-    current: string,
+    { id, credentialsVersion }: AuthUser,
     next: string,
     afterwards: (manager: EntityManager) => Promise<unknown>,
   ): Promise<boolean> {
     const user = await this.users.findOneBy({ id });
-    if (!user || !(await verifyPassword(user.passwordHash, current))) return false;
+    if (!user || versionOf(user.passwordHash) !== credentialsVersion) return false;
     // Hashing is slow, and the transaction holds locks.
     const passwordHash = await hashPassword(next);
     return this.users.manager.transaction(async (manager) => {

@@ -35,20 +35,20 @@ export interface Attempt {
   readonly knownDevice: string | undefined;
   /** Whether it is a login by the library's own route, where devices become known. */
   readonly isOwnLogin: boolean;
-  /** The session of the refresh token in the request; `undefined` if the request has no token of this server. */
-  readonly sessionId: string | undefined;
+  /** The sessions of the tokens in the request; empty if it has no token of this server. */
+  readonly sessionIds: readonly string[];
 }
 
 export function failureKeysOf(attempt: Attempt): FailureKeys {
-  const { module, route, ip, usernames, knownDevice, isOwnLogin, sessionId } = attempt;
+  const { module, route, ip, usernames, knownDevice, isOwnLogin, sessionIds } = attempt;
   const keyOf = (kind: FailureKind, ...parts: string[]) => hashedKey(kind, module, parts);
   const address = ip ? subnetOf(ip) : 'unknown';
   const ofAddress = keyOf('login_of_address', address);
-  const refresh = keyOf('refresh', address, sessionId ?? 'none');
+  const refreshes = (sessionIds.length > 0 ? sessionIds : ['none']).map((id) => keyOf('refresh', address, id));
   switch (route) {
     case 'login': {
       // Without a name, everybody at an address would share the few places of one.
-      const names = [...new Set(usernames.flatMap(foldedNames))];
+      const names = [...new Set(usernames.flatMap(foldedNames))].sort();
       if (knownDevice !== undefined) {
         const device = keyOf('login', 'device', knownDevice);
         // Who knew the password once may have signed in on any number of devices.
@@ -60,12 +60,17 @@ export function failureKeysOf(attempt: Attempt): FailureKeys {
       return { limiting: keys, guessed: keys, refused: [ofAddress], ofAddress };
     }
     case 'refresh':
-      return { ...allBy([refresh]), refused: [refresh, ofAddress], ofAddress };
+      return { ...allBy(refreshes), refused: [...refreshes, ofAddress], ofAddress };
     case 'step-up': {
-      if (sessionId === undefined) return { ...allBy([refresh]), ofAddress };
+      if (sessionIds.length === 0) return { ...allBy(refreshes), ofAddress };
       // Only a holder of the session's token can fail here. So a block affects only the user and a thief.
-      const stepUp = keyOf('step_up', sessionId);
-      return { limiting: [stepUp, refresh], guessed: [stepUp], refused: [refresh, ofAddress], ofAddress };
+      const stepUps = sessionIds.map((id) => keyOf('step_up', id));
+      return {
+        limiting: [...stepUps, ...refreshes],
+        guessed: stepUps,
+        refused: [...refreshes, ofAddress],
+        ofAddress,
+      };
     }
   }
 }

@@ -1,5 +1,7 @@
 import { type ExecutionContext, Injectable } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
+import { AccessTokenService } from '../../auth/access-token/access-token.service.js';
+import { presentedAccessToken } from '../../auth/access-token/presented-access-token.js';
 import { AccountNames } from '../../auth/audit/account-names.js';
 import { authRouteOf } from '../../auth/common/request/auth-route.decorator.js';
 import { clientContextOf } from '../../auth/common/request/client-context.js';
@@ -18,7 +20,7 @@ export interface ThrottledRequest {
   readonly isLogin: boolean;
   /** Whether the route is the library's own. */
   readonly isOwn: boolean;
-  /** Whether it carries a refresh token that this server did not issue. */
+  /** Whether its only token is a refresh token that this server did not issue. */
   readonly isForged: boolean;
   /** Publishes the event that this client will be refused from now on. */
   tell(kind: FailureKind): void;
@@ -41,10 +43,15 @@ export class ThrottledRequests {
     if (!registered) return undefined;
     const request = context.switchToHttp().getRequest<HttpRequest>();
     const isLogin = route === 'login';
-    const token = isLogin ? undefined : tokenOf(request, registered);
-    const sessionId = token?.decoded?.sessionId;
-    const client = clientContextOf(request);
     const isOwn = context.getClass().prototype instanceof AuthController;
+    const token = isLogin ? undefined : tokenOf(request, registered);
+    // A route of the host may check the password of the session of an access token, for example to change it.
+    const accessed = route === 'step-up' && !isOwn ? sessionOfAccessToken(request, registered) : undefined;
+    const sessionId = accessed ?? token?.decoded?.sessionId;
+    // Whichever of them the route means. In one order, so that no two requests wait for each other's places.
+    const sessions = [accessed, token?.decoded?.sessionId].filter((id) => id !== undefined);
+    const sessionIds = [...new Set(sessions)].sort();
+    const client = clientContextOf(request);
     const usernames = usernamesOf(request, isOwn);
     const [username = ''] = usernames;
     const devices = registered.service(KnownDevices);
@@ -53,10 +60,11 @@ export class ThrottledRequests {
     const knownDevice = isOwnLogin ? devices.find(request, username) : undefined;
     const { name } = registered.registration;
     return {
-      keys: failureKeysOf({ module: name, route, ip: client.ip, usernames, knownDevice, isOwnLogin, sessionId }),
+      keys: failureKeysOf({ module: name, route, ip: client.ip, usernames, knownDevice, isOwnLogin, sessionIds }),
       isLogin,
       isOwn,
-      isForged: token !== undefined && !token.decoded,
+      // With an access token, the cookie may be of another application on this host.
+      isForged: token !== undefined && !token.decoded && accessed === undefined,
       tell(kind) {
         // A client that fails here holds a token of the session.
         const alert = kind === 'step_up' ? true : undefined;
@@ -75,6 +83,16 @@ function tokenOf(request: HttpRequest, { service }: Registered): FoundRefreshTok
     return service(PresentedRefreshToken).find(request);
   } catch {
     // The token is malformed, or the request comes from another site. The guard of the route refuses it.
+    return undefined;
+  }
+}
+
+/** `undefined` without a valid access token. The guard of the route refuses the request then. */
+function sessionOfAccessToken(request: HttpRequest, { service }: Registered): string | undefined {
+  const presented = presentedAccessToken(request);
+  try {
+    return presented && service(AccessTokenService).verify(presented.token).sessionId;
+  } catch {
     return undefined;
   }
 }

@@ -8,7 +8,9 @@ export type AuthRouteName = 'login' | 'refresh' | 'step-up';
 
 /**
  * Marks a route that `AuthThrottlingModule` throttles and `AuthMetricsModule` measures. It also works on routes of the
- * host: their 401 responses then count as wrong guesses. On a class it marks all of its routes.
+ * host: their 401 responses then count as wrong guesses. A route of the host that checks the password of a signed-in user
+ * is a `'step-up'`: it counts by the session of its access token. On a class it marks all routes. It has no effect on
+ * resolvers of GraphQL.
  */
 export const AuthRoute = (name: AuthRouteName) => SetMetadata(AUTH_ROUTE, name);
 
