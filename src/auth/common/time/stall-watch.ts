@@ -7,16 +7,20 @@ const SHORTEST_STALL = 1_000;
 const CATCHING_UP = 1_500;
 /** Stalls in quick succession count as one, up to this length. */
 const LONGEST_SUCCESSION = 60_000;
+/** Anybody can keep the process busy, so that an old token still works. Nobody can stop it from outside. */
+const LONGEST_BUSY = 5_000;
 
 /**
  * Notices when the event loop stood still: the process was stopped, or was busy. A request that is read afterwards may
- * have arrived at any time of the stall.
+ * have arrived at any time of the stall. Of the time in which the process was busy, only the last five seconds count.
  */
 @Injectable()
 export class StallWatch implements OnModuleInit, OnApplicationShutdown {
   /** By the monotonic clock, like all times here. */
   private tickedAt = Infinity;
-  private stall = { from: -Infinity, to: -Infinity };
+  /** Microseconds that this process has computed until then. */
+  private computed = 0;
+  private stall = { from: -Infinity, to: -Infinity, isStop: false };
   private timer: NodeJS.Timeout | undefined;
 
   onModuleInit(): void {
@@ -38,16 +42,21 @@ export class StallWatch implements OnModuleInit, OnApplicationShutdown {
 
   private tick(): number {
     const now = performance.now();
-    if (now - this.tickedAt > SHORTEST_STALL + INTERVAL) this.stall = { from: this.stallBegan(), to: now };
+    const { user, system } = process.cpuUsage();
+    const computing = (user + system - this.computed) / 1_000;
+    if (now - this.tickedAt > SHORTEST_STALL + INTERVAL) this.stalled(now, computing);
     // After the end it stays at infinity.
     this.tickedAt = Math.max(this.tickedAt, now);
+    this.computed = user + system;
     return now;
   }
 
-  /** Requests of a stall that ended a moment before may still wait. */
-  private stallBegan(): number {
-    const { from, to } = this.stall;
-    const continues = this.tickedAt - to < CATCHING_UP && this.tickedAt - from < LONGEST_SUCCESSION;
-    return continues ? from : this.tickedAt;
+  private stalled(to: number, computing: number): void {
+    // Requests of a stall that ended a moment before may still wait.
+    const { stall, tickedAt } = this;
+    const continues = tickedAt - stall.to < CATCHING_UP && tickedAt - stall.from < LONGEST_SUCCESSION;
+    const isStop = computing < (to - tickedAt) / 2 || (continues && stall.isStop);
+    const from = continues ? stall.from : tickedAt;
+    this.stall = { from: isStop ? from : Math.max(from, to - LONGEST_BUSY), to, isStop };
   }
 }
