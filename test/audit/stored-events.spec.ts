@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import { type IncomingMessage, request } from 'node:http';
 import { AuthEventLog } from 'nestjs-refresh-token';
 import { NewCountry, type GeoIpProvider } from 'nestjs-refresh-token/risk';
 import { AuthEventRecord } from 'nestjs-refresh-token/typeorm';
@@ -90,6 +92,22 @@ for (const { name, available, create } of databases) {
       expect((await eventsOf(bob.access_token)).map((event) => event.session_id)).toEqual([bob.session_id]);
       expect((await send('GET', `${host.url}/auth/events`)).status).toBe(401);
       expect((await send('GET', `${host.url}/auth/events`, { headers: bearer(access_token) })).status).toBe(401);
+    });
+
+    it('are never a server error for a request line that no URL is', async () => {
+      const { access_token } = await signIn('alice');
+      const lines = [
+        'http://a:99999/auth/events?limit=1',
+        'http://[/auth/events',
+        '/auth/events?%',
+        '/auth/events?a?b&&=',
+      ];
+      for (const path of lines) {
+        const sent = request(host.url, { path, headers: bearer(access_token) }).end();
+        const [{ statusCode }] = (await once(sent, 'response')) as [IncomingMessage];
+        expect(statusCode).toBeLessThan(500);
+        sent.destroy();
+      }
     });
 
     it('come in pages', async () => {

@@ -38,6 +38,13 @@ class OrdersController {
     return {};
   }
 
+  @Get('stacked')
+  @Scopes('orders:read')
+  @Scopes('orders:write')
+  stacked() {
+    return {};
+  }
+
   @Get('exported')
   @Scopes('orders:write')
   @Permissions('users:write')
@@ -58,6 +65,13 @@ class UsersController {
   @Get('removed')
   @Permissions('users:write', 'users:delete')
   removed() {
+    return {};
+  }
+
+  @Get('stacked')
+  @Permissions('users:write')
+  @Permissions('users:delete')
+  stacked() {
     return {};
   }
 }
@@ -118,6 +132,9 @@ for (const adapter of adapters) {
       ['/orders', 'orders:write', 'orders:read'],
       ['/orders', 'orders:reads', 'orders:read'],
       ['/orders/written', 'orders:read', 'orders:read orders:write'],
+      // One decorator upon another adds to it.
+      ['/orders/stacked', 'orders:read', 'orders:write orders:read'],
+      ['/orders/stacked', 'orders:write', 'orders:write orders:read'],
       // The handler's own replaces that of its class.
       ['/orders/exported', 'orders:read', 'orders:write'],
     ])('refuses at %s a token with %s, and says what is needed', async (path, scope, needed) => {
@@ -184,6 +201,8 @@ for (const adapter of adapters) {
       ['/users', 'alice'],
       ['/users/removed', 'alice'],
       ['/users/removed', 'admin'],
+      ['/users/stacked', 'alice'],
+      ['/users/stacked', 'admin'],
     ])('refuses at %s, %s who lacks one, without a challenge', async (path, username) => {
       const answer = await get(path, username);
       expect(answer).toMatchObject({ status: 403, body: { error: 'forbidden' } });
