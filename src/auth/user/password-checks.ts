@@ -1,7 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { Logger } from '@nestjs/common';
 import { AuthError } from '../common/errors/auth-error.js';
-import { subnetOf } from '../common/request/address.js';
+import { siteOf, subnetOf } from '../common/request/address.js';
 import type { ClientContext } from '../common/request/client-context.js';
 import { FairQueue } from './fair-queue.js';
 
@@ -27,7 +27,7 @@ const LOG_INTERVAL = 60_000;
 
 /**
  * Limits how many password checks are under way at once. Hashing takes a thread of libuv and a core, whether anybody
- * still waits for its result or not. The others wait in two short queues, which take turns: strangers by their address,
+ * still waits for its result or not. The others wait in two short queues, which take turns: strangers by their network,
  * and those who have signed in before by their account. So a flood of strangers does not keep them out.
  */
 export class PasswordChecks {
@@ -59,7 +59,8 @@ export class PasswordChecks {
 
   private async wait({ client, hasHungUp, knownAt }: CheckRequest, limit: number): Promise<void> {
     const queue = knownAt === undefined ? this.strangers : this.known;
-    const key = knownAt ?? subnetOf(client.ip ?? '');
+    const ip = client.ip ?? '';
+    const key = knownAt === undefined ? [siteOf(ip), subnetOf(ip)] : [knownAt];
     let timer: NodeJS.Timeout | undefined;
     try {
       await new Promise<void>((resolve, reject) => {

@@ -19,7 +19,7 @@ export interface FailureKeys {
   /** Count a refusal that is not about a secret, for example of a DPoP proof. */
   readonly refused: readonly FailureKey[];
   /** Counts what was refused because too much was under way. */
-  readonly ofAddress: FailureKey;
+  readonly overloading: FailureKey;
 }
 
 /** Who sends a request, and what for. */
@@ -53,29 +53,29 @@ export function failureKeysOf(attempt: Attempt): FailureKeys {
         const device = keyOf('login', 'device', knownDevice);
         // Who knew the password once may have signed in on any number of devices.
         const ofAllDevices = names.map((name) => keyOf('login_of_name', 'device', name));
-        return { ...allBy([device, ...ofAllDevices]), ofAddress };
+        return { ...allBy([device, ...ofAllDevices]), overloading: device };
       }
       const keys = [...names.map((name) => keyOf('login', address, name)), ofAddress];
       if (isOwnLogin) keys.push(...names.map((name) => keyOf('login_of_name', name)));
-      return { limiting: keys, guessed: keys, refused: [ofAddress], ofAddress };
+      return { limiting: keys, guessed: keys, refused: [ofAddress], overloading: ofAddress };
     }
     case 'refresh':
-      return { ...allBy(refreshes), refused: [...refreshes, ofAddress], ofAddress };
+      return { ...allBy(refreshes), refused: [...refreshes, ofAddress], overloading: ofAddress };
     case 'step-up': {
-      if (sessionIds.length === 0) return { ...allBy(refreshes), ofAddress };
+      if (sessionIds.length === 0) return { ...allBy(refreshes), overloading: ofAddress };
       // Only a holder of the session's token can fail here. So a block affects only the user and a thief.
       const stepUps = sessionIds.map((id) => keyOf('step_up', id));
       return {
         limiting: [...stepUps, ...refreshes],
         guessed: stepUps,
         refused: [...refreshes, ofAddress],
-        ofAddress,
+        overloading: ofAddress,
       };
     }
   }
 }
 
-function allBy(keys: FailureKey[]): Omit<FailureKeys, 'ofAddress'> {
+function allBy(keys: FailureKey[]): Omit<FailureKeys, 'overloading'> {
   return { limiting: keys, guessed: keys, refused: keys };
 }
 

@@ -122,7 +122,7 @@ function failedKeys(error: unknown, { keys, isLogin }: ThrottledRequest): readon
   if (!(error instanceof AuthError)) {
     return error instanceof HttpException && error.getStatus() === 401 ? keys.guessed : [];
   }
-  if (error.overloaded) return [keys.ofAddress];
+  if (error.overloaded) return [keys.overloading];
   if (error.bindingFailed) return keys.refused;
   if (error.sessionLives) return [];
   if (GUESSES.has(error.code)) return keys.guessed;

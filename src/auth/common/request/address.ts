@@ -39,6 +39,11 @@ export function subnetOf(ip: string): string {
   return embeddedIpv4(parts) ?? (isLocalTranslation(parts) ? parts : parts.slice(0, 4)).join(':');
 }
 
+/** The part of an address that one customer of a provider has: for IPv6 the first 48 bits at most (RFC 6177 §2). */
+export function siteOf(ip: string): string {
+  return subnetOf(ip).split(':').slice(0, 3).join(':');
+}
+
 /** The IPv4 address of the client behind a translator or a relay. */
 function embeddedIpv4(parts: string[]): string | undefined {
   const [first, second, third] = parts;
