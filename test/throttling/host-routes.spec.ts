@@ -105,7 +105,11 @@ describe.each(adapters)('a route of the host, on %s', (adapter) => {
 
   it('bounds guesses at one account, whatever else the body names', async () => {
     const { url } = await start(adapter);
-    const others = [(index: number) => `other-${index}`, (index: number) => [`other-${index}`], (index: number) => index];
+    const others = [
+      (index: number) => `other-${index}`,
+      (index: number) => [`other-${index}`],
+      (index: number) => index,
+    ];
     for (const [number, other] of others.entries()) {
       const guess = (index: number) =>
         send('POST', `${url}/login/status`, { body: { username: other(index), email: [`alice-${number}`] } });
