@@ -40,7 +40,8 @@ describe('a body of thousands of fields', () => {
       reads = 0;
       const body = { ...manyFields(), ...ALICE, refresh_token: refreshToken };
       await send('POST', `${app.url}/auth/${route}`, { headers: bearer(accessToken), body });
-      expect(reads).toBeGreaterThan(0);
+      // Nothing of this body is for `logout-all`.
+      if (route !== 'logout-all') expect(reads).toBeGreaterThan(0);
       expect(reads).toBeLessThan(200);
     },
   );

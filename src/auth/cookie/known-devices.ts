@@ -27,8 +27,8 @@ export class KnownDevices {
   ) {}
 
   /**
-   * The id of the device, if it has signed in with exactly this username before. A page of another site could make a
-   * browser sign in, so there is none for its requests.
+   * The id of the device, if it has signed in with exactly this username before. Requests of other sites have no device,
+   * because such a page could make a browser sign in.
    */
   find(request: HttpRequest, username: string): string | undefined {
     if (!this.isOwn(request)) return undefined;

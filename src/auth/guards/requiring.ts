@@ -1,6 +1,6 @@
 import { SetMetadata } from '@nestjs/common';
 
-/** Requires all of these values of a handler or a class, beside those that another decorator of the same kind requires. */
+/** Requires all of these values of a handler or a class, in addition to those that another decorator of the same kind requires. */
 export function requiringAll(key: string, values: readonly string[]): MethodDecorator & ClassDecorator {
   return (target: object, property?: string | symbol, descriptor?: PropertyDescriptor) => {
     const marked = (descriptor?.value ?? target) as object;

@@ -55,7 +55,7 @@ export class StallWatch implements OnModuleInit, OnApplicationShutdown {
     // Requests of a stall that ended a moment before may still wait.
     const { stall, tickedAt } = this;
     const continues = tickedAt - stall.to < CATCHING_UP && tickedAt - stall.from < LONGEST_SUCCESSION;
-    const isStop = computing < (to - tickedAt) / 2 || (continues && stall.isStop);
+    const isStop = computing < (to - tickedAt) / 10 || (continues && stall.isStop);
     const from = continues ? stall.from : tickedAt;
     this.stall = { from: isStop ? from : Math.max(from, to - LONGEST_BUSY), to, isStop };
   }
