@@ -84,14 +84,15 @@ export function readConfig(env: NodeJS.ProcessEnv): DemoConfig {
 }
 
 function secretOf({ AUTH_SECRET: given, NODE_ENV }: NodeJS.ProcessEnv, database: string): string {
-  const production = NODE_ENV === 'production';
-  const isServer = isServerUrl(database);
-  if (!given && !production && !isServer) return madeSecret(database);
-  if (!given) {
-    const why = isServer ? 'All processes on one database need the same secret.' : 'In production it is required.';
-    throw new Error(`AUTH_SECRET is missing. ${why} Create one: openssl rand -base64 48`);
+  if (isServerUrl(database)) {
+    if (given) return given;
+    throw new Error(
+      'AUTH_SECRET is missing. All processes on one database need the same secret. Create one: openssl rand -base64 48',
+    );
   }
-  if (production && !isServer) refuseMadeSecret(given, database);
+  const production = NODE_ENV === 'production';
+  if (!given) return madeSecret(database, production);
+  if (production) refuseMadeSecret(given, database);
   return given;
 }
 

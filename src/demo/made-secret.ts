@@ -3,12 +3,13 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 
 /**
- * The secret of the embedded database. It is in a file next to the database, made at the first start for development.
+ * The secret of the embedded database. It is in a file next to the database, made at the first start: one for development
+ * and one for production.
  *
  * @param database the folder
  */
-export function madeSecret(database: string): string {
-  const file = fileOf(database);
+export function madeSecret(database: string, production: boolean): string {
+  const file = fileOf(database, production);
   mkdirSync(dirname(file), { recursive: true });
   try {
     writeFileSync(file, randomBytes(48).toString('base64url'), { flag: 'wx', mode: 0o600 });
@@ -24,7 +25,7 @@ export function madeSecret(database: string): string {
  * @throws Error that says what to do
  */
 export function refuseMadeSecret(secret: string, database: string): void {
-  const file = fileOf(database);
+  const file = fileOf(database, false);
   let made: string;
   try {
     made = read(file);
@@ -43,6 +44,6 @@ function read(file: string): string {
   return readFileSync(file, 'utf8').trim();
 }
 
-function fileOf(database: string): string {
-  return `${database}.secret`;
+function fileOf(database: string, production: boolean): string {
+  return production ? `${database}.production.secret` : `${database}.secret`;
 }

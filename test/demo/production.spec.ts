@@ -1,8 +1,9 @@
+import { readFileSync, writeFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Adapter, adapters } from '../support/auth-app.js';
 import { databaseNamed, type TestDatabase } from '../support/databases.js';
 import { type DemoProcess, startDemo } from '../support/demo-process.js';
-import { AUTH_SECRET, type DemoSession, signIn } from '../support/demos.js';
+import { AUTH_SECRET, type DemoSession, signIn, startedFolder } from '../support/demos.js';
 import { bearer, login, refresh, send } from '../support/http.js';
 
 const PASSWORD = 'chosen for these tests';
@@ -104,4 +105,15 @@ describe.each(adapters)('the demo in production (%s)', (adapter: Adapter) => {
     await chosen.stop();
     await fresh.drop();
   });
+});
+
+test('with the embedded database, a start in production makes a secret of its own', async () => {
+  const folder = await startedFolder();
+  writeFileSync(`${folder}.secret`, AUTH_SECRET);
+  const demo = await startDemo({ DATABASE_URL: folder, NODE_ENV: 'production', DEMO_PASSWORD: PASSWORD });
+  const made = readFileSync(`${folder}.production.secret`, 'utf8');
+  expect(made).toMatch(/^[\w-]{64}$/);
+  expect(readFileSync(`${folder}.secret`, 'utf8')).toBe(AUTH_SECRET);
+  expect(demo.output()).not.toContain(made);
+  await demo.stop();
 });
