@@ -150,6 +150,15 @@ describe('a password check that outlives its answer', () => {
     expect(users.mostUnderWay).toBe(1);
   });
 
+  test('may fail later, which disturbs nobody', async () => {
+    let fail = (_: Error) => {};
+    users.work = () => new Promise((_, reject) => (fail = reject));
+    expectRefusal(await login(app.url, ALICE), OVERLOADED);
+    fail(new Error('The database is down.'));
+    users.work = () => Promise.resolve();
+    await eventually(async () => expect((await login(app.url, ALICE)).status).toBe(200));
+  });
+
   // One check that never settles, for example on a dead connection, must not end all logins.
   test('loses its place if it never settles', async () => {
     expectRefusal(await login(app.url, ALICE), OVERLOADED);

@@ -2,6 +2,8 @@ const lateChecks = new WeakMap<object, Promise<boolean>>();
 
 /** Remembers the password check that goes on although its request fails with this error. */
 export function rememberLateCheck(error: unknown, isRight: Promise<boolean>): void {
+  // Perhaps nobody asks how it ends.
+  isRight.catch(() => undefined);
   lateChecks.set(error as object, isRight);
 }
 
