@@ -33,8 +33,10 @@ export default defineConfig({
     pool: 'forks',
     // One process imports Nest and TypeORM once, for all of its files.
     isolate: false,
-    // As many as a small machine has cores. Many tests start processes of their own, and databases work beside them.
-    maxWorkers: 2,
+    // New objects get 64 MB before they are collected, instead of 16. It saves a sixth of the processor.
+    execArgv: ['--max-semi-space-size=64'],
+    // One more than a small machine has cores: a third of its time, a test waits for a database or for a moment to come.
+    maxWorkers: 3,
     // What runs side by side in one file waits for time to pass.
     maxConcurrency: 10,
     // What a test waits for comes at once, unless the machine is busy: these are for what hangs. Hooks install packages,

@@ -141,7 +141,7 @@ for (const { name, available, create, grace } of windows) {
         });
       }
 
-      // What strict means for bearer tokens that race is told by test/concurrency/strict.spec.ts, by a clock that runs.
+      // What strict means for bearer tokens that race is told by test/long/strict.spec.ts, by a clock that runs.
       if (keyIsProven || grace === '10s') {
         it('answers twenty refreshes at once with one successor', async () => {
           const { second } = await tokens();

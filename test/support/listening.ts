@@ -23,6 +23,8 @@ export function listening(
     if (quiet) app.app.useLogger(false);
   });
   afterAll(async () => {
+    // After an abort, `fetch` opens a connection on which it sends nothing. The application would wait for that, up to 10 s.
+    app.app?.getHttpServer().closeAllConnections?.();
     await app.close?.();
     await drop();
   });
