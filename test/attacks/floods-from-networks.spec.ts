@@ -1,16 +1,9 @@
 import { AuthThrottlingModule } from 'nestjs-refresh-token/throttling';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { eventually } from '../support/eventually.js';
-import { HeldUsers } from '../support/held-users.js';
-import { type Answer, type AuthBody, cookiesSet, login, send } from '../support/http.js';
+import { ALICE, flood, HeldUsers, QUEUED } from '../support/held-users.js';
+import { cookiesSet, login, send } from '../support/http.js';
 import { listening, signIn } from '../support/listening.js';
-
-const ALICE = { username: 'alice', password: 'alice-password', transport: 'body' } as const;
-/** For each check that may be under way. */
-const QUEUED = 32;
-
-const flood = (url: string, count: number, headers?: Record<string, string>): Promise<Answer<AuthBody>>[] =>
-  Array.from({ length: count }, () => login(url, ALICE, headers));
 
 describe.each(['express', 'fastify'] as const)('a flood of password checks from many networks (%s)', (adapter) => {
   const users = new HeldUsers();

@@ -7,19 +7,13 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { DpopClient, generateProofKey } from '../support/dpop.js';
 import { eventually } from '../support/eventually.js';
-import { HeldUsers } from '../support/held-users.js';
+import { ALICE, flood, HeldUsers, QUEUED } from '../support/held-users.js';
 import { type Answer, type AuthBody, login, send } from '../support/http.js';
 import { listening, signIn } from '../support/listening.js';
 import { errorsDuring } from '../support/logged-errors.js';
 import { expectRefusal, rowsOf } from '../support/refused.js';
 
 const OVERLOADED = { status: 503, error: 'temporarily_unavailable' };
-const ALICE = { username: 'alice', password: 'alice-password', transport: 'body' } as const;
-/** For each check that may be under way. */
-const QUEUED = 32;
-
-const flood = (url: string, count: number, headers?: Record<string, string>): Promise<Answer<AuthBody>>[] =>
-  Array.from({ length: count }, () => login(url, ALICE, headers));
 
 describe.each(['express', 'fastify'] as const)('a flood of password checks (%s)', (adapter) => {
   const users = new HeldUsers();

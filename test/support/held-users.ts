@@ -1,5 +1,10 @@
 import type { AuthUser } from 'nestjs-refresh-token';
 import { HostUsers } from './auth-app.js';
+import { type Answer, type AuthBody, login } from './http.js';
+
+export const ALICE = { username: 'alice', password: 'alice-password', transport: 'body' } as const;
+/** As many wait for each check that may be under way. */
+export const QUEUED = 32;
 
 /** A user provider whose checks settle when the test says so. */
 export class HeldUsers extends HostUsers {
@@ -38,4 +43,9 @@ export class HeldUsers extends HostUsers {
     const user = this.users.get(username);
     return user ? { ...user, credentialsVersion: 1 } : null;
   }
+}
+
+/** Logins of one user that are sent together. */
+export function flood(url: string, count: number, headers?: Record<string, string>): Promise<Answer<AuthBody>>[] {
+  return Array.from({ length: count }, () => login(url, ALICE, headers));
 }
