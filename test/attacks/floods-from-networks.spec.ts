@@ -58,6 +58,27 @@ describe('a flood of password checks from everywhere', () => {
   });
   afterEach(() => users.release());
 
+  // The attacker has accounts of its own, and steps up in all of them.
+  test('does not help an attacker with many accounts at one address', async () => {
+    const sessions = await Promise.all(Array.from({ length: 80 }, () => signIn(app)));
+    const honest = await signIn(app);
+    users.hold();
+    const stepUp = (refresh_token: string, ip: string) =>
+      send('POST', `${app.url}/auth/step-up`, {
+        headers: { 'x-forwarded-for': ip },
+        body: { refresh_token, password: 'alice-password' },
+      });
+    const attack = sessions.map(({ refreshToken }) => stepUp(refreshToken, '10.0.0.1'));
+    let refused = 0;
+    for (const answer of attack) void answer.then(() => refused++);
+    await eventually(() => expect(refused).toBe(80 - 2 - 2 * QUEUED));
+    const owner = stepUp(honest.refreshToken, '198.51.100.7');
+    await eventually(() => expect(refused).toBe(80 - 2 - 2 * QUEUED + 1));
+    users.release();
+    expect((await owner).status).toBe(200);
+    await Promise.all(attack);
+  });
+
   // A botnet of hundreds of networks, in which each takes its turn.
   test('does not keep those out who have signed in before', async () => {
     const cookie = cookiesSet(await login(app.url, { ...ALICE, username: 'bob', transport: 'cookie' }))

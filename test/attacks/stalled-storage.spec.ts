@@ -2,8 +2,10 @@ import { AuthThrottlingModule, redisThrottlerStorage } from 'nestjs-refresh-toke
 import { describe, expect, inject, it, onTestFinished } from 'vitest';
 import { adapters, type Adapter, type AuthApp, createAuthApp } from '../support/auth-app.js';
 import { databaseNamed } from '../support/databases.js';
+import { eventually } from '../support/eventually.js';
 import { freePort } from '../support/free-port.js';
 import { login } from '../support/http.js';
+import { HOUR, MINUTE } from '../support/listening.js';
 import { startTcpProxy } from '../support/tcp-proxy.js';
 
 const redisUrl = inject('redisUrl');
@@ -46,6 +48,29 @@ describe.each(adapters)('guesses while Redis is away, on %s', (adapter) => {
       expect(await guess(app, 1)).toEqual([401]);
       app.clock.advance(31_000);
     }
+  });
+
+  it.skipIf(redisUrl === undefined)('block nobody for longer when Redis is back', async () => {
+    const proxy = await startTcpProxy(redisUrl!);
+    onTestFinished(() => proxy.close());
+    const shared = prefix();
+    const [app, other] = [await start(adapter, proxy.url, shared, '1h'), await start(adapter, redisUrl!, shared, '1h')];
+    proxy.cut();
+    expect(await guess(app, 4)).toEqual([401, 401, 401, 429]);
+    app.clock.advance(HOUR - 5 * MINUTE);
+    proxy.restore();
+    // Not so often that the failures are too old before the client is connected again.
+    const refused = await eventually(
+      async () => {
+        app.clock.advance(PAUSE);
+        await login(app.url, right('admin'));
+        const answer = await login(other.url, right());
+        expect(answer.status).toBe(429);
+        return answer;
+      },
+      { interval: 250 },
+    );
+    expect(Number(refused.headers.get('retry-after'))).toBeLessThanOrEqual(300);
   });
 
   // The attacker makes Redis stall again and again, for example by its own requests to another part of the application.

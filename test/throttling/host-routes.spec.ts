@@ -112,7 +112,7 @@ describe.each(adapters)('a route of the host, on %s', (adapter) => {
     ];
     for (const [number, other] of others.entries()) {
       const guess = (index: number) =>
-        send('POST', `${url}/login/status`, { body: { username: other(index), email: [`alice-${number}`] } });
+        send('POST', `${url}/login/status`, { body: { username: other(index), email: [index, `alice-${number}`] } });
       for (let index = 0; index < 3; index++) expect((await guess(index)).status).toBe(401);
       expect((await guess(3)).status).toBe(429);
     }

@@ -7,6 +7,7 @@ import {
   JwtAuthGuard,
   PresentedToken,
   RefreshTokenGuard,
+  StepUp,
   StepUpService,
 } from 'nestjs-refresh-token';
 import { AuthThrottlingModule } from 'nestjs-refresh-token/throttling';
@@ -14,6 +15,7 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import { type Adapter, adapters, createAuthApp, HostUsers } from '../support/auth-app.js';
 import { databaseNamed } from '../support/databases.js';
 import { type AuthBody, bearer, login, send } from '../support/http.js';
+import { MINUTE } from '../support/listening.js';
 
 type Request = Parameters<typeof clientContextOf>[0];
 
@@ -51,6 +53,13 @@ class AccountController {
   async password(@CurrentUser() user: AuthenticatedUser, @Body() body: { password: string }, @Req() request: Request) {
     await this.stepUps.reauthenticate(user, body.password, clientContextOf(request));
   }
+
+  /** Needs a recent authentication, which the guard checks. */
+  @Post('name')
+  @AuthRoute('step-up')
+  @StepUp('1m')
+  @HttpCode(204)
+  name() {}
 
   /** Reads the refresh token, although the guard of the class reads the access token. */
   @Post('step-up')
@@ -117,6 +126,15 @@ describe.each(adapters)(
       const answers = await statusesOf(sessions.map((session) => check(session, 'alice-password')));
       expect(new Set(answers)).toEqual(new Set([204]));
       expect(users.mostUnderWay).toBe(CONCURRENT);
+    });
+
+    // Someone with a bound access token and without its key must not keep the owner from a step-up.
+    it('counts no guess if a guard has refused the request', async () => {
+      const { check, clock, signIn } = await start(adapter);
+      const alice = await signIn('alice');
+      clock.advance(2 * MINUTE);
+      for (let count = 0; count < 2 * LIMIT; count++) expect((await check(alice, '', 'name')).status).toBe(401);
+      expect((await check(alice, 'alice-password')).status).toBe(204);
     });
 
     it('refuses all passwords if the user provider cannot check them', async () => {

@@ -4,6 +4,7 @@ import { Clock } from '../common/time/clock.js';
 import type { IssuedTokens } from '../session/issued-tokens.js';
 import { CookieConfig } from './cookie-options.js';
 import { crossSiteRefusal, isSameSite } from './cross-site.js';
+import { KnownDevices } from './known-devices.js';
 import { LONGEST_MAX_AGE, readCookie, serializeCookie } from './host-cookie.js';
 
 /** Characters. A client nonce has 43. */
@@ -18,6 +19,7 @@ export class RefreshCookie {
   constructor(
     private readonly clock: Clock,
     private readonly config: CookieConfig,
+    private readonly devices: KnownDevices,
   ) {}
 
   /**
@@ -31,6 +33,11 @@ export class RefreshCookie {
   /** @throws AuthError `forbidden` if a page of another site made the browser send the request */
   assertSameSite(request: HttpRequest): void {
     if (!this.isSameSite(request)) throw crossSiteRefusal();
+  }
+
+  /** Whether the request comes from a device that has signed in with this username before. */
+  isOfKnownDevice(request: HttpRequest, username: string): boolean {
+    return this.devices.find(request, username) !== undefined;
   }
 
   /** The refresh token in the cookie of the request, if any. */

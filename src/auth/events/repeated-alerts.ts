@@ -28,6 +28,7 @@ const SUCCEEDED: ReadonlySet<AuthEventType> = new Set([
 
 /** The alerts of one kind. */
 interface Told {
+  readonly isOfUser: boolean;
   /** When the last one was told, in milliseconds since the Unix epoch. */
   at: number;
   /** What has happened since: the latest event, with the number of all. */
@@ -42,20 +43,18 @@ interface Told {
 export class RepeatedAlerts {
   private readonly told = new LRUCache<string, Told>({
     max: MOST_KINDS,
-    dispose: (told, _, cause) => void (cause === 'evict' && this.tellHeld(told)),
+    disposeAfter: (told, _, cause) => void (cause === 'evict' && this.tellLater(told)),
   });
   private readonly ofUsers = new LRUCache<string, { readonly since: number; alerts: number }>({ max: MOST_KINDS });
   private isClosed = false;
   /** Later, and in the `AsyncLocalStorage` of no request: the one that happens to run then may be of another tenant. */
-  private readonly deliverHeld: (event: AuthEvent) => void;
+  private readonly tellLater = AsyncResource.bind((told: Told) => this.tellHeld(told));
 
   /** @param deliver passes an event on to the host */
   constructor(
     private readonly deliver: (event: AuthEvent) => void,
     private readonly clock: Clock,
-  ) {
-    this.deliverHeld = AsyncResource.bind(deliver);
-  }
+  ) {}
 
   publish(event: AuthEvent): void {
     if (this.isClosed) return this.deliver(event);
@@ -64,10 +63,14 @@ export class RepeatedAlerts {
     if (this.isRecent(ofSession, event)) return this.repeat(ofSession, event);
     if (!this.isBeyondUser(event))
       return isCounted || SUCCEEDED.has(event.type) ? this.tell(ofSession, event) : this.deliver(event);
-    if (!isCounted) return this.deliver({ ...event, alert: undefined });
+    if (isCounted) this.addToUser(event);
+    else this.deliver({ ...event, alert: undefined });
+  }
+
+  private addToUser(event: AuthEvent): void {
     const ofUser = kindOf({ ...event, sessionId: undefined });
     if (this.isRecent(ofUser, event)) this.repeat(ofUser, event);
-    else this.tell(ofUser, event);
+    else this.tell(ofUser, event, true);
   }
 
   private isRecent(kind: string, { at }: AuthEvent): boolean {
@@ -84,9 +87,9 @@ export class RepeatedAlerts {
     return false;
   }
 
-  private tell(kind: string, event: AuthEvent): void {
+  private tell(kind: string, event: AuthEvent, isOfUser = false): void {
     const told = this.told.get(kind);
-    this.told.set(kind, { at: event.at });
+    this.told.set(kind, { at: event.at, isOfUser });
     this.deliver(told?.held ? together(told.held, event) : event);
     clearTimeout(told?.timer);
   }
@@ -95,22 +98,24 @@ export class RepeatedAlerts {
     if (!COUNTED.has(event.type)) return this.deliver({ ...event, alert: undefined });
     const told = this.told.get(kind)!;
     told.held = together(told.held, event);
-    told.timer ??= setTimeout(() => this.tellHeld(told), ALERT_EVERY - Math.abs(event.at - told.at)).unref();
+    told.timer ??= setTimeout(() => this.tellLater(told), ALERT_EVERY - Math.abs(event.at - told.at)).unref();
   }
 
   /** Tells what is held back. From now on nothing is. */
   close(): void {
     this.isClosed = true;
-    for (const told of this.told.values()) this.tellHeld(told);
+    for (const told of this.told.values()) this.tellLater(told);
   }
 
   private tellHeld(told: Told): void {
     clearTimeout(told.timer);
     told.timer = undefined;
-    if (!told.held) return;
-    told.at = this.clock.now();
-    this.deliverHeld(told.held);
+    const { held, isOfUser } = told;
+    if (!held) return;
     told.held = undefined;
+    told.at = this.clock.now();
+    if (!this.isClosed && !isOfUser && this.isBeyondUser({ ...held, at: told.at })) this.addToUser(held);
+    else this.deliver(held);
   }
 }
 

@@ -8,7 +8,6 @@ import { AuthError } from '../common/errors/auth-error.js';
 import { AuthRoute } from '../common/request/auth-route.decorator.js';
 import { clientContextOf } from '../common/request/client-context.js';
 import type { HttpRequest, HttpResponse } from '../common/request/http-request.js';
-import { KnownDevices } from '../cookie/known-devices.js';
 import { RefreshCookie } from '../cookie/refresh-cookie.js';
 import { JwtAuthGuard } from '../guards/jwt-auth.guard.js';
 import { PresentedRefreshToken } from '../guards/presented-refresh-token.js';
@@ -42,7 +41,6 @@ export class AuthController {
     private readonly binding: PresentedBinding,
     private readonly possession: AccessTokenPossession,
     private readonly cookie: RefreshCookie,
-    private readonly devices: KnownDevices,
     private readonly config: RefreshTokenConfig,
   ) {}
 
@@ -63,7 +61,7 @@ export class AuthController {
       const client = clientContextOf(request);
       const evidence = await this.binding.of(request, response);
       const { username, password, client_id: clientId, device_name: deviceName, scope, bind } = body;
-      const isKnownDevice = this.devices.find(request, username) !== undefined;
+      const isKnownDevice = this.cookie.isOfKnownDevice(request, username);
       const wanted = { clientId, deviceName, scope, transport, bind: bind ?? undefined, isKnownDevice };
       const issued = await this.signIn.signIn(username, password, wanted, client, evidence, use);
       const previous = transport === 'cookie' ? this.cookie.read(request) : undefined;

@@ -5,9 +5,8 @@ import type { EntityClass } from '../common/database/entity-class.js';
 import { number, UnreadableAnswer, uuid } from '../common/database/answer.js';
 import type { Certainty } from '../common/database/certainty.js';
 import type { HostTransaction, InTransaction } from '../common/database/host-transaction.js';
-import { unavailableOnFailure } from '../common/database/unavailable.js';
-import { AuthError } from '../common/errors/auth-error.js';
-import { batchCalls } from '../common/time/batch-calls.js';
+import { isUnreadable, unavailableOnFailure } from '../common/database/unavailable.js';
+import { batchCalls, togetherOrAlone } from '../common/time/batch-calls.js';
 import { type AccessFloor, type RaisedFloor, type RaisedSecond, REVOKED_FLOOR } from './access-floor.js';
 import { markOf } from './changed-credentials.js';
 import { LAST_SESSION, NO_SESSION } from './id-range.js';
@@ -127,15 +126,9 @@ export class RefreshTokenStore {
     return inSpan('findTogether', () => this.findBatched(id));
   }
 
-  private readonly findBatched = batchCalls<string, RefreshToken | undefined>(async (ids) => {
-    try {
-      return await this.findAll(ids);
-    } catch (error) {
-      if (ids.length === 1 || !(error instanceof AuthError && error.cause instanceof UnreadableAnswer)) throw error;
-      // A row with a broken value fails for itself.
-      return Promise.all(ids.map((id) => this.find(id).catch((ofOne: AuthError) => ofOne)));
-    }
-  });
+  private readonly findBatched = batchCalls<string, RefreshToken | undefined>((ids) =>
+    togetherOrAlone(ids, (some) => this.findAll(some), isUnreadable),
+  );
 
   private async findAll(ids: readonly string[]): Promise<(RefreshToken | undefined)[]> {
     const sessions = await this.read('findAll', ids);

@@ -27,8 +27,8 @@ const LOG_INTERVAL = 60_000;
 
 /**
  * Limits how many password checks are under way at once. Hashing takes a thread of libuv and a core, whether anybody
- * still waits for its result or not. The others wait in two short queues, which take turns: strangers by their network,
- * and those who have signed in before by their account. So a flood of strangers does not keep them out.
+ * still waits for its result or not. The others wait in two short queues, which take turns: strangers, and those who have
+ * signed in before. In each the networks take turns. So a flood of strangers does not keep the others out.
  */
 export class PasswordChecks {
   private readonly logger = new Logger('Auth');
@@ -60,7 +60,7 @@ export class PasswordChecks {
   private async wait({ client, hasHungUp, knownAt }: CheckRequest, limit: number): Promise<void> {
     const queue = knownAt === undefined ? this.strangers : this.known;
     const ip = client.ip ?? '';
-    const key = knownAt === undefined ? [siteOf(ip), subnetOf(ip)] : [knownAt];
+    const key = [siteOf(ip), subnetOf(ip), knownAt ?? ''];
     let timer: NodeJS.Timeout | undefined;
     try {
       await new Promise<void>((resolve, reject) => {

@@ -18,8 +18,8 @@ export interface FailureKeys {
   readonly guessed: readonly FailureKey[];
   /** Count a refusal that is not about a secret, for example of a DPoP proof. */
   readonly refused: readonly FailureKey[];
-  /** Counts what was refused because too much was under way. */
-  readonly overloading: FailureKey;
+  /** Count what was refused because too much was under way. */
+  readonly overloading: readonly FailureKey[];
 }
 
 /** Who sends a request, and what for. */
@@ -53,23 +53,24 @@ export function failureKeysOf(attempt: Attempt): FailureKeys {
         const device = keyOf('login', 'device', knownDevice);
         // Who knew the password once may have signed in on any number of devices.
         const ofAllDevices = names.map((name) => keyOf('login_of_name', 'device', name));
-        return { ...allBy([device, ...ofAllDevices]), overloading: device };
+        // It may be the flood of others in which it has found no place.
+        return { ...allBy([device, ...ofAllDevices]), overloading: [] };
       }
       const keys = [...names.map((name) => keyOf('login', address, name)), ofAddress];
       if (isOwnLogin) keys.push(...names.map((name) => keyOf('login_of_name', name)));
-      return { limiting: keys, guessed: keys, refused: [ofAddress], overloading: ofAddress };
+      return { limiting: keys, guessed: keys, refused: [ofAddress], overloading: [ofAddress] };
     }
     case 'refresh':
-      return { ...allBy(refreshes), refused: [...refreshes, ofAddress], overloading: ofAddress };
+      return { ...allBy(refreshes), refused: [...refreshes, ofAddress], overloading: [ofAddress] };
     case 'step-up': {
-      if (sessionIds.length === 0) return { ...allBy(refreshes), overloading: ofAddress };
+      if (sessionIds.length === 0) return { ...allBy(refreshes), overloading: [ofAddress] };
       // Only a holder of the session's token can fail here. So a block affects only the user and a thief.
       const stepUps = sessionIds.map((id) => keyOf('step_up', id));
       return {
         limiting: [...stepUps, ...refreshes],
         guessed: stepUps,
         refused: [...refreshes, ofAddress],
-        overloading: ofAddress,
+        overloading: [ofAddress],
       };
     }
   }

@@ -13,7 +13,7 @@ import { type FailureKind, ThrottlingConfig } from './throttling-options.js';
 
 /** The number of keys whose failures this instance remembers. Beyond that, the oldest are dropped. */
 const MOST_KEYS = 100_000;
-/** The number of attempts whose end this instance remembers for a storage that is away. */
+/** The number of failures that this instance remembers for a storage that is away. */
 const MOST_UNTOLD = 10_000;
 /** Milliseconds that an attempt waits for others to end. Many honest ones may come together. */
 const PATIENCE = 10_000;
@@ -29,12 +29,13 @@ interface KnownFailures {
   readonly isBlocked: boolean;
 }
 
-/** How an attempt ended while the storage was away. */
-interface UntoldEnd {
+/** A failure that the storage does not know, because it was away. */
+interface UntoldFailure {
   readonly key: FailureKey;
   readonly id: string;
-  /** Milliseconds since the Unix epoch; `undefined` if it did not fail. */
-  readonly failedAt: number | undefined;
+  /** Milliseconds since the Unix epoch. */
+  readonly failedAt: number;
+  readonly tell: Tell;
 }
 
 /** Publishes the event that clients will be refused from now on. */
@@ -49,7 +50,7 @@ export class FailureLimit {
   private readonly logger = new Logger(FailureLimit.name);
   private readonly known = new LRUCache<string, KnownFailures>({ max: MOST_KEYS });
   private readonly underWay = new AttemptsUnderWay();
-  private readonly untold = new LRUCache<string, UntoldEnd>({ max: MOST_UNTOLD });
+  private readonly untold = new LRUCache<string, UntoldFailure>({ max: MOST_UNTOLD });
   private readonly storage: AttemptStorage;
   private readonly breaker: CircuitBreaker;
 
@@ -101,7 +102,8 @@ export class FailureLimit {
     const limit = this.limitOf(kind);
     const told = await this.breaker.run(() => this.storage.fail({ kind, key }, id, limit)).catch(() => undefined);
     const now = this.clock.now();
-    if (!told) this.untold.set(id + key, { key: { kind, key }, id, failedAt: now });
+    // Only these storages know a failure that they are told twice.
+    if (!told && this.storage.begin) this.untold.set(id + key, { key: { kind, key }, id, failedAt: now, tell });
     const { failures, blockedFor, isLate } = told ?? this.countHere(key, limit);
     const isBlocked = blockedFor > 0;
     // Publish one event per block, on whichever instance it starts. The attack stays visible without filling the table.
@@ -116,22 +118,31 @@ export class FailureLimit {
     return { failures, blockedFor: failures >= most ? per : 0, isLate: false };
   }
 
-  /** Frees a place here, and on the storage unless the attempt has become a failure there. */
+  /**
+   * Frees a place here, and on the storage unless the attempt has become a failure there. While the storage is away, the
+   * place there ends with its lease.
+   */
   free({ kind, key }: FailureKey, id: string, hasFailed: boolean): void {
     this.underWay.free(key);
     if (hasFailed || !this.isShared(kind)) return;
-    const untold = { key: { kind, key }, id, failedAt: undefined };
-    void this.breaker.run(() => this.storage.free!(key, id)).catch(() => this.untold.set(id + key, untold));
+    void this.breaker.run(() => this.storage.free!(key, id)).catch(() => undefined);
   }
 
-  /** Tells the storage what it missed. Places that are forgotten here end with their lease. */
+  /** Tells the storage what it has missed. A failure counts there only for the rest of its time. */
   private tellStorage(): void {
-    for (const { key, id, failedAt } of this.untold.values()) {
-      if (failedAt === undefined) void this.storage.free!(key.key, id).catch(() => undefined);
-      else if (this.clock.now() - failedAt < this.config.per)
-        void this.storage.fail(key, id, this.limitOf(key.kind)).catch(() => undefined);
+    for (const [name, { key, id, failedAt, tell }] of this.untold.entries()) {
+      const { most, per } = this.limitOf(key.kind);
+      const left = failedAt + per - this.clock.now();
+      if (left <= 0) {
+        this.untold.delete(name);
+        continue;
+      }
+      const told = ({ blockedFor, isLate }: CountedFailure) => {
+        this.untold.delete(name);
+        if (blockedFor > 0 && !isLate && this.blockLeft(key.key) === 0) tell(key.kind);
+      };
+      this.storage.fail(key, id, { most, per: left }).then(told, () => undefined);
     }
-    this.untold.clear();
   }
 
   /**

@@ -32,7 +32,10 @@ if count == 1 then redis.call('PEXPIRE', KEYS[1], ARGV[1]) end
 if count == tonumber(ARGV[2]) + 1 then redis.call('PEXPIRE', KEYS[1], ARGV[3]) end
 return { count, redis.call('PTTL', KEYS[1]) }`;
 
-/** Milliseconds after which the place of an attempt is free if its instance has died. Attempts take less. */
+/**
+ * Milliseconds after which the place of an attempt is free if its instance has died. Only a check that has been answered
+ * with 503 can take longer.
+ */
 const LEASE = 60_000;
 
 /**
@@ -75,8 +78,8 @@ return { failures, per, 0 }`;
 const FREE = `return redis.call('ZREM', KEYS[1], ARGV[1])`;
 
 /**
- * Counts failures and attempts under way in Redis, for all instances together. While Redis is unavailable nothing is counted, so no new block begins. An
- * instance keeps the blocks that it knows. It needs the package `redis`.
+ * Counts failures and attempts under way in Redis, for all instances together. While Redis is unavailable, each instance
+ * counts its own, and tells Redis later. An instance keeps the blocks that it knows. It needs the package `redis`.
  *
  * @throws AuthConfigurationError for an invalid option
  * @example

@@ -23,6 +23,8 @@ const REFUSED_LOGINS: ReadonlySet<AuthErrorCode> = new Set(['region_not_allowed'
 interface RunningAttempt {
   readonly request: ThrottledRequest;
   readonly places: Places;
+  /** Whether all guards have let it pass. */
+  hasPassedGuards: boolean;
 }
 
 /** Begins the attempts of requests to auth routes, and counts how they end. */
@@ -51,13 +53,18 @@ export class ThrottledAttempts {
       await places.settle([]);
       throw new AuthError('too_many_requests');
     }
-    this.running.set(response, { request, places });
+    this.running.set(response, { request, places, hasPassedGuards: false });
     onEnd(
       http.getRequest(),
       raw,
       (status) => this.ignoringErrors(this.endForeign(response, status)),
       () => this.ignoringErrors(this.closed(response, raw)),
     );
+  }
+
+  passedGuards(response: HttpResponse): void {
+    const attempt = this.running.get(response);
+    if (attempt) attempt.hasPassedGuards = true;
   }
 
   /**
@@ -85,15 +92,24 @@ export class ThrottledAttempts {
     const reason = decision ? decision.error : error;
     const lateCheck = lateCheckOf(reason);
     if (!lateCheck) return places.settle(failedKeys(reason, request));
-    const settle = (isRight: boolean) => this.ignoringErrors(places.settle(isRight ? [] : request.keys.guessed));
-    void lateCheck.then(settle, () => settle(true));
+    const settle = (failed: readonly FailureKey[]) => this.ignoringErrors(places.settle(failed));
+    void lateCheck.then(
+      (isRight) => settle(isRight ? [] : request.keys.guessed),
+      (late: unknown) => settle(failedKeys(late, request)),
+    );
   }
 
   /** A guard answers, or a route of the host does. The library's own guards answer 401 only to forged tokens. */
   private async endForeign(response: HttpResponse, status: number): Promise<void> {
-    const request = this.running.get(response)?.request;
-    if (!request || workOf(response)) return this.end(response);
-    await this.settle(response, status === 401 && !request.isOwn ? request.keys.guessed : []);
+    const attempt = this.running.get(response);
+    if (!attempt || workOf(response)) return this.end(response);
+    const {
+      request: { keys, isLogin, isOwn },
+      hasPassedGuards,
+    } = attempt;
+    // A guard may check the password of a login. But no guard checks that of a step-up.
+    const failed = isLogin || hasPassedGuards ? keys.guessed : keys.refused;
+    await this.settle(response, status === 401 && !isOwn ? failed : []);
   }
 
   /**
@@ -122,7 +138,7 @@ function failedKeys(error: unknown, { keys, isLogin }: ThrottledRequest): readon
   if (!(error instanceof AuthError)) {
     return error instanceof HttpException && error.getStatus() === 401 ? keys.guessed : [];
   }
-  if (error.overloaded) return [keys.overloading];
+  if (error.overloaded) return keys.overloading;
   if (error.bindingFailed) return keys.refused;
   if (error.sessionLives) return [];
   if (GUESSES.has(error.code)) return keys.guessed;

@@ -14,6 +14,10 @@ import { AuthModuleRegistry, type Registered } from '../../auth/modules/auth-mod
 import { type FailureKeys, failureKeysOf } from './failure-keys.js';
 import type { FailureKind } from './throttling-options.js';
 
+/** Names in one request. Those with more share their limit, for nobody has so many. */
+const MOST_NAMES = 4;
+const MANY_NAMES = 'many names';
+
 /** A request to an auth route, with its counters. */
 export interface ThrottledRequest {
   readonly keys: FailureKeys;
@@ -100,12 +104,16 @@ function sessionOfAccessToken(request: HttpRequest, { service }: Registered): st
 /** The library reads `username`. Which of the fields a route of the host reads is not known, so each of them counts. */
 function usernamesOf({ body }: HttpRequest, isOwn: boolean): string[] {
   const { username, email } = (body ?? {}) as { username?: unknown; email?: unknown };
-  return (isOwn ? [username] : [username, email]).map(textOf).filter((name) => name !== '');
+  if (isOwn) return textsIn(username);
+  const names = [...textsIn(username), ...textsIn(email)];
+  return names.length > MOST_NAMES ? [MANY_NAMES] : names;
 }
 
-/** A host may take a number or a list of one text for the text. */
-function textOf(value: unknown): string {
-  let one = value;
-  while (Array.isArray(one)) one = (one as unknown[])[0];
-  return typeof one === 'string' || typeof one === 'number' ? String(one) : '';
+/** A host may take a number or a list for the text. */
+function textsIn(value: unknown): string[] {
+  const values: unknown[] = Array.isArray(value) ? value.flat(4) : [value];
+  return values
+    .filter((one) => typeof one === 'string' || typeof one === 'number')
+    .map(String)
+    .filter((name) => name !== '');
 }

@@ -10,6 +10,7 @@ export class ThrottlingInterceptor implements NestInterceptor {
 
   intercept(context: ExecutionContext, next: CallHandler): Observable<unknown> {
     const response = context.switchToHttp().getResponse<HttpResponse>();
+    this.attempts.passedGuards(response);
     return next.handle().pipe(
       // An interceptor of the host may have made a value of the error of an auth route.
       concatWith(this.end(response)),

@@ -31,3 +31,22 @@ export function batchCalls<Key, Value>(
   });
   return (key) => loader.load({ key, caller: activeSpan() });
 }
+
+/**
+ * Asks for all keys together. If that fails because of one of them, each is asked for alone, so that only this one fails.
+ *
+ * @param isOfOne whether an error may be about a single key
+ */
+export async function togetherOrAlone<Key, Value>(
+  keys: readonly Key[],
+  askAll: (keys: readonly Key[]) => Promise<Value[]>,
+  isOfOne: (error: unknown) => boolean,
+): Promise<(Value | Error)[]> {
+  try {
+    return await askAll(keys);
+  } catch (error) {
+    if (keys.length === 1 || !isOfOne(error)) throw error;
+    const askOne = async (key: Key) => (await askAll([key]))[0];
+    return Promise.all(keys.map((key) => askOne(key).catch((ofOne: Error) => ofOne)));
+  }
+}

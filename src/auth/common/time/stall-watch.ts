@@ -7,6 +7,8 @@ const SHORTEST_STALL = 1_000;
 const CATCHING_UP = 1_500;
 /** Stalls in quick succession count as one, up to this length. */
 const LONGEST_SUCCESSION = 60_000;
+/** A process that has stopped computes nothing, or hardly anything just before and after. */
+const MOST_OF_STOP = 250;
 /** Anybody can keep the process busy, so that an old token still works. Nobody can stop it from outside. */
 const LONGEST_BUSY = 5_000;
 
@@ -55,7 +57,7 @@ export class StallWatch implements OnModuleInit, OnApplicationShutdown {
     // Requests of a stall that ended a moment before may still wait.
     const { stall, tickedAt } = this;
     const continues = tickedAt - stall.to < CATCHING_UP && tickedAt - stall.from < LONGEST_SUCCESSION;
-    const isStop = computing < (to - tickedAt) / 10 || (continues && stall.isStop);
+    const isStop = computing < Math.min(MOST_OF_STOP, (to - tickedAt) / 10) || (continues && stall.isStop);
     const from = continues ? stall.from : tickedAt;
     this.stall = { from: isStop ? from : Math.max(from, to - LONGEST_BUSY), to, isStop };
   }
