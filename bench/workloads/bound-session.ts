@@ -63,7 +63,7 @@ export function gettingBound(port: number, sessions: readonly BoundSession[]): W
 }
 
 /** More than a session needs in one measurement. */
-const PROOFS = 1_500;
+const PROOFS = 5_000;
 
 /** A proof is good once, and what it costs the client is not the question: they are signed before the clock runs. */
 function signedBeforehand(

@@ -14,7 +14,7 @@ import { AuthModuleRegistry, type Registered } from '../../auth/modules/auth-mod
 import { type FailureKeys, failureKeysOf } from './failure-keys.js';
 import type { FailureKind } from './throttling-options.js';
 
-/** Names in one request. Those with more share their limit, for nobody has so many. */
+/** Names in one request. No honest one has more; those that do share one limit. */
 const MOST_NAMES = 4;
 const MANY_NAMES = 'many names';
 
