@@ -46,6 +46,9 @@ const STATE = `
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local text = function(number) return string.format('%.0f', number) end
+local keep = function(kept)
+  if redis.call('PTTL', KEYS[1]) < tonumber(kept) then redis.call('PEXPIRE', KEYS[1], kept) end
+end
 redis.call('ZREMRANGEBYSCORE', KEYS[1], text(-now), text(now))
 local blocked = redis.call('ZSCORE', KEYS[1], 'blocked')`;
 
@@ -57,7 +60,7 @@ local id, most, lease, kept = ARGV[1], tonumber(ARGV[2]), ARGV[3], ARGV[4]
 if blocked then return { 0, blocked - now } end
 if redis.call('ZCARD', KEYS[1]) >= most then return { 0, 0 } end
 redis.call('ZADD', KEYS[1], text(now + lease), id)
-redis.call('PEXPIRE', KEYS[1], kept)
+keep(kept)
 return { 1, 0 }`;
 
 /** Makes a failure of the attempt under way. The last allowed failure begins the block. */
@@ -68,7 +71,7 @@ local id, most, per, kept = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[
 redis.call('ZREM', KEYS[1], id)
 if blocked then return { most, blocked - now, 1 } end
 redis.call('ZADD', KEYS[1], text(-now - per), id)
-redis.call('PEXPIRE', KEYS[1], kept)
+keep(kept)
 local failures = redis.call('ZCOUNT', KEYS[1], '-inf', '(0')
 if failures < most then return { failures, 0, 0 } end
 redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', '(0')

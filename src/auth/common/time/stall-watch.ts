@@ -8,7 +8,7 @@ const CATCHING_UP = 1_500;
 /** Stalls in quick succession count as one, up to this length. */
 const LONGEST_SUCCESSION = 60_000;
 /** A process that has stopped computes nothing, or hardly anything just before and after. */
-const MOST_OF_STOP = 250;
+const MOST_OF_STOP = 500;
 /** Anybody can keep the process busy, so that an old token still works. Nobody can stop it from outside. */
 const LONGEST_BUSY = 5_000;
 
