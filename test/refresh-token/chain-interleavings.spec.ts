@@ -58,6 +58,13 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 3, arbitrary: fc.record({ type: fc.constant('revoke' as const) }) },
 );
 
+/** The database loses a refresh whose answer has arrived. By chance, this is missing in one run of a hundred. */
+const LOST_COMMIT: Step[] = [
+  { type: 'refresh', holder: 0, lost: false, afresh: true },
+  { type: 'rollback', steps: 2 },
+  { type: 'refresh', holder: 0, lost: false, afresh: true },
+];
+
 /** One who holds a token, and what it remembers. */
 class Holder {
   /** The key of the use that is not answered yet. */
@@ -248,7 +255,7 @@ describe('refreshes, retries, thefts, revocations, lost commits and time, in any
         expect((await service.list(alice.id)).some((session) => session.id === id)).toBe(promised.alive);
         await service.revoke(id, 'logout');
       }),
-      { numRuns: 600 },
+      { numRuns: 600, examples: [[LOST_COMMIT]] },
     );
     // What is compared does happen.
     for (const { type, reason, reasons } of context.events)
