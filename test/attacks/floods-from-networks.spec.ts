@@ -1,20 +1,12 @@
 import { AuthThrottlingModule } from 'nestjs-refresh-token/throttling';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, describe, expect, test } from 'vitest';
 import { eventually } from '../support/eventually.js';
-import { ALICE, flood, HeldUsers, QUEUED } from '../support/held-users.js';
+import { ALICE, flood, HeldUsers, listeningHeld, QUEUED } from '../support/held-users.js';
 import { cookiesSet, login, send } from '../support/http.js';
 import { listening, signIn } from '../support/listening.js';
 
 describe.each(['express', 'fastify'] as const)('a flood of password checks from many networks (%s)', (adapter) => {
-  const users = new HeldUsers();
-  const app = listening(adapter, {
-    users,
-    trustProxy: 'loopback',
-    quiet: true,
-    options: { concurrentPasswordChecks: 2, userProviderTimeout: '60s' },
-  });
-  beforeEach(() => users.hold());
-  afterEach(() => users.release());
+  const { users, app } = listeningHeld(adapter);
 
   // An attacker has a whole /64, and takes each turn with a new address of it.
   test('from one IPv6 network counts as one address', async () => {

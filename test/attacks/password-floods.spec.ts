@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { DpopClient, generateProofKey } from '../support/dpop.js';
 import { eventually } from '../support/eventually.js';
-import { ALICE, flood, HeldUsers, QUEUED } from '../support/held-users.js';
+import { ALICE, flood, HeldUsers, listeningHeld, QUEUED } from '../support/held-users.js';
 import { type Answer, type AuthBody, login, send } from '../support/http.js';
 import { listening, signIn } from '../support/listening.js';
 import { errorsDuring } from '../support/logged-errors.js';
@@ -16,15 +16,7 @@ import { expectRefusal, rowsOf } from '../support/refused.js';
 const OVERLOADED = { status: 503, error: 'temporarily_unavailable' };
 
 describe.each(['express', 'fastify'] as const)('a flood of password checks (%s)', (adapter) => {
-  const users = new HeldUsers();
-  const app = listening(adapter, {
-    users,
-    trustProxy: 'loopback',
-    quiet: true,
-    options: { concurrentPasswordChecks: 2, userProviderTimeout: '60s' },
-  });
-  beforeEach(() => users.hold());
-  afterEach(() => users.release());
+  const { users, app } = listeningHeld(adapter);
 
   // 200 wrong passwords at once, so that every core and every thread hashes for the attacker.
   test('begins as many as allowed; the others wait, or get 503 without a check', async () => {

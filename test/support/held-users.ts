@@ -1,6 +1,8 @@
 import type { AuthUser } from 'nestjs-refresh-token';
-import { HostUsers } from './auth-app.js';
+import { afterEach, beforeEach } from 'vitest';
+import { type Adapter, type AuthApp, HostUsers } from './auth-app.js';
 import { type Answer, type AuthBody, login } from './http.js';
+import { listening } from './listening.js';
 
 export const ALICE = { username: 'alice', password: 'alice-password', transport: 'body' } as const;
 /** As many wait for each check that may be under way. */
@@ -43,6 +45,20 @@ export class HeldUsers extends HostUsers {
     const user = this.users.get(username);
     return user ? { ...user, credentialsVersion: 1 } : null;
   }
+}
+
+/** An application with users whose checks the tests hold: two checks may be under way. */
+export function listeningHeld(adapter: Adapter): { users: HeldUsers; app: AuthApp } {
+  const users = new HeldUsers();
+  const app = listening(adapter, {
+    users,
+    trustProxy: 'loopback',
+    quiet: true,
+    options: { concurrentPasswordChecks: 2, userProviderTimeout: '60s' },
+  });
+  beforeEach(() => users.hold());
+  afterEach(() => users.release());
+  return { users, app };
 }
 
 /** Logins of one user that are sent together. */

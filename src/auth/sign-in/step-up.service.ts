@@ -86,7 +86,7 @@ export class StepUpService implements OnModuleInit {
     use: TokenUse = {},
   ): Promise<IssuedTokens> {
     const reauthenticate: Reauthenticate = (session, client) =>
-      this.authenticate(session, password, { client, hasHungUp: use.hasHungUp, knownAt: session.userId });
+      this.authenticate(session, password, { client, hasHungUp: use.hasHungUp });
     return this.rotation.refresh(refreshToken, client, evidence, use, reauthenticate);
   }
 
@@ -114,7 +114,7 @@ export class StepUpService implements OnModuleInit {
     password: string,
     request: CheckRequest,
   ): Promise<AuthUser> {
-    const user = await this.users.reauthenticate(userId, password, request);
+    const user = await this.users.reauthenticate(userId, password, { ...request, knownAt: userId });
     if (user?.id === userId) return user;
     this.events.publish({ type: 'step_up_failed', sessionId, userId, clientId, generation, ...request.client });
     throw new AuthError('invalid_credentials');

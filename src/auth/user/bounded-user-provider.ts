@@ -122,15 +122,11 @@ export class BoundedUserProvider {
     const leave = await this.checks.enter(request, timeout / 2);
     const left = timeout - (performance.now() - asked);
     let underWay: Promise<T> | undefined;
-    const begin = () => {
-      const result = (underWay = this.untilSettled(check));
-      const end = () => {
+    const begin = () =>
+      (underWay = this.untilSettled(check).finally(() => {
         underWay = undefined;
         leave();
-      };
-      void result.then(end, end);
-      return result;
-    };
+      }));
     try {
       return await this.bounded(name, begin, left);
     } catch (error) {

@@ -87,11 +87,11 @@ export class ThrottledAttempts {
     // A route of the host may answer by itself, and later.
     if (!decision && error === undefined) return;
     if (decision?.answer) decision.answer.cookies?.push(...attempt.request.deviceCookies());
-    this.running.delete(response);
     const { request, places } = attempt;
     const reason = decision ? decision.error : error;
     const lateCheck = lateCheckOf(reason);
-    if (!lateCheck) return places.settle(failedKeys(reason, request));
+    if (!lateCheck) return this.settle(response, failedKeys(reason, request));
+    this.running.delete(response);
     const settle = (failed: readonly FailureKey[]) => this.ignoringErrors(places.settle(failed));
     void lateCheck.then(
       (isRight) => settle(isRight ? [] : request.keys.guessed),

@@ -51,9 +51,9 @@ export class ThrottledRequests {
     const token = isLogin ? undefined : tokenOf(request, registered);
     // A route of the host may check the password of the session of an access token, for example to change it.
     const accessed = route === 'step-up' && !isOwn ? sessionOfAccessToken(request, registered) : undefined;
-    const sessionId = accessed ?? token?.decoded?.sessionId;
-    // Whichever of them the route means. In one order, so that no two requests wait for each other's places.
     const sessions = [accessed, token?.decoded?.sessionId].filter((id) => id !== undefined);
+    const [sessionId] = sessions;
+    // Whichever of them the route means. In one order, so that no two requests wait for each other's places.
     const sessionIds = [...new Set(sessions)].sort();
     const client = clientContextOf(request);
     const usernames = usernamesOf(request, isOwn);
