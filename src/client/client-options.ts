@@ -1,5 +1,5 @@
 import { AuthClientError } from './auth-client-error.js';
-import type { KeyStore } from './dpop/key-store.js';
+import type { Dpop } from './dpop-option.js';
 import { inBrowser, platform } from './platform.js';
 
 /** What a store keeps of a session, if there is no cookie. It can be written as JSON. It is a secret. */
@@ -7,6 +7,8 @@ export interface StoredSession {
   refreshToken: string;
   /** Only for a session that began with `bind: 'nonce'`. */
   clientNonce?: string;
+  /** Whether the session is bound to the key of this device. */
+  dpop?: boolean;
 }
 
 /**
@@ -43,12 +45,11 @@ export interface AuthClientOptions {
    */
   store?: SessionStore;
   /**
-   * Binds the session to a key that never leaves this device (RFC 9449). `true` keeps the key in IndexedDB, if the
-   * platform has it.
+   * Binds the session to a key that never leaves this device (RFC 9449): `dpop()` of `nestjs-refresh-token/client/dpop`.
    *
    * @default false
    */
-  dpop?: boolean | KeyStore;
+  dpop?: Dpop | false;
   /**
    * Clients with the same name and `baseUrl` share a session across tabs, and refresh it once.
    *
@@ -78,7 +79,7 @@ export interface ResolvedClientOptions {
   authUrl: string;
   origins: string[];
   store: SessionStore | undefined;
-  dpop: boolean | KeyStore;
+  dpop: Dpop | false;
   name: string;
   timeout: number;
   restore: boolean;
@@ -106,6 +107,9 @@ export function resolveClientOptions(options: AuthClientOptions): ResolvedClient
     throw wrong('store is missing: give { load, save, clear }.');
   }
   if (!(timeout >= 1 && timeout <= 30_000)) throw wrong('timeout must be 1 to 30000.');
+  if (dpop && typeof dpop.keyOf !== 'function') {
+    throw wrong("dpop must be dpop(): import { dpop } from 'nestjs-refresh-token/client/dpop'.");
+  }
   const authUrl = new URL(authPath, baseUrl).href.replace(/\/$/, '');
   return {
     baseUrl,

@@ -1,4 +1,4 @@
-import type { AccessToken } from './access-token.js';
+import { type AccessToken, isBound } from './access-token.js';
 import { AuthClientError } from './auth-client-error.js';
 import { type AuthAnswer, type AuthRoutes, authRoutes, LONG, SAFE, UNAVAILABLE } from './auth-routes.js';
 import type { ResolvedClientOptions } from './client-options.js';
@@ -161,6 +161,7 @@ export class SessionKeeper {
     if (left > 0) throw new AuthClientError(UNAVAILABLE, 'Try later.', undefined, left);
     const before = state.token;
     const session = await kept.load();
+    if (session?.dpop) this.requests.key?.sessionIs(true);
     if (this.#options.store && !session) return this.#nobody();
     const obtainedAt = Date.now();
     try {
@@ -207,7 +208,9 @@ export class SessionKeeper {
   }
 
   async #take(answer: AuthAnswer, obtainedAt: number, clientNonce = answer.client_nonce): Promise<AccessToken> {
-    if (answer.refresh_token) await this.#kept.save({ refreshToken: answer.refresh_token, clientNonce });
+    const dpop = isBound({ type: answer.token_type }) || undefined;
+    this.requests.key?.sessionIs(!!dpop);
+    if (answer.refresh_token) await this.#kept.save({ refreshToken: answer.refresh_token, clientNonce, dpop });
     return {
       value: answer.access_token,
       type: answer.token_type,

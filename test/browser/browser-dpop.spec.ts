@@ -9,7 +9,7 @@ describe.skipIf(!browserAvailable)('a session that is bound to a key of the brow
 
   async function signedIn() {
     const context = await newContext();
-    const page = await open(context, { dpop: true });
+    const page = await open(context, { dpop: {} });
     await signIn(page);
     return { context, page };
   }
@@ -22,7 +22,7 @@ describe.skipIf(!browserAvailable)('a session that is bound to a key of the brow
     await page.reload();
     await page.waitForFunction(() => globalThis.client);
     expect(await orders(page)).toBe(200);
-    const other = await open(context, { dpop: true });
+    const other = await open(context, { dpop: {} });
     app.clock.advance(16 * MINUTE);
     expect(await Promise.all([orders(page), orders(other)])).toEqual([200, 200]);
   });
@@ -60,7 +60,7 @@ describe.skipIf(!browserAvailable)('a session that is bound to a key of the brow
     const thief = await newContext();
     const from = app.events.length;
     await thief.addCookies([await stolenCookie(context)]);
-    for (const options of [{}, { dpop: true }]) {
+    for (const options of [{}, { dpop: {} }]) {
       expect(await (await open(thief, options)).evaluate(() => client.user())).toBeNull();
     }
     // An alert that repeats is told once a minute.

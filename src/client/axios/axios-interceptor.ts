@@ -1,6 +1,6 @@
-import type { AccessToken } from './access-token.js';
-import { type AuthClient, innerOf } from './auth-client.js';
-import { errorIn, isRepeatable } from './proven-fetch.js';
+import type { AccessToken } from '../access-token.js';
+import { type AuthClient, innerOf } from '../auth-client.js';
+import { errorIn, isRepeatable } from '../proven-fetch.js';
 
 interface AxiosHeadersLike {
   set(name: string, value: string): unknown;
