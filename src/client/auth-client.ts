@@ -129,6 +129,17 @@ export interface AuthClient {
    */
   refresh(): Promise<void>;
   /**
+   * Signs a DPoP proof for a request that you send yourself (RFC 9449), for example to open a socket. It is good once.
+   * If nobody is signed in, it has no `ath`: it is for a login that you send yourself.
+   *
+   * @param url relative to `baseUrl`. Its query and fragment are left out.
+   * @returns `undefined` if the session is not bound to a key
+   * @throws AuthClientError `temporarily_unavailable`, `key_missing` or `step_up_required`
+   * @example
+   * const proof = await client.getProof('/orders', 'GET');
+   */
+  getProof(url: string, method: string): Promise<string | undefined>;
+  /**
    * The sessions of the signed-in user on all devices. Each method can throw an AuthClientError with the server's code.
    */
   readonly sessions: {
@@ -214,6 +225,7 @@ export function createAuthClient(options: AuthClientOptions = {}): AuthClient {
     async refresh() {
       if (state.token !== null) await keeper.renew(state.token);
     },
+    getProof: async (url, method) => keeper.requests.getProof(url, method, await keeper.current()),
     sessions: {
       list: () => ask('sessions'),
       async end(id) {

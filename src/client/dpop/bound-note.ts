@@ -5,7 +5,10 @@ import { inBrowser } from '../platform.js';
  * mistaken for a session without one. It is no secret.
  */
 export interface BoundNote {
+  /** Whether this client, or a different tab, has noted it. */
   isBound(): boolean;
+  /** Whether this client has. */
+  isOwn(): boolean;
   write(bound: boolean): void;
   /** Believes the other tabs. */
   forget(): void;
@@ -25,6 +28,7 @@ export function boundNote(name: string): BoundNote {
         return inMemory;
       }
     },
+    isOwn: () => inMemory,
     write(bound) {
       inMemory = bound;
       try {

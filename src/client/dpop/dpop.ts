@@ -71,9 +71,10 @@ function keyOf(name: string, keys: KeyStore | undefined, required: boolean): Dpo
         const message = `The key of this device cannot be read now: ${reasonOf(cause)}`;
         throw new AuthClientError('temporarily_unavailable', message, undefined, undefined, cause);
       });
-      // The host's store may be locked. The server would refuse the request, and the session would seem to be over.
-      if (!key && bound && keys) {
-        throw new AuthClientError('key_missing', 'The key store has no key, but the session is bound to one.');
+      // The server would refuse a refresh with `invalid_grant`, and the session would seem to be over. But the key may
+      // come back, for example when the device is unlocked.
+      if (!key && note.isOwn() && !request.accessToken) {
+        throw new AuthClientError('key_missing', 'This device has no key, but the session is bound to one.');
       }
       if (key && note.isBound() && !request.accessToken) void pair.restore();
       return key && signProof(key, request);
