@@ -1,4 +1,4 @@
-import { type AccessToken, accessTokenOf } from './access-token.js';
+import { type AccessToken, accessTokenOf, isBound } from './access-token.js';
 import { type AuthClientError, cookieNotKept, unavailable } from './auth-client-error.js';
 import { type AuthAnswer, type AuthRoutes, authRoutes } from './auth-routes.js';
 import type { ResolvedClientOptions } from './client-options.js';
@@ -287,12 +287,15 @@ export class SessionKeeper {
   }
 
   async #keep(answer: AuthAnswer, obtainedAt: number, use: Use | undefined): Promise<AccessToken> {
+    const token = accessTokenOf(answer, obtainedAt);
+    this.requests.key?.sessionIs(isBound(token));
     await this.#ledger.keep(answer, use?.uses ?? [], use?.clientNonce);
     this.#isEmptyForNow = false;
-    return accessTokenOf(answer, obtainedAt);
+    return token;
   }
 
   #wire(use: Use | undefined): object {
+    if (use?.dpop) this.requests.key?.sessionIs(true);
     return { ...credentialsOf(use), ...(use && this.#ledger.wire(use)) };
   }
 

@@ -21,6 +21,9 @@ const USE = `
   await client.logout();
 `;
 
+/** Bytes of `client.min.js`, gzipped: the core of 8,000 and what a program can leave out. */
+const LARGEST = 8_500;
+
 describe('the built client', () => {
   const app = listening('express');
   let folder: string;
@@ -32,7 +35,7 @@ describe('the built client', () => {
   test('is one small file that needs nothing, in plain JavaScript', async () => {
     const file = join(root, 'dist/client/client.min.js');
     const text = await readFile(file, 'utf8');
-    expect(gzipSync(text, { level: 9 }).length).toBeLessThanOrEqual(6_000);
+    expect(gzipSync(text, { level: 9 }).length).toBeLessThanOrEqual(LARGEST);
     expect(text).not.toMatch(/\bimport\s*[({"']|\bfrom\s*["']|require\(/);
     await copyFile(file, join(folder, 'client.min.mjs'));
     await writeFile(join(folder, 'use.mjs'), `import { createAuthClient } from './client.min.mjs';${USE}`);
@@ -53,9 +56,10 @@ describe('the built client', () => {
     await writeFile(join(folder, 'tsconfig.json'), JSON.stringify({ compilerOptions, files: ['use.ts'] }));
     await writeFile(
       join(folder, 'use.ts'),
-      `import { type AuthChange, type AuthClientUser, createAuthClient, type KeyStore } from 'nestjs-refresh-token/client';
-      declare const dpop: KeyStore;
-      const client = createAuthClient({ baseUrl: 'https://api.example', dpop });
+      `import { type AuthChange, type AuthClientUser, createAuthClient } from 'nestjs-refresh-token/client';
+      import { dpop, type KeyStore } from 'nestjs-refresh-token/client/dpop';
+      declare const keys: KeyStore;
+      const client = createAuthClient({ baseUrl: 'https://api.example', dpop: dpop(keys) });
       export const user: AuthClientUser | null = await client.user();
       export const answer: Response = await client.fetch('/orders', { method: 'POST' });
       client.onChange((change: AuthChange) => change.type === 'ended');
