@@ -43,7 +43,10 @@ export class ProvenFetch {
   async headersFor(method: string, url: string, token?: AccessToken | null): Promise<[string, string][]> {
     const scheme = isBound(token) ? 'DPoP' : 'Bearer';
     const headers: [string, string][] = token ? [['Authorization', `${scheme} ${token.value}`]] : [];
-    const proof = await this.#proof(method, url, token, url === `${this.#options.authUrl}/login`);
+    const { authUrl } = this.#options;
+    // A sign-out needs no proof. So it does not depend on the key.
+    const proof =
+      url === `${authUrl}/logout` ? undefined : await this.#proof(method, url, token, url === `${authUrl}/login`);
     if (proof) headers.push(['DPoP', proof]);
     return headers;
   }

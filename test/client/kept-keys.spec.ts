@@ -126,6 +126,18 @@ describe('the key of a device', () => {
     await expect.poll(() => restarted.user().catch(() => null), { interval: 500 }).toMatchObject({ id: 'user-alice' });
   });
 
+  test('is not needed for a sign-out', async () => {
+    const keys = new Keychain();
+    const { store } = await loggedIn(keys);
+    keys.answer = () => Promise.reject(new Error('The device is locked.'));
+    const restarted = started(dpop(keys), store);
+    const from = app.events.length;
+    await restarted.logout();
+    expect(restarted.exchanges).toEqual([{ method: 'POST', path: '/auth/logout', status: 204 }]);
+    expect(store.session).toBeUndefined();
+    expect(app.events.slice(from)).toContainEqual(expect.objectContaining({ reason: 'logout' }));
+  });
+
   test('ends no session while IndexedDB hangs', async () => {
     const database = FakeIndexedDb.install();
     const client = started();
