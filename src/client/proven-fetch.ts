@@ -52,8 +52,8 @@ export class ProvenFetch {
   }
 
   /**
-   * The proof for a request that the application sends itself. If nobody is signed in, it is for a login, and the key
-   * is made if there is none.
+   * The proof for a request that the application sends itself. If nobody is signed in, it is for a login, which
+   * can make a new key.
    */
   getProof(url: string, method: string, token: AccessToken | null): Promise<string | undefined> {
     return this.#proof(method.toUpperCase(), new URL(url, this.#options.baseUrl).href, token, !token);

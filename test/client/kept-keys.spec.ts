@@ -97,11 +97,11 @@ describe('the key of a device', () => {
   test('binds no session in a store of the application that never answers', async () => {
     for (const method of ['load', 'save'] as const) {
       const keys = new Keychain();
-      keys[method] = never;
+      Object.assign(keys, { [method]: never });
       expect(await outcomeOf(started(dpop(keys)))).toBe(false);
     }
     const keys = new Keychain();
-    keys.clear = never;
+    Object.assign(keys, { clear: never });
     const client = started(dpop(keys));
     expect(await outcomeOf(client)).toBe(true);
     await client.logout();
