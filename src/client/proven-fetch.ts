@@ -43,14 +43,17 @@ export class ProvenFetch {
   async headersFor(method: string, url: string, token?: AccessToken | null): Promise<[string, string][]> {
     const scheme = isBound(token) ? 'DPoP' : 'Bearer';
     const headers: [string, string][] = token ? [['Authorization', `${scheme} ${token.value}`]] : [];
-    const proof = await this.#proof(method, url, token, url === `${this.#options.authUrl}/login`);
+    const { authUrl } = this.#options;
+    // A sign-out needs no proof. So it does not depend on the key.
+    const proof =
+      url === `${authUrl}/logout` ? undefined : await this.#proof(method, url, token, url === `${authUrl}/login`);
     if (proof) headers.push(['DPoP', proof]);
     return headers;
   }
 
   /**
-   * The proof for a request that the application sends itself. If nobody is signed in, it is for a login, and the key
-   * is made if there is none.
+   * The proof for a request that the application sends itself. If nobody is signed in, it is for a login, which
+   * can make a new key.
    */
   getProof(url: string, method: string, token: AccessToken | null): Promise<string | undefined> {
     return this.#proof(method.toUpperCase(), new URL(url, this.#options.baseUrl).href, token, !token);

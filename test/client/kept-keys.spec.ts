@@ -97,11 +97,11 @@ describe('the key of a device', () => {
   test('binds no session in a store of the application that never answers', async () => {
     for (const method of ['load', 'save'] as const) {
       const keys = new Keychain();
-      keys[method] = never;
+      Object.assign(keys, { [method]: never });
       expect(await outcomeOf(started(dpop(keys)))).toBe(false);
     }
     const keys = new Keychain();
-    keys.clear = never;
+    Object.assign(keys, { clear: never });
     const client = started(dpop(keys));
     expect(await outcomeOf(client)).toBe(true);
     await client.logout();
@@ -124,6 +124,18 @@ describe('the key of a device', () => {
     expect(keys.kept).toBeDefined();
     keys.answer = (kept) => kept;
     await expect.poll(() => restarted.user().catch(() => null), { interval: 500 }).toMatchObject({ id: 'user-alice' });
+  });
+
+  test('is not needed for a sign-out', async () => {
+    const keys = new Keychain();
+    const { store } = await loggedIn(keys);
+    keys.answer = () => Promise.reject(new Error('The device is locked.'));
+    const restarted = started(dpop(keys), store);
+    const from = app.events.length;
+    await restarted.logout();
+    expect(restarted.exchanges).toEqual([{ method: 'POST', path: '/auth/logout', status: 204 }]);
+    expect(store.session).toBeUndefined();
+    expect(app.events.slice(from)).toContainEqual(expect.objectContaining({ reason: 'logout' }));
   });
 
   test('ends no session while IndexedDB hangs', async () => {

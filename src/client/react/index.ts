@@ -3,6 +3,8 @@
  * The name of this entry point.
  *
  * @example
- * console.log(ENTRY);
+ * console.log(nameOfEntry());
  */
-export const ENTRY = 'nestjs-refresh-token/react';
+export function nameOfEntry(): string {
+  return 'nestjs-refresh-token/react';
+}
