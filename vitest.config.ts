@@ -11,6 +11,7 @@ export default defineConfig({
       { find: /^nestjs-refresh-token$/, replacement: source('./src/auth/index.ts') },
       { find: /^nestjs-refresh-token\/binding$/, replacement: source('./src/auth/binding/index.ts') },
       { find: /^nestjs-refresh-token\/client$/, replacement: source('./src/client/index.ts') },
+      { find: /^nestjs-refresh-token\/client\/axios$/, replacement: source('./src/client/axios/index.ts') },
       { find: /^nestjs-refresh-token\/geoip$/, replacement: source('./src/integrations/geoip/index.ts') },
       { find: /^nestjs-refresh-token\/health$/, replacement: source('./src/integrations/health/index.ts') },
       { find: /^nestjs-refresh-token\/metrics$/, replacement: source('./src/integrations/metrics/index.ts') },

@@ -4,6 +4,7 @@
  *
  * - `temporarily_unavailable`: the server did not answer, or the answer decides nothing (408, 429, 5xx, offline). The
  *   session stays alive; try again later.
+ * - `session_changed`: a different session began while the request waited for a token. Nothing was sent.
  * - `invalid_configuration`: an option is not valid. The message says what to write.
  *
  * @example

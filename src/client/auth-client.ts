@@ -1,7 +1,7 @@
 import { answered, refusal } from './auth-routes.js';
 import { authorizedFetch } from './authorized-fetch.js';
 import { type AuthClientOptions, type ResolvedClientOptions, resolveClientOptions } from './client-options.js';
-import { jsonIn } from './proven-fetch.js';
+import { jsonIn } from './responses.js';
 import { SessionKeeper } from './session-keeper.js';
 import type { AuthChangeListener } from './session-state.js';
 import { stayFresh } from './wake.js';
@@ -121,6 +121,26 @@ export interface AuthClient {
    */
   onChange(listener: AuthChangeListener): () => void;
   /**
+   * Returns a valid access token, for libraries that open connections of their own. It renews an expired one first. Scripts
+   * that see the token can send it elsewhere, so prefer `fetch`.
+   *
+   * @returns `null` if nobody is signed in
+   * @throws AuthClientError `temporarily_unavailable` or `step_up_required`
+   * @example
+   * const socket = io(url, { auth: async (send) => send({ token: await client.getAccessToken() }) });
+   */
+  getAccessToken(): Promise<string | null>;
+  /**
+   * Makes a DPoP proof for one request with the access token (RFC 9449). Write the method and the URL of the request. For a
+   * WebSocket that is `GET` and the URL of its opening.
+   *
+   * @returns `undefined` if the session is not bound to a key
+   * @throws AuthClientError `temporarily_unavailable` or `step_up_required`
+   * @example
+   * const proof = await client.getProof('wss://api.example/graphql', 'GET');
+   */
+  getProof(url: string, method: string): Promise<string | undefined>;
+  /**
    * Renews the access token now. Does nothing if nobody is signed in.
    *
    * @throws AuthClientError `temporarily_unavailable` or `step_up_required`
@@ -210,6 +230,13 @@ export function createAuthClient(options: AuthClientOptions = {}): AuthClient {
       const own: AuthChangeListener = (change) => listener(change);
       state.listeners.add(own);
       return () => void state.listeners.delete(own);
+    },
+    getAccessToken: async () => (await keeper.current())?.value ?? null,
+    async getProof(url, method) {
+      const { href } = new URL(url.replace(/^ws/i, 'http'), resolved.baseUrl);
+      const token = await keeper.current();
+      const headers = token ? await keeper.requests.headersFor(method.toUpperCase(), href, token) : [];
+      return new Headers(headers).get('dpop') ?? undefined;
     },
     async refresh() {
       if (state.token !== null) await keeper.renew(state.token);

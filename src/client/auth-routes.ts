@@ -1,7 +1,8 @@
 import { AuthClientError } from './auth-client-error.js';
 import type { ResolvedClientOptions } from './client-options.js';
 import { delay } from './platform.js';
-import { jsonIn, type ProvenFetch } from './proven-fetch.js';
+import type { ProvenFetch } from './proven-fetch.js';
+import { jsonIn } from './responses.js';
 import type { AuthChangeListener } from './session-state.js';
 
 /** The part of a response body that the client reads. */

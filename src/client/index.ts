@@ -7,7 +7,6 @@ export {
   type Credentials,
 } from './auth-client.js';
 export { AuthClientError } from './auth-client-error.js';
-export { type AxiosLike, interceptAxios } from './axios-interceptor.js';
 export type { AuthClientOptions, SessionStore, StoredSession } from './client-options.js';
 export type { DeviceKey, KeyStore } from './dpop/key-store.js';
 export type { AuthChange, AuthChangeListener } from './session-state.js';

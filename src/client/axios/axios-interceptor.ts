@@ -1,0 +1,62 @@
+import type { AccessToken } from '../access-token.js';
+import { type AuthClient, innerOf } from '../auth-client.js';
+import { type Config, type Exchange, exchangeOf } from './exchange.js';
+
+interface AxiosInterceptorsLike {
+  use(fulfilled: never): number;
+  eject(id: number): void;
+}
+
+/**
+ * The parts of an axios instance that {@link interceptAxios} uses. The client does not depend on axios.
+ *
+ * @example
+ * const api: AxiosLike = axios.create();
+ */
+export interface AxiosLike {
+  defaults: object;
+  interceptors: { request: AxiosInterceptorsLike };
+  create(): AxiosLike;
+  getUri(config: never): string;
+  request(config: never): Promise<unknown>;
+}
+
+/** A request of the application. It keeps its session if a library sends it again, for example `axios-retry`. */
+interface Issued {
+  adapter: unknown;
+  issuer: AccessToken | null | undefined;
+}
+
+/**
+ * Adds the client's access token to the requests of an axios instance, with the same rules as `client.fetch`.
+ *
+ * It works below all other interceptors: they see one response, and no token. A request is repeated as it was sent. Relative
+ * URLs without a `baseURL` belong to the page.
+ *
+ * @returns a function that removes the token from later requests
+ * @throws AuthClientError from requests: `temporarily_unavailable` if a new token is needed and cannot be fetched;
+ *   `session_changed`; `step_up_required`
+ * @example
+ * const api = axios.create({ baseURL: 'https://api.example' });
+ * interceptAxios(api, client);
+ */
+export function interceptAxios(axios: AxiosLike, client: AuthClient): () => void {
+  const [keeper, { origins }] = innerOf.get(client)!;
+  const exchange: Exchange = exchangeOf(axios, keeper, origins);
+  const known = new WeakMap<object, Issued>();
+
+  const authorize = (config: Config): Config => {
+    const issued = known.get(Object(config.adapter) as object) ?? {
+      adapter: config.adapter,
+      issuer: keeper.state.token,
+    };
+    const adapter = (final: Config) => exchange(final, issued);
+    known.set(adapter, issued);
+    config.adapter = adapter;
+    return config;
+  };
+
+  const { request } = axios.interceptors;
+  const id = request.use(authorize as never);
+  return () => request.eject(id);
+}
