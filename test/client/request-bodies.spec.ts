@@ -3,7 +3,7 @@ import createOpenapiClient from 'openapi-fetch';
 import { describe, expect, test } from 'vitest';
 import { adapters } from '../support/auth-app.js';
 import { listening, MINUTE } from '../support/listening.js';
-import { controllers, type Fetch, signedIn } from '../support/clients.js';
+import { controllers, signedIn } from '../support/clients.js';
 
 interface paths {
   '/orders': {
