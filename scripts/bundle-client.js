@@ -4,7 +4,7 @@ import { gzipSync } from 'node:zlib';
 import { build } from 'esbuild';
 
 /** Bytes, gzipped. */
-const LARGEST = 6_000;
+const LARGEST = 8_000;
 
 /** What the parts of the client call each other, and nobody outside: neither hosts nor a tab with another build. */
 const INNER =

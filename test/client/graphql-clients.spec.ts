@@ -171,10 +171,7 @@ for (const [driver, adapter, module] of drivers) {
 
     test.each([
       ['mutation { place(count: 1) }', ['place']],
-      [
-        'mutation Two($a: Int = 1) { maybePlace(count: $a) again: maybePlace(count: 2) }',
-        ['maybePlace', 'maybePlace'],
-      ],
+      ['mutation Two($a: Int = 1) { maybePlace(count: $a) again: maybePlace(count: 2) }', ['maybePlace', 'maybePlace']],
       ['mutation { first: place(count: 1), maybePlace(count: 2) }', ['place', 'maybePlace']],
     ])('repeats %s, of which nothing was executed', async (query, all) => {
       const client = await signedIn(app.url);

@@ -1,25 +1,7 @@
 import type { AccessToken } from '../access-token.js';
 import { type AuthClient, innerOf } from '../auth-client.js';
+import type { AxiosLike } from './axios-like.js';
 import { type Config, type Exchange, exchangeOf } from './exchange.js';
-
-interface AxiosInterceptorsLike {
-  use(fulfilled: never): number;
-  eject(id: number): void;
-}
-
-/**
- * The parts of an axios instance that {@link interceptAxios} uses. The client does not depend on axios.
- *
- * @example
- * const api: AxiosLike = axios.create();
- */
-export interface AxiosLike {
-  defaults: object;
-  interceptors: { request: AxiosInterceptorsLike };
-  create(): AxiosLike;
-  getUri(config: never): string;
-  request(config: never): Promise<unknown>;
-}
 
 /** A request of the application. It keeps its session if a library sends it again, for example `axios-retry`. */
 interface Issued {

@@ -6,7 +6,7 @@ import { refusalIn } from '../refusal.js';
 import { isStream } from '../repeatable.js';
 import { errorCodeIn, type HeadersLike, jsonIn } from '../responses.js';
 import type { SessionKeeper } from '../session-keeper.js';
-import type { AxiosLike } from './axios-interceptor.js';
+import type { AxiosLike } from './axios-like.js';
 
 /** The config of a request, after all interceptors and `transformRequest`. */
 export interface Config {

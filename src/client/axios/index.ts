@@ -1,2 +1,3 @@
 // `nestjs-refresh-token/client/axios`: the client's access tokens for axios.
-export { type AxiosLike, interceptAxios } from './axios-interceptor.js';
+export { interceptAxios } from './axios-interceptor.js';
+export type { AxiosLike } from './axios-like.js';
