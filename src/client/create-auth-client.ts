@@ -3,7 +3,7 @@ import { AuthClientError } from './auth-client-error.js';
 import { answered, isAuthAnswer, refusal } from './auth-routes.js';
 import { authorizedFetch } from './authorized-fetch.js';
 import { type AuthClientOptions, type ResolvedClientOptions, resolveClientOptions } from './client-options.js';
-import { jsonIn } from './proven-fetch.js';
+import { jsonIn } from './responses.js';
 import { SessionKeeper } from './session-keeper.js';
 import type { AuthState } from './session-state.js';
 import { stayFresh } from './wake.js';

@@ -94,17 +94,6 @@ export class SessionKeeper {
     if (token !== null || this.#isEmptyForNow) await this.renew(token);
   }
 
-  /** Decides whether a refused request is worth repeating, and returns the new token for it. */
-  afterRefusal(used: AccessToken, status: number, code: string | undefined): Promise<AccessToken | null> | undefined {
-    const healed = code === 'token_expired' || code === 'token_stale';
-    // A refresh shows whether the session has ended.
-    if (status !== 401 || (!healed && code !== 'token_revoked')) return undefined;
-    const renewal = this.renew(used);
-    // The caller may not wait for the renewal.
-    renewal.catch(() => undefined);
-    return healed ? renewal : undefined;
-  }
-
   async signIn(body: object): Promise<void> {
     await this.#alone(async () => {
       const obtainedAt = Date.now();
