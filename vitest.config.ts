@@ -21,6 +21,7 @@ export default defineConfig({
         replacement: source('./src/integrations/opentelemetry/index.ts'),
       },
       { find: /^nestjs-refresh-token\/pglite$/, replacement: source('./src/pglite/index.ts') },
+      { find: /^nestjs-refresh-token\/react$/, replacement: source('./src/client/react/index.ts') },
       { find: /^nestjs-refresh-token\/redis$/, replacement: source('./src/integrations/redis/index.ts') },
       { find: /^nestjs-refresh-token\/risk$/, replacement: source('./src/auth/risk/index.ts') },
       { find: /^nestjs-refresh-token\/sockets$/, replacement: source('./src/auth/sockets/index.ts') },

@@ -3,6 +3,7 @@ import { authorizedFetch } from './authorized-fetch.js';
 import { type AuthClientOptions, type ResolvedClientOptions, resolveClientOptions } from './client-options.js';
 import { jsonIn } from './proven-fetch.js';
 import { SessionKeeper } from './session-keeper.js';
+import type { AuthState, ObservableState } from './auth-state.js';
 import type { AuthChangeListener } from './session-state.js';
 import { stayFresh } from './wake.js';
 
@@ -64,7 +65,7 @@ export interface Credentials {
  * await client.login({ username, password });
  * const response = await client.fetch('/orders');
  */
-export interface AuthClient {
+export interface AuthClient<User = AuthClientUser> {
   /**
    * Signs the user in, in all tabs.
    *
@@ -111,7 +112,17 @@ export interface AuthClient {
    * @example
    * const user = await client.user();
    */
-  user(): Promise<AuthClientUser | null>;
+  user(): Promise<User | null>;
+  /** What is known at this moment: the same object until something changes. */
+  readonly state: AuthState<User>;
+  /**
+   * Calls the listener after each change of `state`.
+   *
+   * @returns a function that ends the subscription
+   * @example
+   * const unsubscribe = client.subscribe(() => render(client.state));
+   */
+  subscribe(listener: () => void): () => void;
   /**
    * Subscribes to changes of the session. Past changes are not reported.
    *
@@ -148,7 +159,7 @@ export interface AuthClient {
 }
 
 /** The internals of a client, for the axios interceptor only. */
-export const innerOf = new WeakMap<AuthClient, [SessionKeeper, ResolvedClientOptions]>();
+export const innerOf = new WeakMap<object, [SessionKeeper, ResolvedClientOptions]>();
 
 /**
  * Creates a client of `nestjs-refresh-token`, for a browser or any other JavaScript runtime.
@@ -164,7 +175,7 @@ export const innerOf = new WeakMap<AuthClient, [SessionKeeper, ResolvedClientOpt
  *
  * @throws AuthClientError `invalid_configuration`
  */
-export function createAuthClient(options: AuthClientOptions = {}): AuthClient {
+export function createAuthClient<User = AuthClientUser>(options: AuthClientOptions = {}): AuthClient<User> {
   const resolved = resolveClientOptions(options);
   const keeper = new SessionKeeper(resolved);
   const { state } = keeper;
@@ -181,9 +192,14 @@ export function createAuthClient(options: AuthClientOptions = {}): AuthClient {
     return camelCased<T>(body ?? {});
   };
 
-  let known: { token: unknown; user: Promise<AuthClientUser> } | undefined;
+  let known: { token: unknown; user: Promise<User> } | undefined;
+  const observable = state.observable as ObservableState<User>;
 
-  const client: AuthClient = {
+  const client: AuthClient<User> = {
+    get state() {
+      return observable.current;
+    },
+    subscribe: (listener) => observable.subscribe(listener),
     login: (credentials) => keeper.signIn(credentials),
     stepUp: (credentials) => keeper.stepUp(credentials),
     async logout({ everywhere } = {}) {
@@ -204,7 +220,9 @@ export function createAuthClient(options: AuthClientOptions = {}): AuthClient {
         throw error;
       });
       // The session or its token may have changed since the request.
-      return user && state.token === token ? user : client.user();
+      if (!user || state.token !== token) return client.user();
+      observable.change({ user });
+      return user;
     },
     onChange(listener) {
       const own: AuthChangeListener = (change) => listener(change);

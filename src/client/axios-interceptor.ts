@@ -53,7 +53,7 @@ export interface AxiosLike {
  * const api = axios.create({ baseURL: 'https://api.example' });
  * interceptAxios(api, client);
  */
-export function interceptAxios(axios: AxiosLike, client: AuthClient): () => void {
+export function interceptAxios(axios: AxiosLike, client: AuthClient<unknown>): () => void {
   const [keeper, { origins, baseUrl }] = innerOf.get(client)!;
   const { request, response } = axios.interceptors;
   /** The token that each request was sent with. */

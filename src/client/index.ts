@@ -9,5 +9,6 @@ export {
 export { AuthClientError } from './auth-client-error.js';
 export { type AxiosLike, interceptAxios } from './axios-interceptor.js';
 export type { AuthClientOptions, SessionStore, StoredSession } from './client-options.js';
+export type { AuthState } from './auth-state.js';
 export type { DeviceKey, KeyStore } from './dpop/key-store.js';
 export type { AuthChange, AuthChangeListener } from './session-state.js';

@@ -33,7 +33,10 @@ export class SessionKeeper {
 
   constructor(options: ResolvedClientOptions) {
     this.#options = options;
-    if (!options.restore) this.state.token = null;
+    if (!options.restore) {
+      this.state.token = null;
+      this.state.observable.change({ status: 'signed_out' });
+    }
     this.requests = new ProvenFetch(options);
     this.#routes = authRoutes(options, this.requests);
     this.#kept = keptSession(options.store);
@@ -53,10 +56,26 @@ export class SessionKeeper {
   async renew(used: AccessToken | null | undefined): Promise<AccessToken | null> {
     const { token } = this.state;
     if (token !== undefined && token?.value !== used?.value) return token;
-    this.#renewal ??= this.#alone((waited) => this.#renewAlone(used, waited)).finally(() => {
-      this.#renewal = undefined;
-    });
+    this.#renewal ??= this.#observed(this.#alone((waited) => this.#renewAlone(used, waited)));
     return this.#renewal;
+  }
+
+  async #observed(renewal: Promise<AccessToken | null>): Promise<AccessToken | null> {
+    const { observable } = this.state;
+    // A listener may ask for a token, and must find this renewal.
+    queueMicrotask(() => this.#renewal && observable.change({ isRefreshing: true }));
+    const ended = (error: AuthClientError | null) => {
+      this.#renewal = undefined;
+      observable.change({ isRefreshing: false, error });
+    };
+    try {
+      const token = await renewal;
+      ended(null);
+      return token;
+    } catch (error) {
+      ended(error as AuthClientError);
+      throw error;
+    }
   }
 
   /** Decides whether a refused request is worth repeating, and returns the new token for it. */

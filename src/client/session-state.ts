@@ -1,4 +1,5 @@
 import { type AccessToken, type Ageing, ageing } from './access-token.js';
+import { ObservableState } from './auth-state.js';
 
 /**
  * A change of the session, as `client.onChange` reports it.
@@ -46,10 +47,13 @@ export class SessionState {
   /** When the last session ended, by this machine's clock, in milliseconds. */
   endedAt = 0;
   readonly listeners = new Set<AuthChangeListener>();
+  readonly observable = new ObservableState<unknown>();
 
   adopt(token: AccessToken, type: AuthChange['type'] = this.#typeOfRenewal()): void {
+    const isSameSession = token.sessionId === this.token?.sessionId;
     this.token = token;
     this.age = ageing(token);
+    this.observable.change({ status: 'signed_in', error: null, ...(!isSameSession && { user: null }) });
     this.announce(type);
   }
 
@@ -58,6 +62,7 @@ export class SessionState {
     const known = this.token !== null;
     this.token = null;
     this.age = undefined;
+    this.observable.change({ status: 'signed_out', user: null, error: null });
     if (known) this.announce(type);
   }
 
