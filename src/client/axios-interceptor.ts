@@ -1,5 +1,6 @@
 import type { AccessToken } from './access-token.js';
-import { type AuthClient, innerOf } from './auth-client.js';
+import type { AuthClient } from './auth-client.js';
+import { innerOf } from './create-auth-client.js';
 import { errorIn, isRepeatable } from './proven-fetch.js';
 
 interface AxiosHeadersLike {
@@ -53,7 +54,7 @@ export interface AxiosLike {
  * const api = axios.create({ baseURL: 'https://api.example' });
  * interceptAxios(api, client);
  */
-export function interceptAxios(axios: AxiosLike, client: AuthClient<unknown>): () => void {
+export function interceptAxios(axios: AxiosLike, client: AuthClient): () => void {
   const [keeper, { origins, baseUrl }] = innerOf.get(client)!;
   const { request, response } = axios.interceptors;
   /** The token that each request was sent with. */

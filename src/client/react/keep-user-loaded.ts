@@ -1,9 +1,9 @@
 import type { AuthClient } from '../auth-client.js';
 import type { AuthClientError } from '../auth-client-error.js';
-import type { AuthChange } from '../session-state.js';
 import { platform } from '../platform.js';
+import type { AuthChange } from '../session-state.js';
 
-/** Milliseconds between an attempt that failed and the next one. */
+/** Milliseconds between an attempt without an answer and the next one. */
 const RETRY = 10_000;
 /** The changes after which the server may describe the user differently. All others would only ask in vain. */
 const NEWS = new Set<AuthChange['type']>(['restored', 'signed_in', 'refreshed']);
@@ -14,30 +14,44 @@ const NEWS = new Set<AuthChange['type']>(['restored', 'signed_in', 'refreshed'])
  *
  * @returns a function that stops it
  */
-export function keepUserLoaded(client: AuthClient<unknown>): () => void {
+export function keepUserLoaded(client: AuthClient): () => void {
   let timer: ReturnType<typeof setTimeout> | undefined;
   let isOver = false;
+  let { status } = client.state;
+
   const later = (milliseconds: number) => {
     clearTimeout(timer);
-    timer = setTimeout(loadIfVisible, milliseconds);
+    if (!isOver) timer = setTimeout(loadIfVisible, milliseconds);
   };
-  const load = () => {
+  const load = async () => {
     clearTimeout(timer);
-    client.user().catch(({ code, retryAfter = 0 }: AuthClientError) => {
+    try {
+      await client.user();
+      // For example, the store of a locked device.
+      if (client.state.status === 'unknown') later(RETRY);
+    } catch (error) {
+      const { code, retryAfter = 0 } = error as AuthClientError;
       // Whatever else is wrong ends with a change of the session.
-      if (code === 'temporarily_unavailable' && !isOver) later(Math.max(RETRY, retryAfter));
-    });
+      if (code === 'temporarily_unavailable') later(Math.max(RETRY, retryAfter));
+    }
   };
   // A forgotten tab does not keep a session alive.
-  const loadIfVisible = () => (platform.document?.hidden ? later(RETRY) : load());
+  const loadIfVisible = () => (platform.document?.hidden ? later(RETRY) : void load());
 
-  const unsubscribe = client.onChange(({ type }) => {
-    if (NEWS.has(type)) load();
+  const stopChanges = client.onChange(({ type }) => {
+    if (NEWS.has(type)) void load();
   });
-  load();
+  // A session that was known can be in doubt, for example after the browser's "back".
+  const stopStates = client.subscribe(() => {
+    const before = status;
+    status = client.state.status;
+    if (status === 'unknown' && before !== 'unknown') void load();
+  });
+  void load();
   return () => {
     isOver = true;
     clearTimeout(timer);
-    unsubscribe();
+    stopChanges();
+    stopStates();
   };
 }
