@@ -5,13 +5,12 @@ import { createAuthClient } from 'nestjs-refresh-token/client';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { browserAvailable, chromiumContexts } from '../support/browser.js';
 import { changesOf, orders, signIn } from '../support/client-host.js';
-import { MemoryStore } from '../support/clients.js';
 import { MINUTE } from '../support/listening.js';
 import { bundled, reactHost } from '../support/react-host.js';
 import { App, Greeting } from './react-app.js';
 
 /** The client of a module on a server: one for all visitors, and nobody is signed in. */
-const onServer = createAuthClient({ baseUrl: 'http://localhost:3000', store: new MemoryStore() });
+const onServer = createAuthClient();
 let stranger = 'stranger';
 const rendered = () =>
   renderToString(createElement(App, { client: onServer, late: Greeting })).replace('stranger', stranger);
@@ -173,8 +172,8 @@ describe.skipIf(!browserAvailable)('the client in React', () => {
 
   test('leaves no listener when it is unmounted, and no closed client', async () => {
     const { page } = await signedInPage();
-    // Two components read it: the account and the greeting.
-    expect(await page.evaluate(() => react.listeners)).toEqual({ ofState: 2, ofChanges: 2 });
+    // Two components read it, the account and the greeting, and each keeps the user loaded.
+    expect(await page.evaluate(() => react.listeners)).toEqual({ ofState: 4, ofChanges: 2 });
     await page.evaluate(() => react.unmount());
     expect(await page.evaluate(() => react.listeners)).toEqual({ ofState: 0, ofChanges: 0 });
     app.clock.advance(16 * MINUTE);
@@ -188,7 +187,7 @@ describe.skipIf(!browserAvailable)('the client in React', () => {
     await page.goto(`${origin()}/react?strict`);
     await shows(page, 'user', 'user-alice');
     expect(network.refreshes).toBe(1);
-    expect(await page.evaluate(() => react.listeners)).toEqual({ ofState: 2, ofChanges: 2 });
+    expect(await page.evaluate(() => react.listeners)).toEqual({ ofState: 4, ofChanges: 2 });
     app.clock.advance(16 * MINUTE);
     expect(await orders(page)).toBe(200);
     await page.evaluate(() => react.unmount());

@@ -2,7 +2,7 @@ import { createContext, createElement, type ReactNode } from 'react';
 import type { AuthClient } from '../auth-client.js';
 
 /** The client of the nearest `AuthProvider`. */
-export const ClientContext = createContext<AuthClient<unknown> | undefined>(undefined);
+export const ClientContext = createContext<AuthClient | undefined>(undefined);
 
 /**
  * The props of {@link AuthProvider}.
@@ -12,7 +12,7 @@ export const ClientContext = createContext<AuthClient<unknown> | undefined>(unde
  */
 export interface AuthProviderProps {
   /** Create it once, in a module and not in a component. */
-  client: AuthClient<unknown>;
+  client: AuthClient;
   children?: ReactNode;
 }
 

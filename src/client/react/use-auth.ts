@@ -1,6 +1,6 @@
 import { useMemo } from 'react';
 import type { AuthClient, AuthClientUser } from '../auth-client.js';
-import type { AuthState } from '../auth-state.js';
+import type { AuthState } from '../session-state.js';
 import { useClient, useClientState } from './use-client-state.js';
 
 /**
@@ -10,8 +10,10 @@ import { useClient, useClientState } from './use-client-state.js';
  * @example
  * const { status, login }: Auth = useAuth();
  */
-export interface Auth<User = AuthClientUser>
-  extends AuthState<User>, Pick<AuthClient<User>, 'login' | 'stepUp' | 'logout' | 'refresh' | 'fetch' | 'sessions'> {
+export interface Auth<User = unknown>
+  extends
+    AuthState<AuthClientUser & User>,
+    Pick<AuthClient<User>, 'login' | 'adopt' | 'stepUp' | 'logout' | 'refresh' | 'fetch' | 'sessions'> {
   /** The client itself, for everything else. */
   readonly client: AuthClient<User>;
 }
@@ -30,11 +32,11 @@ export interface Auth<User = AuthClientUser>
  * if (status === 'signed_out') return <SignInForm />;
  * return <button onClick={() => logout()}>Sign out {user?.id}</button>;
  */
-export function useAuth<User = AuthClientUser>(client?: AuthClient<User>): Auth<User> {
+export function useAuth<User = unknown>(client?: AuthClient<User>): Auth<User> {
   const used = useClient(client);
   const state = useClientState(used);
   return useMemo(() => {
-    const { login, stepUp, logout, refresh, fetch, sessions } = used;
-    return { ...state, client: used, login, stepUp, logout, refresh, fetch, sessions };
+    const { login, adopt, stepUp, logout, refresh, fetch, sessions } = used;
+    return { ...state, client: used, login, adopt, stepUp, logout, refresh, fetch, sessions };
   }, [used, state]);
 }

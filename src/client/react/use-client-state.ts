@@ -1,7 +1,7 @@
 import { useCallback, useContext, useSyncExternalStore } from 'react';
-import type { AuthClient } from '../auth-client.js';
+import type { AuthClient, AuthClientUser } from '../auth-client.js';
 import { AuthClientError } from '../auth-client-error.js';
-import type { AuthState } from '../auth-state.js';
+import type { AuthState } from '../session-state.js';
 import { ClientContext } from './auth-provider.js';
 import { keepUserLoaded } from './keep-user-loaded.js';
 
@@ -27,7 +27,7 @@ export function useClient<User>(given: AuthClient<User> | undefined): AuthClient
  * Each hook reads the client itself, and not a context: a part of a page that hydrates late still begins with what the
  * server rendered.
  */
-export function useClientState<User>(client: AuthClient<User>): AuthState<User> {
+export function useClientState<User>(client: AuthClient<User>): AuthState<AuthClientUser & User> {
   const subscribe = useCallback(
     (listener: () => void) => {
       const unsubscribe = client.subscribe(listener);

@@ -11,6 +11,6 @@ import { useClient, useClientState } from './use-client-state.js';
  * const user = useUser();
  * return <p>{user ? `Signed in as ${user.id}` : 'Nobody is signed in.'}</p>;
  */
-export function useUser<User = AuthClientUser>(client?: AuthClient<User>): User | null {
+export function useUser<User = unknown>(client?: AuthClient<User>): (AuthClientUser & User) | null {
   return useClientState(useClient(client)).user;
 }
