@@ -57,9 +57,11 @@ export function createAuthClient<User = unknown>(options: AuthClientOptions = {}
       try {
         if (everywhere) await ask('logout-all', { method: 'POST' });
       } catch (error) {
-        // The other sessions would live on, although the user believes that they have ended.
-        if ((error as AuthClientError).code === 'insufficient_user_authentication') throw error;
-        await keeper.signOut();
+        // The other sessions would live on, although the user believes that they have ended. And nobody signs out a user
+        // who signed in meanwhile.
+        if (!/^(insufficient_user_authentication|session_changed)$/.test((error as AuthClientError).code)) {
+          await keeper.signOut();
+        }
         throw error;
       }
       await keeper.signOut();

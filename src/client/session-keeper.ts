@@ -41,7 +41,7 @@ export class SessionKeeper {
 
   constructor(options: ResolvedClientOptions) {
     this.#options = options;
-    if (!options.restore) this.state.token = null;
+    if (!options.restore) this.state.forget('signed_out');
     this.requests = new ProvenFetch(options);
     this.#routes = authRoutes(options, this.requests);
     this.#cookie = options.store ? undefined : cookieUses(options.name);

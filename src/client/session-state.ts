@@ -169,6 +169,9 @@ export class SessionState {
     const isNews = Object.entries(change).some(([name, value]) => shown[name as keyof AuthState] !== value);
     if (!isNews) return;
     this.shown = Object.freeze({ ...shown, ...change });
-    for (const subscriber of this.subscribers) queueMicrotask(subscriber);
+    for (const subscriber of this.subscribers) {
+      // One may have unsubscribed since.
+      queueMicrotask(() => this.subscribers.has(subscriber) && subscriber());
+    }
   }
 }

@@ -1,4 +1,5 @@
 import type { AuthClient } from '../auth-client.js';
+import { AuthClientError } from '../auth-client-error.js';
 import { innerOf } from '../create-auth-client.js';
 import type { AxiosLike } from './axios-like.js';
 import { type Config, type Exchange, exchangeOf } from './exchange.js';
@@ -16,14 +17,21 @@ interface Issued {
  * URLs without a `baseURL` belong to the page.
  *
  * @returns a function that removes the token from later requests
- * @throws AuthClientError from requests: `temporarily_unavailable` if a new token is needed and cannot be fetched;
+ * @throws AuthClientError `invalid_configuration` for a client of a different copy of the package. From requests: `temporarily_unavailable` if a new token is needed and cannot be fetched;
  *   `session_changed`; `step_up_required`
  * @example
  * const api = axios.create({ baseURL: 'https://api.example' });
  * interceptAxios(api, client);
  */
 export function interceptAxios(axios: AxiosLike, client: AuthClient): () => void {
-  const [keeper, { origins }] = innerOf.get(client)!;
+  const inner = innerOf.get(client);
+  if (!inner) {
+    throw new AuthClientError(
+      'invalid_configuration',
+      'This client is of a different copy of the package. Import both from one build of nestjs-refresh-token.',
+    );
+  }
+  const [keeper, { origins }] = inner;
   const exchange: Exchange = exchangeOf(axios, keeper, origins);
   const known = new WeakMap<object, Issued>();
 
