@@ -11,3 +11,7 @@ export { type AxiosLike, interceptAxios } from './axios-interceptor.js';
 export type { AuthClientOptions, SessionStore, StoredSession } from './client-options.js';
 export type { DeviceKey, KeyStore } from './dpop/key-store.js';
 export type { AuthChange, AuthChangeListener } from './session-state.js';
+export type { IncomingHeaders } from './server/incoming-headers.js';
+export type { CookieAttributes, CookieJar } from './server/request-cookies.js';
+export { createServerAuthClient, type ServerAuthClient } from './server/server-auth-client.js';
+export type { ServerAuthClientOptions } from './server/server-client-options.js';
