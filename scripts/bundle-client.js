@@ -13,7 +13,11 @@ const INNER =
 const {
   outputFiles: [{ contents, path }],
 } = await build({
-  entryPoints: ['dist/client/index.js'],
+  // No page needs the client for servers.
+  stdin: {
+    contents: "export { AuthClientError, createAuthClient, interceptAxios } from './index.js';",
+    resolveDir: 'dist/client',
+  },
   outfile: 'dist/client/client.min.js',
   bundle: true,
   minify: true,

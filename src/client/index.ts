@@ -12,6 +12,6 @@ export type { AuthClientOptions, SessionStore, StoredSession } from './client-op
 export type { DeviceKey, KeyStore } from './dpop/key-store.js';
 export type { AuthChange, AuthChangeListener } from './session-state.js';
 export type { IncomingHeaders } from './server/incoming-headers.js';
-export type { CookieAttributes, CookieJar } from './server/request-cookies.js';
+export type { CookieAttributes, CookieJar, RequestCookieJar } from './server/request-cookies.js';
 export { createServerAuthClient, type ServerAuthClient } from './server/server-auth-client.js';
 export type { ServerAuthClientOptions } from './server/server-client-options.js';

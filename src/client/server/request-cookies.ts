@@ -31,6 +31,18 @@ export interface CookieJar {
   set(name: string, value: string, attributes: CookieAttributes & { path: string }): unknown;
 }
 
+/**
+ * Cookies of a request that a later part of the same server reads: `request.cookies` in middleware of Next.js. It sets no
+ * cookie in the browser.
+ *
+ * @example
+ * const cookies: RequestCookieJar = request.cookies; // a NextRequest
+ */
+export interface RequestCookieJar {
+  get(name: string): { readonly value: string } | undefined;
+  set(...cookie: [name: string, value: string] | [cookie: { name: string; value: string }]): unknown;
+}
+
 /** The cookies of one incoming request, and those that its response must set. */
 export class RequestCookies {
   /** The `Set-Cookie` headers by the name of their cookie. */
@@ -39,8 +51,9 @@ export class RequestCookies {
   readonly #jar: CookieJar | undefined;
 
   /** @param cookies a jar, or the `Cookie` header of the request */
-  constructor(cookies: CookieJar | string | null | undefined) {
-    if (typeof cookies === 'object' && cookies) this.#jar = cookies;
+  constructor(cookies: CookieJar | RequestCookieJar | string | null | undefined) {
+    // A jar that does not know the attributes ignores them.
+    if (typeof cookies === 'object' && cookies) this.#jar = cookies as CookieJar;
     else this.#values = parsedCookies(cookies ?? '');
   }
 
@@ -49,7 +62,7 @@ export class RequestCookies {
     return [...this.#set.values()];
   }
 
-  /** The value of a cookie; `undefined` if there is none, or an empty one. It is the new value after `hand`. */
+  /** The value of a cookie; `undefined` if it is absent or empty. After `hand` it is the new value. */
   read(name: string): string | undefined {
     const found = this.#values.has(name) ? this.#values.get(name) : this.#jar?.get(name);
     return (typeof found === 'object' ? found?.value : found) || undefined;

@@ -1,6 +1,6 @@
 import { AuthClientError } from '../auth-client-error.js';
 import { headerIn, type IncomingHeaders } from './incoming-headers.js';
-import type { CookieJar } from './request-cookies.js';
+import type { CookieJar, RequestCookieJar } from './request-cookies.js';
 
 /** The options of {@link createServerAuthClient}. Times are milliseconds. */
 export interface ServerAuthClientOptions {
@@ -11,8 +11,10 @@ export interface ServerAuthClientOptions {
    *
    * - An object that reads and sets cookies, for example `await cookies()` of Next.js.
    * - The `Cookie` header. Then add `client.setCookies` to the response.
+   * - `request.cookies` in middleware of Next.js. The page then reads the new cookies from the request. Add
+   *   `client.setCookies` to the response, too.
    */
-  cookies: CookieJar | string | null | undefined;
+  cookies: CookieJar | RequestCookieJar | string | null | undefined;
   /**
    * The headers of the incoming request. The auth server gets the user agent of the browser from them, for the session
    * list, the risk rules and the check of repeats. The client also reads `Sec-Fetch-Site` and `Origin` from them, and
