@@ -490,11 +490,14 @@ describe('a request that a page of another origin caused', () => {
     expect((await server.load(jar, { headers: headers as Record<string, string> })).text).toBe('user-alice');
   });
 
-  test('is nobody without the cookie, as after a link of another site', async () => {
+  test('is nobody without the cookie, as after a link of another site or a sign-out', async () => {
     const jar = await signedInJar(app.url);
+    await server.load(jar);
     jar.cookies.delete(REFRESH);
+    server.reset();
     const headers = { 'sec-fetch-site': 'cross-site', 'sec-fetch-mode': 'navigate' };
     expect((await server.load(jar, { headers })).text).toBe('nobody');
+    expect(server.asked).toEqual([]);
   });
 });
 
