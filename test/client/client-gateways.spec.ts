@@ -10,16 +10,17 @@ import { JwtAuthGuard } from 'nestjs-refresh-token';
 import type { AuthClient } from 'nestjs-refresh-token/client';
 import { concat, NEVER, of } from 'rxjs';
 import type { Socket } from 'socket.io-client';
+import { dpop } from 'nestjs-refresh-token/client/dpop';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { WebSocket } from 'ws';
 import { ClosedGateway, Gateway, GLOBAL, GraphqlResolver } from '../support/context-host.js';
 import { exampleOf } from '../support/doc-example.js';
 import { listening, MINUTE } from '../support/listening.js';
-import { signedIn, testClient } from '../support/clients.js';
+import { memoryKeys, signedIn, testClient } from '../support/clients.js';
 
 const PAGE = 'docs/guides/client-with-other-libraries.md';
 
-describe.each([false, true])('a gateway of socket.io, from the client (bound to a key: %s)', (dpop) => {
+describe.each([false, true])('a gateway of socket.io, from the client (bound to a key: %s)', (isBound) => {
   const app = listening('express', {
     providers: [...GLOBAL, Gateway, ClosedGateway],
     configure: (nest) => nest.useWebSocketAdapter(new IoAdapter(nest)),
@@ -30,7 +31,7 @@ describe.each([false, true])('a gateway of socket.io, from the client (bound to 
       PAGE,
       'src/live.ts',
     );
-    const client = await signedIn(app.url, { dpop });
+    const client = await signedIn(app.url, { dpop: isBound && dpop(memoryKeys()) });
     const socket = openSocket(client, app.url);
     onTestFinished(() => void socket.disconnect());
     const mine = () =>
@@ -74,7 +75,7 @@ describe.each([false, true])('a gateway of socket.io, from the client (bound to 
   });
 });
 
-describe.each([false, true])('GraphQL subscriptions, from the client (bound to a key: %s)', (dpop) => {
+describe.each([false, true])('GraphQL subscriptions, from the client (bound to a key: %s)', (isBound) => {
   const graphql = GraphQLModule.forRoot<ApolloDriverConfig>({
     driver: ApolloDriver,
     autoSchemaFile: true,
@@ -88,7 +89,7 @@ describe.each([false, true])('GraphQL subscriptions, from the client (bound to a
     const { subscriptionsFor } = await exampleOf<{
       subscriptionsFor(client: AuthClient, url: string): SubscriptionClient;
     }>(PAGE, 'src/subscriptions.ts');
-    const client = await signedIn(app.url, { dpop });
+    const client = await signedIn(app.url, { dpop: isBound && dpop(memoryKeys()) });
     const subscriptions = subscriptionsFor(client, `${app.url.replace('http', 'ws')}/graphql`);
     let connections = 0;
     subscriptions.on('connected', () => void connections++);

@@ -1,9 +1,10 @@
 import ky from 'ky';
 import createOpenapiClient from 'openapi-fetch';
+import { dpop } from 'nestjs-refresh-token/client/dpop';
 import { describe, expect, test } from 'vitest';
 import { adapters } from '../support/auth-app.js';
 import { listening, MINUTE } from '../support/listening.js';
-import { controllers, signedIn } from '../support/clients.js';
+import { controllers, memoryKeys, signedIn } from '../support/clients.js';
 
 interface paths {
   '/orders': {
@@ -109,7 +110,7 @@ describe('a Request', () => {
   test('is repeated for the nonce of a proof, and for a token that has expired after that', async () => {
     let nonces = 0;
     const client = await signedIn(app.url, {
-      dpop: true,
+      dpop: dpop(memoryKeys()),
       network: async (input, init) => {
         const response = await fetch(input, init);
         if (!(input instanceof Request) || nonces++ > 0) return response;

@@ -40,10 +40,7 @@ interface Outcome {
 }
 
 /** Sends a request of axios with a token, and once more with a new one if the token is refused. */
-export type Exchange = (
-  config: Config,
-  issued: { adapter: unknown; issuer: string | undefined },
-) => Promise<unknown>;
+export type Exchange = (config: Config, issued: { adapter: unknown; issuer: string | undefined }) => Promise<unknown>;
 
 /** One repeat for the time and one for the nonce of a proof. */
 const MOST_PROOFS = 3;
