@@ -107,7 +107,7 @@ export class SessionKeeper {
       const transport = this.#options.store ? 'body' : 'cookie';
       const key = freshKey();
       const answer = await this.#routes.post('login', { ...body, transport, idempotency_key: key });
-      await this.#begin(answer, obtainedAt, [key]);
+      await this.#begin(answer, obtainedAt, key);
     });
   }
 
@@ -120,7 +120,7 @@ export class SessionKeeper {
     const obtainedAt = Date.now();
     await this.#alone(async () => {
       // Nobody knows which requests have brought the token.
-      if (answer) return this.#begin(answer, obtainedAt, []);
+      if (answer) return this.#begin(answer, obtainedAt);
       this.#logout.forget();
       await this.#cookie?.clear();
       this.requests.key?.forget();
@@ -277,9 +277,11 @@ export class SessionKeeper {
     await this.requests.key?.clear();
   }
 
-  async #begin(answer: AuthAnswer, obtainedAt: number, keys: string[]): Promise<void> {
+  async #begin(answer: AuthAnswer, obtainedAt: number, key?: string): Promise<void> {
     this.#logout.forget();
-    const token = await this.#keep(answer, obtainedAt, { uses: keys, clientNonce: answer.client_nonce });
+    await this.#ledger.begin(answer, key);
+    this.#isEmptyForNow = false;
+    const token = accessTokenOf(answer, obtainedAt);
     this.#notBefore = 0;
     this.#unprovenCookie = token.sessionId;
     this.state.adopt(token, 'signed_in');
@@ -287,7 +289,7 @@ export class SessionKeeper {
   }
 
   async #keep(answer: AuthAnswer, obtainedAt: number, use: Use | undefined): Promise<AccessToken> {
-    await this.#ledger.keep(answer, use?.uses ?? [], use?.clientNonce);
+    await (use ? this.#ledger.keep(answer, use) : this.#ledger.begin(answer, undefined));
     this.#isEmptyForNow = false;
     return accessTokenOf(answer, obtainedAt);
   }
