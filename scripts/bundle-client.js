@@ -4,7 +4,7 @@ import { gzipSync } from 'node:zlib';
 import { build } from 'esbuild';
 
 /** Bytes, gzipped. */
-const LARGEST = 9_100;
+const LARGEST = 9_300;
 
 const {
   outputFiles: [{ contents, path }],

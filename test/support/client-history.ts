@@ -39,12 +39,16 @@ export class Owner {
   readonly network: Network;
   readonly processes: OwnerProcess[] = [];
   readonly story: string[] = [];
+  /** Every request that has reached the server. */
+  readonly sent: Sent[] = [];
   sessionId = '';
   /** The highest generation that the server has given out. */
   highest = 0;
   /** Answers with a token. */
   refreshes = 0;
   isDisturbed = false;
+  /** What becomes of the next requests. */
+  nextFaults: RequestFault[] = [];
   faults = 0;
   #disturbances = { generation: 0, count: 0 };
 
@@ -93,6 +97,7 @@ export class Owner {
   }
 
   async deliver(sent: Sent): Promise<Got> {
+    this.sent.push(sent);
     const got = await this.time.real(send(this.app, sent));
     const body = JSON.parse(got.text || '{}') as { generation?: number; error?: string };
     const { idempotency_key: key, received_with: claim } = sent.body;
@@ -112,7 +117,12 @@ export class Owner {
   }
 
   #faultOf(generation: number): RequestFault | undefined {
-    if (!this.isDisturbed || this.chance() < 0.5) return undefined;
+    const chosen = this.nextFaults.shift();
+    if (chosen || !this.isDisturbed || this.chance() < 0.5) return chosen;
+    return this.#randomFault(generation);
+  }
+
+  #randomFault(generation: number): RequestFault | undefined {
     const fault = REQUEST_FAULTS[Math.floor(this.chance() * REQUEST_FAULTS.length)];
     if (DISTURBING.includes(fault) && !this.mayDisturb(generation)) return undefined;
     this.faults++;
@@ -205,7 +215,7 @@ export class ClientHistories {
       usedAt = time.now;
     };
 
-    const steps = 6 + Math.floor(chance() * 12);
+    const steps = 4 + Math.floor(chance() * 8);
     for (let step = 0; step < steps; step++) {
       const kind = chance();
       if (kind < 0.45) await refresh([some()]);
