@@ -100,7 +100,7 @@ export class SessionKeeper {
       const transport = this.#options.store ? 'body' : 'cookie';
       const key = freshKey();
       const answer = await this.#routes.post('login', { ...body, transport, idempotency_key: key });
-      await this.#begin(answer, obtainedAt, [key]);
+      await this.#begin(answer, obtainedAt, key);
     });
   }
 
@@ -113,7 +113,7 @@ export class SessionKeeper {
     const obtainedAt = Date.now();
     await this.#alone(async () => {
       // Nobody knows which requests have brought the token.
-      if (answer) return this.#begin(answer, obtainedAt, []);
+      if (answer) return this.#begin(answer, obtainedAt);
       this.#leftSession.remove();
       await this.#cookie?.clear();
       this.requests.key?.forget();
@@ -270,9 +270,10 @@ export class SessionKeeper {
     await this.requests.key?.clear();
   }
 
-  async #begin(answer: AuthAnswer, obtainedAt: number, keys: string[]): Promise<void> {
+  async #begin(answer: AuthAnswer, obtainedAt: number, key?: string): Promise<void> {
     this.#leftSession.remove();
-    const token = await this.#keep(answer, obtainedAt, { uses: keys, clientNonce: answer.client_nonce });
+    await this.#ledger.begin(answer, key);
+    const token = this.#kept(answer, obtainedAt);
     this.#notBefore = 0;
     this.#unprovenCookie = token.sessionId;
     this.state.adopt(token, 'signed_in');
@@ -280,9 +281,13 @@ export class SessionKeeper {
   }
 
   async #keep(answer: AuthAnswer, obtainedAt: number, use: Use | undefined): Promise<AccessToken> {
+    await (use ? this.#ledger.keep(answer, use) : this.#ledger.begin(answer));
+    return this.#kept(answer, obtainedAt);
+  }
+
+  #kept(answer: AuthAnswer, obtainedAt: number): AccessToken {
     const token = accessTokenOf(answer, obtainedAt);
     this.requests.key?.sessionIs(isBound(token));
-    await this.#ledger.keep(answer, use?.uses ?? [], use?.clientNonce);
     this.#isEmptyForNow = false;
     return token;
   }

@@ -32,16 +32,7 @@ export class SessionLedger {
 
   /** Reads again each time, because a different process may have refreshed. @throws if the store cannot be read */
   async read(): Promise<Use | undefined> {
-    const stored = await bounded(() => this.store.load()).catch((error: unknown) => {
-      if (this.#isSaved) throw error;
-      return undefined;
-    });
-    const own = this.#own;
-    if (own && !this.#isSaved && stored?.sessionId !== own.sessionId) return own;
-    if (!stored) return undefined;
-    if (own?.sessionId === stored.sessionId && own?.generation! > stored.generation!) return own;
-    const keys = own && isSame(stored, own) ? union(stored.keys, own.keys) : stored.keys;
-    return { ...stored, keys, uses: stored.uses ?? [] };
+    return (await this.#look()).ledger;
   }
 
   /**
@@ -50,42 +41,45 @@ export class SessionLedger {
    * @returns nothing if the store has no session
    */
   async use(): Promise<Use | undefined> {
-    const found = await this.read();
-    if (!found || (found.uses.length && this.#isSaved)) return found;
+    const found = await this.#look();
+    if (!found.ledger || (found.isStored && found.ledger.uses.length)) return found.ledger;
     return this.#alone(async () => {
-      const current = (await this.read()) ?? found;
-      return this.#write({ ...current, uses: current.uses.length ? current.uses : [freshKey()] });
+      const { ledger = found.ledger!, isStored } = await this.#look().catch(() => found);
+      if (isStored && ledger.uses.length) return ledger;
+      return this.#write({ ...ledger, uses: ledger.uses.length ? ledger.uses : [freshKey()] });
     });
   }
 
   /** The server has finished this use. If the token is still the newest here, it is used afresh. */
   async useAfresh(finished: Use): Promise<void> {
     await this.#alone(async () => {
-      const current = (await this.read()) ?? finished;
+      const current = (await this.read().catch(() => undefined)) ?? finished;
       const isFinished = isSame(current, finished) && last(current.uses) === last(finished.uses);
       if (isFinished) await this.#write({ ...current, uses: [...current.uses, freshKey()] });
     });
   }
 
-  /** Stores a token and what brought it, unless the store has a newer one. A former key may have brought it, too. */
-  async keep(answer: AuthAnswer, uses: string[], clientNonce: string | undefined): Promise<void> {
-    const { refresh_token: refreshToken, session_id: sessionId, generation } = answer;
+  /**
+   * A session begins: stores its token.
+   *
+   * @param key of the request that brought it, if that is known
+   */
+  async begin(answer: AuthAnswer, key?: string): Promise<void> {
+    await this.#alone(async () => this.#store(await this.#readOrOwn(), answer, key ? [key] : [], answer.client_nonce));
+  }
+
+  /** Stores the token that a use has brought. */
+  async keep(answer: AuthAnswer, use: Use): Promise<void> {
+    const { session_id: sessionId, generation } = answer;
     await this.#alone(async () => {
-      const current = await this.read().catch(() => this.#own);
-      const keys = current?.sessionId === sessionId && current.generation === generation - 1 ? current.uses : [];
-      const next: Use = {
-        refreshToken,
-        clientNonce,
-        dpop: isBound({ type: answer.token_type }) || undefined,
-        sessionId,
-        generation,
-        keys: union(uses, keys),
-        uses: [freshKey()],
-      };
-      if (!current || current.sessionId !== sessionId || !(current.generation! >= generation)) return this.#write(next);
-      // A different process or tab has stored this token, or a newer one.
-      const isKnown = current.generation! > generation || uses.every((key) => current.keys?.includes(key));
-      return isKnown ? current : this.#write({ ...current, keys: union(current.keys, uses) });
+      const current = await this.#readOrOwn();
+      // Somebody has signed in with this store in the meantime.
+      if (current && current.sessionId !== use.sessionId && current.sessionId !== sessionId) return;
+      const presented = { sessionId, generation: generation - 1 };
+      // A different process may have used the same token with a key of its own. It has brought the same successor.
+      const keys = current && isSame(current, presented) ? union(current.uses, use.uses) : use.uses;
+      // Nobody knows who else was given a token, if it is not known which token was presented for it.
+      await this.#store(current, answer, isSame(use, presented) ? keys : [], use.clientNonce);
     });
   }
 
@@ -105,6 +99,43 @@ export class SessionLedger {
   wire({ uses, keys, generation }: Use): object {
     const claim = this.claims && generation !== undefined && keys?.length && keys.length <= MOST_KEYS;
     return { idempotency_key: last(uses), received_with: claim ? { generation, keys } : undefined };
+  }
+
+  /** Stores a token and what brought it in one write, unless the store has a newer one. */
+  async #store(current: Use | undefined, answer: AuthAnswer, keys: string[], clientNonce?: string): Promise<void> {
+    const { refresh_token: refreshToken, session_id: sessionId, generation } = answer;
+    if (current?.sessionId !== sessionId || !(current.generation! >= generation)) {
+      const dpop = isBound({ type: answer.token_type }) || undefined;
+      await this.#write({ refreshToken, clientNonce, dpop, sessionId, generation, keys, uses: [freshKey()] });
+      return;
+    }
+    // A different process or tab has stored this token, or a newer one.
+    const all = broughtBy(current.keys, keys);
+    const isNews = current.generation === generation && all.length !== current.keys?.length;
+    if (isNews) await this.#write({ ...current, keys: all });
+  }
+
+  /** Whether the whole ledger is in the store: what is sent must be written down. */
+  async #look(): Promise<{ ledger?: Use; isStored: boolean }> {
+    const stored = await bounded(() => this.store.load()).catch((error: unknown) => {
+      if (this.#isSaved) throw error;
+      return undefined;
+    });
+    const own = this.#own;
+    const isBehind = own && own.sessionId === stored?.sessionId && own.generation! > stored!.generation!;
+    if (isBehind || (own && !this.#isSaved && own.sessionId !== stored?.sessionId)) {
+      return { ledger: own, isStored: false };
+    }
+    if (!stored) return { isStored: true };
+    if (!own || !isSame(stored, own)) return { ledger: { ...stored, uses: stored.uses ?? [] }, isStored: true };
+    // A different process may have written at the same moment, with a key of its own. Each key may have been sent.
+    const uses = union(own.uses, stored.uses);
+    const ledger = { ...stored, keys: broughtBy(stored.keys, own.keys), uses };
+    return { ledger, isStored: uses.every((key) => stored.uses?.includes(key)) };
+  }
+
+  #readOrOwn(): Promise<Use | undefined> {
+    return this.read().catch(() => this.#own);
   }
 
   async #write(ledger: Use): Promise<Use> {
@@ -131,5 +162,11 @@ const last = (keys: string[]) => keys[keys.length - 1];
 
 const union = (some: string[] = [], more: string[] = []) => [...new Set([...some, ...more])];
 
+/** The uses that brought a token. No keys say that nobody knows; then more keys do not help. */
+const broughtBy = (some: string[] = [], more: string[] = []) => (some.length && more.length ? union(some, more) : []);
+
+/** Whether both are of the same token. The ledgers of older clients have no generation. */
 const isSame = (one: Partial<StoredSession>, other: Partial<StoredSession>) =>
-  one.sessionId === other.sessionId && one.generation === other.generation;
+  one.sessionId === other.sessionId &&
+  one.generation === other.generation &&
+  (one.generation !== undefined || one.refreshToken === other.refreshToken);
