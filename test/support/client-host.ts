@@ -4,7 +4,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { join } from 'node:path';
 import type { AuthChange, AuthClient, AuthClientOptions } from 'nestjs-refresh-token/client';
-import type { BrowserContext, Page } from 'playwright-core';
+import type { BrowserContext } from 'playwright-core';
 import type { Adapter } from './auth-app.js';
 import { listening, type ListeningSetup } from './listening.js';
 import { OrdersController } from './clients.js';
@@ -48,6 +48,13 @@ class PageController {
 
   @Get('favicon.ico')
   icon() {}
+}
+
+/** A page of Playwright, which drives Chromium, or of Puppeteer, which drives Firefox. */
+export interface Tab {
+  goto(url: string): Promise<unknown>;
+  waitForFunction(condition: () => unknown): Promise<unknown>;
+  evaluate<T>(work: () => T): Promise<Awaited<T>>;
 }
 
 /** What the network does to an answer of `POST /auth/refresh`, once the server has given it. */
@@ -100,7 +107,7 @@ export function clientHost(setup: ListeningSetup = {}, adapter: Adapter = 'expre
     network,
     origin,
     /** A tab with a client in it. */
-    async open(context: BrowserContext, options: AuthClientOptions = {}): Promise<Page> {
+    async open<T extends Tab>(context: { newPage(): Promise<T> }, options: AuthClientOptions = {}): Promise<T> {
       const page = await context.newPage();
       await page.goto(`${origin()}/#${encodeURIComponent(JSON.stringify(options))}`);
       await page.waitForFunction(() => globalThis.client);
@@ -113,12 +120,12 @@ function cut(socket: Socket): void {
   socket.end('HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 500\r\n\r\n{"access_token":');
 }
 
-export const signIn = (page: Page) =>
+export const signIn = (page: Tab) =>
   page.evaluate(() => client.login({ username: 'alice', password: 'alice-password' }));
 
-export const orders = (page: Page) => page.evaluate(async () => (await client.fetch('/orders')).status);
+export const orders = (page: Tab) => page.evaluate(async () => (await client.fetch('/orders')).status);
 
-export const changesOf = (page: Page) => page.evaluate(() => changes);
+export const changesOf = (page: Tab) => page.evaluate(() => changes);
 
 /** The refresh token, as only the browser knows it. */
 export async function stolenCookie(context: BrowserContext) {
