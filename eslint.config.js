@@ -17,7 +17,7 @@ export default tseslint.config(
   {
     languageOptions: {
       parserOptions: {
-        projectService: { allowDefaultProject: ['eslint.config.js', 'scripts/*.js', 'test/long/*.mjs'] },
+        projectService: { allowDefaultProject: ['eslint.config.js', 'scripts/*.js', 'test/long/*.mjs', 'test/support/*.js'] },
         tsconfigRootDir: import.meta.dirname,
       },
     },
