@@ -1,11 +1,26 @@
+import type { AuthAnswer } from './auth-routes.js';
+
 /** An access token, as tabs send it to each other. Times are in milliseconds. */
 export interface AccessToken {
   readonly value: string;
   readonly type: string;
   readonly sessionId: string;
+  /** Of the refresh token that it came with. */
+  readonly generation: number;
   readonly lifetime: number;
   /** When the request for it was sent, by this machine's clock. */
   readonly obtainedAt: number;
+}
+
+export function accessTokenOf(answer: AuthAnswer, obtainedAt: number): AccessToken {
+  return {
+    value: answer.access_token,
+    type: answer.token_type,
+    sessionId: answer.session_id,
+    generation: answer.generation,
+    lifetime: answer.expires_in * 1000,
+    obtainedAt,
+  };
 }
 
 /** The share of its lifetime after which a token is renewed. A random part keeps tabs from waking at the same time. */

@@ -4,6 +4,9 @@
  *
  * - `temporarily_unavailable`: the server did not answer, or the answer decides nothing (408, 429, 5xx, offline). The
  *   session stays alive; try again later.
+ * - `cookie_not_kept`: the browser did not keep the cookie of the refresh token, so the session ends with its access
+ *   token. The message says what to change.
+ * - `session_changed`: a different user signed in before the request was sent. Nothing was sent.
  * - `invalid_configuration`: an option is not valid. The message says what to write.
  *
  * @example
@@ -26,4 +29,18 @@ export class AuthClientError extends Error {
     super(message, { cause });
     this.name = 'AuthClientError';
   }
+}
+
+export const UNAVAILABLE = 'temporarily_unavailable';
+
+/** Nothing is decided: the session goes on. */
+export function unavailable(message: string, status?: number, retryAfter?: number, cause?: unknown): AuthClientError {
+  return new AuthClientError(UNAVAILABLE, message, status, retryAfter, cause);
+}
+
+export function cookieNotKept(status: number | undefined): AuthClientError {
+  const message =
+    'The browser did not keep the cookie of the refresh token. Open the page on the same site as the server (localhost ' +
+    'is not 127.0.0.1), and by HTTPS or on localhost.';
+  return new AuthClientError('cookie_not_kept', message, status);
 }

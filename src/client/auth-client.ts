@@ -1,10 +1,6 @@
-import { answered, refusal } from './auth-routes.js';
-import { authorizedFetch } from './authorized-fetch.js';
-import { type AuthClientOptions, type ResolvedClientOptions, resolveClientOptions } from './client-options.js';
-import { jsonIn } from './proven-fetch.js';
-import { SessionKeeper } from './session-keeper.js';
-import type { AuthChangeListener } from './session-state.js';
-import { stayFresh } from './wake.js';
+import type { AuthClientError } from './auth-client-error.js';
+import type { AuthAnswer } from './auth-routes.js';
+import type { AuthChangeListener, AuthState } from './session-state.js';
 
 /**
  * The signed-in user, as the access token describes them.
@@ -40,14 +36,15 @@ export interface AuthClientSession {
 }
 
 /**
- * The body of a login request. Further fields go to the server unchanged.
+ * The body of a login request: a name and a password, or what else your server takes. All fields go to the server
+ * unchanged.
  *
  * @example
  * const credentials: Credentials = { username: 'ada', password, device_name: 'Laptop' };
  */
 export interface Credentials {
-  username: string;
-  password: string;
+  username?: string;
+  password?: string;
   client_id?: string;
   device_name?: string;
   scope?: string;
@@ -57,14 +54,26 @@ export interface Credentials {
 }
 
 /**
- * A session that renews itself. The client never exposes a token.
+ * The response of a route that begins a session: what your own route answers if it calls the library to issue tokens
+ * (RFC 6749 §5.1).
+ *
+ * @example
+ * const tokens = (await (await fetch('/magic-link', { method: 'POST', body })).json()) as IssuedTokens;
+ * await client.adopt(tokens);
+ */
+export type IssuedTokens = AuthAnswer;
+
+/**
+ * A session that renews itself. Your code needs no token, except for {@link AuthClient.getAccessToken}.
+ *
+ * `User` adds the fields that your server adds to `GET /auth/me`.
  *
  * @example
  * const client: AuthClient = createAuthClient();
  * await client.login({ username, password });
  * const response = await client.fetch('/orders');
  */
-export interface AuthClient {
+export interface AuthClient<User = unknown> {
   /**
    * Signs the user in, in all tabs.
    *
@@ -74,6 +83,17 @@ export interface AuthClient {
    * await client.login({ username, password });
    */
   login(credentials: Credentials): Promise<void>;
+  /**
+   * Goes on with a session that this client has not begun: for example after a social login, a magic link or a second
+   * factor. Without `tokens`, the session is in the cookie, or in the store.
+   *
+   * @param tokens the response of your route, if the refresh token is in its body
+   * @returns whether there is a session
+   * @throws AuthClientError `invalid_response` if `tokens` are none; `temporarily_unavailable`
+   * @example
+   * const isSignedIn = await client.adopt();
+   */
+  adopt(tokens?: IssuedTokens): Promise<boolean>;
   /**
    * Authenticates the user again, if the server requires it (`step_up_required`).
    *
@@ -87,7 +107,8 @@ export interface AuthClient {
    *
    * @param options.everywhere first ends the sessions on all devices
    * @throws AuthClientError `temporarily_unavailable` if the server could not be reached. In a browser, the client
-   *   tries again later.
+   *   tries again later. `insufficient_user_authentication` if `everywhere` needs a step-up first: then nobody is signed
+   *   out.
    * @example
    * await client.logout({ everywhere: true });
    */
@@ -104,14 +125,43 @@ export interface AuthClient {
    */
   fetch: typeof fetch;
   /**
-   * Returns the signed-in user; `null` if nobody is signed in. The client asks the server again after each refresh,
-   * because permissions may have changed.
+   * Resolves with the signed-in user; with `null` if nobody is signed in. The client asks the server again after each
+   * refresh, because permissions may have changed. In between it answers from memory.
    *
    * @throws AuthClientError `temporarily_unavailable` or `step_up_required`
    * @example
    * const user = await client.user();
    */
-  user(): Promise<AuthClientUser | null>;
+  user(): Promise<(AuthClientUser & User) | null>;
+  /**
+   * What is known at this moment, without waiting. The same object until something changes.
+   *
+   * @example
+   * const { status, user, isRefreshing, error } = client.state;
+   */
+  readonly state: AuthState<AuthClientUser & User>;
+  /**
+   * Calls the listener after each change of `state`, for example for React's `useSyncExternalStore`. While somebody
+   * listens, the client asks for the user again after each refresh, if they were known.
+   *
+   * @returns a function that ends the subscription
+   * @example
+   * const unsubscribe = client.subscribe(() => render(client.state));
+   */
+  subscribe(listener: () => void): () => void;
+  /**
+   * The access token, for a library that cannot use `client.fetch`: a WebSocket, a native SDK. It is renewed first if it
+   * has expired. Ask again for each connection.
+   *
+   * What you give up: your code, and every library that you give the token to, can now leak it. And nobody repeats a
+   * request that was refused.
+   *
+   * @returns `null` if nobody is signed in
+   * @throws AuthClientError `temporarily_unavailable` or `step_up_required`
+   * @example
+   * const socket = io({ auth: async (send) => send({ token: await client.getAccessToken() }) });
+   */
+  getAccessToken(): Promise<string | null>;
   /**
    * Subscribes to changes of the session. Past changes are not reported.
    *
@@ -121,7 +171,15 @@ export interface AuthClient {
    */
   onChange(listener: AuthChangeListener): () => void;
   /**
-   * Renews the access token now. Does nothing if nobody is signed in.
+   * Subscribes to renewals that fail. The session goes on; the client tries again by itself.
+   *
+   * @returns a function that ends the subscription
+   * @example
+   * const unsubscribe = client.onRefreshFailed(({ code, retryAfter }) => console.warn(code, retryAfter));
+   */
+  onRefreshFailed(listener: (error: AuthClientError) => void): () => void;
+  /**
+   * Renews the access token now, even if the server has asked for patience. Does nothing if nobody is signed in.
    *
    * @throws AuthClientError `temporarily_unavailable` or `step_up_required`
    * @example
@@ -143,103 +201,14 @@ export interface AuthClient {
     /** Ends all sessions except this one. */
     endOthers(): Promise<void>;
   };
+  /**
+   * Stops the timers while the application is in the background, and wakes up again. Browsers need no call: they say
+   * whether the page is visible.
+   *
+   * @example
+   * AppState.addEventListener('change', (state) => client.setActive(state === 'active'));
+   */
+  setActive(active: boolean): void;
   /** Stops timers and listeners. The session stays alive. */
   close(): void;
-}
-
-/** The internals of a client, for the axios interceptor only. */
-export const innerOf = new WeakMap<AuthClient, [SessionKeeper, ResolvedClientOptions]>();
-
-/**
- * Creates a client of `nestjs-refresh-token`, for a browser or any other JavaScript runtime.
- *
- * @throws AuthClientError `invalid_configuration` for an option that is not valid; the message says what to write
- * @example
- * const client = createAuthClient();
- * await client.login({ username, password });
- * const orders = await client.fetch('/orders');
- *
- * @example
- * const client = createAuthClient({ baseUrl: 'https://api.example', store: { load, save, clear } });
- *
- * @throws AuthClientError `invalid_configuration`
- */
-export function createAuthClient(options: AuthClientOptions = {}): AuthClient {
-  const resolved = resolveClientOptions(options);
-  const keeper = new SessionKeeper(resolved);
-  const { state } = keeper;
-  const awake = stayFresh(keeper);
-  const fetch = authorizedFetch(keeper, resolved);
-
-  const ask = async <T>(
-    path: string,
-    init?: { method: string; body?: string; headers?: Record<string, string> },
-  ): Promise<T> => {
-    const response = await answered(fetch(`${resolved.authUrl}/${path}`, init));
-    const body = await jsonIn<object>(response);
-    if (!response.ok || (!body && response.status !== 204)) throw refusal(response, body);
-    return camelCased<T>(body ?? {});
-  };
-
-  let known: { token: unknown; user: Promise<AuthClientUser> } | undefined;
-
-  const client: AuthClient = {
-    login: (credentials) => keeper.signIn(credentials),
-    stepUp: (credentials) => keeper.stepUp(credentials),
-    async logout({ everywhere } = {}) {
-      try {
-        if (everywhere) await ask('logout-all', { method: 'POST' });
-      } finally {
-        await keeper.signOut();
-      }
-    },
-    fetch,
-    async user() {
-      const token = await keeper.current();
-      if (!token) return null;
-      if (known?.token !== token) known = { token, user: ask('me') };
-      const user = await known.user.catch((error) => {
-        if (state.token !== token) return;
-        known = undefined;
-        throw error;
-      });
-      // The session or its token may have changed since the request.
-      return user && state.token === token ? user : client.user();
-    },
-    onChange(listener) {
-      const own: AuthChangeListener = (change) => listener(change);
-      state.listeners.add(own);
-      return () => void state.listeners.delete(own);
-    },
-    async refresh() {
-      if (state.token !== null) await keeper.renew(state.token);
-    },
-    sessions: {
-      list: () => ask('sessions'),
-      async end(id) {
-        await ask(`sessions/${encodeURIComponent(id)}`, { method: 'DELETE' });
-        if (id === state.token?.sessionId) await keeper.signOut().catch(() => undefined);
-      },
-      async endOthers() {
-        const headers = { 'content-type': 'application/json' };
-        await ask('logout-all', { method: 'POST', headers, body: '{"except_current":true}' });
-      },
-    },
-    close() {
-      awake();
-      keeper.close();
-    },
-  };
-  innerOf.set(client, [keeper, resolved]);
-  return client;
-}
-
-/** Turns the server's snake_case names into camelCase. */
-function camelCased<T>(body: unknown): T {
-  if (Array.isArray(body)) return body.map(camelCased) as T;
-  const fields = Object.entries(body as object).map(([name, value]) => [
-    name.replace(/_(\w)/g, (_, letter: string) => letter.toUpperCase()),
-    value as unknown,
-  ]);
-  return Object.fromEntries(fields) as T;
 }

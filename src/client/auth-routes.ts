@@ -1,31 +1,31 @@
-import { AuthClientError } from './auth-client-error.js';
+import { AuthClientError, UNAVAILABLE, unavailable } from './auth-client-error.js';
 import type { ResolvedClientOptions } from './client-options.js';
-import { delay } from './platform.js';
+import { delay, inBrowser } from './platform.js';
 import { jsonIn, type ProvenFetch } from './proven-fetch.js';
 import type { AuthChangeListener } from './session-state.js';
 
-/** The part of a response body that the client reads. */
+/** The response of a route that begins or renews a session (RFC 6749 §5.1), as far as the client reads it. */
 export interface AuthAnswer {
   access_token: string;
   token_type: string;
+  /** Seconds. */
   expires_in: number;
   session_id: string;
+  /** Of the refresh token. */
+  generation: number;
   refresh_token?: string;
   client_nonce?: string;
 }
 
-export const UNAVAILABLE = 'temporarily_unavailable';
-
 /** The longest wait for a response in milliseconds. Checking a password is slow on purpose. */
-export const LONG = 30_000;
+const LONG = 30_000;
 
 const MOST_ATTEMPTS = 5;
 const FIRST_PAUSE = 250;
-/**
- * For this many milliseconds after the first attempt, a refresh token is sent again while there is no response. It must
- * be less than the server's `grace`, after which a repeat counts as reuse.
- */
-export const SAFE = 8_000;
+/** For this many milliseconds after the first attempt, a failed refresh is repeated while somebody waits for it. */
+const PATIENCE = 8_000;
+/** Milliseconds that an attempt with the cookie may still take after a different one was answered. */
+const STRAGGLING = 2_000;
 
 /** The server's routes that begin, renew and end sessions. */
 export interface AuthRoutes {
@@ -36,97 +36,122 @@ export interface AuthRoutes {
    */
   post(path: string, body: object, signal?: AbortSignal): Promise<AuthAnswer>;
   /**
-   * Makes several attempts and returns the first response. A slow attempt is not aborted, because the cookie of its
-   * response would be lost. Instead, a further attempt starts, until `SAFE` milliseconds after `since`. The session's
-   * next change aborts all attempts: a late response could replace the cookie of a newer session.
+   * Makes several attempts at one use of a token. A slow attempt is not aborted, because the cookie of its response would
+   * be lost. Instead, further attempts start. The session's next change aborts all of them: a late response could replace
+   * the cookie of a newer session.
    */
-  refresh(body: object, since: number, listeners: Set<AuthChangeListener>): Promise<AuthAnswer>;
-  /** Repeats the attempt for up to `SAFE` milliseconds, while the server cannot be reached or cannot answer. */
+  refresh(body: object, listeners: Set<AuthChangeListener>): Promise<AuthAnswer>;
+  /** Repeats the attempt for some seconds, while the server cannot be reached or cannot answer. */
   insist<T>(attempt: () => Promise<T>): Promise<T>;
 }
 
 export function authRoutes({ authUrl, store, timeout }: ResolvedClientOptions, requests: ProvenFetch): AuthRoutes {
-  const routes: AuthRoutes = {
-    async post(path, body, signal = AbortSignal.timeout(LONG)) {
-      const init = {
-        method: 'POST',
-        headers: { 'content-type': 'application/json' },
-        body: JSON.stringify(body),
-        credentials: store ? ('omit' as const) : ('include' as const),
-        cache: 'no-store' as const,
-        redirect: 'error' as const,
-        signal,
-      };
-      const response = await answered(requests.fetch(`${authUrl}/${path}`, init));
-      if (path === 'logout' && response.status === 204) return undefined as never;
-      // A truncated response does not count. A response that is not JSON is not from this server.
-      const answer = await jsonIn<AuthAnswer & ErrorAnswer>(response);
-      // A token that is already expired would be renewed endlessly.
-      if (response.ok && answer?.access_token && answer.token_type && answer.expires_in > 0) return answer;
-      throw refusal(response, answer);
+  // Cloudflare Workers refuse the field. They have no cookies.
+  const credentials = !store ? { credentials: 'include' as const } : inBrowser ? { credentials: 'omit' as const } : {};
+
+  const send = async (path: string, body: object, signal: AbortSignal): Promise<AuthAnswer> => {
+    const init = {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify(body),
+      ...credentials,
+      // The server never redirects. Cloudflare Workers have no 'error'.
+      redirect: 'manual' as const,
+      signal,
+    };
+    const response = await answered(requests.fetch(`${authUrl}/${path}`, init));
+    if (path === 'logout' && response.status === 204) return undefined as never;
+    // A truncated response does not count. A response that is not JSON is not from this server.
+    const answer = await jsonIn<AuthAnswer & ErrorAnswer>(response);
+    if (response.ok && isAuthAnswer(answer)) return answer;
+    throw refusal(response, answer);
+  };
+
+  return {
+    async post(path, body) {
+      const over = new AbortController();
+      const timer = setTimeout(() => over.abort(), LONG);
+      return send(path, body, over.signal).finally(() => clearTimeout(timer));
     },
 
-    async refresh(body, since, listeners) {
+    async refresh(body, listeners) {
       const over = new AbortController();
       const abort = () => over.abort();
-      const attempts: Promise<AuthAnswer | AuthClientError>[] = [];
+      const timer = setTimeout(abort, LONG);
       listeners.add(abort);
-      void lapse(LONG).then(abort);
       try {
-        for (let pause = timeout; ; pause *= 2) {
-          attempts.push(routes.post('refresh', body, over.signal).catch(decisive));
-          const first = Promise.any(attempts);
-          let answer = await Promise.race([first, lapse(pause)]);
-          if (!answer && Date.now() - since < SAFE) continue;
-          answer ??= await first;
-          if (answer instanceof Error) throw answer;
-          return answer;
-        }
-      } catch (error) {
-        throw (error as AggregateError).errors?.at(-1) ?? error;
+        return await firstOf(() => send('refresh', body, over.signal), timeout, store ? 0 : STRAGGLING);
       } finally {
         listeners.delete(abort);
-        // A late response would replace a newer cookie.
+        clearTimeout(timer);
         abort();
       }
     },
 
     async insist(attempt) {
-      const from = Date.now();
+      const from = performance.now();
       for (let count = 1, pause = FIRST_PAUSE; ; count++, pause *= 2) {
         try {
           return await attempt();
         } catch (error) {
           const { code, retryAfter = 0 } = error as AuthClientError;
           const wait = Math.max(pause * (0.5 + Math.random()), retryAfter);
-          if (code !== UNAVAILABLE || count === MOST_ATTEMPTS || Date.now() - from + wait > SAFE) throw error;
+          if (code !== UNAVAILABLE || count === MOST_ATTEMPTS || performance.now() - from + wait > PATIENCE)
+            throw error;
           await delay(wait);
         }
       }
     },
   };
-  return routes;
+}
+
+/**
+ * Starts another attempt whenever none has been answered for some time. A failed attempt leaves the decision to the
+ * others; if all have failed, so has this.
+ */
+function firstOf(attempt: () => Promise<AuthAnswer>, timeout: number, straggling: number): Promise<AuthAnswer> {
+  return new Promise((resolve, reject) => {
+    let pending = 0;
+    let newest: AuthAnswer | undefined;
+    let timer: ReturnType<typeof setTimeout>;
+    const finish = (settle: () => void) => {
+      clearTimeout(timer);
+      settle();
+    };
+    const start = (pause: number) => {
+      pending++;
+      if (pause < PATIENCE * 2) timer = setTimeout(() => start(pause * 2), pause);
+      attempt().then(
+        (answer) => {
+          pending--;
+          newest = newest && newest.generation > answer.generation ? newest : answer;
+          clearTimeout(timer);
+          // One that was sent with the cookie of this answer brings a newer one.
+          if (pending) timer = setTimeout(() => resolve(newest!), straggling);
+          else resolve(newest);
+        },
+        (error: AuthClientError) => {
+          pending--;
+          if (newest) pending || finish(() => resolve(newest!));
+          else if (error.code !== UNAVAILABLE || !pending) finish(() => reject(error));
+        },
+      );
+    };
+    start(timeout);
+  });
+}
+
+/** A token that has expired already would be renewed endlessly. */
+export function isAuthAnswer(answer: Partial<AuthAnswer> | null | undefined): answer is AuthAnswer {
+  return !!answer?.access_token && !!answer.token_type && answer.expires_in! > 0;
 }
 
 /** Turns a failed request into an AuthClientError. */
 export function answered(answer: Promise<Response>): Promise<Response> {
   return answer.catch((error: unknown) => {
     if (error instanceof AuthClientError) throw error;
-    throw new AuthClientError(UNAVAILABLE, 'No answer.', undefined, undefined, error);
+    throw unavailable('No answer.', undefined, undefined, error);
   });
-}
-
-/** A delay that does not keep a process alive. */
-function lapse(milliseconds: number): Promise<void> {
-  return new Promise((resolve) => {
-    AbortSignal.timeout(milliseconds).addEventListener('abort', () => resolve());
-  });
-}
-
-/** A failed attempt leaves the decision to the others. A refusal by the server is final. */
-function decisive(error: AuthClientError): AuthClientError {
-  if (error.code === UNAVAILABLE) throw error;
-  return error;
 }
 
 interface ErrorAnswer {
@@ -137,11 +162,19 @@ interface ErrorAnswer {
 /** The error for a response that is not a success. */
 export function refusal(response: Response, body: ErrorAnswer | null | undefined): AuthClientError {
   const { status } = response;
-  const seconds = parseFloat(response.headers.get('retry-after')!);
-  const retryAfter = seconds >= 0 ? seconds * 1000 : undefined;
+  const retryAfter = retryAfterOf(response.headers);
   const { error: code, error_description: text = code } = body ?? {};
   // A proxy or the host may have sent this response. Only the server's own statuses and codes are final.
   return /^40[0-49]"[a-z_]+"$/.test(status + JSON.stringify(code))
-    ? new AuthClientError(code as string, text as string, status, retryAfter)
-    : new AuthClientError(UNAVAILABLE, `Try later (${status}).`, status, retryAfter);
+    ? new AuthClientError(code as string, String(text), status, retryAfter)
+    : unavailable(`Try later (${status}).`, status, retryAfter);
+}
+
+/** Milliseconds (RFC 9110 §10.2.3). Seconds, or a date by the clock of who has sent it. */
+function retryAfterOf(headers: { get(name: string): string | null }): number | undefined {
+  const text = headers.get('retry-after');
+  if (!text) return undefined;
+  const sentAt = Date.parse(headers.get('date') ?? '') || Date.now();
+  const wait = /^[\d.]+$/.test(text) ? parseFloat(text) * 1000 : Date.parse(text) - sentAt;
+  return wait >= 0 ? wait : undefined;
 }

@@ -1,4 +1,5 @@
 import type { ResolvedClientOptions } from './client-options.js';
+import { absoluteUrl, originOf } from './url.js';
 import { errorCodeOf, isRepeatable } from './proven-fetch.js';
 import type { SessionKeeper } from './session-keeper.js';
 
@@ -6,10 +7,10 @@ import type { SessionKeeper } from './session-keeper.js';
 export function authorizedFetch(keeper: SessionKeeper, options: ResolvedClientOptions): typeof fetch {
   return async (input, init = {}) => {
     const request = typeof input === 'object' && 'url' in input ? input : undefined;
-    const url = new URL(request?.url ?? String(input), options.baseUrl).href;
+    const url = absoluteUrl(request?.url ?? String(input), options.baseUrl);
     const target = request ?? url;
     const own = new Headers(init.headers ?? request?.headers);
-    if (!options.origins.includes(new URL(url).origin) || own.has('authorization')) return options.fetch(target, init);
+    if (!options.origins.includes(originOf(url)) || own.has('authorization')) return options.fetch(target, init);
 
     const signal = init.signal ?? request?.signal;
     const send = (token: Awaited<ReturnType<typeof keeper.current>>) =>

@@ -1,5 +1,6 @@
 import type { AccessToken } from './access-token.js';
-import { type AuthClient, innerOf } from './auth-client.js';
+import type { AuthClient } from './auth-client.js';
+import { innerOf } from './create-auth-client.js';
 import { errorIn, isRepeatable } from './proven-fetch.js';
 
 interface AxiosHeadersLike {

@@ -1,23 +1,8 @@
 import { AuthClientError } from './auth-client-error.js';
 import type { KeyStore } from './dpop/key-store.js';
+import type { SessionStore } from './ledger/stored-session.js';
 import { inBrowser, platform } from './platform.js';
-
-/** What a store keeps of a session, if there is no cookie. It can be written as JSON. It is a secret. */
-export interface StoredSession {
-  refreshToken: string;
-  /** Only for a session that began with `bind: 'nonce'`. */
-  clientNonce?: string;
-}
-
-/**
- * Where an application outside a browser keeps the session: for example a key chain, or a file that only its user can
- * read.
- */
-export interface SessionStore {
-  load(): StoredSession | undefined | null | Promise<StoredSession | undefined | null>;
-  save(session: StoredSession): void | Promise<void>;
-  clear(): void | Promise<void>;
-}
+import { absoluteUrl, originOf } from './url.js';
 
 /** The options of {@link createAuthClient}. Times are milliseconds. */
 export interface AuthClientOptions {
@@ -69,12 +54,21 @@ export interface AuthClientOptions {
    * @default true
    */
   restore?: boolean;
+  /**
+   * Whether the client tells the server which requests have brought its refresh token (`received_with`). The server then
+   * ends a session that a thief shares. By default `true` with a `store`, and `false` with the cookie. With the cookie,
+   * set it to `true` only if all of this holds, or users are signed out for nothing:
+   *
+   * - Only this client refreshes with the cookie. No server that renders pages does it by itself.
+   * - The browser never clears the storage of the page without its cookies, or the other way round.
+   */
+  claims?: boolean;
   /** Sends the requests. By default it is `fetch` of the platform. */
   fetch?: typeof fetch;
 }
 
 export interface ResolvedClientOptions {
-  baseUrl: URL;
+  baseUrl: string;
   authUrl: string;
   origins: string[];
   store: SessionStore | undefined;
@@ -82,7 +76,10 @@ export interface ResolvedClientOptions {
   name: string;
   timeout: number;
   restore: boolean;
+  claims: boolean;
   fetch: typeof fetch;
+  /** Why the client cannot do anything. */
+  refused?: AuthClientError;
 }
 
 /** @throws AuthClientError `invalid_configuration` */
@@ -96,40 +93,51 @@ export function resolveClientOptions(options: AuthClientOptions): ResolvedClient
     timeout = 4000,
     restore = true,
   } = options;
+  if (!store && !inBrowser) return optionsOfServer();
   const baseUrl = baseUrlOf(options.baseUrl);
   for (const origin of allowedOrigins) {
-    if (!URL.canParse(origin) || new URL(origin).origin !== origin) {
-      throw wrong(`allowedOrigins has '${origin}'. Write 'https://api.example'.`);
-    }
-  }
-  if (!store && !inBrowser) {
-    throw wrong('store is missing: give { load, save, clear }.');
+    if (originOf(origin) !== origin) throw wrong(`allowedOrigins has '${origin}'. Write 'https://api.example'.`);
   }
   if (!(timeout >= 1 && timeout <= 30_000)) throw wrong('timeout must be 1 to 30000.');
-  const authUrl = new URL(authPath, baseUrl).href.replace(/\/$/, '');
+  const authUrl = absoluteUrl(authPath, baseUrl).replace(/\/$/, '');
   return {
     baseUrl,
     authUrl,
-    origins: [baseUrl.origin, ...allowedOrigins],
+    origins: [originOf(baseUrl), ...allowedOrigins],
     store,
     dpop,
     name: `nestjs-refresh-token ${authUrl} ${name}`,
     timeout,
     restore,
+    claims: options.claims ?? !!store,
     fetch: options.fetch ?? ((input, init) => fetch(input, init)),
   };
 }
 
+/**
+ * A module that creates a client may be imported by a server that renders. There, everything but `state` fails, with the
+ * reason.
+ */
+function optionsOfServer(): ResolvedClientOptions {
+  const refused = wrong(
+    'store is missing: give { load, save, clear }. To render pages on a server, use createServerAuthClient.',
+  );
+  const refuse = () => Promise.reject(refused);
+  const store = { load: refuse, save: refuse, clear: refuse };
+  return { ...resolveClientOptions({ baseUrl: 'http://nowhere.invalid', store, fetch: refuse }), refused };
+}
+
 /** The URL with a slash at its end, so that paths are resolved below it. */
-function baseUrlOf(text = inBrowser ? '/' : ''): URL {
-  const page = platform.location?.href;
-  // URLs that are not of the web all share the origin 'null', which identifies nothing.
-  if (!URL.canParse(text, page) || new URL(text, page).origin === 'null') {
-    throw wrong("baseUrl must be a whole URL: 'https://api.example'.");
+function baseUrlOf(text = inBrowser ? '/' : ''): string {
+  let url = '';
+  try {
+    url = absoluteUrl(text, platform.location?.href).replace(/[?#].*/, '');
+  } catch {
+    // Refused below.
   }
-  const url = new URL(text, page);
-  url.pathname = url.pathname.replace(/\/?$/, '/');
-  return url;
+  // URLs that are not of the web have no origin.
+  if (!originOf(url)) throw wrong("baseUrl must be a whole URL: 'https://api.example'.");
+  return url.replace(/\/?$/, '/');
 }
 
 function wrong(message: string): AuthClientError {

@@ -3,11 +3,13 @@ export {
   type AuthClient,
   type AuthClientSession,
   type AuthClientUser,
-  createAuthClient,
   type Credentials,
+  type IssuedTokens,
 } from './auth-client.js';
+export { createAuthClient } from './create-auth-client.js';
 export { AuthClientError } from './auth-client-error.js';
 export { type AxiosLike, interceptAxios } from './axios-interceptor.js';
-export type { AuthClientOptions, SessionStore, StoredSession } from './client-options.js';
+export type { AuthClientOptions } from './client-options.js';
 export type { DeviceKey, KeyStore } from './dpop/key-store.js';
-export type { AuthChange, AuthChangeListener } from './session-state.js';
+export type { SessionStore, StoredSession } from './ledger/stored-session.js';
+export type { AuthChange, AuthChangeListener, AuthState } from './session-state.js';

@@ -12,7 +12,9 @@ export interface Locks {
  * types.
  */
 export const platform = globalThis as unknown as {
-  addEventListener?(type: string, listener: () => void, options: { signal: AbortSignal }): void;
+  addEventListener?(type: string, listener: (event: { persisted?: boolean }) => void): void;
+  removeEventListener?(type: string, listener: (event: { persisted?: boolean }) => void): void;
+  crypto?: { getRandomValues(bytes: Uint8Array): unknown };
   location?: { href: string };
   document?: { hidden: boolean };
   navigator?: { locks?: Locks };

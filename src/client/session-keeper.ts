@@ -1,19 +1,19 @@
-import type { AccessToken } from './access-token.js';
-import { AuthClientError } from './auth-client-error.js';
-import { type AuthAnswer, type AuthRoutes, authRoutes, LONG, SAFE, UNAVAILABLE } from './auth-routes.js';
+import { type AccessToken, accessTokenOf } from './access-token.js';
+import { type AuthClientError, cookieNotKept, unavailable } from './auth-client-error.js';
+import { type AuthAnswer, type AuthRoutes, authRoutes } from './auth-routes.js';
 import type { ResolvedClientOptions } from './client-options.js';
-import { type KeptSession, keptSession } from './kept-session.js';
-import { delay } from './platform.js';
+import { type CookieUses, cookieUses } from './ledger/cookie-uses.js';
+import { freshKey } from './ledger/fresh-key.js';
+import { SessionLedger, type Use } from './ledger/session-ledger.js';
 import { ProvenFetch } from './proven-fetch.js';
 import { SessionState } from './session-state.js';
-import { openTabChannel, type TabChannel, type TabMessage } from './tab-channel.js';
-import { type Alone, tabLock } from './tab-lock.js';
+import { SessionTabs } from './tabs/session-tabs.js';
+import type { TabMessage } from './tabs/tab-channel.js';
+import { type Alone, tabLock } from './tabs/tab-lock.js';
 import { type UnfinishedLogout, unfinishedLogout } from './unfinished-logout.js';
 
-/** Milliseconds that a tab waits for the result of a different tab, if it had to wait for the lock. */
-const RESULT_TIMEOUT = 1_000;
-/** The same if it did not have to wait, but other tabs exist: a result may be on its way. */
-const ANSWER_TIMEOUT = 100;
+/** A server or a gateway may ask for patience, but not for so much that users take it for a sign-out. Milliseconds. */
+const LONGEST_PAUSE = 5 * 60_000;
 
 /** Begins, renews and ends the session, one operation at a time in this tab and across tabs. */
 export class SessionKeeper {
@@ -21,42 +21,73 @@ export class SessionKeeper {
   readonly requests: ProvenFetch;
   readonly #options: ResolvedClientOptions;
   readonly #routes: AuthRoutes;
-  readonly #kept: KeptSession;
+  readonly #ledger: SessionLedger;
+  /** Only where the token is in the cookie. */
+  readonly #cookie: CookieUses | undefined;
   readonly #alone: Alone;
-  readonly #tabs: TabChannel;
+  readonly #tabs: SessionTabs;
   readonly #logout: UnfinishedLogout;
   #renewal: Promise<AccessToken | null> | undefined;
+  /** Before this time of the monotonic clock, only an explicit refresh asks the server. */
   #notBefore = 0;
-  /** When the current refresh sent its token, in this tab or a different one. 0 if no refresh is under way. */
-  #sentAt = 0;
-  #hasNeighbours = false;
+  /** A session whose cookie has not been seen to work. */
+  #unprovenCookie: string | undefined;
+  /** The store had no session for now. It is asked again at the next use. */
+  #isEmptyForNow = false;
 
   constructor(options: ResolvedClientOptions) {
     this.#options = options;
     if (!options.restore) this.state.token = null;
     this.requests = new ProvenFetch(options);
     this.#routes = authRoutes(options, this.requests);
-    this.#kept = keptSession(options.store);
+    this.#cookie = options.store ? undefined : cookieUses(options.name);
+    this.#ledger = new SessionLedger(options.store ?? this.#cookie!, options.claims);
     this.#alone = tabLock(options.name);
     this.#logout = unfinishedLogout(options.name);
-    this.#tabs = openTabChannel(options.name, (message) => this.#hear(message));
-    this.#tabs.post({ type: 'ask', after: 0 });
+    this.#tabs = new SessionTabs(options.name, this.state, this.#cookie, (news) => this.#hear(news));
   }
 
-  /** A token that is valid now; `null` if nobody is signed in. */
+  /**
+   * A token that is valid now; `null` if nobody is signed in.
+   *
+   * @throws AuthClientError as `renew` does
+   */
   async current(): Promise<AccessToken | null> {
+    this.#tabs.compare();
     const { token, age } = this.state;
-    return token === null || (token && !age!.expired()) ? token : this.renew(token);
+    if (token === null && !this.#isEmptyForNow) return null;
+    return token && !age!.expired() ? token : this.renew(token);
   }
 
-  /** Fetches a token that replaces `used`. All callers during a refresh get the same token. */
+  /**
+   * Fetches a token that replaces `used`. All callers during a refresh get the same token.
+   *
+   * @throws AuthClientError `temporarily_unavailable` or a code of the server: the session goes on
+   */
   async renew(used: AccessToken | null | undefined): Promise<AccessToken | null> {
-    const { token } = this.state;
-    if (token !== undefined && token?.value !== used?.value) return token;
-    this.#renewal ??= this.#alone((waited) => this.#renewAlone(used, waited)).finally(() => {
-      this.#renewal = undefined;
-    });
+    const { state } = this;
+    if (this.#options.refused) throw this.#options.refused;
+    if (this.#isReplaced(used)) return state.token!;
+    if (this.#renewal) return this.#renewal;
+    state.show({ isRefreshing: true });
+    this.#renewal = this.#alone((waited) => this.#renewAlone(used, waited))
+      .catch((error: AuthClientError) => {
+        state.fail(error);
+        throw error;
+      })
+      .finally(() => {
+        this.#renewal = undefined;
+        state.show({ isRefreshing: false });
+      });
     return this.#renewal;
+  }
+
+  /** Tries now, even if the server has asked for patience. Does nothing if nobody is signed in. */
+  async renewNow(): Promise<void> {
+    this.#notBefore = 0;
+    this.#tabs.compare();
+    const { token } = this.state;
+    if (token !== null || this.#isEmptyForNow) await this.renew(token);
   }
 
   /** Decides whether a refused request is worth repeating, and returns the new token for it. */
@@ -74,22 +105,44 @@ export class SessionKeeper {
     await this.#alone(async () => {
       const obtainedAt = Date.now();
       const transport = this.#options.store ? 'body' : 'cookie';
-      const answer = await this.#routes.post('login', { ...body, transport });
-      this.#logout.forget();
-      const token = await this.#take(answer, obtainedAt);
-      this.#notBefore = 0;
-      this.state.adopt(token, 'signed_in');
-      this.#tabs.post({ type: 'signed_in', token });
+      const key = freshKey();
+      const answer = await this.#routes.post('login', { ...body, transport, idempotency_key: key });
+      await this.#begin(answer, obtainedAt, [key]);
     });
+  }
+
+  /**
+   * Goes on with a session that this client has not begun. Without an answer, it is in the cookie or in the store.
+   *
+   * @returns whether there is a session
+   */
+  async adopt(answer: AuthAnswer | undefined): Promise<boolean> {
+    const obtainedAt = Date.now();
+    await this.#alone(async () => {
+      // Nobody knows which requests have brought the token.
+      if (answer) return this.#begin(answer, obtainedAt, []);
+      this.#logout.forget();
+      await this.#cookie?.clear();
+      this.requests.key?.forget();
+      this.#isEmptyForNow = true;
+      this.state.doubt();
+    });
+    this.#notBefore = 0;
+    return !!(await this.current());
   }
 
   /** Sends the password again. Then the session goes on as after a refresh. */
   async stepUp(body: object): Promise<void> {
     await this.#alone(async () => {
       const obtainedAt = Date.now();
-      const session = await this.#kept.load();
-      const answer = await this.#routes.post('step-up', { ...body, ...wireOf(session) });
-      this.#renewed(await this.#take(answer, obtainedAt, session?.clientNonce));
+      const use = await this.#ledger.use();
+      try {
+        const answer = await this.#routes.post('step-up', { ...body, ...this.#wire(use) });
+        this.#renewed(await this.#keep(answer, obtainedAt, use));
+      } catch (error) {
+        if (use) await this.#refused(error as AuthClientError, use);
+        throw error;
+      }
     });
   }
 
@@ -97,14 +150,8 @@ export class SessionKeeper {
   async signOut(): Promise<void> {
     // The page may be closed before the request is sent.
     this.#logout.remember(this.state.token?.sessionId);
-    this.leave('signed_out');
+    this.#leave('signed_out');
     await this.catchUp();
-  }
-
-  /** Forgets the session in all tabs. */
-  leave(how: 'signed_out' | 'ended'): void {
-    this.state.forget(how);
-    this.#tabs.post({ type: 'signed_out', how });
   }
 
   /** Finishes a sign-out, unless a user has signed in since. */
@@ -120,128 +167,147 @@ export class SessionKeeper {
   }
 
   async #finishSignOut(): Promise<void> {
-    const session = await this.#kept.load();
+    const session = await this.#ledger.read().catch(() => undefined);
     // A tab hears late of what another has done. Then the cookie may belong to a session that has begun since.
     const session_id = this.#logout.remembered();
     try {
-      if (session || !this.#options.store) {
-        await this.#routes.insist(() => this.#routes.post('logout', { ...wireOf(session), session_id }));
+      if (session || this.#cookie) {
+        await this.#routes.insist(() => this.#routes.post('logout', { ...credentialsOf(session), session_id }));
       }
       this.#logout.forget();
     } finally {
       if (!this.state.token) await this.#clear();
-      if (this.#options.store) this.#logout.forget();
+      if (!this.#cookie) this.#logout.forget();
     }
   }
 
   async #renewAlone(used: AccessToken | null | undefined, waited: boolean): Promise<AccessToken | null> {
-    const { state } = this;
-    const isAnother = () => state.token === null || state.token?.value !== used?.value;
-    if (this.#hasNeighbours && (waited || used) && !isAnother()) {
-      this.#sentAt = 0;
-      this.#tabs.post({ type: 'ask', after: used?.obtainedAt ?? state.endedAt });
-      await Promise.race([state.changed(), delay(waited ? RESULT_TIMEOUT : ANSWER_TIMEOUT)]);
-    }
-    const age = Date.now() - this.#sentAt;
-    // The server may already have this token. If it arrived again after the grace window, the server would treat it as
-    // reuse.
-    if (age > SAFE && age < LONG && !isAnother()) await Promise.race([state.changed(), delay(LONG - age)]);
-    if (isAnother()) return state.token!;
+    if (!this.#isReplaced(used)) await this.#tabs.ask(used, waited);
+    if (this.#isReplaced(used)) return this.state.token!;
     if (this.#logout.remembered() != null) await this.#finishSignOut();
-    if (age > SAFE) this.#sentAt = Date.now();
-    return this.#routes
-      .insist(async () => (isAnother() ? state.token! : this.#attempt()))
-      .finally(() => (this.#sentAt = 0));
+    return this.#routes.insist(() => this.#attempt(used));
   }
 
-  async #attempt(): Promise<AccessToken | null> {
+  async #attempt(used: AccessToken | null | undefined): Promise<AccessToken | null> {
     const { state } = this;
-    const kept = this.#kept;
-    const left = this.#notBefore - Date.now();
-    if (left > 0) throw new AuthClientError(UNAVAILABLE, 'Try later.', undefined, left);
-    const before = state.token;
-    const session = await kept.load();
-    if (this.#options.store && !session) return this.#nobody();
+    if (this.#isReplaced(used)) return state.token!;
+    const left = this.#notBefore - performance.now();
+    if (left > 0) throw unavailable('Try later.', undefined, left);
+    const use = await this.#ledger.use().catch(() => null);
+    if (!use) return this.#nobodyForNow(use === null);
     const obtainedAt = Date.now();
     try {
-      const answer = await this.#routes.refresh(wireOf(session), this.#sentAt, state.listeners);
-      // If the user signed out in the meantime, they stay signed out.
-      if (state.token !== before) return state.token!;
-      return this.#renewed(await this.#take(answer, obtainedAt, session?.clientNonce));
+      const answer = await this.#routes.refresh(this.#wire(use), state.listeners);
+      // If the user signed out in the meantime, they stay signed out. If somebody signed in, they stay signed in.
+      if (this.#isReplaced(used) && state.token?.sessionId !== answer.session_id) return state.token!;
+      return this.#renewed(await this.#keep(answer, obtainedAt, use));
     } catch (error) {
-      if (state.token !== before) return state.token!;
-      return this.#refused(error, session?.refreshToken);
+      if (this.#isReplaced(used)) return state.token!;
+      return this.#refused(error as AuthClientError, use);
     }
+  }
+
+  /** Whether the session has gone on, ended or begun since `used` was the state. */
+  #isReplaced(used: AccessToken | null | undefined): boolean {
+    const { token } = this.state;
+    if (token === null) return used !== null;
+    return token !== undefined && token.value !== used?.value;
   }
 
   #renewed(token: AccessToken): AccessToken {
-    this.state.adopt(token);
-    this.#tabs.post({ type: 'token', token });
+    const { state } = this;
+    this.#unprovenCookie = undefined;
+    // A different tab may have told of a newer one.
+    if (state.token?.sessionId === token.sessionId && !state.isOlderThan(token)) return state.token;
+    state.adopt(token);
+    this.#tabs.tell('token', token);
     return token;
   }
 
-  async #refused(error: unknown, sent: string | undefined): Promise<null> {
-    const { code, retryAfter } = error as AuthClientError;
-    if (retryAfter) this.#notBefore = Date.now() + retryAfter;
-    // Nothing else means that there is no session. With a store, a token was sent: something on the way has dropped it.
-    if (code === 'invalid_grant' || (code === 'refresh_token_missing' && !sent)) {
-      if ((await this.#kept.load())?.refreshToken === sent) return this.#nobody();
-      // A different process has refreshed with the same store. The next attempt presents its new token.
-      throw new AuthClientError(UNAVAILABLE, 'Try later.');
-    }
+  /** The session is over only if the server says so. Everything else means "later". */
+  async #refused(error: AuthClientError, use: Use): Promise<null> {
+    const { code, retryAfter } = error;
+    if (retryAfter) this.#notBefore = performance.now() + Math.min(retryAfter, LONGEST_PAUSE);
+    if (code === 'superseded') await this.#ledger.useAfresh(use);
     if (code === 'step_up_required') this.state.announce(code);
+    // With a store, a token was sent: something on the way has dropped it.
+    const isOver = code === 'invalid_grant' || (code === 'refresh_token_missing' && !!this.#cookie);
+    if (isOver && (await this.#ledger.isCurrent(use))) return this.#nobody(error);
+    // Somebody else has refreshed with the same store or cookie. The next attempt presents the new token.
+    if (isOver || code === 'superseded') throw unavailable('Try later.');
     throw error;
   }
 
-  /** The server has no session for this client. */
-  async #nobody(): Promise<null> {
-    await this.#clear();
-    if (this.state.token) this.leave('ended');
-    else this.state.forget('signed_out');
+  /** A store that is locked looks like one that is empty: nothing is cleared, and it is asked again. */
+  #nobodyForNow(isUnreadable: boolean): null {
+    const { state } = this;
+    this.#isEmptyForNow = true;
+    if (state.token) state.doubt();
+    else if (!isUnreadable && state.shown.status === 'unknown' && !state.isDoubted) state.forget('signed_out');
     return null;
   }
 
+  /** The server has no session for this client. */
+  async #nobody(error: AuthClientError): Promise<null> {
+    const { token } = this.state;
+    const isNotKept = error.code === 'refresh_token_missing' && token?.sessionId === this.#unprovenCookie;
+    await this.#clear();
+    this.#isEmptyForNow = false;
+    if (!token) {
+      this.state.forget('signed_out');
+      return null;
+    }
+    const reason = isNotKept ? cookieNotKept(error.status) : error;
+    this.#leave('ended', reason);
+    if (!isNotKept) return null;
+    console.warn(reason.message);
+    throw reason;
+  }
+
+  /** Forgets the session in all tabs. */
+  #leave(how: 'signed_out' | 'ended', error?: AuthClientError): void {
+    const sessionId = this.state.token?.sessionId;
+    this.#isEmptyForNow = false;
+    this.state.forget(how, error);
+    this.#tabs.tellLeft(how, sessionId);
+  }
+
   async #clear(): Promise<void> {
-    await this.#kept.clear();
+    await this.#ledger.clear();
     await this.requests.key?.clear();
   }
 
-  async #take(answer: AuthAnswer, obtainedAt: number, clientNonce = answer.client_nonce): Promise<AccessToken> {
-    if (answer.refresh_token) await this.#kept.save({ refreshToken: answer.refresh_token, clientNonce });
-    return {
-      value: answer.access_token,
-      type: answer.token_type,
-      sessionId: answer.session_id,
-      lifetime: answer.expires_in * 1000,
-      obtainedAt,
-    };
+  async #begin(answer: AuthAnswer, obtainedAt: number, keys: string[]): Promise<void> {
+    this.#logout.forget();
+    const token = await this.#keep(answer, obtainedAt, { uses: keys, clientNonce: answer.client_nonce });
+    this.#notBefore = 0;
+    this.#unprovenCookie = token.sessionId;
+    this.state.adopt(token, 'signed_in');
+    this.#tabs.tell('signed_in', token);
   }
 
-  #hear(message: TabMessage): void {
-    this.#hasNeighbours = true;
-    const { state } = this;
-    switch (message.type) {
-      case 'signed_in':
-        this.#logout.forget();
-        this.requests.key?.forget();
-        this.#notBefore = 0;
-        return state.adopt(message.token, 'signed_in');
-      case 'token':
-        return state.isOlderThan(message.token) ? state.adopt(message.token) : undefined;
-      case 'signed_out':
-        this.requests.key?.forget();
-        return state.forget(message.how);
-      case 'ask':
-        if (state.token && state.token.obtainedAt > message.after && !state.age!.expired()) {
-          return this.#tabs.post({ type: 'token', token: state.token });
-        }
-        return this.#sentAt ? this.#tabs.post({ type: 'sent', at: this.#sentAt }) : undefined;
-      case 'sent':
-        this.#sentAt ||= message.at;
-    }
+  async #keep(answer: AuthAnswer, obtainedAt: number, use: Use | undefined): Promise<AccessToken> {
+    await this.#ledger.keep(answer, use?.uses ?? [], use?.clientNonce);
+    this.#isEmptyForNow = false;
+    return accessTokenOf(answer, obtainedAt);
+  }
+
+  #wire(use: Use | undefined): object {
+    return { ...credentialsOf(use), ...(use && this.#ledger.wire(use)) };
+  }
+
+  /** A different tab has done something; this one takes it over. */
+  #hear({ type, ...news }: TabMessage): void {
+    this.#isEmptyForNow = false;
+    if (type === 'token') return;
+    this.requests.key?.forget();
+    if (type !== 'signed_in') return;
+    this.#logout.forget();
+    this.#notBefore = 0;
+    if ('token' in news) this.#unprovenCookie = news.token.sessionId;
   }
 }
 
-function wireOf(session: { refreshToken: string; clientNonce?: string } | undefined): object {
+function credentialsOf(session: Partial<Use> | undefined): object {
   return { refresh_token: session?.refreshToken, client_nonce: session?.clientNonce };
 }

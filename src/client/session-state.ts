@@ -1,4 +1,5 @@
 import { type AccessToken, type Ageing, ageing } from './access-token.js';
+import type { AuthClientError } from './auth-client-error.js';
 
 /**
  * A change of the session, as `client.onChange` reports it.
@@ -13,7 +14,7 @@ export interface AuthChange {
    * What happened:
    *
    * - `restored`: a session from an earlier visit goes on.
-   * - `signed_in`: the user signed in, in this tab or a different one.
+   * - `signed_in`: a user signed in, in this tab or a different one. It may be a different user than before.
    * - `refreshed`: the access token was renewed; its permissions may have changed.
    * - `signed_out`: the application signed out, or there was no session.
    * - `ended`: the server ended the session.
@@ -28,6 +29,8 @@ export interface AuthChange {
   readonly lifetime?: number;
   /** The access token's remaining lifetime in milliseconds. */
   readonly expiresIn?: number;
+  /** Only for `ended`: what the server said. */
+  readonly error?: AuthClientError;
 }
 
 /**
@@ -38,6 +41,24 @@ export interface AuthChange {
  */
 export type AuthChangeListener = (change: AuthChange) => void;
 
+/**
+ * What is known of the session at this moment. It is immutable: `client.state` is the same object until something
+ * changes.
+ *
+ * @example
+ * const { status, user }: AuthState = client.state;
+ */
+export interface AuthState<User = unknown> {
+  /** `unknown` until the server, or the store, has been asked. */
+  readonly status: 'unknown' | 'signed_in' | 'signed_out';
+  /** The signed-in user, if `client.user()` has already asked for them. Never the user of an earlier session. */
+  readonly user: User | null;
+  /** Whether the access token is being renewed. */
+  readonly isRefreshing: boolean;
+  /** Why the last renewal failed; `null` after the next one that succeeds. */
+  readonly error: AuthClientError | null;
+}
+
 /** The access token of this tab. It is kept in memory only. */
 export class SessionState {
   /** `null`: signed out. `undefined`: the server has not been asked yet. */
@@ -46,32 +67,63 @@ export class SessionState {
   /** When the last session ended, by this machine's clock, in milliseconds. */
   endedAt = 0;
   readonly listeners = new Set<AuthChangeListener>();
+  readonly subscribers = new Set<() => void>();
+  readonly failureListeners = new Set<(error: AuthClientError) => void>();
+  shown: AuthState = { status: 'unknown', user: null, isRefreshing: false, error: null };
+  /** The session before it was put in doubt. */
+  #doubted: string | undefined;
 
-  adopt(token: AccessToken, type: AuthChange['type'] = this.#typeOfRenewal()): void {
+  adopt(token: AccessToken, type: AuthChange['type'] = this.#typeOfRenewal(token)): void {
+    const isSameSession = this.token?.sessionId === token.sessionId;
     this.token = token;
     this.age = ageing(token);
+    this.#doubted = undefined;
+    this.show({ status: 'signed_in', error: null, ...(!isSameSession && { user: null }) });
     this.announce(type);
   }
 
-  forget(type: 'signed_out' | 'ended'): void {
+  forget(type: 'signed_out' | 'ended', error: AuthClientError | null = null): void {
     this.endedAt = Date.now();
     const known = this.token !== null;
     this.token = null;
     this.age = undefined;
-    if (known) this.announce(type);
+    this.#doubted = undefined;
+    this.show({ status: 'signed_out', user: null, error });
+    if (known) this.announce(type, error ?? undefined);
+  }
+
+  /** Whether a session that was known is now in doubt. */
+  get isDoubted(): boolean {
+    return this.#doubted !== undefined;
+  }
+
+  /** The session may have been replaced behind this tab: the next use asks the server. */
+  doubt(): void {
+    if (!this.token) return;
+    this.#doubted = this.token.sessionId;
+    this.token = undefined;
+    this.age = undefined;
+    this.show({ status: 'unknown', user: null });
   }
 
   /**
-   * Whether the state is older than this token: the token is newer than the current one, and newer than the end of the
-   * last session.
+   * Whether the state is older than this token. In one session the generation decides; otherwise the token must be newer
+   * than the current one, and newer than the end of the last session.
    */
   isOlderThan(token: AccessToken): boolean {
-    return token.obtainedAt > (this.token?.obtainedAt ?? this.endedAt) && !ageing(token).expired();
+    const current = this.token;
+    if (ageing(token).expired() || token.value === current?.value) return false;
+    if (current?.sessionId !== token.sessionId) return token.obtainedAt > (current?.obtainedAt ?? this.endedAt);
+    return current.generation === token.generation
+      ? token.obtainedAt >= current.obtainedAt
+      : token.generation > current.generation;
   }
 
-  /** A signed-out tab learns of a new session when it receives a token. */
-  #typeOfRenewal(): AuthChange['type'] {
-    return this.token ? 'refreshed' : this.token === null ? 'signed_in' : 'restored';
+  #typeOfRenewal({ sessionId }: AccessToken): AuthChange['type'] {
+    const before = this.token?.sessionId ?? this.#doubted;
+    if (before !== undefined) return before === sessionId ? 'refreshed' : 'signed_in';
+    // A signed-out tab learns of a new session when it receives a token.
+    return this.token === null ? 'signed_in' : 'restored';
   }
 
   /** Resolves at the next change. */
@@ -85,15 +137,30 @@ export class SessionState {
     });
   }
 
-  announce(type: AuthChange['type']): void {
+  /** A renewal has failed. The session goes on. */
+  fail(error: AuthClientError): void {
+    this.show({ error });
+    for (const listener of this.failureListeners) queueMicrotask(() => listener(error));
+  }
+
+  announce(type: AuthChange['type'], error?: AuthClientError): void {
     const change: AuthChange = {
       type,
       signedIn: !!this.token,
       sessionId: this.token?.sessionId,
       lifetime: this.token?.lifetime,
       expiresIn: this.age?.left(),
+      error,
     };
     // If a listener throws, the error is reported globally and the other listeners still run.
     for (const listener of this.listeners) queueMicrotask(() => listener(change));
+  }
+
+  show(change: Partial<AuthState>): void {
+    const { shown } = this;
+    const isNews = Object.entries(change).some(([name, value]) => shown[name as keyof AuthState] !== value);
+    if (!isNews) return;
+    this.shown = Object.freeze({ ...shown, ...change });
+    for (const subscriber of this.subscribers) queueMicrotask(subscriber);
   }
 }

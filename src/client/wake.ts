@@ -7,14 +7,22 @@ const SHORTEST_TIMER = 100;
 /** Milliseconds between a failed renewal and the next attempt. */
 const RETRY = 10_000;
 
+const EVENTS = ['online', 'pageshow', 'focus', 'visibilitychange'];
+
+/** The timers and listeners that keep a token fresh. */
+export interface Waking {
+  /** Stops the timers, or wakes up: for platforms that do not say when the application is in the background. */
+  setActive(active: boolean): void;
+  stop(): void;
+}
+
 /**
  * Renews the token before it expires: by timers, and when a page wakes up. A hidden page renews it only on use, so that
  * a forgotten tab does not keep a session alive.
- *
- * @returns a function that stops the renewals
  */
-export function stayFresh(keeper: SessionKeeper): () => void {
+export function stayFresh(keeper: SessionKeeper): Waking {
   const { state } = keeper;
+  let isActive = true;
   let timer: ReturnType<typeof setTimeout> | undefined;
   const plan = (milliseconds: number) => {
     clearTimeout(timer);
@@ -24,25 +32,31 @@ export function stayFresh(keeper: SessionKeeper): () => void {
   };
   const check = () => {
     const { token, age } = state;
-    if (!token) return clearTimeout(timer);
+    if (!token || !isActive) return clearTimeout(timer);
     if (age!.untilDue() > 0) return plan(age!.untilDue());
     plan(RETRY * (1 + Math.random()));
     if (!platform.document?.hidden) keeper.renew(token).catch(() => undefined);
   };
-  const wake = () => {
+  const wake = ({ persisted }: { persisted?: boolean }) => {
+    // The page was in the back/forward cache, where it heard nothing of sign-ins and sign-outs.
+    if (persisted) state.doubt();
     keeper.catchUp().catch(() => undefined);
     check();
   };
 
   state.listeners.add(check);
-  const over = new AbortController();
-  const { signal } = over;
-  for (const event of ['online', 'pageshow', 'focus', 'visibilitychange']) {
-    platform.addEventListener?.(event, wake, { signal });
-  }
-  return () => {
-    clearTimeout(timer);
-    state.listeners.delete(check);
-    over.abort();
+  for (const event of EVENTS) platform.addEventListener?.(event, wake);
+  return {
+    setActive(active) {
+      isActive = active;
+      if (active) wake({});
+      else clearTimeout(timer);
+    },
+    stop() {
+      isActive = false;
+      clearTimeout(timer);
+      state.listeners.delete(check);
+      for (const event of EVENTS) platform.removeEventListener?.(event, wake);
+    },
   };
 }

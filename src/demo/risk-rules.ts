@@ -18,7 +18,7 @@ export function riskRulesOf({ riskRules, geofenceAllow: allow, geofenceDeny: den
     ...fence,
     new RepeatFromElsewhere(),
     new ImpossibleTravel({ verdict: 'step_up' }),
-    new TooFrequent({ moreThan: 60, per: '1h', verdict: 'step_up' }),
+    new TooFrequent({ moreThan: 300, per: '10m', verdict: 'step_up' }),
     new NewCountry({ verdict: 'alert' }),
     new NewAsn({ verdict: 'alert' }),
     new RepeatWithin({ time: '1s', verdict: 'alert' }),

@@ -11,7 +11,6 @@ describe('a configuration that makes no sense', () => {
     [{ store, baseUrl: '/api' }, /^baseUrl/],
     [{ store, baseUrl: 'file:///srv/api' }, /^baseUrl/],
     [{ store, baseUrl: 'api.example:443' }, /^baseUrl/],
-    [{ baseUrl: 'https://api.example' }, /^store is missing.*\{ load, save, clear \}/],
     [{ store, baseUrl: 'https://api.example', allowedOrigins: ['api.example'] }, /^allowedOrigins has 'api.example'/],
     [{ store, baseUrl: 'https://api.example', allowedOrigins: ['https://a.example/'] }, /^allowedOrigins has/],
     [{ store, baseUrl: 'https://api.example', allowedOrigins: ['*'] }, /^allowedOrigins has '\*'/],
@@ -21,6 +20,26 @@ describe('a configuration that makes no sense', () => {
     expect(() => createAuthClient(options)).toThrow(
       expect.objectContaining({ code: 'invalid_configuration', message: expect.stringMatching(message) as string }),
     );
+  });
+});
+
+describe('a module that a server imports while it renders', () => {
+  test.each<AuthClientOptions>([{}, { baseUrl: 'https://api.example' }])('may create a client: %o', async (options) => {
+    const client = createAuthClient(options);
+    expect(client.state).toEqual({ status: 'unknown', user: null, isRefreshing: false, error: null });
+    client.subscribe(() => {})();
+    const refused = { code: 'invalid_configuration', message: expect.stringMatching(/^store is missing/) as string };
+    for (const ask of [
+      () => client.login({ username: 'alice', password: 'alice-password' }),
+      () => client.user(),
+      () => client.fetch('https://api.example/orders'),
+      () => client.getAccessToken(),
+      () => client.refresh(),
+      () => client.sessions.list(),
+    ]) {
+      await expect(ask()).rejects.toMatchObject(refused);
+    }
+    client.close();
   });
 });
 

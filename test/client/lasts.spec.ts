@@ -1,5 +1,5 @@
-import { describe, expect, test } from 'vitest';
-import { HOUR, listening, MINUTE, SECOND } from '../support/listening.js';
+import { describe, expect, test, vi } from 'vitest';
+import { DAY, listening, MINUTE, SECOND } from '../support/listening.js';
 import {
   controllers,
   type Disturbance,
@@ -77,18 +77,43 @@ describe('a session', () => {
     expect(client.changes).toEqual(['signed_in', 'refreshed']);
   });
 
-  test('leaves a server alone that asks for it', async () => {
+  test.each([
+    ['for an hour', '3600'],
+    ['until a date', 'Fri, 01 Jan 2100 00:00:00 GMT'],
+  ])('leaves a server alone that asks for it %s, for at most five minutes', async (_, retryAfter) => {
     const client = await disturbed(async () =>
-      Response.json({ error: 'temporarily_unavailable' }, { status: 503, headers: { 'retry-after': '3600' } }),
+      Response.json({ error: 'temporarily_unavailable' }, { status: 503, headers: { 'retry-after': retryAfter } }),
     );
     expire();
     for (let i = 0; i < 3; i++) {
       await expect(client.fetch('/orders')).rejects.toMatchObject({ code: 'temporarily_unavailable' });
     }
-    await expect(client.refresh()).rejects.toMatchObject({ retryAfter: expect.closeTo(HOUR, -5) as number });
+    const patient = client.fetch('/orders');
+    await expect(patient).rejects.toMatchObject({ retryAfter: expect.closeTo(5 * MINUTE, -4) as number });
     expect(client.count('/auth/refresh')).toBe(1);
+    // A refresh that somebody asks for is tried at once.
+    await expect(client.refresh()).rejects.toMatchObject({ code: 'temporarily_unavailable', status: 503 });
+    expect(client.count('/auth/refresh')).toBe(2);
     await client.login({ username: 'alice', password: 'alice-password' });
     expect((await client.fetch('/orders')).status).toBe(200);
+  });
+
+  test('is not kept waiting by a wall clock that jumps back', async () => {
+    let fails = true;
+    const client = await disturbed(async (_, pass) =>
+      fails ? Response.json({}, { status: 429, headers: { 'retry-after': '9' } }) : pass(),
+    );
+    expire();
+    await expect(client.fetch('/orders')).rejects.toMatchObject({ code: 'temporarily_unavailable' });
+    fails = false;
+    const wall = vi.spyOn(Date, 'now').mockReturnValue(Date.now() - DAY);
+    const monotonic = vi.spyOn(performance, 'now').mockReturnValue(performance.now() + 10 * SECOND);
+    try {
+      expect((await client.fetch('/orders')).status).toBe(200);
+    } finally {
+      wall.mockRestore();
+      monotonic.mockRestore();
+    }
   });
 
   test('is not ended by a demand for a step-up', async () => {

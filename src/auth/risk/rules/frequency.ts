@@ -44,7 +44,7 @@ export interface TooFrequentOptions extends RuleOptions {
 
 /**
  * Applies if a session is refreshed more often than allowed in one period, counted across all instances. The default is
- * more than 60 in an hour, with the verdict `alert`. Its reason code is `too_frequent`. Only one rule of this kind is
+ * more than 300 in ten minutes, with the verdict `alert`. Its reason code is `too_frequent`. Only one rule of this kind is
  * allowed, because a session has one counter.
  *
  * @throws AuthConfigurationError for an invalid option
@@ -58,7 +58,7 @@ export class TooFrequent extends SimpleRule {
   readonly per: number;
 
   constructor(given: TooFrequentOptions = {}) {
-    const defaults = { verdict: 'alert' as Verdict, moreThan: 60, per: '1h' };
+    const defaults = { verdict: 'alert' as Verdict, moreThan: 300, per: '10m' };
     const { verdict, moreThan, per } = complete('TooFrequent', defaults, given);
     super({ verdict });
     this.moreThan = integer(1, 1_000_000)('TooFrequent: moreThan', moreThan);

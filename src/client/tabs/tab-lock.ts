@@ -1,4 +1,4 @@
-import { inBrowser, type Locks, platform } from './platform.js';
+import { inBrowser, type Locks, platform } from '../platform.js';
 
 /** Milliseconds after which the lock is taken from a tab that is frozen. */
 const LOCK_TIMEOUT = 6_000;
@@ -31,8 +31,12 @@ function underLock<T>(locks: Locks, name: string, work: (waited: boolean) => Pro
       return work(waited).then(resolve, reject);
     };
     const wait = () => {
-      const signal = AbortSignal.timeout(LOCK_TIMEOUT + 1_000 * Math.random());
-      return locks.request(name, { signal }, () => run(true));
+      const over = new AbortController();
+      const timer = setTimeout(() => over.abort(), LOCK_TIMEOUT + 1_000 * Math.random());
+      return locks.request(name, { signal: over.signal }, () => {
+        clearTimeout(timer);
+        return run(true);
+      });
     };
     void locks
       .request(name, { ifAvailable: true }, (lock) => lock && run(false))

@@ -1,0 +1,129 @@
+import type { AuthClient, AuthClientUser } from './auth-client.js';
+import { AuthClientError } from './auth-client-error.js';
+import { answered, isAuthAnswer, refusal } from './auth-routes.js';
+import { authorizedFetch } from './authorized-fetch.js';
+import { type AuthClientOptions, type ResolvedClientOptions, resolveClientOptions } from './client-options.js';
+import { jsonIn } from './proven-fetch.js';
+import { SessionKeeper } from './session-keeper.js';
+import type { AuthState } from './session-state.js';
+import { stayFresh } from './wake.js';
+
+/** The internals of a client, for the other entries of the package. */
+export const innerOf = new WeakMap<AuthClient, [SessionKeeper, ResolvedClientOptions]>();
+
+/**
+ * Creates a client of `nestjs-refresh-token`, for a browser or any other JavaScript runtime.
+ *
+ * On a server that renders pages, it does nothing: its `state` is `unknown`, and its methods reject. There, use
+ * {@link createServerAuthClient}.
+ *
+ * @throws AuthClientError `invalid_configuration` for an option that is not valid; the message says what to write
+ * @example
+ * const client = createAuthClient();
+ * await client.login({ username, password });
+ * const orders = await client.fetch('/orders');
+ *
+ * @example
+ * const client = createAuthClient<{ email: string }>({ baseUrl: 'https://api.example', store: { load, save, clear } });
+ */
+export function createAuthClient<User = unknown>(options: AuthClientOptions = {}): AuthClient<User> {
+  const resolved = resolveClientOptions(options);
+  const keeper = new SessionKeeper(resolved);
+  const { state } = keeper;
+  const awake = stayFresh(keeper);
+  const fetch = authorizedFetch(keeper, resolved);
+  type Me = AuthClientUser & User;
+
+  const ask = async <T>(
+    path: string,
+    init?: { method: string; body?: string; headers?: Record<string, string> },
+  ): Promise<T> => {
+    const response = await answered(fetch(`${resolved.authUrl}/${path}`, init));
+    const body = await jsonIn<object>(response);
+    if (!response.ok || (!body && response.status !== 204)) throw refusal(response, body);
+    return camelCased<T>(body ?? {});
+  };
+
+  let known: { token: unknown; user: Promise<Me> } | undefined;
+
+  const client: AuthClient<User> = {
+    login: (credentials) => keeper.signIn(credentials),
+    async adopt(tokens) {
+      if (tokens && !isAuthAnswer(tokens)) throw new AuthClientError('invalid_response', 'These are no tokens.');
+      return keeper.adopt(tokens);
+    },
+    stepUp: (credentials) => keeper.stepUp(credentials),
+    async logout({ everywhere } = {}) {
+      try {
+        if (everywhere) await ask('logout-all', { method: 'POST' });
+      } catch (error) {
+        // The other sessions would live on, although the user believes that they have ended.
+        if ((error as AuthClientError).code === 'insufficient_user_authentication') throw error;
+        await keeper.signOut();
+        throw error;
+      }
+      await keeper.signOut();
+    },
+    fetch,
+    async user() {
+      const token = await keeper.current();
+      if (!token) return null;
+      if (known?.token !== token) known = { token, user: ask('me') };
+      const user = await known.user.catch((error) => {
+        if (state.token !== token) return;
+        known = undefined;
+        throw error;
+      });
+      // The session or its token may have changed since the request.
+      if (!user || state.token !== token) return client.user();
+      state.show({ user });
+      return user;
+    },
+    get state() {
+      return state.shown as AuthState<Me>;
+    },
+    subscribe: (listener) => added(state.subscribers, () => listener()),
+    onChange: (listener) => added(state.listeners, (change) => listener(change)),
+    onRefreshFailed: (listener) => added(state.failureListeners, (error) => listener(error)),
+    getAccessToken: async () => (await keeper.current())?.value ?? null,
+    refresh: () => keeper.renewNow(),
+    sessions: {
+      list: () => ask('sessions'),
+      async end(id) {
+        await ask(`sessions/${encodeURIComponent(id)}`, { method: 'DELETE' });
+        if (id === state.token?.sessionId) await keeper.signOut().catch(() => undefined);
+      },
+      async endOthers() {
+        const headers = { 'content-type': 'application/json' };
+        await ask('logout-all', { method: 'POST', headers, body: '{"except_current":true}' });
+      },
+    },
+    setActive: (active) => awake.setActive(active),
+    close() {
+      awake.stop();
+      keeper.close();
+    },
+  };
+  // A user on the screen has the permissions of their newest token.
+  state.listeners.add(({ type }) => {
+    if (type === 'refreshed' && state.shown.user && state.subscribers.size) client.user().catch(() => undefined);
+  });
+  innerOf.set(client, [keeper, resolved]);
+  return client;
+}
+
+/** Adds a listener, and returns the function that removes it. A listener that is given twice is called twice. */
+function added<T>(listeners: Set<T>, listener: T): () => void {
+  listeners.add(listener);
+  return () => void listeners.delete(listener);
+}
+
+/** Turns the server's snake_case names into camelCase. */
+function camelCased<T>(body: unknown): T {
+  if (Array.isArray(body)) return body.map(camelCased) as T;
+  const fields = Object.entries(body as object).map(([name, value]) => [
+    name.replace(/_(\w)/g, (_, letter: string) => letter.toUpperCase()),
+    value as unknown,
+  ]);
+  return Object.fromEntries(fields) as T;
+}
