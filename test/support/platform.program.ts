@@ -1,11 +1,9 @@
 // Makes this process as poor as a platform, and runs the client in it: `platform.program.ts PLATFORM SETTING`.
-import { createRequire } from 'node:module';
 import { pathToFileURL } from 'node:url';
-import { OldReactNativeUrl, ReactNativeUrl } from './react-native-url.js';
+import { OldReactNativeUrl, ReactNativeSearchParams, ReactNativeUrl } from './react-native-url.js';
 
 type Globals = Record<string, unknown>;
 const globals = globalThis as unknown as Globals;
-const require = createRequire(import.meta.url);
 
 function without(object: object, ...names: string[]): void {
   for (const name of names) {
@@ -24,34 +22,26 @@ function withoutYoungLanguage(): void {
 }
 
 /** Its own `fetch` is whatwg-fetch over its own XMLHttpRequest, and its AbortController is abort-controller. */
-function becomeReactNative(Url: unknown): void {
+async function becomeReactNative(Url: unknown): Promise<void> {
   withoutYoungLanguage();
   without(globals, 'fetch', 'Headers', 'Request', 'Response', 'FormData', 'AbortController', 'AbortSignal');
-  const { AbortController, AbortSignal } = require('abort-controller') as Globals;
-  const XMLHttpRequest = require('xmlhttprequest-ssl') as unknown;
+  const { AbortController, AbortSignal } = await import('abort-controller');
+  const { default: XMLHttpRequest } = (await import('xmlhttprequest-ssl')) as Globals;
   Object.assign(globals, { AbortController, AbortSignal, XMLHttpRequest, window: globals, self: globals });
-  require('whatwg-fetch');
+  await import('whatwg-fetch');
   without(globals, 'crypto', 'CryptoKey', 'SubtleCrypto', 'Crypto', 'structuredClone', 'TextEncoder', 'TextDecoder');
   without(globals, 'BroadcastChannel', 'MessageChannel', 'Event', 'EventTarget', 'CustomEvent', 'DOMException');
-  without(globals, 'ReadableStream', 'WritableStream', 'TransformStream', 'URLSearchParams', 'atob', 'btoa');
+  without(globals, 'ReadableStream', 'WritableStream', 'TransformStream', 'atob', 'btoa');
   Object.defineProperty(globals, 'navigator', { value: { product: 'ReactNative' }, configurable: true });
-  globals.URL = Url;
+  Object.assign(globals, { URL: Url, URLSearchParams: ReactNativeSearchParams });
 }
 
-const become: Record<string, () => void> = {
+const become: Record<string, () => void | Promise<void>> = {
   node: () => {},
   'react-native-0.72': () => becomeReactNative(OldReactNativeUrl),
   'react-native-0.85': () => becomeReactNative(ReactNativeUrl),
   // The page of an application on iOS. Its origin says nothing about the server.
   capacitor: () => void (globals.location = { href: 'capacitor://localhost/', origin: 'capacitor://localhost' }),
-  // The language and the web of 2021, without windows.
-  es2020() {
-    withoutYoungLanguage();
-    without(AbortSignal, 'timeout', 'any');
-    without(AbortSignal.prototype, 'throwIfAborted');
-    without(URL, 'canParse', 'parse');
-    without(globals, 'structuredClone', 'BroadcastChannel', 'crypto');
-  },
 };
 
 const [platform, given] = process.argv.slice(2);
@@ -63,7 +53,11 @@ const load = (path: string) =>
   import(pathToFileURL(path).href) as Promise<Record<string, (...given: unknown[]) => unknown>>;
 const [{ createAuthClient }, { liveThrough, memoryStore }] = await Promise.all([load(bundle), load(story)]);
 // Node.js itself needs some of what is taken away, the first time.
-await fetch('data:,').then(() => require('node:https') as unknown);
-become[platform]();
-const told = (await liveThrough(createAuthClient, { ...setting, store: memoryStore() })) as object;
-process.stdout.write(JSON.stringify({ ...told, unhandled }));
+await Promise.all([fetch('data:,'), import('node:https')]);
+await become[platform]();
+try {
+  const told = (await liveThrough(createAuthClient, { ...setting, store: memoryStore() })) as object;
+  process.stdout.write(JSON.stringify({ ...told, unhandled }));
+} catch (error) {
+  process.stdout.write(JSON.stringify([String(error), String((error as Error).cause)]));
+}

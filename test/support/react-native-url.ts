@@ -13,6 +13,19 @@ function glued(url: string, base?: unknown): string {
   return start.endsWith(end) ? start : start + end;
 }
 
+/** What is left of `URLSearchParams`: nothing can be read, changed or parsed. */
+export class ReactNativeSearchParams {
+  readonly #pairs: string[] = [];
+
+  append(name: string, value: string) {
+    this.#pairs.push(`${encodeURIComponent(name)}=${encodeURIComponent(value)}`);
+  }
+
+  toString() {
+    return this.#pairs.join('&');
+  }
+}
+
 /** `URL` of React Native up to 0.79: no part of it can be read, and all get a slash at their end. */
 export class OldReactNativeUrl {
   readonly #url: string;
