@@ -14,10 +14,14 @@ for (const [entry, { types }] of Object.entries(exports)) {
   if (!entryPoints.has(source)) entryPoints.set(source, entry === '.' ? 'main' : entry.slice('./'.length));
 }
 
+/** The page of `client/dpop` is `client-dpop`, next to the others. */
+const pageOf = (entry) => entry.replaceAll('/', '-');
+const byPage = new Map([...entryPoints.values()].map((entry) => [pageOf(entry), entry]));
+
 /** TypeDoc names a module by its path in src. Readers know it by the name of the entry point. */
 function nameEntryPoints(application) {
   const names = new Map();
-  for (const [source, entry] of entryPoints) names.set(source.replace(/^src\/|(\/index)?\.ts$/g, ''), entry);
+  for (const [source, entry] of entryPoints) names.set(source.replace(/^src\/|(\/index)?\.ts$/g, ''), pageOf(entry));
   application.converter.on(Converter.EVENT_RESOLVE_BEGIN, ({ project }) => {
     for (const module of project.getReflectionsByKind(ReflectionKind.Module)) module.name = names.get(module.name);
   });
@@ -49,6 +53,6 @@ export default {
   hideBreadcrumbs: true,
   pageTitleTemplates: {
     index: () => 'All entry points',
-    module: ({ name: entry }) => (entry === 'main' ? name : `${name}/${entry}`),
+    module: ({ name: page }) => (page === 'main' ? name : `${name}/${byPage.get(page)}`),
   },
 };

@@ -19,7 +19,8 @@ interface Manifest {
 /**
  * Writes the reports of the sources as they are. It needs no build.
  *
- * @param folder exists already; it gets `main.api.md` and a file for each other entry point
+ * @param folder exists already; it gets `main.api.md` and a file for each other entry point, for example
+ *   `client-dpop.api.md` for `./client/dpop`
  * @throws Error with the compiler's output if the declarations cannot be emitted
  * @example
  * await writeReports('docs/api');
@@ -49,7 +50,7 @@ async function entryPoints(): Promise<{ name: string; declarations: string }[]> 
     if (types !== undefined && !byDeclarations.has(types)) byDeclarations.set(types, entry);
   }
   return [...byDeclarations].map(([types, entry]) => ({
-    name: entry === '.' ? 'main' : entry.slice('./'.length),
+    name: entry === '.' ? 'main' : entry.slice('./'.length).replaceAll('/', '-'),
     declarations: join(root, types.replace('./dist/', 'dist/declarations/')),
   }));
 }

@@ -45,10 +45,17 @@ export function entryPointsPage(): Promise<string> {
 function section({ title, source, isBundle, names }: EntryPoint): string[] {
   return [
     `## \`${title}\``,
-    isBundle ? 'The client in one file, for `<script type="module">`. It exports the same names.' : purposeOf(source),
+    isBundle ? bundleOf(title, source) : purposeOf(source),
     `It needs: ${written(needsOf(source))}.`,
     ...(names.length > 0 ? [names.map(({ name, path }) => line(path, name)).join('\n')] : []),
   ];
+}
+
+function bundleOf(title: string, source: string): string {
+  const [packageName] = title.split('/');
+  const entry = source.replace(/^src\/|\/index\.ts$/g, '');
+  const whole = entry === 'client' ? '' : ' It imports `./client.min.js`: serve both files from the same folder.';
+  return `\`${packageName}/${entry}\` in one file, for \`<script type="module">\`. It exports the same names.${whole}`;
 }
 
 /** The comment at the top of its file. */

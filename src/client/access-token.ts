@@ -23,6 +23,11 @@ export function accessTokenOf(answer: AuthAnswer, obtainedAt: number): AccessTok
   };
 }
 
+/** Whether a token can be used only with proofs of the key (RFC 9449 §5). */
+export function isBound(token: Pick<AccessToken, 'type'> | null | undefined): boolean {
+  return token?.type.toLowerCase() === 'dpop';
+}
+
 /** The share of its lifetime after which a token is renewed. A random part keeps tabs from waking at the same time. */
 const DUE_FROM = 0.75;
 const DUE_WITHIN = 0.1;

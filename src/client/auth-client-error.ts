@@ -8,6 +8,9 @@
  *   token. The message says what to change.
  * - `session_changed`: a different user signed in before the request was sent. Nothing was sent.
  * - `invalid_configuration`: an option is not valid. The message says what to write.
+ * - `key_missing`: the session is bound to a key (DPoP), but the device has no key, or its store is locked. Nothing was
+ *   sent or deleted. Try again, or let the user sign in.
+ * - `key_not_kept`: with `dpop({ required: true })`, the device cannot keep a key. The login was not sent.
  *
  * @example
  * try {

@@ -163,6 +163,17 @@ export interface AuthClient<User = unknown> {
    */
   getAccessToken(): Promise<string | null>;
   /**
+   * Signs a DPoP proof for a request that you send yourself (RFC 9449), for example to open a socket. It is good once.
+   * If nobody is signed in, it has no `ath`: it is for a login that you send yourself.
+   *
+   * @param url relative to `baseUrl`. Its query and fragment are left out.
+   * @returns `undefined` if the session is not bound to a key
+   * @throws AuthClientError `temporarily_unavailable`, `key_missing` or `step_up_required`
+   * @example
+   * const proof = await client.getProof('/orders', 'GET');
+   */
+  getProof(url: string, method: string): Promise<string | undefined>;
+  /**
    * Subscribes to changes of the session. Past changes are not reported.
    *
    * @returns a function that ends the subscription

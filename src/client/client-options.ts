@@ -1,5 +1,5 @@
 import { AuthClientError } from './auth-client-error.js';
-import type { KeyStore } from './dpop/key-store.js';
+import type { Dpop } from './dpop-option.js';
 import type { SessionStore } from './ledger/stored-session.js';
 import { inBrowser, platform } from './platform.js';
 import { absoluteUrl, originOf } from './url.js';
@@ -28,12 +28,11 @@ export interface AuthClientOptions {
    */
   store?: SessionStore;
   /**
-   * Binds the session to a key that never leaves this device (RFC 9449). `true` keeps the key in IndexedDB, if the
-   * platform has it.
+   * Binds the session to a key that never leaves this device (RFC 9449): `dpop()` of `nestjs-refresh-token/client/dpop`.
    *
    * @default false
    */
-  dpop?: boolean | KeyStore;
+  dpop?: Dpop | false;
   /**
    * Clients with the same name and `baseUrl` share a session across tabs, and refresh it once.
    *
@@ -72,7 +71,7 @@ export interface ResolvedClientOptions {
   authUrl: string;
   origins: string[];
   store: SessionStore | undefined;
-  dpop: boolean | KeyStore;
+  dpop: Dpop | false;
   name: string;
   timeout: number;
   restore: boolean;
@@ -99,6 +98,9 @@ export function resolveClientOptions(options: AuthClientOptions): ResolvedClient
     if (originOf(origin) !== origin) throw wrong(`allowedOrigins has '${origin}'. Write 'https://api.example'.`);
   }
   if (!(timeout >= 1 && timeout <= 30_000)) throw wrong('timeout must be 1 to 30000.');
+  if (dpop && typeof dpop.keyOf !== 'function') {
+    throw wrong("dpop must be dpop(): import { dpop } from 'nestjs-refresh-token/client/dpop'.");
+  }
   const authUrl = absoluteUrl(authPath, baseUrl).replace(/\/$/, '');
   return {
     baseUrl,

@@ -86,6 +86,7 @@ export function createAuthClient<User = unknown>(options: AuthClientOptions = {}
     onChange: (listener) => added(state.listeners, (change) => listener(change)),
     onRefreshFailed: (listener) => added(state.failureListeners, (error) => listener(error)),
     getAccessToken: async () => (await keeper.current())?.value ?? null,
+    getProof: async (url, method) => keeper.requests.getProof(url, method, await keeper.current()),
     refresh: () => keeper.renewNow(),
     sessions: {
       list: () => ask('sessions'),

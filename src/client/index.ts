@@ -8,8 +8,7 @@ export {
 } from './auth-client.js';
 export { createAuthClient } from './create-auth-client.js';
 export { AuthClientError } from './auth-client-error.js';
-export { type AxiosLike, interceptAxios } from './axios-interceptor.js';
 export type { AuthClientOptions } from './client-options.js';
-export type { DeviceKey, KeyStore } from './dpop/key-store.js';
+export type { Dpop, DpopKey, ProvenRequest } from './dpop-option.js';
 export type { SessionStore, StoredSession } from './ledger/stored-session.js';
 export type { AuthChange, AuthChangeListener, AuthState } from './session-state.js';

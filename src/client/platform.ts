@@ -19,34 +19,7 @@ export const platform = globalThis as unknown as {
   document?: { hidden: boolean };
   navigator?: { locks?: Locks };
   localStorage?: Record<string, string>;
-  indexedDB?: IndexedDb;
 };
-
-interface IndexedDb {
-  open(name: string): DbRequest<Database>;
-}
-
-interface DbRequest<T> {
-  result: T;
-  error: unknown;
-  onsuccess: () => void;
-  onerror: () => void;
-  onupgradeneeded?: () => void;
-}
-
-interface Database {
-  createObjectStore(name: string): unknown;
-  transaction(store: string, mode: 'readonly' | 'readwrite'): { objectStore(name: string): ObjectStore };
-  close(): void;
-}
-
-export interface ObjectStore {
-  get(key: string): DbRequest<unknown>;
-  put(value: unknown, key: string): DbRequest<unknown>;
-  delete(key: string): DbRequest<unknown>;
-}
-
-export type { DbRequest };
 
 /** Whether the client runs in a page or a worker, where there are cookies and other tabs. */
 export const inBrowser = platform.location !== undefined;

@@ -1,6 +1,6 @@
-import type { AccessToken } from './access-token.js';
+import { type AccessToken, isBound } from './access-token.js';
 import type { ResolvedClientOptions } from './client-options.js';
-import { type DpopKey, dpopKey } from './dpop/dpop-key.js';
+import type { DpopKey } from './dpop-option.js';
 
 type Init = NonNullable<Parameters<typeof fetch>[1]>;
 
@@ -12,14 +12,14 @@ const MOST_REPEATS = 2;
 /** Sends requests with the access token and, if there is a key, a DPoP proof. */
 export class ProvenFetch {
   readonly key: DpopKey | undefined;
-  readonly #fetch: typeof fetch;
-  /** The last nonce of each server (RFC 9449 §8.2). */
+  readonly #options: ResolvedClientOptions;
+  /** The last nonce of each server (RFC 9449 §8.2), by its host: its WebSockets have a different origin. */
   readonly #nonces = new Map<string, string>();
   #clockOffset = 0;
 
   constructor(options: ResolvedClientOptions) {
-    this.#fetch = options.fetch;
-    this.key = options.dpop ? dpopKey(options.dpop, options.name) : undefined;
+    this.#options = options;
+    this.key = options.dpop ? options.dpop.keyOf(options.name) : undefined;
   }
 
   /**
@@ -32,7 +32,7 @@ export class ProvenFetch {
     for (let repeats = MOST_REPEATS; ; repeats--) {
       const headers = new Headers(init.headers);
       for (const [name, value] of await this.headersFor(htm, url, token)) headers.set(name, value);
-      const response = await this.#fetch(input, { ...init, headers });
+      const response = await this.#options.fetch(input, { ...init, headers });
       const again = await this.learn(url, response.status, response.headers, () => errorCodeOf(response));
       if (!again || !repeats || !isRepeatable(init.body, input)) return response;
       void response.body?.cancel();
@@ -41,15 +41,35 @@ export class ProvenFetch {
 
   /** The headers with the token and the proof. Without a token, for example at login, only the proof. */
   async headersFor(method: string, url: string, token?: AccessToken | null): Promise<[string, string][]> {
-    const bound = token?.type.toLowerCase() === 'dpop';
-    const headers: [string, string][] = token ? [['Authorization', `${bound ? 'DPoP' : 'Bearer'} ${token.value}`]] : [];
-    if (this.key && (bound || !token)) {
-      const clockOffset = this.#clockOffset;
-      const nonce = this.#nonces.get(new URL(url).origin);
-      const proof = await this.key.prove({ method, url, accessToken: token?.value, nonce, clockOffset });
-      headers.push(['DPoP', proof]);
-    }
+    const scheme = isBound(token) ? 'DPoP' : 'Bearer';
+    const headers: [string, string][] = token ? [['Authorization', `${scheme} ${token.value}`]] : [];
+    const { authUrl } = this.#options;
+    // A sign-out needs no proof. So it does not depend on the key.
+    const proof =
+      url === `${authUrl}/logout` ? undefined : await this.#proof(method, url, token, url === `${authUrl}/login`);
+    if (proof) headers.push(['DPoP', proof]);
     return headers;
+  }
+
+  /**
+   * The proof for a request that the application sends itself. If nobody is signed in, it is for a login, which
+   * can make a new key.
+   */
+  getProof(url: string, method: string, token: AccessToken | null): Promise<string | undefined> {
+    return this.#proof(method.toUpperCase(), new URL(url, this.#options.baseUrl).href, token, !token);
+  }
+
+  async #proof(
+    method: string,
+    url: string,
+    token: AccessToken | null | undefined,
+    beginsSession: boolean,
+  ): Promise<string | undefined> {
+    if (!this.key || (token && !isBound(token))) return undefined;
+    if (beginsSession && !(await this.key.prepare())) return undefined;
+    const clockOffset = this.#clockOffset;
+    const nonce = this.#nonces.get(new URL(url).host);
+    return this.key.prove({ method, url, accessToken: token?.value, nonce, clockOffset });
   }
 
   /** Reads the nonce and the time from a response. Returns whether the proof was refused because of them. */
@@ -61,7 +81,7 @@ export class ProvenFetch {
   ): Promise<boolean> {
     if (!this.key) return false;
     const nonce = headers.get('dpop-nonce');
-    if (nonce) this.#nonces.set(new URL(url).origin, nonce);
+    if (nonce) this.#nonces.set(new URL(url).host, nonce);
     if (status !== 400 && status !== 401) return false;
     const code = await errorCode();
     if (code === 'use_dpop_nonce') return !!nonce;

@@ -1,4 +1,4 @@
-import { type AccessToken, accessTokenOf } from './access-token.js';
+import { type AccessToken, accessTokenOf, isBound } from './access-token.js';
 import { type AuthClientError, cookieNotKept, unavailable } from './auth-client-error.js';
 import { type AuthAnswer, type AuthRoutes, authRoutes } from './auth-routes.js';
 import type { ResolvedClientOptions } from './client-options.js';
@@ -7,10 +7,10 @@ import { freshKey } from './ledger/fresh-key.js';
 import { SessionLedger, type Use } from './ledger/session-ledger.js';
 import { ProvenFetch } from './proven-fetch.js';
 import { SessionState } from './session-state.js';
+import { type Note, noteAt } from './tabs/note.js';
 import { SessionTabs } from './tabs/session-tabs.js';
 import type { TabMessage } from './tabs/tab-channel.js';
 import { type Alone, tabLock } from './tabs/tab-lock.js';
-import { type UnfinishedLogout, unfinishedLogout } from './unfinished-logout.js';
 
 /** A server or a gateway may ask for patience, but not for so much that users take it for a sign-out. Milliseconds. */
 const LONGEST_PAUSE = 5 * 60_000;
@@ -26,7 +26,11 @@ export class SessionKeeper {
   readonly #cookie: CookieUses | undefined;
   readonly #alone: Alone;
   readonly #tabs: SessionTabs;
-  readonly #logout: UnfinishedLogout;
+  /**
+   * The id of a session that the user has left before the server could be told; empty if it was not known. Scripts cannot
+   * remove the cookie, and the next page must not restore the session.
+   */
+  readonly #leftSession: Note;
   #renewal: Promise<AccessToken | null> | undefined;
   /** Before this time of the monotonic clock, only an explicit refresh asks the server. */
   #notBefore = 0;
@@ -43,7 +47,7 @@ export class SessionKeeper {
     this.#cookie = options.store ? undefined : cookieUses(options.name);
     this.#ledger = new SessionLedger(options.store ?? this.#cookie!, options.claims);
     this.#alone = tabLock(options.name);
-    this.#logout = unfinishedLogout(options.name);
+    this.#leftSession = noteAt(options.name);
     this.#tabs = new SessionTabs(options.name, this.state, this.#cookie, (news) => this.#hear(news));
   }
 
@@ -121,7 +125,7 @@ export class SessionKeeper {
     await this.#alone(async () => {
       // Nobody knows which requests have brought the token.
       if (answer) return this.#begin(answer, obtainedAt, []);
-      this.#logout.forget();
+      this.#leftSession.remove();
       await this.#cookie?.clear();
       this.requests.key?.forget();
       this.#isEmptyForNow = true;
@@ -149,16 +153,16 @@ export class SessionKeeper {
   /** Takes effect here at once, and at the server as soon as it can be reached. */
   async signOut(): Promise<void> {
     // The page may be closed before the request is sent.
-    this.#logout.remember(this.state.token?.sessionId);
+    this.#leftSession.write(this.state.token?.sessionId ?? '');
     this.#leave('signed_out');
     await this.catchUp();
   }
 
   /** Finishes a sign-out, unless a user has signed in since. */
   async catchUp(): Promise<void> {
-    if (this.#logout.remembered() == null) return;
+    if (this.#leftSession.read() == null) return;
     await this.#alone(async () => {
-      if (this.#logout.remembered() != null) await this.#finishSignOut();
+      if (this.#leftSession.read() != null) await this.#finishSignOut();
     });
   }
 
@@ -169,22 +173,22 @@ export class SessionKeeper {
   async #finishSignOut(): Promise<void> {
     const session = await this.#ledger.read().catch(() => undefined);
     // A tab hears late of what another has done. Then the cookie may belong to a session that has begun since.
-    const session_id = this.#logout.remembered();
+    const session_id = this.#leftSession.read();
     try {
       if (session || this.#cookie) {
         await this.#routes.insist(() => this.#routes.post('logout', { ...credentialsOf(session), session_id }));
       }
-      this.#logout.forget();
+      this.#leftSession.remove();
     } finally {
       if (!this.state.token) await this.#clear();
-      if (!this.#cookie) this.#logout.forget();
+      if (!this.#cookie) this.#leftSession.remove();
     }
   }
 
   async #renewAlone(used: AccessToken | null | undefined, waited: boolean): Promise<AccessToken | null> {
     if (!this.#isReplaced(used)) await this.#tabs.ask(used, waited);
     if (this.#isReplaced(used)) return this.state.token!;
-    if (this.#logout.remembered() != null) await this.#finishSignOut();
+    if (this.#leftSession.read() != null) await this.#finishSignOut();
     return this.#routes.insist(() => this.#attempt(used));
   }
 
@@ -278,7 +282,7 @@ export class SessionKeeper {
   }
 
   async #begin(answer: AuthAnswer, obtainedAt: number, keys: string[]): Promise<void> {
-    this.#logout.forget();
+    this.#leftSession.remove();
     const token = await this.#keep(answer, obtainedAt, { uses: keys, clientNonce: answer.client_nonce });
     this.#notBefore = 0;
     this.#unprovenCookie = token.sessionId;
@@ -287,12 +291,15 @@ export class SessionKeeper {
   }
 
   async #keep(answer: AuthAnswer, obtainedAt: number, use: Use | undefined): Promise<AccessToken> {
+    const token = accessTokenOf(answer, obtainedAt);
+    this.requests.key?.sessionIs(isBound(token));
     await this.#ledger.keep(answer, use?.uses ?? [], use?.clientNonce);
     this.#isEmptyForNow = false;
-    return accessTokenOf(answer, obtainedAt);
+    return token;
   }
 
   #wire(use: Use | undefined): object {
+    if (use?.dpop) this.requests.key?.sessionIs(true);
     return { ...credentialsOf(use), ...(use && this.#ledger.wire(use)) };
   }
 
@@ -302,7 +309,7 @@ export class SessionKeeper {
     if (type === 'token') return;
     this.requests.key?.forget();
     if (type !== 'signed_in') return;
-    this.#logout.forget();
+    this.#leftSession.remove();
     this.#notBefore = 0;
     if ('token' in news) this.#unprovenCookie = news.token.sessionId;
   }

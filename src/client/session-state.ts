@@ -1,4 +1,4 @@
-import { type AccessToken, type Ageing, ageing } from './access-token.js';
+import { type AccessToken, type Ageing, ageing, isBound } from './access-token.js';
 import type { AuthClientError } from './auth-client-error.js';
 
 /**
@@ -25,6 +25,8 @@ export interface AuthChange {
   readonly signedIn: boolean;
   /** The session's id, if a user is signed in. */
   readonly sessionId?: string;
+  /** Whether the session is bound to the key of this device, if a user is signed in: see the option `dpop`. */
+  readonly bound?: boolean;
   /** The access token's full lifetime in milliseconds. */
   readonly lifetime?: number;
   /** The access token's remaining lifetime in milliseconds. */
@@ -148,6 +150,7 @@ export class SessionState {
       type,
       signedIn: !!this.token,
       sessionId: this.token?.sessionId,
+      bound: this.token ? isBound(this.token) : undefined,
       lifetime: this.token?.lifetime,
       expiresIn: this.age?.left(),
       error,

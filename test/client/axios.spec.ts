@@ -2,7 +2,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { Readable } from 'node:stream';
 import axios from 'axios';
-import { interceptAxios } from 'nestjs-refresh-token/client';
+import { interceptAxios } from 'nestjs-refresh-token/client/axios';
 import { describe, expect, test } from 'vitest';
 import { listening, MINUTE } from '../support/listening.js';
 import { controllers, signedIn, testClient } from '../support/clients.js';

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { gzipSync } from 'node:zlib';
+import { build } from 'esbuild';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { listening } from '../support/listening.js';
 import '../support/built.js';
@@ -21,6 +22,21 @@ const USE = `
   await client.logout();
 `;
 
+/** Bytes of `client.min.js`, gzipped: the core of 8,000 and what a program can leave out. */
+const LARGEST = 8_500;
+
+/** What a file imports or requires, in any way. */
+async function importsOf(file: string): Promise<string[]> {
+  const { metafile } = await build({
+    entryPoints: [file],
+    bundle: true,
+    external: ['*'],
+    write: false,
+    metafile: true,
+  });
+  return Object.values(metafile.inputs).flatMap(({ imports }) => imports.map(({ path }) => path));
+}
+
 describe('the built client', () => {
   const app = listening('express');
   let folder: string;
@@ -32,12 +48,35 @@ describe('the built client', () => {
   test('is one small file that needs nothing, in plain JavaScript', async () => {
     const file = join(root, 'dist/client/client.min.js');
     const text = await readFile(file, 'utf8');
-    expect(gzipSync(text, { level: 9 }).length).toBeLessThanOrEqual(6_000);
-    expect(text).not.toMatch(/\bimport\s*[({"']|\bfrom\s*["']|require\(/);
+    expect(gzipSync(text, { level: 9 }).length).toBeLessThanOrEqual(LARGEST);
+    expect(await importsOf(file)).toEqual([]);
     await copyFile(file, join(folder, 'client.min.mjs'));
     await writeFile(join(folder, 'use.mjs'), `import { createAuthClient } from './client.min.mjs';${USE}`);
     const { stdout } = await run(process.execPath, [join(folder, 'use.mjs')], { env: { BASE_URL: app.url } });
     expect(stdout).toBe('user-alice 200\n');
+  });
+
+  test('has DPoP in a second file, which shares the first one', async () => {
+    const [core, added] = ['client.min.js', 'client-dpop.min.js'].map((name) => join(root, 'dist/client', name));
+    expect(await readFile(core, 'utf8')).not.toContain('dpop+jwt');
+    expect(await importsOf(added)).toEqual(['./client.min.js']);
+    await writeFile(join(folder, 'package.json'), '{"type":"module"}');
+    await copyFile(core, join(folder, 'client.min.js'));
+    await copyFile(added, join(folder, 'client-dpop.min.js'));
+    const use = `
+      import { AuthClientError, createAuthClient as create } from './client.min.js';
+      import { dpop } from './client-dpop.min.js';
+      let refused;
+      try { dpop({ load: 1 }); } catch (error) { refused = error instanceof AuthClientError; }
+      let own;
+      const keys = { load: () => own, save: (key) => { own = key; }, clear: () => {} };
+      const createAuthClient = (options) => create({ ...options, dpop: dpop(keys) });
+      ${USE}
+      console.log(refused, own.privateKey.extractable);
+    `;
+    await writeFile(join(folder, 'bound.js'), use);
+    const { stdout } = await run(process.execPath, [join(folder, 'bound.js')], { env: { BASE_URL: app.url } });
+    expect(stdout).toBe('user-alice 200\ntrue false\n');
   });
 
   test.each([
@@ -53,9 +92,10 @@ describe('the built client', () => {
     await writeFile(join(folder, 'tsconfig.json'), JSON.stringify({ compilerOptions, files: ['use.ts'] }));
     await writeFile(
       join(folder, 'use.ts'),
-      `import { type AuthChange, type AuthClientUser, createAuthClient, type KeyStore } from 'nestjs-refresh-token/client';
-      declare const dpop: KeyStore;
-      const client = createAuthClient({ baseUrl: 'https://api.example', dpop });
+      `import { type AuthChange, type AuthClientUser, createAuthClient } from 'nestjs-refresh-token/client';
+      import { dpop, type KeyStore } from 'nestjs-refresh-token/client/dpop';
+      declare const keys: KeyStore;
+      const client = createAuthClient({ baseUrl: 'https://api.example', dpop: dpop(keys) });
       export const user: AuthClientUser | null = await client.user();
       export const answer: Response = await client.fetch('/orders', { method: 'POST' });
       client.onChange((change: AuthChange) => change.type === 'ended');

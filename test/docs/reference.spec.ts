@@ -75,6 +75,7 @@ const OF_CLIENT: Record<keyof AuthClientOptions, unknown> = {
   name: '',
   timeout,
   restore,
+  claims: undefined,
   fetch: undefined,
 };
 

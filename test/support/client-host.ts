@@ -4,6 +4,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { join } from 'node:path';
 import type { AuthChange, AuthClient, AuthClientOptions } from 'nestjs-refresh-token/client';
+import type { DpopOptions } from 'nestjs-refresh-token/client/dpop';
 import type { BrowserContext } from 'playwright-core';
 import type { Adapter } from './auth-app.js';
 import { listening, type ListeningSetup } from './listening.js';
@@ -16,8 +17,9 @@ declare global {
   var changes: AuthChange['type'][];
 }
 
-/** The client in one file, as the package has it: with short names for its inner parts. */
+/** The client without a bundler, as the package has it. */
 const bundle = readFile(join(root, 'dist/client/client.min.js'), 'utf8');
+const dpopBundle = readFile(join(root, 'dist/client/client-dpop.min.js'), 'utf8');
 
 @Controller()
 class PageController {
@@ -32,18 +34,25 @@ class PageController {
   @Header('Content-Type', 'text/javascript')
   script() {
     return `
-      import { createAuthClient } from '/client.js';
+      import { createAuthClient } from '/client.min.js';
+      import { dpop } from '/client-dpop.min.js';
       const options = JSON.parse(decodeURIComponent(location.hash.slice(1)) || '{}');
-      globalThis.client = createAuthClient(options);
+      globalThis.client = createAuthClient({ ...options, dpop: options.dpop && dpop(options.dpop) });
       globalThis.changes = [];
       client.onChange(({ type }) => changes.push(type));
     `;
   }
 
-  @Get('client.js')
+  @Get('client.min.js')
   @Header('Content-Type', 'text/javascript')
   client() {
     return bundle;
+  }
+
+  @Get('client-dpop.min.js')
+  @Header('Content-Type', 'text/javascript')
+  dpop() {
+    return dpopBundle;
   }
 
   @Get('favicon.ico')
@@ -53,8 +62,14 @@ class PageController {
 /** A page of Playwright, which drives Chromium, or of Puppeteer, which drives Firefox. */
 export interface Tab {
   goto(url: string): Promise<unknown>;
+  reload(): Promise<unknown>;
   waitForFunction(condition: () => unknown): Promise<unknown>;
   evaluate<T>(work: () => T): Promise<Awaited<T>>;
+}
+
+/** Options that can be written into the address of a page. */
+export interface PageOptions extends Omit<AuthClientOptions, 'dpop'> {
+  dpop?: DpopOptions;
 }
 
 /** What the network does to an answer of `POST /auth/refresh`, once the server has given it. */
@@ -107,7 +122,7 @@ export function clientHost(setup: ListeningSetup = {}, adapter: Adapter = 'expre
     network,
     origin,
     /** A tab with a client in it. */
-    async open<T extends Tab>(context: { newPage(): Promise<T> }, options: AuthClientOptions = {}): Promise<T> {
+    async open<T extends Tab>(context: { newPage(): Promise<T> }, options: PageOptions = {}): Promise<T> {
       const page = await context.newPage();
       await page.goto(`${origin()}/#${encodeURIComponent(JSON.stringify(options))}`);
       await page.waitForFunction(() => globalThis.client);

@@ -1,5 +1,3 @@
-import { type DbRequest, type ObjectStore, platform } from '../platform.js';
-
 /** A `CryptoKey` in the types that the application uses. */
 type Key = Parameters<typeof crypto.subtle.sign>[1];
 
@@ -15,7 +13,8 @@ export interface DeviceKey {
 }
 
 /**
- * Stores the key pair of a device, for the option `dpop`. The key cannot be written as text.
+ * Stores the key pair of a device, for `dpop()`. The key cannot be written as text. The client waits a few seconds for
+ * each method.
  *
  * @example
  * let kept: DeviceKey | undefined;
@@ -26,42 +25,14 @@ export interface DeviceKey {
  * };
  */
 export interface KeyStore {
-  load(): DeviceKey | undefined | Promise<DeviceKey | undefined>;
+  /** `undefined` or `null` says that there is no key. If the store cannot be read now, it must throw. */
+  load(): DeviceKey | undefined | null | Promise<DeviceKey | undefined | null>;
   save(key: DeviceKey): void | Promise<void>;
+  /** Called only when the session is over. */
   clear(): void | Promise<void>;
 }
 
-const ALGORITHM = { name: 'ECDSA', namedCurve: 'P-256' };
-
-export function generateKey(): Promise<DeviceKey> {
-  return crypto.subtle.generateKey(ALGORITHM, false, ['sign', 'verify']);
-}
-
-/** A key store in IndexedDB, which stores the key object itself and only lets scripts sign with it. */
-export function indexedDbKeyStore(name: string): KeyStore | undefined {
-  const { indexedDB } = platform;
-  if (!indexedDB) return undefined;
-
-  const withKeys = async <T>(work: (keys: ObjectStore) => DbRequest<T>): Promise<T> => {
-    const opening = indexedDB.open('nestjs-refresh-token');
-    opening.onupgradeneeded = () => void opening.result.createObjectStore('keys');
-    const database = await resultOf(opening);
-    try {
-      return await resultOf(work(database.transaction('keys', 'readwrite').objectStore('keys')));
-    } finally {
-      database.close();
-    }
-  };
-  return {
-    load: () => withKeys((keys) => keys.get(name)) as Promise<DeviceKey | undefined>,
-    save: (pair) => withKeys((keys) => keys.put(pair, name)) as Promise<never>,
-    clear: () => withKeys((keys) => keys.delete(name)) as Promise<never>,
-  };
-}
-
-function resultOf<T>(request: DbRequest<T>): Promise<T> {
-  return new Promise((resolve, reject) => {
-    request.onsuccess = () => resolve(request.result);
-    request.onerror = () => reject(request.error);
-  });
+/** Whether this is a key pair. Some browsers return an empty record for a key that they can no longer read. */
+export function isKeyPair(key: DeviceKey | undefined | null): key is DeviceKey {
+  return !!key?.privateKey && !!key.publicKey;
 }

@@ -1,3 +1,4 @@
+import { isBound } from '../access-token.js';
 import type { AuthAnswer } from '../auth-routes.js';
 import { bounded } from './bounded.js';
 import { freshKey } from './fresh-key.js';
@@ -75,6 +76,7 @@ export class SessionLedger {
       const next: Use = {
         refreshToken,
         clientNonce,
+        dpop: isBound({ type: answer.token_type }) || undefined,
         sessionId,
         generation,
         keys: union(uses, keys),

@@ -9,6 +9,8 @@ export interface StoredSession {
   refreshToken: string;
   /** Only for a session that began with `bind: 'nonce'`. */
   clientNonce?: string;
+  /** Whether the session is bound to the key of this device. */
+  dpop?: boolean;
   /** The id of the session. */
   sessionId?: string;
   /** The generation of the refresh token. */

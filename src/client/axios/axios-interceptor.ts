@@ -1,7 +1,7 @@
-import type { AccessToken } from './access-token.js';
-import type { AuthClient } from './auth-client.js';
-import { innerOf } from './create-auth-client.js';
-import { errorIn, isRepeatable } from './proven-fetch.js';
+import type { AccessToken } from '../access-token.js';
+import type { AuthClient } from '../auth-client.js';
+import { innerOf } from '../create-auth-client.js';
+import { errorIn, isRepeatable } from '../proven-fetch.js';
 
 interface AxiosHeadersLike {
   set(name: string, value: string): unknown;

@@ -1,0 +1,3 @@
+// `nestjs-refresh-token/client/dpop`: binds the session to a key that never leaves the device.
+export { dpop, type DpopOptions } from './dpop.js';
+export type { DeviceKey, KeyStore } from './key-store.js';
