@@ -11,6 +11,7 @@ export default tseslint.config(
       'docs/.vitepress/',
       'docs/reference/api/',
       'docs/typedoc.config.js',
+      'test/docs/modules/',
     ],
   },
   ...tseslint.configs.recommended,
