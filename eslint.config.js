@@ -11,13 +11,14 @@ export default tseslint.config(
       'docs/.vitepress/',
       'docs/reference/api/',
       'docs/typedoc.config.js',
+      'test/docs/modules/',
     ],
   },
   ...tseslint.configs.recommended,
   {
     languageOptions: {
       parserOptions: {
-        projectService: { allowDefaultProject: ['eslint.config.js', 'scripts/*.js', 'test/long/*.mjs'] },
+        projectService: { allowDefaultProject: ['eslint.config.js', 'scripts/*.js', 'test/long/*.mjs', 'test/support/*.js'] },
         tsconfigRootDir: import.meta.dirname,
       },
     },

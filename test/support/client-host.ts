@@ -5,7 +5,7 @@ import type { Socket } from 'node:net';
 import { join } from 'node:path';
 import type { AuthChange, AuthClient, AuthClientOptions } from 'nestjs-refresh-token/client';
 import type { DpopOptions } from 'nestjs-refresh-token/client/dpop';
-import type { BrowserContext, Page } from 'playwright-core';
+import type { BrowserContext } from 'playwright-core';
 import type { Adapter } from './auth-app.js';
 import { listening, type ListeningSetup } from './listening.js';
 import { OrdersController } from './clients.js';
@@ -57,6 +57,14 @@ class PageController {
 
   @Get('favicon.ico')
   icon() {}
+}
+
+/** A page of Playwright, which drives Chromium, or of Puppeteer, which drives Firefox. */
+export interface Tab {
+  goto(url: string): Promise<unknown>;
+  reload(): Promise<unknown>;
+  waitForFunction(condition: () => unknown): Promise<unknown>;
+  evaluate<T>(work: () => T): Promise<Awaited<T>>;
 }
 
 /** Options that can be written into the address of a page. */
@@ -114,7 +122,7 @@ export function clientHost(setup: ListeningSetup = {}, adapter: Adapter = 'expre
     network,
     origin,
     /** A tab with a client in it. */
-    async open(context: BrowserContext, options: PageOptions = {}): Promise<Page> {
+    async open<T extends Tab>(context: { newPage(): Promise<T> }, options: PageOptions = {}): Promise<T> {
       const page = await context.newPage();
       await page.goto(`${origin()}/#${encodeURIComponent(JSON.stringify(options))}`);
       await page.waitForFunction(() => globalThis.client);
@@ -127,12 +135,12 @@ function cut(socket: Socket): void {
   socket.end('HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 500\r\n\r\n{"access_token":');
 }
 
-export const signIn = (page: Page) =>
+export const signIn = (page: Tab) =>
   page.evaluate(() => client.login({ username: 'alice', password: 'alice-password' }));
 
-export const orders = (page: Page) => page.evaluate(async () => (await client.fetch('/orders')).status);
+export const orders = (page: Tab) => page.evaluate(async () => (await client.fetch('/orders')).status);
 
-export const changesOf = (page: Page) => page.evaluate(() => changes);
+export const changesOf = (page: Tab) => page.evaluate(() => changes);
 
 /** The refresh token, as only the browser knows it. */
 export async function stolenCookie(context: BrowserContext) {

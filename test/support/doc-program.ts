@@ -127,6 +127,9 @@ async function prepareFolder(folder: string): Promise<void> {
   for (const name of await readdir(join(root, 'node_modules'))) {
     await symlink(join(root, 'node_modules', name), join(modules, name));
   }
+  // Platforms that cannot run here: the few functions of theirs that the samples call.
+  const platforms = join(root, 'test/docs/modules');
+  for (const name of await readdir(platforms)) await symlink(join(platforms, name), join(modules, name));
   await symlink(root, join(modules, 'nestjs-refresh-token'));
   await writeFile(join(folder, 'package.json'), JSON.stringify({ name: 'samples', type: 'module' }));
   for (const path of [READER, RUNNER]) await cp(join(root, 'test', path), join(folder, path));

@@ -24,6 +24,8 @@ declare module 'vitest' {
     redisUrl: string | undefined;
     /** The program; `undefined` if it is not installed. */
     chromium: string | undefined;
+    /** The program; `undefined` if it is not installed. */
+    firefox: string | undefined;
     /** A folder that is removed after the run. */
     scratch: string;
   }
@@ -42,6 +44,8 @@ export default async function setup(project: TestProject): Promise<() => Promise
   if (!redis) missing.push(`Redis not reachable at ${printable(redisUrl)}`);
   const chromium = findChromium();
   if (!chromium) missing.push('Chromium not found (TEST_CHROMIUM names it)');
+  const firefox = findFirefox();
+  if (!firefox) missing.push('Firefox not found (TEST_FIREFOX names it)');
   if (!nginxAvailable) missing.push('nginx not found at /usr/sbin/nginx');
   if (!pgbouncerAvailable) missing.push('PgBouncer not found at /usr/sbin/pgbouncer');
   if (!galeraAvailable) missing.push('Galera not found (the packages mariadb-server, galera-4 and rsync)');
@@ -62,6 +66,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
   project.provide('mariadbUrl', mariadb ? mariadbUrl : undefined);
   project.provide('redisUrl', redis ? redisUrl : undefined);
   project.provide('chromium', chromium);
+  project.provide('firefox', firefox);
   project.provide('scratch', scratch);
   return async () => {
     stopBuilding();
@@ -80,7 +85,14 @@ async function findPostgres(): Promise<RunningPostgres> {
 }
 
 function findChromium(): string | undefined {
-  const named = process.env.TEST_CHROMIUM;
   const places = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'];
+  return firstOf(process.env.TEST_CHROMIUM, places);
+}
+
+function findFirefox(): string | undefined {
+  return firstOf(process.env.TEST_FIREFOX, ['/usr/bin/firefox-esr', '/usr/bin/firefox']);
+}
+
+function firstOf(named: string | undefined, places: string[]): string | undefined {
   return (named ? [named] : places).find((path) => existsSync(path));
 }
