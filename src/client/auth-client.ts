@@ -89,7 +89,7 @@ export interface AuthClient<User = unknown> {
    *
    * @param tokens the response of your route, if the refresh token is in its body
    * @returns whether there is a session
-   * @throws AuthClientError `invalid_response` if `tokens` are none; `temporarily_unavailable`
+   * @throws AuthClientError `invalid_response` if `tokens` has no tokens; `temporarily_unavailable`
    * @example
    * const isSignedIn = await client.adopt();
    */
@@ -190,7 +190,7 @@ export interface AuthClient<User = unknown> {
    */
   onRefreshFailed(listener: (error: AuthClientError) => void): () => void;
   /**
-   * Renews the access token now, even if the server has asked for patience. Does nothing if nobody is signed in.
+   * Renews the access token now, even if the server has asked the client to wait. Does nothing if nobody is signed in.
    *
    * @throws AuthClientError `temporarily_unavailable` or `step_up_required`
    * @example

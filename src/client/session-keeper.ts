@@ -12,7 +12,7 @@ import { SessionTabs } from './tabs/session-tabs.js';
 import type { TabMessage } from './tabs/tab-channel.js';
 import { type Alone, tabLock } from './tabs/tab-lock.js';
 
-/** A server or a gateway may ask for patience, but not for so much that users take it for a sign-out. Milliseconds. */
+/** A server or a gateway may ask the client to wait, but not for so long that users take it for a sign-out. Milliseconds. */
 const LONGEST_PAUSE = 5 * 60_000;
 
 /** Begins, renews and ends the session, one operation at a time in this tab and across tabs. */
@@ -86,7 +86,7 @@ export class SessionKeeper {
     return this.#renewal;
   }
 
-  /** Tries now, even if the server has asked for patience. Does nothing if nobody is signed in. */
+  /** Tries now, even if the server has asked the client to wait. Does nothing if nobody is signed in. */
   async renewNow(): Promise<void> {
     this.#notBefore = 0;
     this.#tabs.compare();

@@ -6,7 +6,7 @@ import type { SessionStore, StoredSession } from './stored-session.js';
  * without the token.
  */
 export interface CookieUses extends SessionStore {
-  /** The session that the tabs of this origin are signed in to; `undefined` if there is none. */
+  /** The session that the tabs of this origin are signed in to; `undefined` if nobody is signed in. */
   sessionNow(): string | undefined;
 }
 
@@ -16,7 +16,7 @@ export function cookieUses(name: string): CookieUses {
     try {
       return JSON.parse(note.read()!) as StoredSession;
     } catch {
-      // The cookie may be there all the same.
+      // The cookie may exist all the same.
       return {} as StoredSession;
     }
   };

@@ -18,7 +18,7 @@ export interface Use extends Partial<StoredSession> {
  * (`docs/guides/retries-and-theft.md`).
  *
  * A store has no compare-and-set. Several processes that read the same ledger use the same key, because it was drawn when
- * the token was stored. Whoever writes reads first, keeps what is newer, and adds the keys that it knows.
+ * the token was stored. Each process reads before it writes, keeps what is newer, and adds the keys that it knows.
  */
 export class SessionLedger {
   /** The last ledger that this client has written, or could not write. The store may be behind. */
