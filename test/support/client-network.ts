@@ -53,7 +53,7 @@ export interface Got {
 
 /** Brings a request to the server in this process, through its whole HTTP layer. */
 export async function send({ app }: AuthApp, { path, body }: Sent): Promise<Got> {
-  const server = app.getHttpAdapter().getInstance<{ inject(request: object): Promise<Injected> }>();
+  const server = app.getHttpAdapter().getInstance() as { inject(request: object): Promise<Injected> };
   const { statusCode, payload, headers } = await server.inject({
     method: 'POST',
     url: path,

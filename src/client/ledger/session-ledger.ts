@@ -11,7 +11,7 @@ const MOST_KEYS = 16;
  * a ledger that is younger than this many milliseconds.
  */
 const SETTLING = 200;
-/** After so many waits it is used all the same. */
+/** It is used after this number of waits at the latest. */
 const MOST_WAITS = 10;
 
 /** A use of the refresh token: what is sent, the same for every retry of it. */
@@ -31,7 +31,7 @@ interface Seen {
  * (`docs/guides/retries-and-theft.md`).
  *
  * A store has no compare-and-set. Several processes that read the same ledger use the same key, because it was drawn when
- * the token was stored. Whoever writes reads first, keeps what is newer, and adds the keys that it knows.
+ * the token was stored. A client that writes reads first, keeps what is newer, and adds the keys that it knows.
  */
 export class SessionLedger {
   /** The last ledger that this client has written, or could not write. The store may be behind. */
