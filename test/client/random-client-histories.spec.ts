@@ -14,9 +14,9 @@ describe(`the client with a store, in ${RUNS} random histories (seed ${seed})`, 
   });
 
   test('is never signed out and never accused', async () => {
-    const from = performance.now(); const cpu = process.cpuUsage();
+    const from = performance.now();
     for (let run = 0; run < RUNS; run++) await histories.run(seed + run);
-    console.log(JSON.stringify(histories.count), `${Math.round(performance.now() - from)} ms`, process.cpuUsage(cpu));
+    console.log(JSON.stringify(histories.count), `${Math.round(performance.now() - from)} ms`);
     expect(histories.count.histories).toBe(RUNS);
   });
 });

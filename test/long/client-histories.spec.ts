@@ -5,6 +5,7 @@ import { listening } from '../support/listening.js';
 /** A failure names it. With `HISTORY_SEED` the same histories run again. */
 const seed = Number(process.env.HISTORY_SEED ?? Date.now() % 2 ** 31);
 const RUNS = Number(process.env.HISTORIES ?? 10_000);
+const PROGRESS = 1_000;
 /** Milliseconds, for a machine that is busy with other tests. */
 const TIMEOUT = 3_600_000;
 
@@ -22,9 +23,10 @@ describe(`the client with a store, in ${RUNS} random histories (seed ${seed})`, 
       const startedAt = performance.now();
       for (let run = 0; run < RUNS; run++) {
         await histories.run(seed + run).catch((error: Error) => void losses.push(error.message));
+        if (run % PROGRESS === PROGRESS - 1) console.log(`${run + 1} histories, lost or accused: ${losses.length}`);
       }
       const seconds = Math.round((performance.now() - startedAt) / 1_000);
-      const { processor } = { processor: Math.round(process.cpuUsage().user / 1e6) };
+      const processor = Math.round(process.cpuUsage().user / 1e6);
       console.log(
         `${RUNS} histories of the client from seed ${seed} in ${seconds} s (${processor} s of the processor), ` +
           `lost or accused: ${losses.length},`,

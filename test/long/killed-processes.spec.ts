@@ -20,6 +20,8 @@ const AT_ONCE = 4;
 /** A process is killed after at most so many steps, and so many milliseconds more. A refresh takes six. */
 const MOST_STEPS = 14;
 const LONGEST_STEP = 3;
+/** One use of a token is killed so often. The server repeats an answer three times after its window. */
+const MOST_KILLS_OF_A_USE = 2;
 /** The server takes at most so many milliseconds with a request, and again with its answer. */
 const LONGEST_HOLD = 6;
 
@@ -64,19 +66,34 @@ describe('a Node process that is killed at random', () => {
   const timePasses = () =>
     app.clock.advance(2 * SECOND + Math.random() * [10 * SECOND, HOUR, DAY / 2][Math.floor(Math.random() * 3)]);
 
-  /** One life of a process. Resolves to the steps that it has begun. */
-  async function live(place: string, { locks, pause }: Plan, port: number, isLast = false): Promise<string> {
+  /**
+   * One life of a process.
+   *
+   * @param end killed at random, killed after it has stored a token, or not killed
+   * @returns the steps that it has begun
+   */
+  async function live(
+    place: string,
+    { locks, pause }: Plan,
+    port: number,
+    end: 'killed' | 'killed later' | 'once',
+  ): Promise<string> {
     const lockPort = locks ? String(port) : '0';
+    const isLast = end === 'once';
     const given = [app.url, place, 'alice', lockPort, String(pause), ...(isLast ? ['once'] : [])];
     const child = spawn(process.execPath, [PROGRAM, ...given], { stdio: ['ignore', 'pipe', 'inherit'] });
     let steps = '';
     const exited = once(child, 'exit');
-    const kill = () => setTimeout(() => child.kill('SIGKILL'), Math.random() * LONGEST_STEP);
+    let isKilled = false;
+    const kill = () => {
+      isKilled = true;
+      setTimeout(() => child.kill('SIGKILL'), Math.random() * LONGEST_STEP);
+    };
     const until = 1 + Math.random() * MOST_STEPS;
     child.stdout.on('data', (letters) => {
-      const before = steps.length;
       steps += letters;
-      if (!isLast && before < until && steps.length >= until) kill();
+      const isDue = steps.length >= until && (end === 'killed' || steps.includes('s'));
+      if (!isLast && !isKilled && isDue) kill();
     });
     const [code, signal] = (await exited) as [number | null, string | null];
     expect([code, signal], steps).toEqual(isLast ? [0, null] : [null, 'SIGKILL']);
@@ -96,14 +113,18 @@ describe('a Node process that is killed at random', () => {
       const stored = async () =>
         JSON.parse(await readFile(join(place, 'session.json'), 'utf8').catch(() => '{}')) as Partial<StoredSession>;
       // The sign-in is not killed: without its answer there is no session.
-      await live(place, plan, port, true);
+      await live(place, plan, port, 'once');
       const { sessionId } = await stored();
       sessions.push(sessionId!);
+      let killed: { generation?: number; times: number } = { times: 0 };
       let left = Math.min(KILLS_OF_A_SESSION, kills);
       const one = async () => {
         while (left > 0) {
           left--;
-          const life = await live(place, plan, port);
+          const { generation } = await stored();
+          if (killed.generation !== generation) killed = { generation, times: 0 };
+          const end = ++killed.times > MOST_KILLS_OF_A_USE ? 'killed later' : 'killed';
+          const life = await live(place, plan, port, end);
           const last = STEPS[life.at(-1)!] ?? life;
           steps[last] = (steps[last] ?? 0) + 1;
           done++;
@@ -111,7 +132,7 @@ describe('a Node process that is killed at random', () => {
         }
       };
       await Promise.all(Array.from({ length: plan.processes }, one));
-      const life = await live(place, plan, port, true);
+      const life = await live(place, plan, port, 'once');
       const after = await stored();
       if (after.sessionId !== sessionId || /[EC]/.test(life)) lost++;
       if (process.platform !== 'win32') expect((await stat(join(place, 'session.json'))).mode & 0o777).toBe(0o600);

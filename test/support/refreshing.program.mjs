@@ -34,8 +34,11 @@ const store = {
 
 /** One process at a time can listen on a port, and the operating system frees it when the process dies. */
 async function lock(work) {
-  const server = createServer();
-  while (!(await listens(server))) await sleep(2);
+  let server = await listening();
+  while (!server) {
+    await sleep(2);
+    server = await listening();
+  }
   try {
     return await work();
   } finally {
@@ -43,10 +46,11 @@ async function lock(work) {
   }
 }
 
-function listens(server) {
+function listening() {
   return new Promise((resolve) => {
-    server.once('error', () => resolve(false));
-    server.listen({ port: Number(lockPort), host: '127.0.0.1', exclusive: true }, () => resolve(true));
+    const server = createServer();
+    server.once('error', () => resolve(undefined));
+    server.listen({ port: Number(lockPort), host: '127.0.0.1', exclusive: true }, () => resolve(server));
   });
 }
 

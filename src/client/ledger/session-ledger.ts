@@ -1,15 +1,29 @@
 import { isBound } from '../access-token.js';
 import type { AuthAnswer } from '../auth-routes.js';
+import { delay } from '../platform.js';
 import { bounded } from './bounded.js';
 import { freshKey } from './fresh-key.js';
 import type { SessionStore, StoredSession } from './stored-session.js';
 
 /** The server takes no claim with more keys. */
 const MOST_KEYS = 16;
+/**
+ * Without a lock, a different process may be about to replace what was just written, and the key in it. So nobody uses
+ * a ledger that is younger than this many milliseconds.
+ */
+const SETTLING = 200;
+/** It is used after this number of waits at the latest. */
+const MOST_WAITS = 10;
 
 /** A use of the refresh token: what is sent, the same for every retry of it. */
 export interface Use extends Partial<StoredSession> {
   uses: string[];
+}
+
+interface Seen {
+  readonly ledger?: Use;
+  /** Whether all of it is in the store: what is sent must be written down. */
+  readonly isStored: boolean;
 }
 
 /**
@@ -41,7 +55,7 @@ export class SessionLedger {
    * @returns nothing if the store has no session
    */
   async use(): Promise<Use | undefined> {
-    const found = await this.#look();
+    const found = await this.#settled();
     if (!found.ledger || (found.isStored && found.ledger.uses.length)) return found.ledger;
     return this.#alone(async () => {
       const { ledger = found.ledger!, isStored } = await this.#look().catch(() => found);
@@ -115,8 +129,7 @@ export class SessionLedger {
     if (isNews) await this.#write({ ...current, keys: all });
   }
 
-  /** Whether the whole ledger is in the store: what is sent must be written down. */
-  async #look(): Promise<{ ledger?: Use; isStored: boolean }> {
+  async #look(): Promise<Seen> {
     const stored = await bounded(() => this.store.load()).catch((error: unknown) => {
       if (this.#isSaved) throw error;
       return undefined;
@@ -134,11 +147,22 @@ export class SessionLedger {
     return { ledger, isStored: uses.every((key) => stored.uses?.includes(key)) };
   }
 
+  async #settled(): Promise<Seen> {
+    for (let waits = 0; ; waits++) {
+      const seen = await this.#look();
+      const age = Date.now() - (seen.ledger?.savedAt ?? 0);
+      const isSettled = !this.claims || !!this.store.lock || age < 0 || age >= SETTLING;
+      if (isSettled || waits === MOST_WAITS) return seen;
+      await delay(SETTLING - age);
+    }
+  }
+
   #readOrOwn(): Promise<Use | undefined> {
     return this.read().catch(() => this.#own);
   }
 
-  async #write(ledger: Use): Promise<Use> {
+  async #write(changed: Use): Promise<Use> {
+    const ledger = { ...changed, savedAt: Date.now() };
     this.#own = ledger;
     this.#isSaved = false;
     try {

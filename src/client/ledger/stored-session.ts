@@ -19,6 +19,8 @@ export interface StoredSession {
   keys?: string[];
   /** The keys of the next use of the refresh token. The last one is sent. */
   uses?: string[];
+  /** When it was written, by the clock of this machine, in milliseconds. */
+  savedAt?: number;
 }
 
 /**
