@@ -45,6 +45,19 @@ export default tseslint.config(
     },
   },
   {
+    files: ['src/client/react/**/*.ts'],
+    rules: {
+      'no-restricted-imports': [
+        'error',
+        {
+          patterns: [
+            { regex: '^(?!\\.|react$)|/(auth|demo)/', message: 'This entry needs React and the client alone.' },
+          ],
+        },
+      ],
+    },
+  },
+  {
     files: ['src/demo/**/*.ts'],
     rules: {
       'no-restricted-imports': [

@@ -11,6 +11,8 @@ const CORE = "import { createAuthClient } from './index.js'; globalThis.used = c
 /** What a page pays only if it imports it. */
 const ADDITIONS = {
   'client/dpop': "import { dpop } from './dpop/index.js'; globalThis.more = dpop;",
+  createServerAuthClient:
+    "import { createServerAuthClient } from './index.js'; globalThis.more = createServerAuthClient;",
   'client/axios': "import { interceptAxios } from './axios/index.js'; globalThis.more = interceptAxios;",
   react: "import * as react from './react/index.js'; globalThis.more = react;",
 };
@@ -30,7 +32,12 @@ const sharedCore = {
     onResolve({ filter: /\/auth-client-error\.js$/ }, () => ({ path: './client.min.js', external: true })),
 };
 
-await build({ ...common, entryPoints: ['dist/client/index.js'], outfile: 'dist/client/client.min.js' });
+await build({
+  ...common,
+  // No page needs the client for servers.
+  stdin: { contents: "export { AuthClientError, createAuthClient } from './index.js';", resolveDir: 'dist/client' },
+  outfile: 'dist/client/client.min.js',
+});
 await build({
   ...common,
   entryPoints: ['dist/client/dpop/index.js'],

@@ -1,7 +1,8 @@
 import { AuthClientError, UNAVAILABLE, unavailable } from './auth-client-error.js';
 import type { ResolvedClientOptions } from './client-options.js';
 import { delay, inBrowser } from './platform.js';
-import { jsonIn, type ProvenFetch } from './proven-fetch.js';
+import type { ProvenFetch } from './proven-fetch.js';
+import { jsonIn } from './responses.js';
 import type { AuthChangeListener } from './session-state.js';
 
 /** The response of a route that begins or renews a session (RFC 6749 §5.1), as far as the client reads it. */

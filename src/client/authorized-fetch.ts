@@ -1,41 +1,63 @@
+import { refuseAborted, unlessAborted } from './aborting.js';
+import type { AccessToken } from './access-token.js';
 import type { ResolvedClientOptions } from './client-options.js';
-import { absoluteUrl, originOf } from './url.js';
-import { errorCodeOf, isRepeatable } from './proven-fetch.js';
+import { healingOf } from './healing.js';
+import { refusalIn } from './refusal.js';
+import { Copies } from './repeatable.js';
+import { discard, jsonCopyOf } from './responses.js';
 import type { SessionKeeper } from './session-keeper.js';
+import { absoluteUrl, originOf } from './url.js';
 
 /** The platform's `fetch`, with the access token for the allowed origins. */
 export function authorizedFetch(keeper: SessionKeeper, options: ResolvedClientOptions): typeof fetch {
+  const healing = healingOf(keeper);
   return async (input, init = {}) => {
     const request = typeof input === 'object' && 'url' in input ? input : undefined;
-    const url = absoluteUrl(request?.url ?? String(input), options.baseUrl);
-    const target = request ?? url;
-    const own = new Headers(init.headers ?? request?.headers);
-    if (!options.origins.includes(originOf(url)) || own.has('authorization')) return options.fetch(target, init);
+    const href = absoluteUrl(request?.url ?? String(input), options.baseUrl);
+    const origin = originOf(href);
+    const target = request ?? href;
+    const headers = new Headers(init.headers ?? request?.headers);
+    if (!options.origins.includes(origin) || headers.has('authorization')) return options.fetch(target, init);
 
-    const signal = init.signal ?? request?.signal;
-    const send = (token: Awaited<ReturnType<typeof keeper.current>>) =>
-      keeper.requests.fetch(target, { ...init, headers: own }, token);
+    const signal = init.signal === undefined ? request?.signal : init.signal;
+    const copies = new Copies(target, init.body);
+    const asked = {
+      url: href,
+      method: (init.method ?? request?.method ?? 'GET').toUpperCase(),
+      body: init.body,
+      text: () => copies.text(),
+    };
+    const send = async (token: AccessToken, isLast = false) => {
+      refuseAborted(signal);
+      const response = await keeper.requests.fetch(copies.take(isLast), { ...init, headers }, token);
+      const refusal = await refusalIn(asked, {
+        status: response.status,
+        headers: response.headers,
+        json: () => jsonCopyOf(response),
+      });
+      if (!refusal) healing.accepted(origin);
+      return { response, refusal };
+    };
 
-    const token = await unlessAborted(keeper.current(), signal);
-    const response = token ? await send(token) : await options.fetch(target, init);
-    if (!token || response.status !== 401) return response;
-
-    const renewal = keeper.afterRefusal(token, 401, await errorCodeOf(response));
-    if (!renewal || !isRepeatable(init.body, target)) return response;
-    const renewed = await unlessAborted(renewal, signal);
-    if (!renewed) return response;
-    void response.body?.cancel();
-    return send(renewed);
+    const issuer = keeper.state.sessionId;
+    return unlessAborted(signal, async () => {
+      const token = await healing.tokenFor(issuer);
+      refuseAborted(signal);
+      if (!token) return options.fetch(target, init);
+      try {
+        const { response, refusal } = await send(token);
+        if (!refusal) return response;
+        const renewal = healing.renewed(origin, token);
+        // Also if the request is not repeated: the next one needs the new token.
+        renewal.catch(() => undefined);
+        if (!refusal.isWorthRepeating || !copies.hasNext) return response;
+        const renewed = await renewal;
+        if (!renewed) return response;
+        discard(response);
+        return (await send(renewed, true)).response;
+      } finally {
+        copies.drop();
+      }
+    });
   };
-}
-
-/** An aborted request does not wait for the refresh. The refresh continues for the other requests. */
-async function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal | null | undefined): Promise<T> {
-  if (!signal) return promise;
-  signal.throwIfAborted();
-  return new Promise((resolve, reject) => {
-    const abort = () => reject(signal.reason as Error);
-    signal.addEventListener('abort', abort);
-    void promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort));
-  });
 }

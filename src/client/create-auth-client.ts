@@ -3,7 +3,7 @@ import { AuthClientError } from './auth-client-error.js';
 import { answered, isAuthAnswer, refusal } from './auth-routes.js';
 import { authorizedFetch } from './authorized-fetch.js';
 import { type AuthClientOptions, type ResolvedClientOptions, resolveClientOptions } from './client-options.js';
-import { jsonIn } from './proven-fetch.js';
+import { jsonIn } from './responses.js';
 import { SessionKeeper } from './session-keeper.js';
 import type { AuthState } from './session-state.js';
 import { stayFresh } from './wake.js';
@@ -57,9 +57,11 @@ export function createAuthClient<User = unknown>(options: AuthClientOptions = {}
       try {
         if (everywhere) await ask('logout-all', { method: 'POST' });
       } catch (error) {
-        // The other sessions would live on, although the user believes that they have ended.
-        if ((error as AuthClientError).code === 'insufficient_user_authentication') throw error;
-        await keeper.signOut();
+        // The other sessions would live on, although the user believes that they have ended. And nobody signs out a user
+        // who signed in meanwhile.
+        if (!/^(insufficient_user_authentication|session_changed)$/.test((error as AuthClientError).code)) {
+          await keeper.signOut();
+        }
         throw error;
       }
       await keeper.signOut();

@@ -12,3 +12,7 @@ export type { AuthClientOptions } from './client-options.js';
 export type { Dpop, DpopKey, ProvenRequest } from './dpop-option.js';
 export type { SessionStore, StoredSession } from './ledger/stored-session.js';
 export type { AuthChange, AuthChangeListener, AuthState } from './session-state.js';
+export type { IncomingHeaders } from './server/incoming-headers.js';
+export type { CookieAttributes, CookieJar, RequestCookieJar } from './server/request-cookies.js';
+export { createServerAuthClient, type ServerAuthClient } from './server/server-auth-client.js';
+export type { ServerAuthClientOptions } from './server/server-client-options.js';

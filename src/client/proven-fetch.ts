@@ -1,6 +1,8 @@
 import { type AccessToken, isBound } from './access-token.js';
 import type { ResolvedClientOptions } from './client-options.js';
 import type { DpopKey } from './dpop-option.js';
+import { Copies } from './repeatable.js';
+import { discard, errorCodeOf } from './responses.js';
 
 type Init = NonNullable<Parameters<typeof fetch>[1]>;
 
@@ -29,13 +31,18 @@ export class ProvenFetch {
   async fetch(input: string | Request, init: Init, token?: AccessToken | null): Promise<Response> {
     const { url, method } = typeof input === 'string' ? { url: input, method: 'GET' } : input;
     const htm = (init.method ?? method).toUpperCase();
-    for (let repeats = MOST_REPEATS; ; repeats--) {
+    const copies = new Copies(input, init.body);
+    // Without a key, no repeat is due, so no copy is made.
+    for (let repeats = this.key ? MOST_REPEATS : 0; ; repeats--) {
       const headers = new Headers(init.headers);
       for (const [name, value] of await this.headersFor(htm, url, token)) headers.set(name, value);
-      const response = await this.#options.fetch(input, { ...init, headers });
+      const response = await this.#options.fetch(copies.take(!repeats), { ...init, headers });
       const again = await this.learn(url, response.status, response.headers, () => errorCodeOf(response));
-      if (!again || !repeats || !isRepeatable(init.body, input)) return response;
-      void response.body?.cancel();
+      if (!again || !copies.hasNext) {
+        copies.drop();
+        return response;
+      }
+      discard(response);
     }
   }
 
@@ -91,28 +98,4 @@ export class ProvenFetch {
     if (wrong) this.#clockOffset = offset;
     return wrong;
   }
-}
-
-/**
- * Whether a request can be sent again: its body is not a stream, and the `Request` is not used up. Some browsers hide
- * the body of a `Request`, but all have `bodyUsed`.
- */
-export function isRepeatable(body: unknown, input?: unknown): boolean {
-  const given = Object(body) as object;
-  const isStream = 'getReader' in given || 'pipe' in given || Symbol.asyncIterator in given;
-  return !isStream && !(input as Partial<Request> | undefined)?.bodyUsed;
-}
-
-/** The `error` of a JSON response. The response stays readable. */
-export async function errorCodeOf(response: Response): Promise<string | undefined> {
-  return /\bjson\b/.test(response.headers.get('content-type') ?? '') ? errorIn(response.clone()) : undefined;
-}
-
-export async function errorIn(response: Response): Promise<string | undefined> {
-  return (await jsonIn<{ error?: string }>(response))?.error;
-}
-
-/** Returns nothing if the response is not JSON, or if it is truncated. */
-export function jsonIn<T>(response: Response): Promise<T | null | undefined> {
-  return response.json().catch(() => undefined) as Promise<T | undefined>;
 }

@@ -41,7 +41,7 @@ export class SessionKeeper {
 
   constructor(options: ResolvedClientOptions) {
     this.#options = options;
-    if (!options.restore) this.state.token = null;
+    if (!options.restore) this.state.forget('signed_out');
     this.requests = new ProvenFetch(options);
     this.#routes = authRoutes(options, this.requests);
     this.#cookie = options.store ? undefined : cookieUses(options.name);
@@ -92,17 +92,6 @@ export class SessionKeeper {
     this.#tabs.compare();
     const { token } = this.state;
     if (token !== null || this.#isEmptyForNow) await this.renew(token);
-  }
-
-  /** Decides whether a refused request is worth repeating, and returns the new token for it. */
-  afterRefusal(used: AccessToken, status: number, code: string | undefined): Promise<AccessToken | null> | undefined {
-    const healed = code === 'token_expired' || code === 'token_stale';
-    // A refresh shows whether the session has ended.
-    if (status !== 401 || (!healed && code !== 'token_revoked')) return undefined;
-    const renewal = this.renew(used);
-    // The caller may not wait for the renewal.
-    renewal.catch(() => undefined);
-    return healed ? renewal : undefined;
   }
 
   async signIn(body: object): Promise<void> {

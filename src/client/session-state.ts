@@ -121,8 +121,13 @@ export class SessionState {
       : token.generation > current.generation;
   }
 
+  /** The session that the application believes in. */
+  get sessionId(): string | undefined {
+    return this.token?.sessionId ?? this.#doubted;
+  }
+
   #typeOfRenewal({ sessionId }: AccessToken): AuthChange['type'] {
-    const before = this.token?.sessionId ?? this.#doubted;
+    const before = this.sessionId;
     if (before !== undefined) return before === sessionId ? 'refreshed' : 'signed_in';
     // A signed-out tab learns of a new session when it receives a token.
     return this.token === null ? 'signed_in' : 'restored';
@@ -164,6 +169,9 @@ export class SessionState {
     const isNews = Object.entries(change).some(([name, value]) => shown[name as keyof AuthState] !== value);
     if (!isNews) return;
     this.shown = Object.freeze({ ...shown, ...change });
-    for (const subscriber of this.subscribers) queueMicrotask(subscriber);
+    for (const subscriber of this.subscribers) {
+      // One may have unsubscribed since.
+      queueMicrotask(() => this.subscribers.has(subscriber) && subscriber());
+    }
   }
 }

@@ -2,29 +2,15 @@ import { createHash } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { calculateJwkThumbprint, decodeProtectedHeader, EmbeddedJWK, jwtVerify } from 'jose';
-import { type DeviceKey, dpop, type KeyStore } from 'nestjs-refresh-token/client/dpop';
+import { dpop } from 'nestjs-refresh-token/client/dpop';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { ALICE, testClient } from '../support/clients.js';
+import { ALICE, memoryKeys, testClient } from '../support/clients.js';
 
 interface Proven {
   path: string;
   authorization: string | undefined;
   claims: Record<string, unknown>;
   thumbprint: string;
-}
-
-function memoryKeys(): KeyStore & { kept?: DeviceKey } {
-  return {
-    load() {
-      return this.kept;
-    },
-    save(key) {
-      this.kept = key;
-    },
-    clear() {
-      delete this.kept;
-    },
-  };
 }
 
 /** A server of RFC 9449, as small as can be. What it accepts, it has verified. */

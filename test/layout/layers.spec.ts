@@ -155,7 +155,17 @@ describe('the parts of src', () => {
     expect(own.map(told)).toEqual([]);
   });
 
-  it('need no package in the client, nor anything of Node.js', () => {
-    expect(byName.filter(({ file }) => partOf(file) === 'client').map(told)).toEqual([]);
+  it('need no package in the client, nor anything of Node.js; its entry for React needs React', () => {
+    const needed = byName.filter(({ file }) => partOf(file) === 'client');
+    const forReact = needed.filter(({ file, target }) => file.startsWith('client/react/') && target === 'react');
+    expect(needed.filter((one) => !forReact.includes(one)).map(told)).toEqual([]);
+    expect(forReact).not.toEqual([]);
+  });
+
+  it('leave React to its own entry', () => {
+    const others = byPath.filter(
+      ({ file, target }) => target.startsWith('client/react/') && !file.startsWith('client/react/'),
+    );
+    expect(others.map(told)).toEqual([]);
   });
 });

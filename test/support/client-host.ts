@@ -112,7 +112,7 @@ export function clientHost(setup: ListeningSetup = {}, adapter: Adapter = 'expre
   };
   const app = listening(adapter, {
     ...setup,
-    controllers: [PageController, OrdersController],
+    controllers: [PageController, OrdersController, ...(setup.controllers ?? [])],
     configure: (nest) => nest.use(disturb),
   });
   const origin = () => app.url.replace('127.0.0.1', 'localhost');

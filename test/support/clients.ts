@@ -8,6 +8,7 @@ import {
   type SessionStore,
   type StoredSession,
 } from 'nestjs-refresh-token/client';
+import type { DeviceKey, KeyStore } from 'nestjs-refresh-token/client/dpop';
 import { onTestFinished, type TestContext } from 'vitest';
 
 /** The API of a host: reads, writes, and a route for administrators. */
@@ -50,6 +51,21 @@ export class MemoryStore implements SessionStore {
   clear() {
     this.session = undefined;
   }
+}
+
+/** A key store in memory, in which a test can look. */
+export function memoryKeys(): KeyStore & { kept?: DeviceKey } {
+  return {
+    load() {
+      return this.kept;
+    },
+    save(key) {
+      this.kept = key;
+    },
+    clear() {
+      delete this.kept;
+    },
+  };
 }
 
 /** What a request and its answer were. */

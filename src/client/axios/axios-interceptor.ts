@@ -1,104 +1,52 @@
-import type { AccessToken } from '../access-token.js';
 import type { AuthClient } from '../auth-client.js';
+import { AuthClientError } from '../auth-client-error.js';
 import { innerOf } from '../create-auth-client.js';
-import { errorIn, isRepeatable } from '../proven-fetch.js';
+import type { AxiosLike } from './axios-like.js';
+import { type Config, type Exchange, exchangeOf } from './exchange.js';
 
-interface AxiosHeadersLike {
-  set(name: string, value: string): unknown;
-  has(name: string): boolean;
-  delete(name: string): unknown;
-}
-
-interface AxiosConfigLike {
-  method?: string;
-  data?: unknown;
-  headers: AxiosHeadersLike;
-  /** Set by the interceptor when it repeats a request. */
-  authRepeated?: true;
-}
-
-/** The body of an error response, if it was parsed. */
-interface RefusalLike {
-  error?: string;
-}
-
-interface AxiosErrorLike {
-  config?: AxiosConfigLike;
-  response?: { status: number; data?: RefusalLike; headers: Record<string, string | undefined> };
-}
-
-interface AxiosInterceptorsLike {
-  use(fulfilled: never, rejected?: never): number;
-  eject(id: number): void;
-}
-
-/**
- * The parts of an axios instance that {@link interceptAxios} uses. The client does not depend on axios.
- *
- * @example
- * const api: AxiosLike = axios.create();
- */
-export interface AxiosLike {
-  interceptors: { request: AxiosInterceptorsLike; response: AxiosInterceptorsLike };
-  getUri(config: never): string;
-  request(config: never): Promise<unknown>;
+/** A request of the application. It keeps its session if a library sends it again, for example `axios-retry`. */
+interface Issued {
+  adapter: unknown;
+  issuer: string | undefined;
 }
 
 /**
  * Adds the client's access token to the requests of an axios instance, with the same rules as `client.fetch`.
  *
- * @returns a function that removes the interceptors
- * @throws AuthClientError from requests: `temporarily_unavailable` if a new token is needed and cannot be fetched;
- *   `step_up_required`
+ * It works below all other interceptors: they see one response, and no token. A request is repeated as it was sent. Relative
+ * URLs without a `baseURL` belong to the page.
+ *
+ * @returns a function that removes the token from later requests
+ * @throws AuthClientError `invalid_configuration` for a client of a different copy of the package. From requests: `temporarily_unavailable` if a new token is needed and cannot be fetched;
+ *   `session_changed`; `step_up_required`
  * @example
  * const api = axios.create({ baseURL: 'https://api.example' });
  * interceptAxios(api, client);
  */
 export function interceptAxios(axios: AxiosLike, client: AuthClient): () => void {
-  const [keeper, { origins, baseUrl }] = innerOf.get(client)!;
-  const { request, response } = axios.interceptors;
-  /** The token that each request was sent with. */
-  const tokens = new WeakMap<object, AccessToken>();
-  const urlOf = (config: AxiosConfigLike) => new URL(axios.getUri(config as never), baseUrl).href;
+  const inner = innerOf.get(client);
+  if (!inner) {
+    throw new AuthClientError(
+      'invalid_configuration',
+      'This client is of a different copy of the package. Import both from one build of nestjs-refresh-token.',
+    );
+  }
+  const [keeper, { origins }] = inner;
+  const exchange: Exchange = exchangeOf(axios, keeper, origins);
+  const known = new WeakMap<object, Issued>();
 
-  const authorize = async (config: AxiosConfigLike) => {
-    const url = urlOf(config);
-    if (!origins.includes(new URL(url).origin) || config.headers.has('Authorization')) return config;
-    const token = await keeper.current();
-    if (!token) return config;
-    const method = (config.method ?? 'GET').toUpperCase();
-    for (const [name, value] of await keeper.requests.headersFor(method, url, token)) config.headers.set(name, value);
-    tokens.set(config, token);
+  const authorize = (config: Config): Config => {
+    const issued = known.get(Object(config.adapter) as object) ?? {
+      adapter: config.adapter,
+      issuer: keeper.state.sessionId,
+    };
+    const adapter = (final: Config) => exchange(final, issued);
+    known.set(adapter, issued);
+    config.adapter = adapter;
     return config;
   };
 
-  const heal = async (error: AxiosErrorLike) => {
-    const { response: answer, config } = error;
-    const token = config && tokens.get(config);
-    if (!answer || !token || config.authRepeated) throw error;
-    const get = (name: string) => answer.headers[name] ?? null;
-    const code = await codeOf(answer.data, get('www-authenticate'));
-    const unproven = await keeper.requests.learn(urlOf(config), answer.status, { get }, async () => code);
-    const renewal = keeper.afterRefusal(token, answer.status, code);
-    if (!isRepeatable(config.data) || !(unproven || (await renewal))) throw error;
-    config.headers.delete('Authorization');
-    return axios.request({ ...config, authRepeated: true } as never);
-  };
-
-  const onRequest = request.use(authorize as never);
-  const onResponse = response.use(((answer: unknown) => answer) as never, heal as never);
-  return () => {
-    request.eject(onRequest);
-    response.eject(onResponse);
-  };
-}
-
-/**
- * With a `responseType` other than `json`, the error body is text or bytes. A stream belongs to the application and is
- * not read.
- */
-async function codeOf(refusal: RefusalLike | undefined, challenge: string | null): Promise<string | undefined> {
-  if (isRepeatable(refusal)) return refusal?.error ?? errorIn(new Response(refusal as never));
-  // The token is not valid, and the reason is unknown: the next request gets a new one.
-  return challenge?.includes('"invalid_token"') ? 'token_revoked' : undefined;
+  const { request } = axios.interceptors;
+  const id = request.use(authorize as never);
+  return () => request.eject(id);
 }

@@ -1,2 +1,3 @@
-// `nestjs-refresh-token/client/axios`: access tokens for the requests of an axios instance.
-export { type AxiosLike, interceptAxios } from './axios-interceptor.js';
+// `nestjs-refresh-token/client/axios`: the client's access tokens for axios.
+export { interceptAxios } from './axios-interceptor.js';
+export type { AxiosLike } from './axios-like.js';
