@@ -1,14 +1,10 @@
-/** A name, an address of four numbers, or one of IPv6. A name that ends in a number, as `0x7f.1`, means an address. */
-const HOST = [
-  String.raw`(?:[a-z\d_-]+\.)*(?!0x|\d+\.?(?:[:/?#]|$))[a-z\d_-]+\.?`,
-  String.raw`(?:(?:0|[1-9]\d{0,2})\.){3}(?:0|[1-9]\d{0,2})`,
-  String.raw`\[[\da-f:.]+\]`,
-];
 /**
- * The origin of a web URL, and nothing else: lower-case scheme and host, and a port. A user name, a host in other
- * letters, a host with escapes: what sends the request may read these in a different way.
+ * The origin of a web URL, and nothing else: lower-case scheme and host, and a port. The host is a name, four numbers, or
+ * an address of IPv6. A name that ends in a number, as `0x7f.1`, means an address. A user name, a host in other letters, a
+ * host with escapes: what sends the request may read these in a different way.
  */
-const ORIGIN = new RegExp(String.raw`^https?://(?:${HOST.join('|')})(?::[1-9]\d*)?(?=[/?#]|$)`);
+const ORIGIN =
+  /^https?:\/\/(?:(?:[a-z\d_-]+\.)*(?!0x|\d+\.?(?:[:/?#]|$))[a-z\d_-]+\.?|(?:(?:0|[1-9]\d*)(?:\.(?=\d)|(?=[:/?#]|$))){4}|\[[\da-f:.]+\])(?::[1-9]\d*)?(?=[/?#]|$)/;
 const WEB = /^(https?):(?:\/\/([^/?#]*)([^?#]*)(.*))?/i;
 const DEFAULT_PORT = /^(http:.*):80$|^(https:.*):443$/;
 
