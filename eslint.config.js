@@ -19,7 +19,13 @@ export default tseslint.config(
     languageOptions: {
       parserOptions: {
         projectService: {
-          allowDefaultProject: ['eslint.config.js', 'scripts/*.js', 'test/long/*.mjs', 'test/support/*.js'],
+          allowDefaultProject: [
+            'eslint.config.js',
+            'scripts/*.js',
+            'test/long/*.mjs',
+            'test/support/*.js',
+            'test/support/*.mjs',
+          ],
         },
         tsconfigRootDir: import.meta.dirname,
       },

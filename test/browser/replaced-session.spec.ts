@@ -90,7 +90,7 @@ describe.skipIf(!browserAvailable)('a page whose cookie is replaced', () => {
     // As on a page at localhost whose server is at 127.0.0.1: the cookie does not come back.
     await page.route('**/auth/login', async (route) => {
       const response = await route.fetch();
-      const { 'set-cookie': _, ...headers } = response.headers();
+      const headers = Object.fromEntries(Object.entries(response.headers()).filter(([name]) => name !== 'set-cookie'));
       await context.clearCookies();
       await route.fulfill({ response, headers });
       await context.clearCookies();

@@ -141,6 +141,9 @@ export class Network {
         return FOREIGN[Math.floor(chance() * FOREIGN.length)]();
       case 'a copy comes later':
         this.#packets.push({ generation, sent });
+        break;
+      default:
+        break;
     }
     const answers = await Promise.all([deliver(sent), fault === 'the request comes twice' && deliver(sent)]);
     await owner.point();
