@@ -18,7 +18,9 @@ export default tseslint.config(
   {
     languageOptions: {
       parserOptions: {
-        projectService: { allowDefaultProject: ['eslint.config.js', 'scripts/*.js', 'test/long/*.mjs', 'test/support/*.js'] },
+        projectService: {
+          allowDefaultProject: ['eslint.config.js', 'scripts/*.js', 'test/long/*.mjs', 'test/support/*.js'],
+        },
         tsconfigRootDir: import.meta.dirname,
       },
     },
