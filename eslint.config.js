@@ -19,6 +19,7 @@ export default tseslint.config(
     languageOptions: {
       parserOptions: {
         projectService: {
+<<<<<<< HEAD
           allowDefaultProject: [
             'eslint.config.js',
             'scripts/*.js',
@@ -26,6 +27,9 @@ export default tseslint.config(
             'test/support/*.js',
             'test/support/*.mjs',
           ],
+=======
+          allowDefaultProject: ['eslint.config.js', 'scripts/*.js', 'test/long/*.mjs', 'test/support/*.js'],
+>>>>>>> part-platforms
         },
         tsconfigRootDir: import.meta.dirname,
       },

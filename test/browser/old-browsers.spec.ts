@@ -90,7 +90,7 @@ describe.skipIf(!browserAvailable).each(browsers)('A browser as old as $browser'
   });
 });
 
-describe.skipIf(!browserAvailable)('A page that is not of the web', () => {
+describe.skipIf(!browserAvailable)('Where the client runs without cookies', () => {
   const { app, strangers, setting } = platformHost();
   const newContext = chromiumContexts();
 
@@ -129,7 +129,7 @@ describe.skipIf(!browserAvailable)('A page that is not of the web', () => {
     return path;
   }
 
-  test('is one of Electron, from file://, with a store over its bridge', async () => {
+  test('it works in a page of Electron, from file://, with a store over its bridge', async () => {
     const page = await (await newContext()).newPage();
     const kept = await withBridge(page);
     await page.goto(pathToFileURL(await writePage()).href);
@@ -138,5 +138,28 @@ describe.skipIf(!browserAvailable)('A page that is not of the web', () => {
     expect(kept()).toBeNull();
     for (const { authorization } of strangers) expect(authorization).toBeUndefined();
     expect(app.events.filter(({ type }) => type === 'reuse_detected')).toEqual([]);
+  });
+
+  test('it works in a worker, without a window', async () => {
+    const page = await (await newContext()).newPage();
+    await page.goto(`${app.url}/auth/me`);
+    const [bundle, story] = await Promise.all([bundlePath, storyPath].map((path) => readFile(path, 'utf8')));
+    const result = await page.evaluate(
+      async ({ bundle, story, setting }) => {
+        const urlOf = (code: string) => URL.createObjectURL(new Blob([code], { type: 'text/javascript' }));
+        const program = `
+          import { createAuthClient } from '${urlOf(bundle)}';
+          import { liveThrough, memoryStore } from '${urlOf(story)}';
+          const setting = ${JSON.stringify(setting)};
+          postMessage(await liveThrough(createAuthClient, { ...setting, store: memoryStore() }));`;
+        const worker = new Worker(urlOf(program), { type: 'module' });
+        return new Promise((resolve, reject) => {
+          worker.onmessage = ({ data }) => resolve(data);
+          worker.onerror = ({ message }) => reject(new Error(message));
+        });
+      },
+      { bundle, story, setting: setting() },
+    );
+    expect(result).toEqual(WELL);
   });
 });
