@@ -29,7 +29,7 @@ export function authorizedFetch(keeper: SessionKeeper, options: ResolvedClientOp
     };
     const send = async (token: AccessToken, isLast = false) => {
       refuseAborted(signal);
-      const response = await keeper.requests.fetch(copies.take(isLast), { ...init, headers }, token);
+      const response = await keeper.send(copies.take(isLast), { ...init, headers }, token);
       const refusal = await refusalIn(asked, {
         status: response.status,
         headers: response.headers,
