@@ -19,7 +19,6 @@ export default tseslint.config(
     languageOptions: {
       parserOptions: {
         projectService: {
-<<<<<<< HEAD
           allowDefaultProject: [
             'eslint.config.js',
             'scripts/*.js',
@@ -27,9 +26,6 @@ export default tseslint.config(
             'test/support/*.js',
             'test/support/*.mjs',
           ],
-=======
-          allowDefaultProject: ['eslint.config.js', 'scripts/*.js', 'test/long/*.mjs', 'test/support/*.js'],
->>>>>>> part-platforms
         },
         tsconfigRootDir: import.meta.dirname,
       },

@@ -28,6 +28,21 @@ export function isBound(token: Pick<AccessToken, 'type'> | null | undefined): bo
   return token?.type.toLowerCase() === 'dpop';
 }
 
+/** The name of the scheme and the token, for the header `Authorization`. */
+export function authorizationOf(token: AccessToken): string {
+  return `${isBound(token) ? 'DPoP' : 'Bearer'} ${token.value}`;
+}
+
+/** Adds a token to the headers of a request. */
+export function authorized<T extends { headers?: ConstructorParameters<typeof Headers>[0] }>(
+  init: T,
+  token?: AccessToken | null,
+): T & { headers: Headers } {
+  const headers = new Headers(init.headers);
+  if (token) headers.set('Authorization', authorizationOf(token));
+  return { ...init, headers };
+}
+
 /** The share of its lifetime after which a token is renewed. A random part keeps tabs from waking at the same time. */
 const DUE_FROM = 0.75;
 const DUE_WITHIN = 0.1;

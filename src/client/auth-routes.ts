@@ -1,7 +1,7 @@
 import { AuthClientError, UNAVAILABLE, unavailable } from './auth-client-error.js';
 import type { ResolvedClientOptions } from './client-options.js';
 import { delay, inBrowser } from './platform.js';
-import type { ProvenFetch } from './proven-fetch.js';
+import type { Send } from './dpop-option.js';
 import { jsonIn } from './responses.js';
 import type { AuthChangeListener } from './session-state.js';
 
@@ -46,11 +46,11 @@ export interface AuthRoutes {
   insist<T>(attempt: () => Promise<T>): Promise<T>;
 }
 
-export function authRoutes({ authUrl, store, timeout }: ResolvedClientOptions, requests: ProvenFetch): AuthRoutes {
+export function authRoutes({ authUrl, store, timeout }: ResolvedClientOptions, send: Send): AuthRoutes {
   // Cloudflare Workers refuse the field. They have no cookies.
   const credentials = !store ? { credentials: 'include' as const } : inBrowser ? { credentials: 'omit' as const } : {};
 
-  const send = async (path: string, body: object, signal: AbortSignal): Promise<AuthAnswer> => {
+  const ask = async (path: string, body: object, signal: AbortSignal): Promise<AuthAnswer> => {
     const init = {
       method: 'POST',
       headers: { 'content-type': 'application/json' },
@@ -60,7 +60,7 @@ export function authRoutes({ authUrl, store, timeout }: ResolvedClientOptions, r
       redirect: 'manual' as const,
       signal,
     };
-    const response = await answered(requests.fetch(`${authUrl}/${path}`, init));
+    const response = await answered(send(`${authUrl}/${path}`, init));
     if (path === 'logout' && response.status === 204) return undefined as never;
     // A truncated response does not count. A response that is not JSON is not from this server.
     const answer = await jsonIn<AuthAnswer & ErrorAnswer>(response);
@@ -72,7 +72,7 @@ export function authRoutes({ authUrl, store, timeout }: ResolvedClientOptions, r
     async post(path, body) {
       const over = new AbortController();
       const timer = setTimeout(() => over.abort(), LONG);
-      return send(path, body, over.signal).finally(() => clearTimeout(timer));
+      return ask(path, body, over.signal).finally(() => clearTimeout(timer));
     },
 
     async refresh(body, listeners) {
@@ -81,7 +81,7 @@ export function authRoutes({ authUrl, store, timeout }: ResolvedClientOptions, r
       const timer = setTimeout(abort, LONG);
       listeners.add(abort);
       try {
-        return await firstOf(() => send('refresh', body, over.signal), timeout, store ? 0 : STRAGGLING);
+        return await firstOf(() => ask('refresh', body, over.signal), timeout, store ? 0 : STRAGGLING);
       } finally {
         listeners.delete(abort);
         clearTimeout(timer);

@@ -14,7 +14,8 @@ export function authorizedFetch(keeper: SessionKeeper, options: ResolvedClientOp
   return async (input, init = {}) => {
     const request = typeof input === 'object' && 'url' in input ? input : undefined;
     const href = absoluteUrl(request?.url ?? String(input), options.baseUrl);
-    const origin = originOf(href);
+    // A `Request` is sent with the text that it has.
+    const origin = originOf(request?.url ?? href);
     const target = request ?? href;
     const headers = new Headers(init.headers ?? request?.headers);
     if (!options.origins.includes(origin) || headers.has('authorization')) return options.fetch(target, init);
@@ -29,7 +30,7 @@ export function authorizedFetch(keeper: SessionKeeper, options: ResolvedClientOp
     };
     const send = async (token: AccessToken, isLast = false) => {
       refuseAborted(signal);
-      const response = await keeper.requests.fetch(copies.take(isLast), { ...init, headers }, token);
+      const response = await keeper.send(copies.take(isLast), { ...init, headers }, token);
       const refusal = await refusalIn(asked, {
         status: response.status,
         headers: response.headers,

@@ -95,10 +95,11 @@ export function resolveClientOptions(options: AuthClientOptions): ResolvedClient
   if (!store && !inBrowser) return optionsOfServer();
   const baseUrl = baseUrlOf(options.baseUrl);
   for (const origin of allowedOrigins) {
-    if (originOf(origin) !== origin) throw wrong(`allowedOrigins has '${origin}'. Write 'https://api.example'.`);
+    if (originOf(origin) !== origin || absoluteUrl(origin).replace(/\/$/, '') !== origin)
+      throw wrong(`allowedOrigins has '${origin}'. Write 'https://api.example'.`);
   }
   if (!(timeout >= 1 && timeout <= 30_000)) throw wrong('timeout must be 1 to 30000.');
-  if (dpop && typeof dpop.keyOf !== 'function') {
+  if (dpop && typeof dpop.proofsOf !== 'function') {
     throw wrong("dpop must be dpop(): import { dpop } from 'nestjs-refresh-token/client/dpop'.");
   }
   const authUrl = absoluteUrl(authPath, baseUrl).replace(/\/$/, '');

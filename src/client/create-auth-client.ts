@@ -88,7 +88,7 @@ export function createAuthClient<User = unknown>(options: AuthClientOptions = {}
     onChange: (listener) => added(state.listeners, (change) => listener(change)),
     onRefreshFailed: (listener) => added(state.failureListeners, (error) => listener(error)),
     getAccessToken: async () => (await keeper.current())?.value ?? null,
-    getProof: async (url, method) => keeper.requests.getProof(url, method, await keeper.current()),
+    getProof: async (url, method) => keeper.proofs?.getProof(url, method, await keeper.current()),
     refresh: () => keeper.renewNow(),
     sessions: {
       list: () => ask('sessions'),

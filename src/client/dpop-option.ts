@@ -1,62 +1,51 @@
+import type { AccessToken } from './access-token.js';
+import type { HeadersLike } from './responses.js';
+
 /**
- * The value of the option `dpop`. `dpop()` of `nestjs-refresh-token/client/dpop` returns one. You can write your own, for
- * example for a platform without `crypto.subtle` whose native modules can sign.
+ * The value of the option `dpop`: `dpop()` of `nestjs-refresh-token/client/dpop` returns it. All that only bound sessions
+ * need is there, so that other clients do not load it.
  *
  * @example
  * const client = createAuthClient({ dpop: dpop() });
  */
 export interface Dpop {
-  /**
-   * The client calls it once.
-   *
-   * @param name is the same for all clients that share a session, and no others
-   */
-  keyOf(name: string): DpopKey;
+  /** The client calls it once. */
+  proofsOf(client: ProvenClient): Proofs;
 }
 
-/**
- * The key that a session is bound to (RFC 9449). Every method must settle within seconds.
- *
- * @example
- * const key: DpopKey = dpop().keyOf('example');
- */
-export interface DpopKey {
-  /**
-   * The client calls it before a login. Only here is a new key made, if the device has none.
-   *
-   * @returns whether there is a key that the device will keep; if not, the login is sent without a proof
-   * @throws AuthClientError if the login must not be sent
-   */
-  prepare(): Promise<boolean>;
-  /**
-   * Signs a proof for one request.
-   *
-   * @returns `undefined` if there is no key: the request is sent without a proof
-   * @throws AuthClientError if there is a key but it cannot be used now: the request is not sent
-   */
-  prove(request: ProvenRequest): Promise<string | undefined>;
+/** The part of a client's options that proofs depend on. */
+export interface ProvenClient {
+  /** The same for all clients that share a session, and no others. */
+  readonly name: string;
+  readonly baseUrl: string;
+  readonly authUrl: string;
+  readonly fetch: typeof fetch;
+}
+
+type Init = NonNullable<Parameters<typeof fetch>[1]>;
+
+/** Sends a request with an access token, if there is one. */
+export type Send = (input: string | Request, init: Init, token?: AccessToken | null) => Promise<Response>;
+
+/** The proofs of one client. Every method settles within seconds, except for `send`. */
+export interface Proofs {
+  /** Sends a request with its proof. Repeats it if the server refuses the proof because of its nonce or time. */
+  send: Send;
+  /** The proof for a request to the server; `undefined` if it needs none. */
+  proofFor(method: string, url: string, token?: AccessToken | null): Promise<string | undefined>;
+  /** The proof for a request that the application sends itself. */
+  getProof(url: string, method: string, token: AccessToken | null): Promise<string | undefined>;
+  /** Reads the nonce and the time from a response. Returns whether the proof was refused because of them. */
+  learn(
+    url: string,
+    status: number,
+    headers: HeadersLike,
+    errorCode: () => Promise<string | undefined>,
+  ): Promise<boolean>;
   /** The client calls it when it learns whether its session is bound to the key. */
   sessionIs(bound: boolean): void;
   /** The session was replaced, perhaps by a different tab. The next proof uses the key that is kept now. */
   forget(): void;
   /** The session is over: deletes the key. */
   clear(): Promise<void>;
-}
-
-/**
- * The request that a proof is for.
- *
- * @example
- * const request: ProvenRequest = { method: 'GET', url: 'https://api.example/orders', clockOffset: 0 };
- */
-export interface ProvenRequest {
-  readonly method: string;
-  /** The whole URL. The proof leaves out its query and fragment. */
-  readonly url: string;
-  /** Only in requests with an access token. */
-  readonly accessToken?: string;
-  /** The last nonce of this server (RFC 9449 §8). */
-  readonly nonce?: string;
-  /** How many milliseconds the server's clock is ahead of this machine's. */
-  readonly clockOffset: number;
 }

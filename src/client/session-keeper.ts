@@ -1,11 +1,11 @@
-import { type AccessToken, accessTokenOf, isBound } from './access-token.js';
+import { type AccessToken, accessTokenOf, authorized, isBound } from './access-token.js';
 import { type AuthClientError, cookieNotKept, unavailable } from './auth-client-error.js';
 import { type AuthAnswer, type AuthRoutes, authRoutes } from './auth-routes.js';
 import type { ResolvedClientOptions } from './client-options.js';
+import type { Proofs, Send } from './dpop-option.js';
 import { type CookieUses, cookieUses } from './ledger/cookie-uses.js';
 import { freshKey } from './ledger/fresh-key.js';
 import { SessionLedger, type Use } from './ledger/session-ledger.js';
-import { ProvenFetch } from './proven-fetch.js';
 import { SessionState } from './session-state.js';
 import { type Note, noteAt } from './tabs/note.js';
 import { SessionTabs } from './tabs/session-tabs.js';
@@ -18,7 +18,9 @@ const LONGEST_PAUSE = 5 * 60_000;
 /** Begins, renews and ends the session, one operation at a time in this tab and across tabs. */
 export class SessionKeeper {
   readonly state = new SessionState();
-  readonly requests: ProvenFetch;
+  /** Only with the option `dpop`. */
+  readonly proofs: Proofs | undefined;
+  readonly send: Send;
   readonly #options: ResolvedClientOptions;
   readonly #routes: AuthRoutes;
   readonly #ledger: SessionLedger;
@@ -42,8 +44,9 @@ export class SessionKeeper {
   constructor(options: ResolvedClientOptions) {
     this.#options = options;
     if (!options.restore) this.state.forget('signed_out');
-    this.requests = new ProvenFetch(options);
-    this.#routes = authRoutes(options, this.requests);
+    this.proofs = options.dpop ? options.dpop.proofsOf(options) : undefined;
+    this.send = this.proofs?.send ?? ((input, init, token) => options.fetch(input, authorized(init, token)));
+    this.#routes = authRoutes(options, this.send);
     this.#cookie = options.store ? undefined : cookieUses(options.name);
     this.#ledger = new SessionLedger(options.store ?? this.#cookie!, options.claims);
     this.#alone = tabLock(options.name);
@@ -116,7 +119,7 @@ export class SessionKeeper {
       if (answer) return this.#begin(answer, obtainedAt);
       this.#leftSession.remove();
       await this.#cookie?.clear();
-      this.requests.key?.forget();
+      this.proofs?.forget();
       this.#isEmptyForNow = true;
       this.state.doubt();
     });
@@ -267,7 +270,7 @@ export class SessionKeeper {
 
   async #clear(): Promise<void> {
     await this.#ledger.clear();
-    await this.requests.key?.clear();
+    await this.proofs?.clear();
   }
 
   async #begin(answer: AuthAnswer, obtainedAt: number, key?: string): Promise<void> {
@@ -287,13 +290,13 @@ export class SessionKeeper {
 
   #kept(answer: AuthAnswer, obtainedAt: number): AccessToken {
     const token = accessTokenOf(answer, obtainedAt);
-    this.requests.key?.sessionIs(isBound(token));
+    this.proofs?.sessionIs(isBound(token));
     this.#isEmptyForNow = false;
     return token;
   }
 
   #wire(use: Use | undefined): object {
-    if (use?.dpop) this.requests.key?.sessionIs(true);
+    if (use?.dpop) this.proofs?.sessionIs(true);
     return { ...credentialsOf(use), ...(use && this.#ledger.wire(use)) };
   }
 
@@ -301,7 +304,7 @@ export class SessionKeeper {
   #hear({ type, ...news }: TabMessage): void {
     this.#isEmptyForNow = false;
     if (type === 'token') return;
-    this.requests.key?.forget();
+    this.proofs?.forget();
     if (type !== 'signed_in') return;
     this.#leftSession.remove();
     this.#notBefore = 0;

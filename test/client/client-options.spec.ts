@@ -14,6 +14,7 @@ describe('a configuration that makes no sense', () => {
     [{ store, baseUrl: 'https://api.example', allowedOrigins: ['api.example'] }, /^allowedOrigins has 'api.example'/],
     [{ store, baseUrl: 'https://api.example', allowedOrigins: ['https://a.example/'] }, /^allowedOrigins has/],
     [{ store, baseUrl: 'https://api.example', allowedOrigins: ['*'] }, /^allowedOrigins has '\*'/],
+    [{ store, baseUrl: 'https://api.example', allowedOrigins: ['https://a.example:443'] }, /^allowedOrigins has/],
     [{ store, baseUrl: 'https://api.example', timeout: 0 }, /^timeout must be/],
     [{ store, baseUrl: 'https://api.example', timeout: Infinity }, /^timeout must be/],
   ])('%o is refused, with what to write', (options, message) => {

@@ -1,5 +1,5 @@
 import { type AbortSignalLike, refuseAborted, unlessAborted } from '../aborting.js';
-import type { AccessToken } from '../access-token.js';
+import { type AccessToken, authorizationOf } from '../access-token.js';
 import { healingOf } from '../healing.js';
 import { platform } from '../platform.js';
 import { refusalIn } from '../refusal.js';
@@ -65,13 +65,14 @@ export function exchangeOf(axios: AxiosLike, keeper: SessionKeeper, origins: str
 
     const sendProven = async (token: AccessToken) => {
       for (let left = MOST_PROOFS; ; left--) {
-        const proof = await keeper.requests.headersFor(method, href, token);
+        const proof = await keeper.proofs?.proofFor(method, href, token);
         refuseAborted(signal);
-        const outcome = await send(proof);
+        const authorization: [string, string] = ['Authorization', authorizationOf(token)];
+        const outcome = await send(proof ? [authorization, ['DPoP', proof]] : [authorization]);
         const { status, data } = outcome.response;
         const answer = { status, headers: headersLike(outcome.response.headers), json: () => jsonOf(data) };
         const code = async () => errorCodeIn(await answer.json(), answer.headers);
-        const again = await keeper.requests.learn(href, status, answer.headers, code);
+        const again = await keeper.proofs?.learn(href, status, answer.headers, code);
         if (again && left > 1 && canRepeat) continue;
         const refusal = await refusalIn(asked, answer);
         if (!refusal) healing.accepted(origin);

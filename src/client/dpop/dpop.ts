@@ -1,11 +1,13 @@
 import { AuthClientError } from '../auth-client-error.js';
-import type { Dpop, DpopKey } from '../dpop-option.js';
+import type { Dpop } from '../dpop-option.js';
 import { inBrowser } from '../platform.js';
 import { boundNote } from './bound-note.js';
+import type { DpopKey } from './dpop-key.js';
 import { keptKeyPair } from './device-key.js';
 import { hasIndexedDb, indexedDbKeyStore } from './indexed-db.js';
 import type { KeyStore } from './key-store.js';
 import { signProof } from './proof.js';
+import { provenRequests } from './proven-requests.js';
 
 /**
  * The options of {@link dpop}.
@@ -23,6 +25,12 @@ export interface DpopOptions {
    * @default false
    */
   required?: boolean;
+  /**
+   * Returns a key of your own instead, which signs the proofs itself. `keys` and `required` are then not used.
+   *
+   * @param name is the same for all clients that share a session, and no others
+   */
+  keyOf?: (name: string) => DpopKey;
 }
 
 /**
@@ -38,14 +46,18 @@ export interface DpopOptions {
  * const client = createAuthClient({ dpop: dpop() });
  */
 export function dpop(options: KeyStore | DpopOptions = {}): Dpop {
-  const { keys, required = false }: DpopOptions = 'load' in options ? { keys: options } : options;
+  const {
+    keys,
+    required = false,
+    keyOf = (name: string) => deviceKey(name, keys, required),
+  }: DpopOptions = 'load' in options ? { keys: options } : options;
   if (keys && ![keys.load, keys.save, keys.clear].every((method) => typeof method === 'function')) {
     throw wrong('The key store of dpop() must have the methods load, save and clear.');
   }
-  return { keyOf: (name) => keyOf(name, keys, required) };
+  return { proofsOf: (client) => provenRequests(client, keyOf(client.name)) };
 }
 
-function keyOf(name: string, keys: KeyStore | undefined, required: boolean): DpopKey {
+function deviceKey(name: string, keys: KeyStore | undefined, required: boolean): DpopKey {
   const pair = keptKeyPair(keys ?? indexedDbKeyStore(name));
   const note = boundNote(name);
   let warned = false;

@@ -1,4 +1,4 @@
-import type { ProvenRequest } from '../dpop-option.js';
+import type { ProvenRequest } from './dpop-key.js';
 import type { DeviceKey } from './key-store.js';
 
 const ALGORITHM = { name: 'ECDSA', namedCurve: 'P-256' };
