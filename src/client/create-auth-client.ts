@@ -4,7 +4,7 @@ import { answered, isAuthAnswer, refusal } from './auth-routes.js';
 import { authorizedFetch } from './authorized-fetch.js';
 import { type AuthClientOptions, type ResolvedClientOptions, resolveClientOptions } from './client-options.js';
 import { jsonIn } from './responses.js';
-import { SessionKeeper } from './session-keeper.js';
+import { type SessionKeeper, sessionKeeper } from './session-keeper.js';
 import type { AuthState } from './session-state.js';
 import { stayFresh } from './wake.js';
 
@@ -28,7 +28,7 @@ export const innerOf = new WeakMap<AuthClient, [SessionKeeper, ResolvedClientOpt
  */
 export function createAuthClient<User = unknown>(options: AuthClientOptions = {}): AuthClient<User> {
   const resolved = resolveClientOptions(options);
-  const keeper = new SessionKeeper(resolved);
+  const keeper = sessionKeeper(resolved);
   const { state } = keeper;
   const awake = stayFresh(keeper);
   const fetch = authorizedFetch(keeper, resolved);
