@@ -69,25 +69,10 @@ export function authRoutes({ authUrl, store, timeout }: ResolvedClientOptions, s
   };
 
   return {
-    async post(path, body) {
-      const over = new AbortController();
-      const timer = setTimeout(() => over.abort(), LONG);
-      return ask(path, body, over.signal).finally(() => clearTimeout(timer));
-    },
+    post: (path, body) => untilOver((signal) => ask(path, body, signal)),
 
-    async refresh(body, listeners) {
-      const over = new AbortController();
-      const abort = () => over.abort();
-      const timer = setTimeout(abort, LONG);
-      listeners.add(abort);
-      try {
-        return await firstOf(() => ask('refresh', body, over.signal), timeout, store ? 0 : STRAGGLING);
-      } finally {
-        listeners.delete(abort);
-        clearTimeout(timer);
-        abort();
-      }
-    },
+    refresh: (body, listeners) =>
+      untilOver((signal) => firstOf(() => ask('refresh', body, signal), timeout, store ? 0 : STRAGGLING), listeners),
 
     async insist(attempt) {
       const from = performance.now();
@@ -106,6 +91,24 @@ export function authRoutes({ authUrl, store, timeout }: ResolvedClientOptions, s
   };
 }
 
+/** Aborts what takes too long, or what a change of the session has overtaken. */
+async function untilOver<T>(
+  work: (signal: AbortSignal) => Promise<T>,
+  listeners?: Set<AuthChangeListener>,
+): Promise<T> {
+  const over = new AbortController();
+  const abort = () => over.abort();
+  const timer = setTimeout(abort, LONG);
+  listeners?.add(abort);
+  try {
+    return await work(over.signal);
+  } finally {
+    clearTimeout(timer);
+    listeners?.delete(abort);
+    abort();
+  }
+}
+
 /**
  * Starts another attempt whenever none has been answered for some time. A failed attempt leaves the decision to the
  * others; if all have failed, so has this.
@@ -114,29 +117,30 @@ function firstOf(attempt: () => Promise<AuthAnswer>, timeout: number, straggling
   return new Promise((resolve, reject) => {
     let pending = 0;
     let newest: AuthAnswer | undefined;
+    let failure: AuthClientError | undefined;
     let timer: ReturnType<typeof setTimeout>;
-    const finish = (settle: () => void) => {
+    const finish = () => {
       clearTimeout(timer);
-      settle();
+      if (newest) resolve(newest);
+      else reject(failure!);
     };
     const start = (pause: number) => {
       pending++;
       if (pause < PATIENCE * 2) timer = setTimeout(() => start(pause * 2), pause);
-      attempt().then(
-        (answer) => {
+      void attempt()
+        .then(
+          (answer) => {
+            if (!(newest && newest.generation > answer.generation)) newest = answer;
+            // An attempt that was sent with the cookie of this answer brings a newer one.
+            clearTimeout(timer);
+            timer = setTimeout(finish, straggling);
+          },
+          (error: AuthClientError) => void (failure = error),
+        )
+        .then(() => {
           pending--;
-          newest = newest && newest.generation > answer.generation ? newest : answer;
-          clearTimeout(timer);
-          // One that was sent with the cookie of this answer brings a newer one.
-          if (pending) timer = setTimeout(() => resolve(newest!), straggling);
-          else resolve(newest);
-        },
-        (error: AuthClientError) => {
-          pending--;
-          if (newest) pending || finish(() => resolve(newest!));
-          else if (error.code !== UNAVAILABLE || !pending) finish(() => reject(error));
-        },
-      );
+          if (!pending || (!newest && failure!.code !== UNAVAILABLE)) finish();
+        });
     };
     start(timeout);
   });

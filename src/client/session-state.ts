@@ -77,9 +77,7 @@ export class SessionState {
 
   adopt(token: AccessToken, type: AuthChange['type'] = this.#typeOfRenewal(token)): void {
     const isSameSession = this.token?.sessionId === token.sessionId;
-    this.token = token;
-    this.age = ageing(token);
-    this.#doubted = undefined;
+    this.#is(token);
     this.show({ status: 'signed_in', error: null, ...(!isSameSession && { user: null }) });
     this.announce(type);
   }
@@ -87,9 +85,7 @@ export class SessionState {
   forget(type: 'signed_out' | 'ended', error: AuthClientError | null = null): void {
     this.endedAt = Date.now();
     const known = this.token !== null;
-    this.token = null;
-    this.age = undefined;
-    this.#doubted = undefined;
+    this.#is(null);
     this.show({ status: 'signed_out', user: null, error });
     if (known) this.announce(type, error ?? undefined);
   }
@@ -102,9 +98,7 @@ export class SessionState {
   /** The session may have been replaced behind this tab: the next use asks the server. */
   doubt(): void {
     if (!this.token) return;
-    this.#doubted = this.token.sessionId;
-    this.token = undefined;
-    this.age = undefined;
+    this.#is(undefined, this.token.sessionId);
     this.show({ status: 'unknown', user: null });
   }
 
@@ -124,6 +118,12 @@ export class SessionState {
   /** The session that the application believes in. */
   get sessionId(): string | undefined {
     return this.token?.sessionId ?? this.#doubted;
+  }
+
+  #is(token: AccessToken | null | undefined, doubted?: string): void {
+    this.token = token;
+    this.age = token ? ageing(token) : undefined;
+    this.#doubted = doubted;
   }
 
   #typeOfRenewal({ sessionId }: AccessToken): AuthChange['type'] {
@@ -151,13 +151,14 @@ export class SessionState {
   }
 
   announce(type: AuthChange['type'], error?: AuthClientError): void {
+    const { token, age } = this;
     const change: AuthChange = {
       type,
-      signedIn: !!this.token,
-      sessionId: this.token?.sessionId,
-      bound: this.token ? isBound(this.token) : undefined,
-      lifetime: this.token?.lifetime,
-      expiresIn: this.age?.left(),
+      signedIn: !!token,
+      sessionId: token?.sessionId,
+      bound: token ? isBound(token) : undefined,
+      lifetime: token?.lifetime,
+      expiresIn: age?.left(),
       error,
     };
     // If a listener throws, the error is reported globally and the other listeners still run.
