@@ -47,12 +47,12 @@ export function createAuthClient<User = unknown>(options: AuthClientOptions = {}
   let known: { token: unknown; user: Promise<Me> } | undefined;
 
   const client: AuthClient<User> = {
-    login: (credentials) => keeper.signIn(credentials),
+    login: keeper.signIn,
     async adopt(tokens) {
       if (tokens && !isAuthAnswer(tokens)) throw new AuthClientError('invalid_response', 'These are no tokens.');
       return keeper.adopt(tokens);
     },
-    stepUp: (credentials) => keeper.stepUp(credentials),
+    stepUp: keeper.stepUp,
     async logout({ everywhere } = {}) {
       try {
         if (everywhere) await ask('logout-all', { method: 'POST' });
@@ -89,7 +89,7 @@ export function createAuthClient<User = unknown>(options: AuthClientOptions = {}
     onRefreshFailed: (listener) => added(state.failureListeners, (error) => listener(error)),
     getAccessToken: async () => (await keeper.current())?.value ?? null,
     getProof: async (url, method) => keeper.proofs?.getProof(url, method, await keeper.current()),
-    refresh: () => keeper.renewNow(),
+    refresh: keeper.renewNow,
     sessions: {
       list: () => ask('sessions'),
       async end(id) {
@@ -101,7 +101,7 @@ export function createAuthClient<User = unknown>(options: AuthClientOptions = {}
         await ask('logout-all', { method: 'POST', headers, body: '{"except_current":true}' });
       },
     },
-    setActive: (active) => awake.setActive(active),
+    setActive: awake.setActive,
     close() {
       awake.stop();
       keeper.close();

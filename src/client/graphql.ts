@@ -1,9 +1,13 @@
-import type { HeadersLike } from './responses.js';
+import { type HeadersLike, parsed } from './responses.js';
 
 /** The part of an answer that the client reads (GraphQL §7.1). */
 interface Result {
   data?: Record<string, unknown> | null;
   errors?: FieldError[];
+}
+
+interface Operation {
+  query?: unknown;
 }
 
 interface FieldError {
@@ -44,8 +48,8 @@ export function isUnexecuted(
 ): boolean {
   // Refused before its execution began.
   if (results.every((result) => !('data' in result))) return true;
-  const operations = ([] as { query?: unknown }[]).concat(parsed(body) ?? []);
-  const queries = operations.map(({ query }) => query);
+  const operations = parsed<Operation | Operation[]>(body) ?? [];
+  const queries = ([] as Operation[]).concat(operations).map(({ query }) => query);
   // A persisted operation may be a mutation.
   if (queries.length === 0 || !queries.every((query) => typeof query === 'string')) return false;
   if (!queries.some((query) => /\bmutation\b/.test(query))) return true;
@@ -71,12 +75,4 @@ function isFirst({ locations: [at] = [] }: FieldError, query: string): boolean {
   const before = query.split('\n').slice(0, at.line);
   before.push(before.pop()!.slice(0, at.column - 1));
   return /\{[\s,]*$/.test(before.join('\n'));
-}
-
-function parsed(body: string | undefined): { query?: unknown } | { query?: unknown }[] | undefined {
-  try {
-    return JSON.parse(body ?? 'null') as never;
-  } catch {
-    return undefined;
-  }
 }

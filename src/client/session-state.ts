@@ -147,7 +147,7 @@ export class SessionState {
   /** A renewal has failed. The session goes on. */
   fail(error: AuthClientError): void {
     this.show({ error });
-    for (const listener of this.failureListeners) queueMicrotask(() => listener(error));
+    tell(this.failureListeners, error);
   }
 
   announce(type: AuthChange['type'], error?: AuthClientError): void {
@@ -161,8 +161,7 @@ export class SessionState {
       expiresIn: age?.left(),
       error,
     };
-    // If a listener throws, the error is reported globally and the other listeners still run.
-    for (const listener of this.listeners) queueMicrotask(() => listener(change));
+    tell(this.listeners, change);
   }
 
   show(change: Partial<AuthState>): void {
@@ -170,9 +169,14 @@ export class SessionState {
     const isNews = Object.entries(change).some(([name, value]) => shown[name as keyof AuthState] !== value);
     if (!isNews) return;
     this.shown = Object.freeze({ ...shown, ...change });
-    for (const subscriber of this.subscribers) {
-      // One may have unsubscribed since.
-      queueMicrotask(() => this.subscribers.has(subscriber) && subscriber());
-    }
+    tell(this.subscribers, undefined);
+  }
+}
+
+/** If a listener throws, the error is reported globally and the other listeners still run. */
+function tell<T>(listeners: Set<(news: T) => void>, news: T): void {
+  for (const listener of listeners) {
+    // One may have unsubscribed since.
+    queueMicrotask(() => listeners.has(listener) && listener(news));
   }
 }

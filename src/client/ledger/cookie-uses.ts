@@ -1,3 +1,4 @@
+import { parsed } from '../responses.js';
 import { noteAt } from '../tabs/note.js';
 import type { SessionStore, StoredSession } from './stored-session.js';
 
@@ -12,14 +13,8 @@ export interface CookieUses extends SessionStore {
 
 export function cookieUses(name: string): CookieUses {
   const note = noteAt(`${name} uses`);
-  const load = (): StoredSession => {
-    try {
-      return JSON.parse(note.read()!) as StoredSession;
-    } catch {
-      // The cookie may be there all the same.
-      return {} as StoredSession;
-    }
-  };
+  // Without a note, the cookie may be there all the same.
+  const load = () => parsed<StoredSession>(note.read()) ?? ({} as StoredSession);
   return {
     load,
     save: (session) => note.write(JSON.stringify(session)),
