@@ -4,6 +4,7 @@ import { delay, inBrowser } from './platform.js';
 import type { Send } from './dpop-option.js';
 import { jsonIn } from './responses.js';
 import type { AuthChangeListener } from './session-state.js';
+import { FIRST_PAUSE, LONGEST_REQUEST, MOST_ATTEMPTS, PATIENCE, STRAGGLING } from './times.js';
 
 /** The response of a route that begins or renews a session (RFC 6749 §5.1), as far as the client reads it. */
 export interface AuthAnswer {
@@ -17,16 +18,6 @@ export interface AuthAnswer {
   refresh_token?: string;
   client_nonce?: string;
 }
-
-/** The longest wait for a response in milliseconds. Checking a password is slow on purpose. */
-const LONG = 30_000;
-
-const MOST_ATTEMPTS = 5;
-const FIRST_PAUSE = 250;
-/** For this many milliseconds after the first attempt, a failed refresh is repeated while somebody waits for it. */
-const PATIENCE = 8_000;
-/** Milliseconds that an attempt with the cookie may still take after a different one was answered. */
-const STRAGGLING = 2_000;
 
 /** The server's routes that begin, renew and end sessions. */
 export interface AuthRoutes {
@@ -98,7 +89,7 @@ async function untilOver<T>(
 ): Promise<T> {
   const over = new AbortController();
   const abort = () => over.abort();
-  const timer = setTimeout(abort, LONG);
+  const timer = setTimeout(abort, LONGEST_REQUEST);
   listeners?.add(abort);
   try {
     return await work(over.signal);

@@ -1,9 +1,7 @@
 import type { AccessToken } from './access-token.js';
 import { AuthClientError } from './auth-client-error.js';
 import type { SessionKeeper } from './session-keeper.js';
-
-/** For this many milliseconds, a server that refuses new tokens too does not cause another refresh. */
-const QUIET = 30_000;
+import { QUIET } from './times.js';
 
 /** Finds tokens for requests, and new ones after a refusal. `client.fetch` and axios share it. */
 export interface Healing {

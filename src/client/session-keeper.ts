@@ -10,9 +10,7 @@ import { SessionState } from './session-state.js';
 import { sessionTabs } from './tabs/session-tabs.js';
 import { tabLock } from './tabs/tab-lock.js';
 import { credentialsOf, unfinishedSignOut } from './unfinished-sign-out.js';
-
-/** A server or a gateway may ask for patience, but not for so much that users take it for a sign-out. Milliseconds. */
-const LONGEST_PAUSE = 5 * 60_000;
+import { LONGEST_PAUSE } from './times.js';
 
 /** The token that was the state when somebody asked for a new one. */
 type Used = AccessToken | null | undefined;

@@ -1,11 +1,6 @@
 import { platform } from './platform.js';
 import type { SessionKeeper } from './session-keeper.js';
-
-/** The longest timer in milliseconds. Timers stop while the machine sleeps, so a long one would fire late. */
-const LONGEST_TIMER = 30_000;
-const SHORTEST_TIMER = 100;
-/** Milliseconds between a failed renewal and the next attempt. */
-const RETRY = 10_000;
+import { LONGEST_TIMER, RENEWAL_RETRY, SHORTEST_TIMER } from './times.js';
 
 const EVENTS = ['online', 'pageshow', 'focus', 'visibilitychange'];
 
@@ -34,7 +29,7 @@ export function stayFresh(keeper: SessionKeeper): Waking {
     const { token, age } = state;
     if (!token || !isActive) return clearTimeout(timer);
     if (age!.untilDue() > 0) return plan(age!.untilDue());
-    plan(RETRY * (1 + Math.random()));
+    plan(RENEWAL_RETRY * (1 + Math.random()));
     if (!platform.document?.hidden) keeper.renew(token).catch(() => undefined);
   };
   const wake = ({ persisted }: { persisted?: boolean }) => {

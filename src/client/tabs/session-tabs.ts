@@ -3,11 +3,7 @@ import type { CookieUses } from '../ledger/cookie-uses.js';
 import { delay } from '../platform.js';
 import type { SessionState } from '../session-state.js';
 import { openTabChannel, type TabMessage } from './tab-channel.js';
-
-/** Milliseconds that a tab waits for the result of a different tab, if it had to wait for the lock. */
-const RESULT_TIMEOUT = 1_000;
-/** The same if it did not have to wait, but other tabs exist: a result may be on its way. */
-const ANSWER_TIMEOUT = 100;
+import { ANSWER_TIMEOUT, RESULT_TIMEOUT } from '../times.js';
 
 /** What the tabs of one origin tell each other about their session. */
 export interface SessionTabs {
