@@ -1,4 +1,5 @@
-import type { AuthAnswer } from './auth-routes.js';
+import type { AuthAnswer } from './auth-answer.js';
+import { DUE_FROM, DUE_WITHIN, USABLE } from './times.js';
 
 /** An access token, as tabs send it to each other. Times are in milliseconds. */
 export interface AccessToken {
@@ -43,12 +44,6 @@ export function authorized<T extends { headers?: ConstructorParameters<typeof He
   return { ...init, headers };
 }
 
-/** The share of its lifetime after which a token is renewed. A random part keeps tabs from waking at the same time. */
-const DUE_FROM = 0.75;
-const DUE_WITHIN = 0.1;
-/** A token is not used in the last 5 % of its lifetime, because a request takes time. */
-const MARGIN = 0.95;
-
 /** The age of a token in this tab. */
 export interface Ageing {
   /** Milliseconds until the token should be renewed; negative if that is past. */
@@ -70,6 +65,6 @@ export function ageing({ lifetime, obtainedAt }: AccessToken): Ageing {
   return {
     untilDue: () => dueAt - passed(),
     left: () => lifetime - passed(),
-    expired: () => passed() >= lifetime * MARGIN,
+    expired: () => passed() >= lifetime * USABLE,
   };
 }

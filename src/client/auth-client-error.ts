@@ -41,6 +41,11 @@ export function unavailable(message: string, status?: number, retryAfter?: numbe
   return new AuthClientError(UNAVAILABLE, message, status, retryAfter, cause);
 }
 
+/** Nothing was sent. */
+export function sessionChanged(): AuthClientError {
+  return new AuthClientError('session_changed', 'A different session has begun. The request was not sent.');
+}
+
 export function cookieNotKept(status: number | undefined): AuthClientError {
   const message =
     'The browser did not keep the cookie of the refresh token. Open the page on the same site as the server (localhost ' +

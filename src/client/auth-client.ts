@@ -1,5 +1,5 @@
 import type { AuthClientError } from './auth-client-error.js';
-import type { AuthAnswer } from './auth-routes.js';
+import type { AuthAnswer } from './auth-answer.js';
 import type { AuthChangeListener, AuthState } from './session-state.js';
 
 /**

@@ -1,41 +1,23 @@
+import { unlessAborted } from './aborting.js';
+import { type AuthAnswer, isAuthAnswer } from './auth-answer.js';
 import { AuthClientError, UNAVAILABLE, unavailable } from './auth-client-error.js';
+import type { AccessToken } from './access-token.js';
 import type { ResolvedClientOptions } from './client-options.js';
 import { delay, inBrowser } from './platform.js';
 import type { Send } from './dpop-option.js';
 import { jsonIn } from './responses.js';
 import type { AuthChangeListener } from './session-state.js';
-
-/** The response of a route that begins or renews a session (RFC 6749 §5.1), as far as the client reads it. */
-export interface AuthAnswer {
-  access_token: string;
-  token_type: string;
-  /** Seconds. */
-  expires_in: number;
-  session_id: string;
-  /** Of the refresh token. */
-  generation: number;
-  refresh_token?: string;
-  client_nonce?: string;
-}
-
-/** The longest wait for a response in milliseconds. Checking a password is slow on purpose. */
-const LONG = 30_000;
-
-const MOST_ATTEMPTS = 5;
-const FIRST_PAUSE = 250;
-/** For this many milliseconds after the first attempt, a failed refresh is repeated while somebody waits for it. */
-const PATIENCE = 8_000;
-/** Milliseconds that an attempt with the cookie may still take after a different one was answered. */
-const STRAGGLING = 2_000;
+import { FIRST_PAUSE, LONGEST_PAUSE, LONGEST_REQUEST, MOST_ATTEMPTS, PATIENCE, STRAGGLING } from './times.js';
 
 /** The server's routes that begin, renew and end sessions. */
 export interface AuthRoutes {
   /**
    * Makes one attempt.
    *
+   * @param token to be sent with it
    * @throws AuthClientError with the server's code, or `temporarily_unavailable`
    */
-  post(path: string, body: object, signal?: AbortSignal): Promise<AuthAnswer>;
+  post(path: string, body: object, token?: AccessToken): Promise<AuthAnswer>;
   /**
    * Makes several attempts at one use of a token. A slow attempt is not aborted, because the cookie of its response would
    * be lost. Instead, further attempts start. The session's next change aborts all of them: a late response could replace
@@ -50,7 +32,7 @@ export function authRoutes({ authUrl, store, timeout }: ResolvedClientOptions, s
   // Cloudflare Workers refuse the field. They have no cookies.
   const credentials = !store ? { credentials: 'include' as const } : inBrowser ? { credentials: 'omit' as const } : {};
 
-  const ask = async (path: string, body: object, signal: AbortSignal): Promise<AuthAnswer> => {
+  const ask = async (path: string, body: object, signal: AbortSignal, token?: AccessToken): Promise<AuthAnswer> => {
     const init = {
       method: 'POST',
       headers: { 'content-type': 'application/json' },
@@ -60,34 +42,19 @@ export function authRoutes({ authUrl, store, timeout }: ResolvedClientOptions, s
       redirect: 'manual' as const,
       signal,
     };
-    const response = await answered(send(`${authUrl}/${path}`, init));
+    const response = await answered(send(`${authUrl}/${path}`, init, token));
     if (path === 'logout' && response.status === 204) return undefined as never;
     // A truncated response does not count. A response that is not JSON is not from this server.
     const answer = await jsonIn<AuthAnswer & ErrorAnswer>(response);
-    if (response.ok && isAuthAnswer(answer)) return answer;
+    if (response.ok && isAuthAnswer(answer, !!store)) return answer;
     throw refusal(response, answer);
   };
 
   return {
-    async post(path, body) {
-      const over = new AbortController();
-      const timer = setTimeout(() => over.abort(), LONG);
-      return ask(path, body, over.signal).finally(() => clearTimeout(timer));
-    },
+    post: (path, body, token) => untilOver((signal) => ask(path, body, signal, token)),
 
-    async refresh(body, listeners) {
-      const over = new AbortController();
-      const abort = () => over.abort();
-      const timer = setTimeout(abort, LONG);
-      listeners.add(abort);
-      try {
-        return await firstOf(() => ask('refresh', body, over.signal), timeout, store ? 0 : STRAGGLING);
-      } finally {
-        listeners.delete(abort);
-        clearTimeout(timer);
-        abort();
-      }
-    },
+    refresh: (body, listeners) =>
+      untilOver((signal) => firstOf(() => ask('refresh', body, signal), timeout, store ? 0 : STRAGGLING), listeners),
 
     async insist(attempt) {
       const from = performance.now();
@@ -106,6 +73,25 @@ export function authRoutes({ authUrl, store, timeout }: ResolvedClientOptions, s
   };
 }
 
+/** Aborts what takes too long, or what a change of the session has overtaken. */
+async function untilOver<T>(
+  work: (signal: AbortSignal) => Promise<T>,
+  listeners?: Set<AuthChangeListener>,
+): Promise<T> {
+  const over = new AbortController();
+  const abort = () => over.abort();
+  const timer = setTimeout(abort, LONGEST_REQUEST);
+  listeners?.add(abort);
+  try {
+    // A `fetch` of the application may ignore signals.
+    return await answered(unlessAborted(over.signal, () => work(over.signal)));
+  } finally {
+    clearTimeout(timer);
+    listeners?.delete(abort);
+    abort();
+  }
+}
+
 /**
  * Starts another attempt whenever none has been answered for some time. A failed attempt leaves the decision to the
  * others; if all have failed, so has this.
@@ -114,41 +100,42 @@ function firstOf(attempt: () => Promise<AuthAnswer>, timeout: number, straggling
   return new Promise((resolve, reject) => {
     let pending = 0;
     let newest: AuthAnswer | undefined;
+    let failure: AuthClientError | undefined;
     let timer: ReturnType<typeof setTimeout>;
-    const finish = (settle: () => void) => {
+    const finish = () => {
       clearTimeout(timer);
-      settle();
+      if (newest) resolve(newest);
+      else reject(failure!);
     };
     const start = (pause: number) => {
       pending++;
       if (pause < PATIENCE * 2) timer = setTimeout(() => start(pause * 2), pause);
-      attempt().then(
-        (answer) => {
+      void attempt()
+        .then(
+          (answer) => {
+            if (!(newest && newest.generation > answer.generation)) newest = answer;
+            // An attempt that was sent with the cookie of this answer brings a newer one.
+            clearTimeout(timer);
+            timer = setTimeout(finish, straggling);
+          },
+          (error: AuthClientError) => void (failure = error),
+        )
+        .then(() => {
           pending--;
-          newest = newest && newest.generation > answer.generation ? newest : answer;
-          clearTimeout(timer);
-          // One that was sent with the cookie of this answer brings a newer one.
-          if (pending) timer = setTimeout(() => resolve(newest!), straggling);
-          else resolve(newest);
-        },
-        (error: AuthClientError) => {
-          pending--;
-          if (newest) pending || finish(() => resolve(newest!));
-          else if (error.code !== UNAVAILABLE || !pending) finish(() => reject(error));
-        },
-      );
+          if (!pending || (!newest && failure!.code !== UNAVAILABLE)) finish();
+        });
     };
     start(timeout);
   });
 }
 
-/** A token that has expired already would be renewed endlessly. */
-export function isAuthAnswer(answer: Partial<AuthAnswer> | null | undefined): answer is AuthAnswer {
-  return !!answer?.access_token && !!answer.token_type && answer.expires_in! > 0;
+/** Whether the server says that there is no session. Other codes and statuses mean "later", whoever has sent them. */
+export function isSessionOver({ code, status }: AuthClientError, hasStore: boolean): boolean {
+  return status === 401 ? code === 'invalid_grant' : status === 400 && code === 'refresh_token_missing' && !hasStore;
 }
 
 /** Turns a failed request into an AuthClientError. */
-export function answered(answer: Promise<Response>): Promise<Response> {
+export function answered<T>(answer: Promise<T>): Promise<T> {
   return answer.catch((error: unknown) => {
     if (error instanceof AuthClientError) throw error;
     throw unavailable('No answer.', undefined, undefined, error);
@@ -171,11 +158,11 @@ export function refusal(response: Response, body: ErrorAnswer | null | undefined
     : unavailable(`Try later (${status}).`, status, retryAfter);
 }
 
-/** Milliseconds (RFC 9110 §10.2.3). Seconds, or a date by the clock of who has sent it. */
+/** Milliseconds, five minutes at most (RFC 9110 §10.2.3). Seconds, or a date by the clock of who has sent it. */
 function retryAfterOf(headers: { get(name: string): string | null }): number | undefined {
   const text = headers.get('retry-after');
   if (!text) return undefined;
   const sentAt = Date.parse(headers.get('date') ?? '') || Date.now();
   const wait = /^[\d.]+$/.test(text) ? parseFloat(text) * 1000 : Date.parse(text) - sentAt;
-  return wait >= 0 ? wait : undefined;
+  return wait >= 0 ? Math.min(wait, LONGEST_PAUSE) : undefined;
 }

@@ -3,7 +3,7 @@ import type { AccessToken } from './access-token.js';
 import type { ResolvedClientOptions } from './client-options.js';
 import { healingOf } from './healing.js';
 import { refusalIn } from './refusal.js';
-import { Copies } from './repeatable.js';
+import { copiesOf } from './repeatable.js';
 import { discard, jsonCopyOf } from './responses.js';
 import type { SessionKeeper } from './session-keeper.js';
 import { absoluteUrl, originOf } from './url.js';
@@ -21,7 +21,7 @@ export function authorizedFetch(keeper: SessionKeeper, options: ResolvedClientOp
     if (!options.origins.includes(origin) || headers.has('authorization')) return options.fetch(target, init);
 
     const signal = init.signal === undefined ? request?.signal : init.signal;
-    const copies = new Copies(target, init.body);
+    const copies = copiesOf(target, init.body);
     const asked = {
       url: href,
       method: (init.method ?? request?.method ?? 'GET').toUpperCase(),
@@ -51,7 +51,7 @@ export function authorizedFetch(keeper: SessionKeeper, options: ResolvedClientOp
         const renewal = healing.renewed(origin, token);
         // Also if the request is not repeated: the next one needs the new token.
         renewal.catch(() => undefined);
-        if (!refusal.isWorthRepeating || !copies.hasNext) return response;
+        if (!refusal.isWorthRepeating || !copies.hasNext()) return response;
         const renewed = await renewal;
         if (!renewed) return response;
         discard(response);

@@ -100,7 +100,7 @@ export function resolveClientOptions(options: AuthClientOptions): ResolvedClient
   }
   if (!(timeout >= 1 && timeout <= 30_000)) throw wrong('timeout must be 1 to 30000.');
   if (dpop && typeof dpop.proofsOf !== 'function') {
-    throw wrong("dpop must be dpop(): import { dpop } from 'nestjs-refresh-token/client/dpop'.");
+    throw wrong("dpop must be dpop() of 'nestjs-refresh-token/client/dpop'.");
   }
   const authUrl = absoluteUrl(authPath, baseUrl).replace(/\/$/, '');
   return {
@@ -122,9 +122,7 @@ export function resolveClientOptions(options: AuthClientOptions): ResolvedClient
  * reason.
  */
 function optionsOfServer(): ResolvedClientOptions {
-  const refused = wrong(
-    'store is missing: give { load, save, clear }. To render pages on a server, use createServerAuthClient.',
-  );
+  const refused = wrong('store is missing. To render pages on a server, use createServerAuthClient.');
   const refuse = () => Promise.reject(refused);
   const store = { load: refuse, save: refuse, clear: refuse };
   return { ...resolveClientOptions({ baseUrl: 'http://nowhere.invalid', store, fetch: refuse }), refused };

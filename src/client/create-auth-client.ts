@@ -1,10 +1,10 @@
 import type { AuthClient, AuthClientUser } from './auth-client.js';
 import { AuthClientError } from './auth-client-error.js';
-import { answered, isAuthAnswer, refusal } from './auth-routes.js';
+import { answered, refusal } from './auth-routes.js';
 import { authorizedFetch } from './authorized-fetch.js';
 import { type AuthClientOptions, type ResolvedClientOptions, resolveClientOptions } from './client-options.js';
 import { jsonIn } from './responses.js';
-import { SessionKeeper } from './session-keeper.js';
+import { type SessionKeeper, sessionKeeper } from './session-keeper.js';
 import type { AuthState } from './session-state.js';
 import { stayFresh } from './wake.js';
 
@@ -28,7 +28,7 @@ export const innerOf = new WeakMap<AuthClient, [SessionKeeper, ResolvedClientOpt
  */
 export function createAuthClient<User = unknown>(options: AuthClientOptions = {}): AuthClient<User> {
   const resolved = resolveClientOptions(options);
-  const keeper = new SessionKeeper(resolved);
+  const keeper = sessionKeeper(resolved);
   const { state } = keeper;
   const awake = stayFresh(keeper);
   const fetch = authorizedFetch(keeper, resolved);
@@ -47,24 +47,23 @@ export function createAuthClient<User = unknown>(options: AuthClientOptions = {}
   let known: { token: unknown; user: Promise<Me> } | undefined;
 
   const client: AuthClient<User> = {
-    login: (credentials) => keeper.signIn(credentials),
-    async adopt(tokens) {
-      if (tokens && !isAuthAnswer(tokens)) throw new AuthClientError('invalid_response', 'These are no tokens.');
-      return keeper.adopt(tokens);
-    },
-    stepUp: (credentials) => keeper.stepUp(credentials),
+    login: keeper.signIn,
+    adopt: (tokens) => keeper.adopt(tokens),
+    stepUp: keeper.stepUp,
     async logout({ everywhere } = {}) {
+      const { sessionId } = state;
+      // Nobody signs out a user who signed in meanwhile.
+      const signOut = async () => {
+        if (state.sessionId === sessionId) await keeper.signOut();
+      };
       try {
         if (everywhere) await ask('logout-all', { method: 'POST' });
       } catch (error) {
-        // The other sessions would live on, although the user believes that they have ended. And nobody signs out a user
-        // who signed in meanwhile.
-        if (!/^(insufficient_user_authentication|session_changed)$/.test((error as AuthClientError).code)) {
-          await keeper.signOut();
-        }
+        // The other sessions would live on, although the user believes that they have ended.
+        if ((error as AuthClientError).code !== 'insufficient_user_authentication') await signOut();
         throw error;
       }
-      await keeper.signOut();
+      await signOut();
     },
     fetch,
     async user() {
@@ -89,7 +88,7 @@ export function createAuthClient<User = unknown>(options: AuthClientOptions = {}
     onRefreshFailed: (listener) => added(state.failureListeners, (error) => listener(error)),
     getAccessToken: async () => (await keeper.current())?.value ?? null,
     getProof: async (url, method) => keeper.proofs?.getProof(url, method, await keeper.current()),
-    refresh: () => keeper.renewNow(),
+    refresh: keeper.renewNow,
     sessions: {
       list: () => ask('sessions'),
       async end(id) {
@@ -101,7 +100,7 @@ export function createAuthClient<User = unknown>(options: AuthClientOptions = {}
         await ask('logout-all', { method: 'POST', headers, body: '{"except_current":true}' });
       },
     },
-    setActive: (active) => awake.setActive(active),
+    setActive: awake.setActive,
     close() {
       awake.stop();
       keeper.close();

@@ -1,9 +1,13 @@
-import type { HeadersLike } from './responses.js';
+import { type HeadersLike, parsed } from './responses.js';
 
 /** The part of an answer that the client reads (GraphQL §7.1). */
 interface Result {
   data?: Record<string, unknown> | null;
   errors?: FieldError[];
+}
+
+interface Operation {
+  query?: unknown;
 }
 
 interface FieldError {
@@ -24,7 +28,7 @@ export function isGraphql(url: string, body: unknown, headers: HeadersLike): boo
 /** The results in an answer. A batch has several. */
 export function resultsIn(answer: unknown): Result[] {
   const list: unknown[] = Array.isArray(answer) ? answer : [answer];
-  return list.filter((one): one is Result => Array.isArray((Object(one) as Result).errors));
+  return list.map((one) => Object(one) as Result);
 }
 
 export function codesIn(results: Result[]): unknown[] {
@@ -44,8 +48,8 @@ export function isUnexecuted(
 ): boolean {
   // Refused before its execution began.
   if (results.every((result) => !('data' in result))) return true;
-  const operations = ([] as { query?: unknown }[]).concat(parsed(body) ?? []);
-  const queries = operations.map(({ query }) => query);
+  const operations = parsed<Operation | Operation[]>(body) ?? [];
+  const queries = ([] as Operation[]).concat(operations).map(({ query }) => query);
   // A persisted operation may be a mutation.
   if (queries.length === 0 || !queries.every((query) => typeof query === 'string')) return false;
   if (!queries.some((query) => /\bmutation\b/.test(query))) return true;
@@ -70,13 +74,6 @@ function isFirst({ locations: [at] = [] }: FieldError, query: string): boolean {
   if (!at) return false;
   const before = query.split('\n').slice(0, at.line);
   before.push(before.pop()!.slice(0, at.column - 1));
-  return /\{[\s,]*$/.test(before.join('\n'));
-}
-
-function parsed(body: string | undefined): { query?: unknown } | { query?: unknown }[] | undefined {
-  try {
-    return JSON.parse(body ?? 'null') as never;
-  } catch {
-    return undefined;
-  }
+  // Only the operation's own brace may be before it: a fragment may have been executed.
+  return /^[^{}]*\{[\s,]*$/.test(before.join('\n'));
 }

@@ -8,52 +8,46 @@ export function isStream(body: unknown): boolean {
  * The copies of a request, one for each time it is sent. A `Request` is used up by sending it, so it is cloned before. The
  * memory for its body is held until `drop` is called.
  */
-export class Copies {
-  #next: string | Request | undefined;
-  readonly #body: unknown;
-
-  /** @param body the body that is given in addition to `request`. A stream can be sent once. */
-  constructor(request: string | Request, body: unknown) {
-    this.#next = request;
-    this.#body = body;
-  }
-
+export interface Copies {
   /** Whether the request can be sent again. */
-  get hasNext(): boolean {
-    return this.#next !== undefined;
-  }
-
+  hasNext(): boolean;
   /**
    * The request to send now.
    *
    * @param isLast whether it will not be sent again
    */
-  take(isLast = false): string | Request {
-    const request = this.#next!;
-    this.#next = isLast || isStream(this.#body) ? undefined : this.#copyOf(request);
-    return request;
-  }
-
+  take(isLast?: boolean): string | Request;
   /** The body as text, if there is a copy of it and it is text. */
-  async text(): Promise<string | undefined> {
-    const next = this.#next;
-    if (this.#body != null || typeof next !== 'object') return typeof this.#body === 'string' ? this.#body : undefined;
-    return next.clone().text();
-  }
+  text(): Promise<string | undefined>;
+  drop(): void;
+}
 
-  drop(): void {
-    const next = this.#next;
-    this.#next = undefined;
-    if (typeof next === 'object' && this.#isUsedUp(next)) next.body?.cancel().catch(() => undefined);
-  }
+/** @param body the body that is given in addition to `request`. A stream can be sent once. */
+export function copiesOf(request: string | Request, body: unknown): Copies {
+  let next: string | Request | undefined = request;
+  // Firefox and Safari hide the body of a `Request`. Those methods have none.
+  const isUsedUp =
+    body == null && typeof request === 'object' && request.body !== null && !/^(GET|HEAD)$/.test(request.method);
 
-  #copyOf(request: string | Request): string | Request | undefined {
-    if (typeof request === 'string' || !this.#isUsedUp(request)) return request;
-    return request.bodyUsed ? undefined : request.clone();
-  }
+  const copyOf = (one: string | Request) => {
+    if (!isUsedUp || typeof one === 'string') return one;
+    return one.bodyUsed ? undefined : one.clone();
+  };
 
-  /** Firefox and Safari hide the body of a `Request`. Those methods have none. */
-  #isUsedUp({ body, method }: Request): boolean {
-    return this.#body == null && body !== null && method !== 'GET' && method !== 'HEAD';
-  }
+  return {
+    hasNext: () => next !== undefined,
+    take(isLast) {
+      const taken = next!;
+      next = isLast || isStream(body) ? undefined : copyOf(taken);
+      return taken;
+    },
+    async text() {
+      if (body != null || typeof next !== 'object') return typeof body === 'string' ? body : undefined;
+      return next.clone().text();
+    },
+    drop() {
+      if (isUsedUp && typeof next === 'object') next.body?.cancel().catch(() => undefined);
+      next = undefined;
+    },
+  };
 }

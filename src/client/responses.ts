@@ -3,6 +3,15 @@ export interface HeadersLike {
   get(name: string): string | null;
 }
 
+/** Returns nothing if the text is not JSON. */
+export function parsed<T>(text: string | undefined): T | null | undefined {
+  try {
+    return JSON.parse(text!) as T;
+  } catch {
+    return undefined;
+  }
+}
+
 /** Returns nothing if the response is not JSON, or if it is truncated. */
 export function jsonIn<T>(response: Response): Promise<T | null | undefined> {
   return response.json().catch(() => undefined) as Promise<T | undefined>;

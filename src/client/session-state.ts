@@ -77,9 +77,7 @@ export class SessionState {
 
   adopt(token: AccessToken, type: AuthChange['type'] = this.#typeOfRenewal(token)): void {
     const isSameSession = this.token?.sessionId === token.sessionId;
-    this.token = token;
-    this.age = ageing(token);
-    this.#doubted = undefined;
+    this.#is(token);
     this.show({ status: 'signed_in', error: null, ...(!isSameSession && { user: null }) });
     this.announce(type);
   }
@@ -87,9 +85,7 @@ export class SessionState {
   forget(type: 'signed_out' | 'ended', error: AuthClientError | null = null): void {
     this.endedAt = Date.now();
     const known = this.token !== null;
-    this.token = null;
-    this.age = undefined;
-    this.#doubted = undefined;
+    this.#is(null);
     this.show({ status: 'signed_out', user: null, error });
     if (known) this.announce(type, error ?? undefined);
   }
@@ -102,9 +98,7 @@ export class SessionState {
   /** The session may have been replaced behind this tab: the next use asks the server. */
   doubt(): void {
     if (!this.token) return;
-    this.#doubted = this.token.sessionId;
-    this.token = undefined;
-    this.age = undefined;
+    this.#is(undefined, this.token.sessionId);
     this.show({ status: 'unknown', user: null });
   }
 
@@ -124,6 +118,12 @@ export class SessionState {
   /** The session that the application believes in. */
   get sessionId(): string | undefined {
     return this.token?.sessionId ?? this.#doubted;
+  }
+
+  #is(token: AccessToken | null | undefined, doubted?: string): void {
+    this.token = token;
+    this.age = token ? ageing(token) : undefined;
+    this.#doubted = doubted;
   }
 
   #typeOfRenewal({ sessionId }: AccessToken): AuthChange['type'] {
@@ -147,21 +147,21 @@ export class SessionState {
   /** A renewal has failed. The session goes on. */
   fail(error: AuthClientError): void {
     this.show({ error });
-    for (const listener of this.failureListeners) queueMicrotask(() => listener(error));
+    tell(this.failureListeners, error);
   }
 
   announce(type: AuthChange['type'], error?: AuthClientError): void {
+    const { token, age } = this;
     const change: AuthChange = {
       type,
-      signedIn: !!this.token,
-      sessionId: this.token?.sessionId,
-      bound: this.token ? isBound(this.token) : undefined,
-      lifetime: this.token?.lifetime,
-      expiresIn: this.age?.left(),
+      signedIn: !!token,
+      sessionId: token?.sessionId,
+      bound: token ? isBound(token) : undefined,
+      lifetime: token?.lifetime,
+      expiresIn: age?.left(),
       error,
     };
-    // If a listener throws, the error is reported globally and the other listeners still run.
-    for (const listener of this.listeners) queueMicrotask(() => listener(change));
+    tell(this.listeners, change);
   }
 
   show(change: Partial<AuthState>): void {
@@ -169,9 +169,14 @@ export class SessionState {
     const isNews = Object.entries(change).some(([name, value]) => shown[name as keyof AuthState] !== value);
     if (!isNews) return;
     this.shown = Object.freeze({ ...shown, ...change });
-    for (const subscriber of this.subscribers) {
-      // One may have unsubscribed since.
-      queueMicrotask(() => this.subscribers.has(subscriber) && subscriber());
-    }
+    tell(this.subscribers, undefined);
+  }
+}
+
+/** If a listener throws, the error is reported globally and the other listeners still run. */
+function tell<T>(listeners: Set<(news: T) => void>, news: T): void {
+  for (const listener of listeners) {
+    // One may have unsubscribed since.
+    queueMicrotask(() => listeners.has(listener) && listener(news));
   }
 }

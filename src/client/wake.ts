@@ -1,11 +1,6 @@
 import { platform } from './platform.js';
 import type { SessionKeeper } from './session-keeper.js';
-
-/** The longest timer in milliseconds. Timers stop while the machine sleeps, so a long one would fire late. */
-const LONGEST_TIMER = 30_000;
-const SHORTEST_TIMER = 100;
-/** Milliseconds between a failed renewal and the next attempt. */
-const RETRY = 10_000;
+import { LONGEST_TIMER, RENEWAL_RETRY, SHORTEST_TIMER } from './times.js';
 
 const EVENTS = ['online', 'pageshow', 'focus', 'visibilitychange'];
 
@@ -23,6 +18,7 @@ export interface Waking {
 export function stayFresh(keeper: SessionKeeper): Waking {
   const { state } = keeper;
   let isActive = true;
+  let isStopped = false;
   let timer: ReturnType<typeof setTimeout> | undefined;
   const plan = (milliseconds: number) => {
     clearTimeout(timer);
@@ -34,7 +30,7 @@ export function stayFresh(keeper: SessionKeeper): Waking {
     const { token, age } = state;
     if (!token || !isActive) return clearTimeout(timer);
     if (age!.untilDue() > 0) return plan(age!.untilDue());
-    plan(RETRY * (1 + Math.random()));
+    plan(RENEWAL_RETRY * (1 + Math.random()));
     if (!platform.document?.hidden) keeper.renew(token).catch(() => undefined);
   };
   const wake = ({ persisted }: { persisted?: boolean }) => {
@@ -48,11 +44,12 @@ export function stayFresh(keeper: SessionKeeper): Waking {
   for (const event of EVENTS) platform.addEventListener?.(event, wake);
   return {
     setActive(active) {
-      isActive = active;
-      if (active) wake({});
+      isActive = active && !isStopped;
+      if (isActive) wake({});
       else clearTimeout(timer);
     },
     stop() {
+      isStopped = true;
       isActive = false;
       clearTimeout(timer);
       state.listeners.delete(check);

@@ -1,6 +1,6 @@
 import { type AccessToken, authorized, isBound } from '../access-token.js';
 import type { ProvenClient, Proofs, Send } from '../dpop-option.js';
-import { Copies } from '../repeatable.js';
+import { copiesOf } from '../repeatable.js';
 import { discard, errorCodeOf } from '../responses.js';
 import { absoluteUrl } from '../url.js';
 import type { DpopKey } from './dpop-key.js';
@@ -49,14 +49,14 @@ export function provenRequests(client: ProvenClient, key: DpopKey): Proofs {
   const send: Send = async (input, init, token) => {
     const { url, method } = typeof input === 'string' ? { url: input, method: 'GET' } : input;
     const htm = (init.method ?? method).toUpperCase();
-    const copies = new Copies(input, init.body);
+    const copies = copiesOf(input, init.body);
     for (let repeats = MOST_REPEATS; ; repeats--) {
       const { headers } = authorized(init, token);
       const proof = await proofFor(htm, url, token);
       if (proof) headers.set('DPoP', proof);
       const response = await client.fetch(copies.take(!repeats), { ...init, headers });
       const again = await learn(url, response.status, response.headers, () => errorCodeOf(response));
-      if (!again || !copies.hasNext) {
+      if (!again || !copies.hasNext()) {
         copies.drop();
         return response;
       }

@@ -1,3 +1,4 @@
+import { parsed } from '../responses.js';
 import { noteAt } from '../tabs/note.js';
 import type { SessionStore, StoredSession } from './stored-session.js';
 
@@ -6,23 +7,20 @@ import type { SessionStore, StoredSession } from './stored-session.js';
  * without the token.
  */
 export interface CookieUses extends SessionStore {
-  /** The session that the tabs of this origin are signed in to; `undefined` if nobody is signed in. */
+  /** The session that the tabs of this origin are signed in to; `undefined` if there is none. */
   sessionNow(): string | undefined;
 }
 
+/** Scripts of the page can read the note: no field of it may be a secret. */
+const FIELDS = ['sessionId', 'generation', 'keys', 'uses', 'dpop', 'savedAt'];
+
 export function cookieUses(name: string): CookieUses {
   const note = noteAt(`${name} uses`);
-  const load = (): StoredSession => {
-    try {
-      return JSON.parse(note.read()!) as StoredSession;
-    } catch {
-      // The cookie may exist all the same.
-      return {} as StoredSession;
-    }
-  };
+  // Without a note, the cookie may be there all the same.
+  const load = () => parsed<StoredSession>(note.read()) ?? ({} as StoredSession);
   return {
     load,
-    save: (session) => note.write(JSON.stringify(session)),
+    save: (session) => note.write(JSON.stringify(session, FIELDS)),
     clear: () => note.remove(),
     sessionNow: () => load().sessionId,
   };

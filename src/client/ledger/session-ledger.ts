@@ -1,29 +1,17 @@
 import { isBound } from '../access-token.js';
-import type { AuthAnswer } from '../auth-routes.js';
+import type { AuthAnswer } from '../auth-answer.js';
 import { delay } from '../platform.js';
+import { MOST_WAITS, SETTLING } from '../times.js';
 import { bounded } from './bounded.js';
 import { freshKey } from './fresh-key.js';
 import type { SessionStore, StoredSession } from './stored-session.js';
 
 /** The server takes no claim with more keys. */
 const MOST_KEYS = 16;
-/**
- * Without a lock, a different process may be about to replace what was just written, and the key in it. So nobody uses
- * a ledger that is younger than this many milliseconds.
- */
-const SETTLING = 200;
-/** It is used after this number of waits at the latest. */
-const MOST_WAITS = 10;
 
 /** A use of the refresh token: what is sent, the same for every retry of it. */
 export interface Use extends Partial<StoredSession> {
   uses: string[];
-}
-
-interface Seen {
-  readonly ledger?: Use;
-  /** Whether all of it is in the store: what is sent must be written down. */
-  readonly isStored: boolean;
 }
 
 /**
@@ -34,152 +22,169 @@ interface Seen {
  * A store has no compare-and-set. Several processes that read the same ledger use the same key, because it was drawn when
  * the token was stored. Each process reads before it writes, keeps what is newer, and adds the keys that it knows.
  */
-export class SessionLedger {
-  /** The last ledger that this client has written, or could not write. The store may be behind. */
-  #own: Use | undefined;
-  #isSaved = true;
-
-  constructor(
-    private readonly store: SessionStore,
-    private readonly claims: boolean,
-  ) {}
-
+export interface SessionLedger {
   /** Reads again each time, because a different process may have refreshed. @throws if the store cannot be read */
-  async read(): Promise<Use | undefined> {
-    return (await this.#look()).ledger;
-  }
-
+  read(): Promise<Use | undefined>;
   /**
    * The use of the current token. Its key is written down before anybody sends it.
    *
    * @returns nothing if the store has no session
    */
-  async use(): Promise<Use | undefined> {
-    const found = await this.#settled();
-    if (!found.ledger || (found.isStored && found.ledger.uses.length)) return found.ledger;
-    return this.#alone(async () => {
-      const { ledger = found.ledger!, isStored } = await this.#look().catch(() => found);
-      if (isStored && ledger.uses.length) return ledger;
-      return this.#write({ ...ledger, uses: ledger.uses.length ? ledger.uses : [freshKey()] });
-    });
-  }
-
+  use(): Promise<Use | undefined>;
   /** The server has finished this use. If the token is still the newest here, it is used afresh. */
-  async useAfresh(finished: Use): Promise<void> {
-    await this.#alone(async () => {
-      const current = (await this.read().catch(() => undefined)) ?? finished;
-      const isFinished = isSame(current, finished) && last(current.uses) === last(finished.uses);
-      if (isFinished) await this.#write({ ...current, uses: [...current.uses, freshKey()] });
-    });
-  }
-
+  useAfresh(finished: Use): Promise<void>;
   /**
    * A session begins: stores its token.
    *
    * @param key of the request that brought it, if that is known
    */
-  async begin(answer: AuthAnswer, key?: string): Promise<void> {
-    await this.#alone(async () => this.#store(await this.#readOrOwn(), answer, key ? [key] : [], answer.client_nonce));
-  }
-
+  begin(answer: AuthAnswer, key?: string): Promise<void>;
   /** Stores the token that a use has brought. */
-  async keep(answer: AuthAnswer, use: Use): Promise<void> {
-    const { session_id: sessionId, generation } = answer;
-    await this.#alone(async () => {
-      const current = await this.#readOrOwn();
-      // Somebody has signed in with this store in the meantime.
-      if (current && current.sessionId !== use.sessionId && current.sessionId !== sessionId) return;
-      const presented = { sessionId, generation: generation - 1 };
-      // A different process may have used the same token with a key of its own. It has brought the same successor.
-      const keys = current && isSame(current, presented) ? union(current.uses, use.uses) : use.uses;
-      // Nobody knows who else was given a token, if it is not known which token was presented for it.
-      await this.#store(current, answer, isSame(use, presented) ? keys : [], use.clientNonce);
-    });
-  }
-
+  keep(answer: AuthAnswer, use: Use): Promise<void>;
   /** Whether this use is still that of the newest token. If the store cannot be read, it may be not. */
-  async isCurrent({ refreshToken, sessionId, generation }: Use): Promise<boolean> {
-    const now = await this.read().catch(() => undefined);
-    return !!now && now.refreshToken === refreshToken && isSame(now, { sessionId, generation });
-  }
-
-  async clear(): Promise<void> {
-    this.#own = undefined;
-    this.#isSaved = true;
-    await bounded(() => this.store.clear()).catch(() => undefined);
-  }
-
+  isCurrent(use: Use): Promise<boolean>;
+  /** @returns whether this session was cleared; not if the store has a different one by now */
+  clear(sessionId: string | undefined): Promise<boolean>;
   /** The fields of a request that tell the server about the use. */
-  wire({ uses, keys, generation }: Use): object {
-    const claim = this.claims && generation !== undefined && keys?.length && keys.length <= MOST_KEYS;
-    return { idempotency_key: last(uses), received_with: claim ? { generation, keys } : undefined };
-  }
+  wire(use: Use): object;
+}
 
-  /** Stores a token and what brought it in one write, unless the store has a newer one. */
-  async #store(current: Use | undefined, answer: AuthAnswer, keys: string[], clientNonce?: string): Promise<void> {
-    const { refresh_token: refreshToken, session_id: sessionId, generation } = answer;
-    if (current?.sessionId !== sessionId || !(current.generation! >= generation)) {
-      const dpop = isBound({ type: answer.token_type }) || undefined;
-      await this.#write({ refreshToken, clientNonce, dpop, sessionId, generation, keys, uses: [freshKey()] });
-      return;
-    }
-    // A different process or tab has stored this token, or a newer one.
-    const all = broughtBy(current.keys, keys);
-    const isNews = current.generation === generation && all.length !== current.keys?.length;
-    if (isNews) await this.#write({ ...current, keys: all });
-  }
+interface Seen {
+  readonly ledger?: Use;
+  /** Whether all of it is in the store: what is sent must be written down. */
+  readonly isStored: boolean;
+}
 
-  async #look(): Promise<Seen> {
-    const stored = await bounded(() => this.store.load()).catch((error: unknown) => {
-      if (this.#isSaved) throw error;
+export function sessionLedger(store: SessionStore, claims: boolean): SessionLedger {
+  /** The last ledger that this client has written, or could not write. The store may be behind. */
+  let own: Use | undefined;
+  let isSaved = true;
+
+  const alone = <T>(work: () => Promise<T>): Promise<T> => {
+    let begun: Promise<T> | undefined;
+    const once = () => (begun ??= work());
+    return store.lock ? bounded(() => store.lock!(once)).catch(once) : once();
+  };
+
+  const look = async (): Promise<Seen> => {
+    const stored = await bounded(() => store.load()).catch((error: unknown) => {
+      if (isSaved) throw error;
       return undefined;
     });
-    const own = this.#own;
-    const isBehind = own && own.sessionId === stored?.sessionId && own.generation! > stored!.generation!;
-    if (isBehind || (own && !this.#isSaved && own.sessionId !== stored?.sessionId)) {
-      return { ledger: own, isStored: false };
-    }
+    const isOfOwn = stored && own?.sessionId === stored.sessionId;
+    if (own && (isOfOwn ? own.generation! > stored.generation! : !isSaved)) return { ledger: own, isStored: false };
     if (!stored) return { isStored: true };
     if (!own || !isSame(stored, own)) return { ledger: { ...stored, uses: stored.uses ?? [] }, isStored: true };
     // A different process may have written at the same moment, with a key of its own. Each key may have been sent.
     const uses = union(own.uses, stored.uses);
     const ledger = { ...stored, keys: broughtBy(stored.keys, own.keys), uses };
     return { ledger, isStored: uses.every((key) => stored.uses?.includes(key)) };
-  }
-
-  async #settled(): Promise<Seen> {
+  };
+  const settled = async (): Promise<Seen> => {
     for (let waits = 0; ; waits++) {
-      const seen = await this.#look();
+      const seen = await look();
       const age = Date.now() - (seen.ledger?.savedAt ?? 0);
-      const isSettled = !this.claims || !!this.store.lock || age < 0 || age >= SETTLING;
+      const isSettled = !claims || !!store.lock || age < 0 || age >= SETTLING;
       if (isSettled || waits === MOST_WAITS) return seen;
       await delay(SETTLING - age);
     }
-  }
+  };
+  const read = async () => (await look()).ledger;
+  const readOrOwn = () => read().catch(() => own);
 
-  #readOrOwn(): Promise<Use | undefined> {
-    return this.read().catch(() => this.#own);
-  }
+  /**
+   * A call that was given up may take effect late, and undo what came after it. Then that is done again.
+   *
+   * @returns whether it has succeeded in time
+   */
+  const change = async (work: () => void | Promise<void>): Promise<boolean> => {
+    const before = own;
+    const running = (async () => work())();
+    const isDone = await bounded(() => running).then(
+      () => true,
+      () => false,
+    );
+    const repair = async () => {
+      if (own !== before) await (own ? write(own) : store.clear());
+    };
+    if (!isDone) running.then(repair).catch(() => undefined);
+    return isDone;
+  };
 
-  async #write(changed: Use): Promise<Use> {
+  const write = async (changed: Use): Promise<Use> => {
     const ledger = { ...changed, savedAt: Date.now() };
-    this.#own = ledger;
-    this.#isSaved = false;
-    try {
-      await bounded(() => this.store.save(ledger as StoredSession));
-      this.#isSaved = true;
-    } catch {
-      // The store still has the previous token. Failing here would lose the new token, and with it the session.
-    }
+    own = ledger;
+    isSaved = false;
+    // If it fails, the store still has the previous token. An error would lose the new one, and with it the session.
+    const isDone = await change(() => store.save(ledger as StoredSession));
+    if (own === ledger) isSaved = isDone;
     return ledger;
-  }
+  };
 
-  #alone<T>(work: () => Promise<T>): Promise<T> {
-    let begun: Promise<T> | undefined;
-    const once = () => (begun ??= work());
-    const { store } = this;
-    return store.lock ? bounded(() => store.lock!(once)).catch(once) : once();
-  }
+  /** Stores a token and what brought it in one write, unless the store has a newer one. */
+  const keepToken = async (current: Use | undefined, answer: AuthAnswer, keys: string[], clientNonce?: string) => {
+    const { refresh_token: refreshToken, session_id: sessionId, generation } = answer;
+    if (current?.sessionId !== sessionId || !(current.generation! >= generation)) {
+      const dpop = isBound({ type: answer.token_type }) || undefined;
+      await write({ refreshToken, clientNonce, dpop, sessionId, generation, keys, uses: [freshKey()] });
+      return;
+    }
+    // A different process or tab has stored this token, or a newer one.
+    const all = broughtBy(current.keys, keys);
+    const isNews = current.generation === generation && all.length !== current.keys?.length;
+    if (isNews) await write({ ...current, keys: all });
+  };
+
+  return {
+    read,
+    async use() {
+      const found = await settled();
+      if (!found.ledger || (found.isStored && found.ledger.uses.length)) return found.ledger;
+      return alone(async () => {
+        const { ledger = found.ledger!, isStored } = await look().catch(() => found);
+        if (isStored && ledger.uses.length) return ledger;
+        return write({ ...ledger, uses: ledger.uses.length ? ledger.uses : [freshKey()] });
+      });
+    },
+    useAfresh: (finished) =>
+      alone(async () => {
+        const current = (await read().catch(() => undefined)) ?? finished;
+        const isFinished = isSame(current, finished) && last(current.uses) === last(finished.uses);
+        // With one key more than the server takes, no claim follows: some that may have brought the successor are forgotten.
+        if (isFinished) await write({ ...current, uses: [...current.uses, freshKey()].slice(-MOST_KEYS - 1) });
+      }),
+    begin: (answer, key) =>
+      alone(async () => keepToken(await readOrOwn(), answer, key ? [key] : [], answer.client_nonce)),
+    keep: (answer, use) =>
+      alone(async () => {
+        const { session_id: sessionId, generation } = answer;
+        const current = await readOrOwn();
+        // Somebody has signed in with this store in the meantime.
+        if (current && current.sessionId !== use.sessionId && current.sessionId !== sessionId) return;
+        const presented = { sessionId, generation: generation - 1 };
+        // A different process may have used the same token with a key of its own. It has brought the same successor.
+        const keys = current && isSame(current, presented) ? union(current.uses, use.uses) : use.uses;
+        // Nobody knows who else was given a token, if it is not known which token was presented for it.
+        await keepToken(current, answer, isSame(use, presented) ? keys : [], use.clientNonce);
+      }),
+    async isCurrent(use) {
+      const now = await read().catch(() => undefined);
+      return !!now && now.refreshToken === use.refreshToken && isSame(now, use);
+    },
+    clear: (sessionId) =>
+      alone(async () => {
+        const current = await readOrOwn();
+        if (sessionId && current?.sessionId && current.sessionId !== sessionId) return false;
+        own = undefined;
+        isSaved = true;
+        await change(() => store.clear());
+        return true;
+      }),
+    wire({ uses, keys, generation }) {
+      const claim = claims && generation !== undefined && keys?.length && keys.length <= MOST_KEYS;
+      return { idempotency_key: last(uses), received_with: claim ? { generation, keys } : undefined };
+    },
+  };
 }
 
 const last = (keys: string[]) => keys[keys.length - 1];

@@ -10,7 +10,8 @@ export type IncomingHeaders =
 /** The value of a header; the first if it was sent twice. */
 export function headerIn(headers: IncomingHeaders, name: string): string | undefined {
   if (typeof headers.get === 'function') return headers.get(name) ?? undefined;
-  const value = (headers as Record<string, string | readonly string[] | undefined>)[name];
+  // Some platforms keep the case of the names.
+  const [, value] = Object.entries(headers).find(([key]) => key.toLowerCase() === name) ?? [];
   return typeof value === 'object' ? value[0] : value;
 }
 

@@ -1,7 +1,7 @@
 import { AuthClientError, unavailable } from '../auth-client-error.js';
 import type { AuthClientUser } from '../auth-client.js';
 import { answered, refusal } from '../auth-routes.js';
-import { Copies, isStream } from '../repeatable.js';
+import { copiesOf, isStream } from '../repeatable.js';
 import { discard, errorCodeOf, jsonIn } from '../responses.js';
 import { CookieLedger } from './cookie-ledger.js';
 import { isOfForeignPage } from './incoming-headers.js';
@@ -165,7 +165,7 @@ export function createServerAuthClient<User = AuthClientUser>(given: ServerAuthC
       const own = new Headers(init.headers ?? request?.headers);
       const isOurs = options.origins.includes(new URL(url).origin) && !own.has('authorization');
       if (!isOurs) return options.fetch(request ?? url, init);
-      const copies = new Copies(request ?? url, init.body);
+      const copies = copiesOf(request ?? url, init.body);
       const send = (token: string | null, isLast: boolean) => {
         const headers = new Headers(own);
         if (token) headers.set('authorization', `Bearer ${token}`);

@@ -1,5 +1,6 @@
 import { AuthClientError, UNAVAILABLE, unavailable } from '../auth-client-error.js';
-import { answered, type AuthAnswer, refusal } from '../auth-routes.js';
+import type { AuthAnswer } from '../auth-answer.js';
+import { answered, isSessionOver, refusal } from '../auth-routes.js';
 import { delay } from '../platform.js';
 import { jsonIn } from '../responses.js';
 import { type CookieLedger, newKey } from './cookie-ledger.js';
@@ -41,8 +42,8 @@ export class ServerRefresh {
     const { answer, error, setCookies }: Partial<Refreshed & Refused> = await this.#insist(key);
     if (answer) return this.#take(answer, setCookies!);
 
-    const { code, status = 0 } = error!;
-    if ([400, 401].includes(status) && (code === 'invalid_grant' || code === 'refresh_token_missing')) {
+    const { code, status } = error!;
+    if (isSessionOver(error!, false)) {
       for (const header of setCookies!) this.cookies.hand(header);
       this.ledger.clear();
       return null;

@@ -2,92 +2,75 @@ import type { AccessToken } from '../access-token.js';
 import type { CookieUses } from '../ledger/cookie-uses.js';
 import { delay } from '../platform.js';
 import type { SessionState } from '../session-state.js';
-import { openTabChannel, type TabChannel, type TabMessage } from './tab-channel.js';
-
-/** Milliseconds that a tab waits for the result of a different tab, if it had to wait for the lock. */
-const RESULT_TIMEOUT = 1_000;
-/** The same if it did not have to wait, but other tabs exist: a result may be on its way. */
-const ANSWER_TIMEOUT = 100;
+import { openTabChannel, type TabMessage } from './tab-channel.js';
+import { ANSWER_TIMEOUT, RESULT_TIMEOUT } from '../times.js';
 
 /** What the tabs of one origin tell each other about their session. */
-export class SessionTabs {
-  readonly #channel: TabChannel;
-  #hasNeighbours = false;
-  /** The session that all tabs had, when this tab last learned of its own. */
-  #sharedSession: string | undefined;
-
-  /**
-   * @param cookie the ledger that the tabs share, if the token is in the cookie
-   * @param onNews called before this tab takes over what a different one has done
-   */
-  constructor(
-    name: string,
-    private readonly state: SessionState,
-    private readonly cookie: CookieUses | undefined,
-    private readonly onNews: (message: TabMessage) => void,
-  ) {
-    this.#channel = openTabChannel(name, (message) => this.#hear(message));
-    this.#channel.post({ type: 'ask', after: 0 });
-  }
-
+export interface SessionTabs {
   /** This tab has signed in or refreshed. */
-  tell(type: 'signed_in' | 'token', token: AccessToken): void {
-    this.#learned();
-    this.#channel.post({ type, token });
-  }
-
-  tellLeft(how: 'signed_out' | 'ended', sessionId: string | undefined): void {
-    this.#channel.post({ type: 'signed_out', how, sessionId });
-  }
-
+  tell(type: 'signed_in' | 'token', token: AccessToken): void;
+  tellLeft(how: 'signed_out' | 'ended', sessionId: string | undefined): void;
   /** Waits a moment for a token that replaces `used` from a different tab. */
-  async ask(used: AccessToken | null | undefined, waited: boolean): Promise<void> {
-    if (!this.#hasNeighbours || !(waited || used)) return;
-    this.#channel.post({ type: 'ask', after: used?.obtainedAt ?? this.state.endedAt });
-    await Promise.race([this.state.changed(), delay(waited ? RESULT_TIMEOUT : ANSWER_TIMEOUT)]);
-  }
-
+  ask(used: AccessToken | null | undefined, waited: boolean): Promise<void>;
   /** A page that was frozen hears no messages: the cookie may be that of a different session by now. */
-  compare(): void {
-    const shared = this.cookie?.sessionNow();
-    const { token } = this.state;
-    if (!this.cookie || !token || shared === this.#sharedSession || shared === token.sessionId) return;
-    this.state.doubt();
-  }
+  compare(): void;
+  close(): void;
+}
 
-  close(): void {
-    this.#channel.close();
-  }
+/**
+ * @param cookie the ledger that the tabs share, if the token is in the cookie
+ * @param onNews called before this tab takes over what a different one has done
+ */
+export function sessionTabs(
+  name: string,
+  state: SessionState,
+  cookie: CookieUses | undefined,
+  onNews: (message: TabMessage) => void,
+): SessionTabs {
+  let hasNeighbours = false;
+  /** The session that all tabs had, when this tab last learned of its own. */
+  let sharedSession: string | undefined;
 
-  #learned(): void {
-    this.#sharedSession = this.cookie?.sessionNow();
-  }
-
-  #hear(message: TabMessage): void {
-    this.#hasNeighbours = true;
-    const { state } = this;
+  const learned = () => void (sharedSession = cookie?.sessionNow());
+  const hear = (message: TabMessage) => {
+    hasNeighbours = true;
+    const { token, age } = state;
     switch (message.type) {
-      case 'signed_in':
-        this.#adopt(message);
-        return state.adopt(message.token, 'signed_in');
-      case 'token':
-        if (!state.isOlderThan(message.token)) return;
-        this.#adopt(message);
-        return state.adopt(message.token);
+      case 'ask':
+        if (token && token.obtainedAt > message.after && !age!.expired()) channel.post({ type: 'token', token });
+        return;
       case 'signed_out':
         // It may have ended a session that this tab has left already.
-        if (message.sessionId && state.token && state.token.sessionId !== message.sessionId) return;
-        this.onNews(message);
+        if (message.sessionId && token && token.sessionId !== message.sessionId) return;
+        onNews(message);
         return state.forget(message.how);
-      case 'ask':
-        if (state.token && state.token.obtainedAt > message.after && !state.age!.expired()) {
-          this.#channel.post({ type: 'token', token: state.token });
-        }
+      case 'token':
+        if (!state.isOlderThan(message.token)) return;
     }
-  }
+    learned();
+    onNews(message);
+    state.adopt(message.token, message.type === 'signed_in' ? 'signed_in' : undefined);
+  };
 
-  #adopt(message: TabMessage): void {
-    this.#learned();
-    this.onNews(message);
-  }
+  const channel = openTabChannel(name, hear);
+  channel.post({ type: 'ask', after: 0 });
+  return {
+    tell(type, token) {
+      learned();
+      channel.post({ type, token });
+    },
+    tellLeft: (how, sessionId) => channel.post({ type: 'signed_out', how, sessionId }),
+    async ask(used, waited) {
+      if (!hasNeighbours || !(waited || used)) return;
+      channel.post({ type: 'ask', after: used?.obtainedAt ?? state.endedAt });
+      await Promise.race([state.changed(), delay(waited ? RESULT_TIMEOUT : ANSWER_TIMEOUT)]);
+    },
+    compare() {
+      const { token } = state;
+      if (!cookie || !token) return;
+      const shared = cookie.sessionNow();
+      if (shared !== sharedSession && shared !== token.sessionId) state.doubt();
+    },
+    close: () => channel.close(),
+  };
 }

@@ -1,7 +1,5 @@
 import { inBrowser, type Locks, platform } from '../platform.js';
-
-/** Milliseconds after which the lock is taken from a tab that is frozen. */
-const LOCK_TIMEOUT = 6_000;
+import { LOCK_TIMEOUT } from '../times.js';
 
 /** Runs the work while no other tab runs its own. `waited` says whether it had to wait. */
 export type Alone = <T>(work: (waited: boolean) => Promise<T>) => Promise<T>;
