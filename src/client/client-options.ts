@@ -100,7 +100,7 @@ export function resolveClientOptions(options: AuthClientOptions): ResolvedClient
   }
   if (!(timeout >= 1 && timeout <= 30_000)) throw wrong('timeout must be 1 to 30000.');
   if (dpop && typeof dpop.proofsOf !== 'function') {
-    throw wrong("dpop must be dpop() of 'nestjs-refresh-token/client/dpop'.");
+    throw wrong("dpop must be dpop(): import { dpop } from 'nestjs-refresh-token/client/dpop'.");
   }
   const authUrl = absoluteUrl(authPath, baseUrl).replace(/\/$/, '');
   return {

@@ -46,6 +46,9 @@ export function sessionTabs(
         return state.forget(message.how);
       case 'token':
         if (!state.isOlderThan(message.token)) return;
+        break;
+      case 'signed_in':
+        break;
     }
     learned();
     onNews(message);
