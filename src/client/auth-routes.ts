@@ -129,7 +129,7 @@ function firstOf(attempt: () => Promise<AuthAnswer>, timeout: number, straggling
   });
 }
 
-/** Whether the server says that there is no session. Other codes and statuses mean "later", whoever has sent them. */
+/** Whether the server says that there is no session. Other codes and statuses mean "later". */
 export function isSessionOver({ code, status }: AuthClientError, hasStore: boolean): boolean {
   return status === 401 ? code === 'invalid_grant' : status === 400 && code === 'refresh_token_missing' && !hasStore;
 }

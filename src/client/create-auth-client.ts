@@ -1,5 +1,5 @@
 import type { AuthClient, AuthClientUser } from './auth-client.js';
-import { AuthClientError } from './auth-client-error.js';
+import type { AuthClientError } from './auth-client-error.js';
 import { answered, refusal } from './auth-routes.js';
 import { authorizedFetch } from './authorized-fetch.js';
 import { type AuthClientOptions, type ResolvedClientOptions, resolveClientOptions } from './client-options.js';

@@ -172,7 +172,8 @@ export function sessionKeeper(options: ResolvedClientOptions): SessionKeeper {
   };
 
   const wire = (use: Use | undefined) => {
-    if (use?.dpop) proofs?.sessionIs(true);
+    // With the cookie, the browser may have lost the key without the note of it.
+    if (store && use?.dpop) proofs?.sessionIs(true);
     return { ...credentialsOf(use), ...(use && ledger.wire(use)) };
   };
 

@@ -54,7 +54,13 @@ describe('a client with a key of its own', () => {
           if (proof.claims.nonce !== nonce) return answer(atApi ? 401 : 400, { error: 'use_dpop_nonce' });
           if (Math.abs(now - (proof.claims.iat as number)) > 60) return answer(400, { error: 'invalid_dpop_proof' });
           proven.push(proof);
-          const token = { access_token: `at-${++tokens}`, token_type: 'DPoP', expires_in: 900, session_id: 's' };
+          const token = {
+            access_token: `at-${++tokens}`,
+            token_type: 'DPoP',
+            expires_in: 900,
+            session_id: 's',
+            generation: tokens,
+          };
           answer(200, atApi ? {} : { ...token, refresh_token: `rt-${tokens}` });
         },
         (error: unknown) => answer(500, { error: String(error) }),

@@ -71,7 +71,6 @@ describe.each([false, true])('a gateway of socket.io, from the client (bound to 
     expect(await gone).toBe('io server disconnect');
     expect(socket.active).toBe(false);
     expect(await client.getAccessToken()).toBeNull();
-    expect(await client.getProof(app.url, 'GET')).toBeUndefined();
   });
 });
 

@@ -248,6 +248,7 @@ describe('a refresh that is refused or fails', () => {
     ['a guard says 403', () => json(403, 'forbidden')],
     ['there are too many requests', () => json(429, 'too_many_requests', { 'retry-after': '30' })],
     ['a gateway says 500 with a code', () => json(500, 'invalid_grant')],
+    ['a gateway says 400 with a code', () => json(400, 'invalid_grant')],
     ['a proxy drops the cookie', () => Response.json({ access_token: 'a', token_type: 'Bearer', expires_in: 900 })],
     ['nobody answers', () => Promise.reject(new TypeError('fetch failed'))],
   ])('ends no session if %s, and is not tried again for this page', async (_, answer) => {
@@ -278,7 +279,6 @@ describe('a refresh that is refused or fails', () => {
 
   test.each([
     [401, 'invalid_grant'],
-    [400, 'invalid_grant'],
     [400, 'refresh_token_missing'],
   ])('means that nobody is signed in if the server says %d %s', async (status, code) => {
     const jar = await signedInJar(app.url);

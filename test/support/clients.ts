@@ -43,7 +43,7 @@ export class MemoryStore implements SessionStore {
     return this.session;
   }
 
-  save(session: StoredSession) {
+  save(session: StoredSession): void | Promise<void> {
     this.session = session;
     this.saved++;
   }

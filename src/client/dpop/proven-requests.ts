@@ -69,7 +69,9 @@ export function provenRequests(client: ProvenClient, key: DpopKey): Proofs {
     proofFor,
     learn,
     // If nobody is signed in, it is for a login, which can make a new key.
-    getProof: (url, method, token) => prove(method.toUpperCase(), absoluteUrl(url, baseUrl), token, !token),
+    // A WebSocket begins as a request of HTTP.
+    getProof: (url, method, token) =>
+      prove(method.toUpperCase(), absoluteUrl(url.replace(/^ws/i, 'http'), baseUrl), token, !token),
     sessionIs: (bound) => key.sessionIs(bound),
     forget: () => key.forget(),
     clear: () => key.clear(),

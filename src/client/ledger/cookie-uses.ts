@@ -7,16 +7,16 @@ import type { SessionStore, StoredSession } from './stored-session.js';
  * without the token.
  */
 export interface CookieUses extends SessionStore {
-  /** The session that the tabs of this origin are signed in to; `undefined` if there is none. */
+  /** The session that the tabs of this origin are signed in to; `undefined` if nobody is signed in. */
   sessionNow(): string | undefined;
 }
 
 /** Scripts of the page can read the note: no field of it may be a secret. */
-const FIELDS = ['sessionId', 'generation', 'keys', 'uses', 'dpop', 'savedAt'];
+const FIELDS = ['sessionId', 'generation', 'keys', 'uses', 'savedAt'];
 
 export function cookieUses(name: string): CookieUses {
   const note = noteAt(`${name} uses`);
-  // Without a note, the cookie may be there all the same.
+  // Without a note, the cookie may exist all the same.
   const load = () => parsed<StoredSession>(note.read()) ?? ({} as StoredSession);
   return {
     load,
