@@ -153,7 +153,7 @@ export function refusal(response: Response, body: ErrorAnswer | null | undefined
   const retryAfter = retryAfterOf(response.headers);
   const { error: code, error_description: text = code } = body ?? {};
   // A proxy or the host may have sent this response. Only the server's own statuses and codes are final.
-  return /^40[0-49]"[a-z_]+"$/.test(status + JSON.stringify(code))
+  return /^(401"invalid_grant"|40[0-49]"(?!invalid_grant)[a-z_]+")$/.test(status + JSON.stringify(code))
     ? new AuthClientError(code as string, String(text), status, retryAfter)
     : unavailable(`Try later (${status}).`, status, retryAfter);
 }
