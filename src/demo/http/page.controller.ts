@@ -57,10 +57,15 @@ export class PageController {
     return this.send(name, CLIENT, response);
   }
 
-  @Get('client/dpop/:name')
+  @Get('client/:folder/:name')
   @Header('Cache-Control', 'no-cache')
-  clientDpopModule(@Param('name') name: string, @Res({ passthrough: true }) response: Response): StreamableFile {
-    return this.send(name, new URL('dpop/', CLIENT), response);
+  clientPart(
+    @Param('folder') folder: string,
+    @Param('name') name: string,
+    @Res({ passthrough: true }) response: Response,
+  ): StreamableFile {
+    if (!/^\w+$/.test(folder)) throw new NotFoundException();
+    return this.send(name, new URL(`${folder}/`, CLIENT), response);
   }
 
   private send(name: string, folder: URL, response: Response): StreamableFile {
