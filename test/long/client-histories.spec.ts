@@ -4,7 +4,7 @@ import { listening } from '../support/listening.js';
 
 /** A failure names it. With `HISTORY_SEED` the same histories run again. */
 const seed = Number(process.env.HISTORY_SEED ?? Date.now() % 2 ** 31);
-const RUNS = Number(process.env.HISTORIES ?? 2_000);
+const RUNS = Number(process.env.HISTORIES ?? 1_000);
 const PROGRESS = 1_000;
 /** Milliseconds, for a machine that is busy with other tests. */
 const TIMEOUT = 3_600_000;

@@ -13,7 +13,7 @@ import { DAY, HOUR, listening, SECOND } from '../support/listening.js';
 
 const PROGRAM = fileURLToPath(new URL('../support/refreshing.program.mjs', import.meta.url));
 
-const KILLS = Number(process.env.KILLS ?? 500);
+const KILLS = Number(process.env.KILLS ?? 200);
 const KILLS_OF_A_SESSION = 25;
 /** Sessions that are being killed at the same time. */
 const AT_ONCE = 4;
