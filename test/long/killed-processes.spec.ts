@@ -167,12 +167,6 @@ describe('a Node process that is killed at random', () => {
   );
 
   test(
-    'loses no session that it shares with other processes, with a lock',
-    () => killAll('with a lock', KILLS / 5, { processes: 2, locks: true, pause: 0 }),
-    900_000,
-  );
-
-  test(
     'loses no session that it shares with other processes, without a lock',
     () => killAll('without a lock', KILLS / 5, { processes: 2, locks: false, pause: 30 }),
     900_000,
