@@ -33,22 +33,3 @@ export class AuthClientError extends Error {
     this.name = 'AuthClientError';
   }
 }
-
-export const UNAVAILABLE = 'temporarily_unavailable';
-
-/** Nothing is decided: the session goes on. */
-export function unavailable(message: string, status?: number, retryAfter?: number, cause?: unknown): AuthClientError {
-  return new AuthClientError(UNAVAILABLE, message, status, retryAfter, cause);
-}
-
-/** Nothing was sent. */
-export function sessionChanged(): AuthClientError {
-  return new AuthClientError('session_changed', 'A different session has begun. The request was not sent.');
-}
-
-export function cookieNotKept(status: number | undefined): AuthClientError {
-  const message =
-    'The browser did not keep the cookie of the refresh token. Open the page on the same site as the server (localhost ' +
-    'is not 127.0.0.1), and by HTTPS or on localhost.';
-  return new AuthClientError('cookie_not_kept', message, status);
-}

@@ -1,6 +1,7 @@
 import { unlessAborted } from './aborting.js';
 import { type AuthAnswer, isAuthAnswer } from './auth-answer.js';
-import { AuthClientError, UNAVAILABLE, unavailable } from './auth-client-error.js';
+import { AuthClientError } from './auth-client-error.js';
+import { UNAVAILABLE, unavailable } from './client-errors.js';
 import type { AccessToken } from './access-token.js';
 import type { ResolvedClientOptions } from './client-options.js';
 import { delay, inBrowser } from './platform.js';

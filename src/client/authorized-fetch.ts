@@ -2,7 +2,7 @@ import { refuseAborted, unlessAborted } from './aborting.js';
 import type { AccessToken } from './access-token.js';
 import type { ResolvedClientOptions } from './client-options.js';
 import { healingOf } from './healing.js';
-import { refusalIn } from './refusal.js';
+import { refusalIn } from './token-refusal.js';
 import { copiesOf } from './repeatable.js';
 import { discard, jsonCopyOf } from './responses.js';
 import type { SessionKeeper } from './session-keeper.js';

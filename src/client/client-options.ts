@@ -1,4 +1,5 @@
-import { AuthClientError } from './auth-client-error.js';
+import type { AuthClientError } from './auth-client-error.js';
+import { invalidConfiguration } from './client-errors.js';
 import type { Dpop } from './dpop-option.js';
 import type { SessionStore } from './ledger/stored-session.js';
 import { inBrowser, platform } from './platform.js';
@@ -96,11 +97,11 @@ export function resolveClientOptions(options: AuthClientOptions): ResolvedClient
   const baseUrl = baseUrlOf(options.baseUrl);
   for (const origin of allowedOrigins) {
     if (originOf(origin) !== origin || absoluteUrl(origin).replace(/\/$/, '') !== origin)
-      throw wrong(`allowedOrigins has '${origin}'. Write 'https://api.example'.`);
+      throw invalidConfiguration(`allowedOrigins has '${origin}'. Write 'https://api.example'.`);
   }
-  if (!(timeout >= 1 && timeout <= 30_000)) throw wrong('timeout must be 1 to 30000.');
+  if (!(timeout >= 1 && timeout <= 30_000)) throw invalidConfiguration('timeout must be 1 to 30000.');
   if (dpop && typeof dpop.proofsOf !== 'function') {
-    throw wrong("dpop must be dpop(): import { dpop } from 'nestjs-refresh-token/client/dpop'.");
+    throw invalidConfiguration("dpop must be dpop(): import { dpop } from 'nestjs-refresh-token/client/dpop'.");
   }
   const authUrl = absoluteUrl(authPath, baseUrl).replace(/\/$/, '');
   return {
@@ -122,7 +123,7 @@ export function resolveClientOptions(options: AuthClientOptions): ResolvedClient
  * reason.
  */
 function optionsOfServer(): ResolvedClientOptions {
-  const refused = wrong('store is missing. To render pages on a server, use createServerAuthClient.');
+  const refused = invalidConfiguration('store is missing. To render pages on a server, use createServerAuthClient.');
   const refuse = () => Promise.reject(refused);
   const store = { load: refuse, save: refuse, clear: refuse };
   return { ...resolveClientOptions({ baseUrl: 'http://nowhere.invalid', store, fetch: refuse }), refused };
@@ -137,10 +138,6 @@ function baseUrlOf(text = inBrowser ? '/' : ''): string {
     // Refused below.
   }
   // URLs that are not of the web have no origin.
-  if (!originOf(url)) throw wrong("baseUrl must be a whole URL: 'https://api.example'.");
+  if (!originOf(url)) throw invalidConfiguration("baseUrl must be a whole URL: 'https://api.example'.");
   return url.replace(/\/?$/, '/');
-}
-
-function wrong(message: string): AuthClientError {
-  return new AuthClientError('invalid_configuration', message);
 }

@@ -48,7 +48,7 @@ export function createAuthClient<User = unknown>(options: AuthClientOptions = {}
 
   const client: AuthClient<User> = {
     login: keeper.signIn,
-    adopt: (tokens) => keeper.adopt(tokens),
+    adopt: keeper.adopt,
     stepUp: keeper.stepUp,
     async logout({ everywhere } = {}) {
       const { sessionId } = state;

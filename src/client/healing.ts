@@ -1,5 +1,5 @@
 import type { AccessToken } from './access-token.js';
-import { sessionChanged } from './auth-client-error.js';
+import { sessionChanged } from './client-errors.js';
 import type { SessionKeeper } from './session-keeper.js';
 import { MOST_RENEWALS, QUIET } from './times.js';
 
@@ -42,9 +42,7 @@ function newHealing(keeper: SessionKeeper): Healing {
   return {
     async tokenFor(issuer) {
       const token = await keeper.current();
-      if (issuer && token && token.sessionId !== issuer) {
-        throw sessionChanged();
-      }
+      if (issuer && token && token.sessionId !== issuer) throw sessionChanged();
       return token;
     },
     accepted(origin) {

@@ -1,5 +1,6 @@
 import { type AccessToken, accessTokenOf, authorized, isBound } from './access-token.js';
-import { AuthClientError, cookieNotKept, sessionChanged, unavailable } from './auth-client-error.js';
+import type { AuthClientError } from './auth-client-error.js';
+import { cookieNotKept, invalidTokens, sessionChanged, unavailable } from './client-errors.js';
 import { type AuthAnswer, isAuthAnswer } from './auth-answer.js';
 import { authRoutes, isSessionOver } from './auth-routes.js';
 import type { ResolvedClientOptions } from './client-options.js';
@@ -41,7 +42,7 @@ export interface SessionKeeper {
    *
    * @returns whether there is a session
    */
-  adopt(answer: AuthAnswer | undefined): Promise<boolean>;
+  adopt(answer?: AuthAnswer): Promise<boolean>;
   /** Sends the password again. Then the session goes on as after a refresh. */
   stepUp(body: object): Promise<void>;
   /** Takes effect here at once, and at the server as soon as it can be reached. */
@@ -80,14 +81,14 @@ export function sessionKeeper(options: ResolvedClientOptions): SessionKeeper {
   });
 
   /** A different tab has done something; this one takes it over. */
-  const tabs = sessionTabs(name, state, cookie, ({ type, ...news }) => {
+  const tabs = sessionTabs(name, state, cookie, (news) => {
     isEmptyForNow = false;
-    if (type === 'token') return;
+    if (news.type === 'token') return;
     proofs?.forget();
-    if (type !== 'signed_in') return;
+    if (news.type !== 'signed_in') return;
     signOut.cancel();
     notBefore = 0;
-    if ('token' in news) unprovenCookie = news.token.sessionId;
+    unprovenCookie = news.token.sessionId;
   });
 
   /** Whether the session has gone on, ended or begun since `used` was the state. */
@@ -142,7 +143,7 @@ export function sessionKeeper(options: ResolvedClientOptions): SessionKeeper {
   const nobodyForNow = (isUnreadable: boolean) => {
     isEmptyForNow = true;
     if (state.token) state.doubt();
-    else if (!isUnreadable && state.shown.status === 'unknown' && !state.isDoubted) state.forget('signed_out');
+    else if (!isUnreadable && state.shown.status === 'unknown' && !state.sessionId) state.forget('signed_out');
     return null;
   };
 
@@ -181,8 +182,8 @@ export function sessionKeeper(options: ResolvedClientOptions): SessionKeeper {
     if (isReplaced(used)) return state.token!;
     const left = notBefore - performance.now();
     if (left > 0) throw unavailable('Try later.', undefined, left);
-    const use = await ledger.use().catch((cause: unknown) => {
-      state.fail(unavailable('The store cannot be read.', undefined, undefined, cause));
+    const use = await ledger.use().catch((error: AuthClientError) => {
+      state.fail(error);
       return null;
     });
     if (!use || (store && !use.refreshToken)) return nobodyForNow(use === null);
@@ -247,13 +248,7 @@ export function sessionKeeper(options: ResolvedClientOptions): SessionKeeper {
         await begin(answer, obtainedAt, key);
       }),
     async adopt(answer) {
-      if (answer && !isAuthAnswer(answer, !!store)) {
-        const where = store ? 'have' : 'not have';
-        throw new AuthClientError(
-          'invalid_response',
-          `The tokens must ${where} a refresh_token, and all other fields.`,
-        );
-      }
+      if (answer && !isAuthAnswer(answer, !!store)) throw invalidTokens(!!store);
       const obtainedAt = Date.now();
       await alone(async () => {
         // Nobody knows which requests have brought the token.
@@ -271,9 +266,7 @@ export function sessionKeeper(options: ResolvedClientOptions): SessionKeeper {
       alone(async () => {
         const obtainedAt = Date.now();
         const used = state.token;
-        const use = await ledger.use().catch((cause: unknown) => {
-          throw unavailable('The store cannot be read.', undefined, undefined, cause);
-        });
+        const use = await ledger.use();
         if (state.sessionId && use?.sessionId && use.sessionId !== state.sessionId) throw sessionChanged();
         try {
           const answer = await routes.post('step-up', { ...body, ...wire(use) });

@@ -90,11 +90,6 @@ export class SessionState {
     if (known) this.announce(type, error ?? undefined);
   }
 
-  /** Whether a session that was known is now in doubt. */
-  get isDoubted(): boolean {
-    return this.#doubted !== undefined;
-  }
-
   /** The session may have been replaced behind this tab: the next use asks the server. */
   doubt(): void {
     if (!this.token) return;
@@ -115,7 +110,7 @@ export class SessionState {
       : token.generation > current.generation;
   }
 
-  /** The session that the application believes in. */
+  /** The session that the application believes in; also one that is in doubt. */
   get sessionId(): string | undefined {
     return this.token?.sessionId ?? this.#doubted;
   }

@@ -1,5 +1,5 @@
 import type { AccessToken } from './access-token.js';
-import { unavailable } from './auth-client-error.js';
+import type { AuthClientError } from './auth-client-error.js';
 import type { AuthRoutes } from './auth-routes.js';
 import type { SessionLedger, Use } from './ledger/session-ledger.js';
 import { noteAt } from './tabs/note.js';
@@ -35,21 +35,21 @@ export function unfinishedSignOut(
     },
     cancel: () => left.remove(),
     async finish() {
-      let isUnreadable = false;
-      const found = await ledger.read().catch(() => void (isUnreadable = true));
+      let unreadable: AuthClientError | undefined;
+      const found = await ledger.read().catch((error: AuthClientError) => void (unreadable = error));
       // A tab hears late of what another has done. Then the cookie may belong to a session that has begun since.
       const session_id = left.read();
-      const isOther = !hasCookie && !!session_id && found?.sessionId !== session_id && found?.sessionId !== undefined;
+      const isOther = !hasCookie && !!session_id && found?.sessionId !== undefined && found.sessionId !== session_id;
       const session = isOther ? undefined : found || undefined;
       const token = session || hasCookie ? undefined : lastToken;
       try {
         if (session || hasCookie || token) {
           await routes.insist(() => routes.post('logout', { ...credentialsOf(session), session_id }, token));
-        } else if (isUnreadable) throw unavailable('The store cannot be read.');
+        } else if (unreadable) throw unreadable;
         left.remove();
       } finally {
         await clearSignedOut(session_id || undefined);
-        if (!hasCookie && !isUnreadable) left.remove();
+        if (!hasCookie && !unreadable) left.remove();
       }
     },
   };

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { MINUTE } from '../support/listening.js';
-import { changesOf, clientHost, orders, signIn, type Tab } from '../support/client-host.js';
+import { changesOf, clientHost, expectSignedOut, orders, signIn, type Tab } from '../support/client-host.js';
 import { firefoxAvailable, firefoxContexts } from '../support/firefox.js';
 
 const userOf = (page: Tab) => page.evaluate(async () => (await client.user())?.id);
@@ -63,11 +63,7 @@ describe.skipIf(!firefoxAvailable)('Firefox', () => {
   test('signs out in all tabs, and forgets the cookie', async () => {
     const { context, pages } = await tabs(3);
     await pages[1].evaluate(() => client.logout());
-    for (const page of pages) {
-      await expect.poll(() => changesOf(page)).toContain('signed_out');
-      expect(await page.evaluate(() => client.user())).toBeNull();
-      expect(await orders(page)).toBe(401);
-    }
+    await expectSignedOut(pages);
     expect(await context.cookies()).toEqual([]);
     expect(network.refreshes).toBe(0);
   });

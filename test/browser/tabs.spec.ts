@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { MINUTE, SECOND } from '../support/listening.js';
 import { browserAvailable, chromiumContexts } from '../support/browser.js';
-import { changesOf, clientHost, orders, signIn } from '../support/client-host.js';
+import { changesOf, clientHost, expectSignedOut, orders, signIn } from '../support/client-host.js';
 
 describe.skipIf(!browserAvailable)('the tabs of one browser', () => {
   const { app, network, open } = clientHost();
@@ -82,11 +82,7 @@ describe.skipIf(!browserAvailable)('the tabs of one browser', () => {
   test('are signed out together, and the browser has forgotten the cookie', async () => {
     const { context, pages } = await tabs(3);
     await pages[1].evaluate(() => client.logout());
-    for (const page of pages) {
-      await expect.poll(() => changesOf(page)).toContain('signed_out');
-      expect(await page.evaluate(() => client.user())).toBeNull();
-      expect(await orders(page)).toBe(401);
-    }
+    await expectSignedOut(pages);
     expect(await context.cookies()).toEqual([]);
     expect(network.refreshes).toBe(0);
   });

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import type { AuthChange, AuthClient, AuthClientOptions } from 'nestjs-refresh-token/client';
 import type { DpopOptions } from 'nestjs-refresh-token/client/dpop';
 import type { BrowserContext } from 'playwright-core';
+import { expect } from 'vitest';
 import type { Adapter } from './auth-app.js';
 import { listening, type ListeningSetup } from './listening.js';
 import { OrdersController } from './clients.js';
@@ -146,4 +147,13 @@ export const changesOf = (page: Tab) => page.evaluate(() => changes);
 export async function stolenCookie(context: BrowserContext) {
   const [cookie] = await context.cookies();
   return cookie;
+}
+
+/** Each tab has said so, and can do nothing more as the user. */
+export async function expectSignedOut(pages: readonly Tab[]): Promise<void> {
+  for (const page of pages) {
+    await expect.poll(() => changesOf(page)).toContain('signed_out');
+    expect(await page.evaluate(() => client.user())).toBeNull();
+    expect(await orders(page)).toBe(401);
+  }
 }

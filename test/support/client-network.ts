@@ -17,14 +17,9 @@ export const REQUEST_FAULTS = [
 export type RequestFault = (typeof REQUEST_FAULTS)[number];
 
 /** After these, the server may have to repeat an answer. */
-export const DISTURBING: readonly RequestFault[] = [
-  'the answer is lost',
-  'nobody answers',
-  'the answer comes late',
-  'the request comes twice',
-  'a copy comes later',
-  'the request comes later',
-];
+export const DISTURBING: readonly RequestFault[] = REQUEST_FAULTS.filter(
+  (fault) => fault !== 'the request is lost' && fault !== 'a gateway answers',
+);
 
 /** Answers that are not from the server of the session. None of them ends it. */
 const FOREIGN: readonly (() => Response)[] = [

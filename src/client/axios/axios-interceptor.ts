@@ -1,5 +1,5 @@
 import type { AuthClient } from '../auth-client.js';
-import { AuthClientError } from '../auth-client-error.js';
+import { invalidConfiguration } from '../client-errors.js';
 import { innerOf } from '../create-auth-client.js';
 import type { AxiosLike } from './axios-like.js';
 import { type Config, type Exchange, exchangeOf } from './exchange.js';
@@ -26,8 +26,7 @@ interface Issued {
 export function interceptAxios(axios: AxiosLike, client: AuthClient): () => void {
   const inner = innerOf.get(client);
   if (!inner) {
-    throw new AuthClientError(
-      'invalid_configuration',
+    throw invalidConfiguration(
       'This client is of a different copy of the package. Import both from one build of nestjs-refresh-token.',
     );
   }

@@ -2,7 +2,7 @@ import { type AbortSignalLike, refuseAborted, unlessAborted } from '../aborting.
 import { type AccessToken, authorizationOf } from '../access-token.js';
 import { healingOf } from '../healing.js';
 import { platform } from '../platform.js';
-import { refusalIn } from '../refusal.js';
+import { refusalIn } from '../token-refusal.js';
 import { isStream } from '../repeatable.js';
 import { errorCodeIn, type HeadersLike, jsonIn } from '../responses.js';
 import type { SessionKeeper } from '../session-keeper.js';
@@ -60,7 +60,12 @@ export function exchangeOf(axios: AxiosLike, keeper: SessionKeeper, origins: str
     if (!isOurs) return send([]).then(({ settle }) => settle());
 
     const method = (config.method ?? 'GET').toUpperCase();
-    const asked = { url: href, method, body: config.data, text: async () => textOf(config.data) };
+    const asked = {
+      url: href,
+      method,
+      body: config.data,
+      text: async () => (typeof config.data === 'string' ? config.data : undefined),
+    };
     const canRepeat = !isStream(config.data);
 
     const sendProven = async (token: AccessToken) => {
@@ -151,8 +156,4 @@ async function jsonOf(data: unknown): Promise<unknown> {
   if (isStream(data)) return undefined;
   const isParsed = typeof data === 'object' && data?.constructor === Object;
   return isParsed || Array.isArray(data) ? data : jsonIn(new Response(data as never));
-}
-
-function textOf(body: unknown): string | undefined {
-  return typeof body === 'string' ? body : undefined;
 }

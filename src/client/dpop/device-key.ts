@@ -1,3 +1,4 @@
+import { within } from '../within.js';
 import { type DeviceKey, isKeyPair, type KeyStore } from './key-store.js';
 import { generateKey, signProof } from './proof.js';
 
@@ -86,12 +87,4 @@ async function settled(work: () => unknown): Promise<void> {
   } catch {
     // A key that could not be deleted is used again by the next login.
   }
-}
-
-function within<T>(milliseconds: number, work: Promise<T>): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const late = () => reject(new Error('The key store does not answer.'));
-    const timer = setTimeout(late, Math.max(milliseconds, 0));
-    void work.then(resolve, reject).finally(() => clearTimeout(timer));
-  });
 }

@@ -1,4 +1,4 @@
-import { AuthClientError } from '../auth-client-error.js';
+import { invalidConfiguration, keyMissing, keyNotKept, unavailable } from '../client-errors.js';
 import type { Dpop } from '../dpop-option.js';
 import { inBrowser } from '../platform.js';
 import { boundNote } from './bound-note.js';
@@ -52,7 +52,7 @@ export function dpop(options: KeyStore | DpopOptions = {}): Dpop {
     keyOf = (name: string) => deviceKey(name, keys, required),
   }: DpopOptions = 'load' in options ? { keys: options } : options;
   if (keys && ![keys.load, keys.save, keys.clear].every((method) => typeof method === 'function')) {
-    throw wrong('The key store of dpop() must have the methods load, save and clear.');
+    throw invalidConfiguration('The key store of dpop() must have the methods load, save and clear.');
   }
   return { proofsOf: (client) => provenRequests(client, keyOf(client.name)) };
 }
@@ -70,7 +70,7 @@ function deviceKey(name: string, keys: KeyStore | undefined, required: boolean):
         return true;
       } catch (cause) {
         const message = `The key of this device cannot be kept: ${reasonOf(cause)}`;
-        if (required) throw new AuthClientError('key_not_kept', message, undefined, undefined, cause);
+        if (required) throw keyNotKept(message, cause);
         if (!warned) console.warn(`nestjs-refresh-token: ${message} The session is not bound to it.`);
         warned = true;
         return false;
@@ -81,12 +81,12 @@ function deviceKey(name: string, keys: KeyStore | undefined, required: boolean):
       const key = await pair.load().catch((cause: unknown) => {
         if (!bound) return undefined;
         const message = `The key of this device cannot be read now: ${reasonOf(cause)}`;
-        throw new AuthClientError('temporarily_unavailable', message, undefined, undefined, cause);
+        throw unavailable(message, undefined, undefined, cause);
       });
       // The server would refuse a refresh with `invalid_grant`, and the session would seem to be over. But the key may
       // come back, for example when the device is unlocked.
       if (!key && note.isOwn() && !request.accessToken) {
-        throw new AuthClientError('key_missing', 'This device has no key, but the session is bound to one.');
+        throw keyMissing();
       }
       if (key && note.isBound() && !request.accessToken) void pair.restore();
       return key && signProof(key, request);
@@ -107,18 +107,16 @@ function deviceKey(name: string, keys: KeyStore | undefined, required: boolean):
 function assertPlatform(keys: KeyStore | undefined): void {
   // Pages of plain HTTP have no `subtle`, and React Native has no `crypto`.
   if (!(globalThis as { crypto?: Partial<typeof crypto> }).crypto?.subtle) {
-    throw wrong('dpop() needs crypto.subtle: serve the page over https or from localhost, or leave out dpop.');
+    throw invalidConfiguration(
+      'dpop() needs crypto.subtle: serve the page over https or from localhost, or leave out dpop.',
+    );
   }
   if (!keys && !inBrowser && !hasIndexedDb()) {
-    throw wrong('This platform has no IndexedDB. Give dpop() a key store: dpop({ load, save, clear }).');
+    throw invalidConfiguration('This platform has no IndexedDB. Give dpop() a key store: dpop({ load, save, clear }).');
   }
 }
 
 function reasonOf(cause: unknown): string {
   const message = (cause as Error | undefined)?.message || String(cause);
   return /[.!]$/.test(message) ? message : `${message}.`;
-}
-
-function wrong(message: string): AuthClientError {
-  return new AuthClientError('invalid_configuration', message);
 }

@@ -1,3 +1,4 @@
+import { base64url } from '../base64url.js';
 import type { ProvenRequest } from './dpop-key.js';
 import type { DeviceKey } from './key-store.js';
 
@@ -28,8 +29,3 @@ export async function signProof({ publicKey, privateKey }: DeviceKey, request: P
 }
 
 const bytesOf = (text: string) => new TextEncoder().encode(text);
-
-function base64url(bytes: ArrayBuffer | Uint8Array): string {
-  const text = String.fromCharCode(...new Uint8Array(bytes));
-  return btoa(text).replace(/\+/g, '-').replace(/\//g, '_').replace(/=/g, '');
-}

@@ -1,5 +1,6 @@
 import { isBound } from '../access-token.js';
 import type { AuthAnswer } from '../auth-answer.js';
+import { unavailable } from '../client-errors.js';
 import { delay } from '../platform.js';
 import { MOST_WAITS, SETTLING } from '../times.js';
 import { bounded } from './bounded.js';
@@ -23,7 +24,7 @@ export interface Use extends Partial<StoredSession> {
  * the token was stored. Each process reads before it writes, keeps what is newer, and adds the keys that it knows.
  */
 export interface SessionLedger {
-  /** Reads again each time, because a different process may have refreshed. @throws if the store cannot be read */
+  /** Reads again each time, because a different process may have refreshed. @throws AuthClientError if the store cannot be read */
   read(): Promise<Use | undefined>;
   /**
    * The use of the current token. Its key is written down before anybody sends it.
@@ -67,8 +68,8 @@ export function sessionLedger(store: SessionStore, claims: boolean): SessionLedg
   };
 
   const look = async (): Promise<Seen> => {
-    const stored = await bounded(() => store.load()).catch((error: unknown) => {
-      if (isSaved) throw error;
+    const stored = await bounded(() => store.load()).catch((cause: unknown) => {
+      if (isSaved) throw unavailable('The store cannot be read.', undefined, undefined, cause);
       return undefined;
     });
     const isOfOwn = stored && own?.sessionId === stored.sessionId;

@@ -1,6 +1,6 @@
 import { useCallback, useContext, useSyncExternalStore } from 'react';
 import type { AuthClient, AuthClientUser } from '../auth-client.js';
-import { AuthClientError } from '../auth-client-error.js';
+import { invalidConfiguration } from '../client-errors.js';
 import type { AuthState } from '../session-state.js';
 import { ClientContext } from './auth-provider.js';
 import { keepUserLoaded } from './keep-user-loaded.js';
@@ -17,10 +17,7 @@ export function useClient<User>(given: AuthClient<User> | undefined): AuthClient
   const provided = useContext(ClientContext) as AuthClient<User> | undefined;
   const client = given ?? provided;
   if (client) return client;
-  throw new AuthClientError(
-    'invalid_configuration',
-    'There is no client here. Render <AuthProvider client={client}> around this component.',
-  );
+  throw invalidConfiguration('There is no client here. Render <AuthProvider client={client}> around this component.');
 }
 
 /**

@@ -1,11 +1,11 @@
+import { base64url } from '../base64url.js';
+import { USABLE } from '../times.js';
 import type { RequestCookies } from './request-cookies.js';
 
 /** Seconds. It need not outlive a session. */
 const MAX_AGE = 30 * 24 * 60 * 60;
 /** Characters. Browsers drop cookies that are longer than 4,096 with their attributes. */
 const LONGEST = 3_800;
-/** A token is not used in the last 5 % of its lifetime, because a page takes time. */
-const MARGIN = 0.95;
 
 /** What the browser keeps for this server, in one cookie that scripts cannot read. */
 export interface LedgerEntry {
@@ -41,7 +41,7 @@ export class CookieLedger {
    * @throws if cookies cannot be set any more
    */
   async write(refreshToken: string, { key, accessToken = '' }: LedgerEntry, lifetime = 0): Promise<void> {
-    const expiresAt = Math.floor(Date.now() / 1000 + lifetime * MARGIN);
+    const expiresAt = Math.floor(Date.now() / 1000 + lifetime * USABLE);
     const entry = `${await hashOf(refreshToken)}.${key}.${expiresAt}.`;
     const kept = this.keepAccessToken && entry.length + accessToken.length <= LONGEST ? accessToken : '';
     this.cookies.hand(this.#header(entry + kept, MAX_AGE));
@@ -57,20 +57,8 @@ export class CookieLedger {
   }
 }
 
-/** 96 random bits. */
-export function newKey(): string {
-  return base64url(crypto.getRandomValues(new Uint8Array(12)));
-}
-
 /** 128 bits of SHA-256. The token is random, so the hash tells nothing about it. */
 async function hashOf(refreshToken: string): Promise<string> {
   const hash = await crypto.subtle.digest('SHA-256', new TextEncoder().encode(refreshToken));
   return base64url(new Uint8Array(hash, 0, 16));
-}
-
-function base64url(bytes: Uint8Array): string {
-  return btoa(String.fromCharCode(...bytes))
-    .replaceAll('+', '-')
-    .replaceAll('/', '_')
-    .replaceAll('=', '');
 }

@@ -1,4 +1,5 @@
-import { AuthClientError, unavailable } from '../auth-client-error.js';
+import { AuthClientError } from '../auth-client-error.js';
+import { unavailable } from '../client-errors.js';
 import type { AuthClientUser } from '../auth-client.js';
 import { answered, refusal } from '../auth-routes.js';
 import { copiesOf, isStream } from '../repeatable.js';

@@ -1,4 +1,4 @@
-import { AuthClientError } from '../auth-client-error.js';
+import { invalidConfiguration } from '../client-errors.js';
 import { headerIn, type IncomingHeaders } from './incoming-headers.js';
 import type { CookieJar, RequestCookieJar } from './request-cookies.js';
 
@@ -117,10 +117,11 @@ const FORWARDED = ['user-agent', 'sec-ch-ua', 'sec-ch-ua-mobile', 'sec-ch-ua-pla
 export function resolveServerOptions(options: ServerAuthClientOptions): ResolvedServerOptions {
   const { authPath = 'auth', cookieName = REFRESH_COOKIE, headers = {}, timeout = 5000 } = options;
   const baseUrl = urlOf(options.baseUrl);
-  if (!(timeout >= 1 && timeout <= 30_000)) throw wrong('timeout must be 1 to 30000.');
+  if (!(timeout >= 1 && timeout <= 30_000)) throw invalidConfiguration('timeout must be 1 to 30000.');
   const { allowedOrigins = [], pageOrigins = [] } = options;
   for (const origin of [...allowedOrigins, ...pageOrigins]) {
-    if (urlOf(origin).origin !== origin) throw wrong(`'${origin}' is not an origin. Write 'https://app.example'.`);
+    if (urlOf(origin).origin !== origin)
+      throw invalidConfiguration(`'${origin}' is not an origin. Write 'https://app.example'.`);
   }
   const usualNonce = cookieName === REFRESH_COOKIE ? CLIENT_NONCE_COOKIE : `${cookieName}_client_nonce`;
   return {
@@ -156,13 +157,9 @@ function forwardedHeaders(
 /** The URL with a slash at its end, so that paths are resolved below it. */
 function urlOf(text: string): URL {
   if (!/^https?:/.test(text) || !URL.canParse(text)) {
-    throw wrong(`'${text}' must be a whole URL: 'https://api.example'.`);
+    throw invalidConfiguration(`'${text}' must be a whole URL: 'https://api.example'.`);
   }
   const url = new URL(text);
   url.pathname = url.pathname.replace(/\/?$/, '/');
   return url;
-}
-
-function wrong(message: string): AuthClientError {
-  return new AuthClientError('invalid_configuration', message);
 }

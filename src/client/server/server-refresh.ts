@@ -1,9 +1,11 @@
-import { AuthClientError, UNAVAILABLE, unavailable } from '../auth-client-error.js';
+import { AuthClientError } from '../auth-client-error.js';
+import { UNAVAILABLE, unavailable } from '../client-errors.js';
 import type { AuthAnswer } from '../auth-answer.js';
 import { answered, isSessionOver, refusal } from '../auth-routes.js';
 import { delay } from '../platform.js';
 import { jsonIn } from '../responses.js';
-import { type CookieLedger, newKey } from './cookie-ledger.js';
+import { freshKey } from '../ledger/fresh-key.js';
+import type { CookieLedger } from './cookie-ledger.js';
 import { parsedSetCookie, type RequestCookies } from './request-cookies.js';
 import type { ResolvedServerOptions } from './server-client-options.js';
 
@@ -37,7 +39,7 @@ export class ServerRefresh {
    */
   async run(refreshToken: string): Promise<string | null> {
     const known = await this.ledger.read(refreshToken);
-    const key = known?.key ?? newKey();
+    const key = known?.key ?? freshKey();
     await this.#writeDown(refreshToken, key);
     const { answer, error, setCookies }: Partial<Refreshed & Refused> = await this.#insist(key);
     if (answer) return this.#take(answer, setCookies!);
@@ -50,7 +52,7 @@ export class ServerRefresh {
     }
     if (code !== 'superseded') throw error!;
     // The browser has a newer token by now, or this use is over. The next request presents what the browser has then.
-    await this.ledger.write(refreshToken, { key: newKey() });
+    await this.ledger.write(refreshToken, { key: freshKey() });
     throw unavailable('Another request has refreshed. Load the page again.', status);
   }
 
@@ -62,8 +64,7 @@ export class ServerRefresh {
     try {
       await this.ledger.write(refreshToken, { key });
     } catch (error) {
-      throw new AuthClientError(
-        UNAVAILABLE,
+      throw unavailable(
         'The session must be refreshed, but cookies cannot be set here. Refresh before the page renders: in middleware.',
         undefined,
         undefined,
@@ -75,14 +76,11 @@ export class ServerRefresh {
   async #take(answer: AuthAnswer, setCookies: readonly string[]): Promise<string> {
     const successor = setCookies.map(parsedSetCookie).find(({ name }) => name === this.options.cookieName)?.value;
     if (!successor) {
-      throw new AuthClientError(
-        UNAVAILABLE,
-        'The answer sets no cookie. A proxy may have removed it, or its name differs.',
-      );
+      throw unavailable('The answer sets no cookie. A proxy may have removed it, or its name differs.');
     }
     try {
       for (const header of setCookies) this.cookies.hand(header);
-      await this.ledger.write(successor, { key: newKey(), accessToken: answer.access_token }, answer.expires_in);
+      await this.ledger.write(successor, { key: freshKey(), accessToken: answer.access_token }, answer.expires_in);
     } catch (error) {
       // The key is written down, so the next request gets this answer again.
       throw new AuthClientError(
