@@ -1,7 +1,7 @@
 import { unlessAborted } from './aborting.js';
 import { type AuthAnswer, isAuthAnswer } from './auth-answer.js';
 import { AuthClientError } from './auth-client-error.js';
-import { UNAVAILABLE, unavailable } from './client-errors.js';
+import { superseded, UNAVAILABLE, unavailable } from './client-errors.js';
 import type { AccessToken } from './access-token.js';
 import type { ResolvedClientOptions } from './client-options.js';
 import { delay, inBrowser } from './platform.js';
@@ -23,8 +23,12 @@ export interface AuthRoutes {
    * Makes several attempts at one use of a token. A slow attempt is not aborted, because the cookie of its response would
    * be lost. Instead, further attempts start. The session's next change aborts all of them: a late response could replace
    * the cookie of a newer session.
+   *
+   * @param isCurrent asked before each further attempt, because a different process may have finished this use: an old
+   *   token must not be sent again
+   * @throws AuthClientError `superseded` also if the use is not current any more
    */
-  refresh(body: object, listeners: Set<AuthChangeListener>): Promise<AuthAnswer>;
+  refresh(body: object, listeners: Set<AuthChangeListener>, isCurrent: () => Promise<boolean>): Promise<AuthAnswer>;
   /** Repeats the attempt for some seconds, while the server cannot be reached or cannot answer. */
   insist<T>(attempt: () => Promise<T>): Promise<T>;
 }
@@ -54,8 +58,15 @@ export function authRoutes({ authUrl, store, timeout }: ResolvedClientOptions, s
   return {
     post: (path, body, token) => untilOver((signal) => ask(path, body, signal, token)),
 
-    refresh: (body, listeners) =>
-      untilOver((signal) => firstOf(() => ask('refresh', body, signal), timeout, store ? 0 : STRAGGLING), listeners),
+    refresh: (body, listeners, isCurrent) =>
+      untilOver((signal) => {
+        const attempt = () => ask('refresh', body, signal);
+        const again = async () => {
+          if (!(await isCurrent())) throw superseded();
+          return attempt();
+        };
+        return firstOf(attempt, again, timeout, store ? 0 : STRAGGLING);
+      }, listeners),
 
     async insist(attempt) {
       const from = performance.now();
@@ -97,7 +108,12 @@ async function untilOver<T>(
  * Starts another attempt whenever none has been answered for some time. A failed attempt leaves the decision to the
  * others; if all have failed, so has this.
  */
-function firstOf(attempt: () => Promise<AuthAnswer>, timeout: number, straggling: number): Promise<AuthAnswer> {
+function firstOf(
+  first: () => Promise<AuthAnswer>,
+  again: () => Promise<AuthAnswer>,
+  timeout: number,
+  straggling: number,
+): Promise<AuthAnswer> {
   return new Promise((resolve, reject) => {
     let pending = 0;
     let newest: AuthAnswer | undefined;
@@ -108,9 +124,9 @@ function firstOf(attempt: () => Promise<AuthAnswer>, timeout: number, straggling
       if (newest) resolve(newest);
       else reject(failure!);
     };
-    const start = (pause: number) => {
+    const start = (attempt: () => Promise<AuthAnswer>, pause: number) => {
       pending++;
-      if (pause < PATIENCE * 2) timer = setTimeout(() => start(pause * 2), pause);
+      if (pause < PATIENCE * 2) timer = setTimeout(() => start(again, pause * 2), pause);
       void attempt()
         .then(
           (answer) => {
@@ -126,7 +142,7 @@ function firstOf(attempt: () => Promise<AuthAnswer>, timeout: number, straggling
           if (!pending || (!newest && failure!.code !== UNAVAILABLE)) finish();
         });
     };
-    start(timeout);
+    start(first, timeout);
   });
 }
 

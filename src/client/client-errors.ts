@@ -7,6 +7,12 @@ export function unavailable(message: string, status?: number, retryAfter?: numbe
   return new AuthClientError(UNAVAILABLE, message, status, retryAfter, cause);
 }
 
+/** The server, or a different process, has finished this use of the token. */
+export const SUPERSEDED = 'superseded';
+export function superseded(): AuthClientError {
+  return new AuthClientError(SUPERSEDED, 'There is a newer token.');
+}
+
 /** @param message says what to write */
 export function invalidConfiguration(message: string): AuthClientError {
   return new AuthClientError('invalid_configuration', message);

@@ -1,6 +1,6 @@
 import { type AccessToken, accessTokenOf, authorized, isBound } from './access-token.js';
 import type { AuthClientError } from './auth-client-error.js';
-import { cookieNotKept, invalidTokens, sessionChanged, unavailable } from './client-errors.js';
+import { cookieNotKept, invalidTokens, sessionChanged, SUPERSEDED, unavailable } from './client-errors.js';
 import { type AuthAnswer, isAuthAnswer } from './auth-answer.js';
 import { authRoutes, isSessionOver } from './auth-routes.js';
 import type { ResolvedClientOptions } from './client-options.js';
@@ -164,12 +164,12 @@ export function sessionKeeper(options: ResolvedClientOptions): SessionKeeper {
   /** The session is over only if the server says so. Everything else means "later". */
   const refusedWith = async (error: AuthClientError, use: Use): Promise<null> => {
     const { code } = error;
-    if (code === 'superseded') await ledger.useAfresh(use);
+    if (code === SUPERSEDED) await ledger.useAfresh(use);
     if (code === 'step_up_required') state.announce(code);
     const isOver = isSessionOver(error, !!store);
     if (isOver && (await ledger.isCurrent(use))) return nobody(error, use);
     // Somebody else has refreshed with the same store or cookie. The next attempt presents the new token.
-    throw isOver || code === 'superseded' ? unavailable('Try later.') : error;
+    throw isOver || code === SUPERSEDED ? unavailable('Try later.') : error;
   };
 
   const wire = (use: Use | undefined) => {
@@ -189,7 +189,7 @@ export function sessionKeeper(options: ResolvedClientOptions): SessionKeeper {
     if (!use || (store && !use.refreshToken)) return nobodyForNow(use === null);
     const obtainedAt = Date.now();
     try {
-      const answer = await routes.refresh(wire(use), state.listeners);
+      const answer = await routes.refresh(wire(use), state.listeners, () => ledger.isCurrent(use));
       // If the user signed out in the meantime, they stay signed out. If somebody signed in, they stay signed in.
       return await goOn(used, answer, obtainedAt, use);
     } catch (error) {

@@ -40,8 +40,8 @@ export const LOCK_TIMEOUT = 6_000;
 /** Milliseconds that a store may take. Key chains are slow; a store that hangs must not hang the application. */
 export const STORE_TIMEOUT = 5_000;
 /**
- * Without a lock, a different process may be about to replace what was just written, and the key in it. So nobody uses
- * a ledger that is younger than this many milliseconds.
+ * A different process may be about to replace what was just written, and the key in it; or to send the token before it.
+ * So nobody uses a ledger that is younger than this many milliseconds.
  */
 export const SETTLING = 200;
 /** It is used after this number of waits at the latest. */

@@ -253,6 +253,25 @@ describe('the ledger of a client with a store', () => {
     expect(owner.highest).toBe(3);
   });
 
+  test('of a use without an answer is read again before the next attempt: a different process may be far ahead', async () => {
+    const { owner, process, session } = await signedIn();
+    const other = owner.launch();
+    owner.time.jump(20 * MINUTE);
+    owner.nextFaults = ['nobody answers'];
+    const refreshes = async () => {
+      for (let count = 0; count < 3; count++) {
+        await owner.time.sleep(SECOND);
+        await other.refresh();
+      }
+      // The window of the server is over before the first process tries again.
+      app.clock.advance(MINUTE);
+    };
+    await owner.time.until(Promise.all([process.refresh(), refreshes()]));
+    expect(owner.sent.filter(({ body }) => body.refresh_token === owner.sent[1].body.refresh_token)).toHaveLength(2);
+    expect(session().generation).toBe(4);
+    await expectGoodStanding(app, owner.sessionId);
+  });
+
   test('that was set back is written again, before the token is used', async () => {
     const { owner, process, refresh } = await signedIn();
     const { text } = owner.device;

@@ -42,7 +42,7 @@ export interface SessionLedger {
   begin(answer: AuthAnswer, key?: string): Promise<void>;
   /** Stores the token that a use has brought. */
   keep(answer: AuthAnswer, use: Use): Promise<void>;
-  /** Whether this use is still that of the newest token. If the store cannot be read, it may be not. */
+  /** Whether this use is still that of the newest token. @throws AuthClientError if the store cannot be read */
   isCurrent(use: Use): Promise<boolean>;
   /** @returns whether this session was cleared; not if the store has a different one by now */
   clear(sessionId: string | undefined): Promise<boolean>;
@@ -85,7 +85,7 @@ export function sessionLedger(store: SessionStore, claims: boolean): SessionLedg
     for (let waits = 0; ; waits++) {
       const seen = await look();
       const age = Date.now() - (seen.ledger?.savedAt ?? 0);
-      const isSettled = !claims || !!store.lock || age < 0 || age >= SETTLING;
+      const isSettled = !claims || age < 0 || age >= SETTLING;
       if (isSettled || waits === MOST_WAITS) return seen;
       await delay(SETTLING - age);
     }
@@ -169,7 +169,7 @@ export function sessionLedger(store: SessionStore, claims: boolean): SessionLedg
         await keepToken(current, answer, isSame(use, presented) ? keys : [], use.clientNonce);
       }),
     async isCurrent(use) {
-      const now = await read().catch(() => undefined);
+      const now = await read();
       return !!now && now.refreshToken === use.refreshToken && isSame(now, use);
     },
     clear: (sessionId) =>

@@ -31,7 +31,9 @@ const short = (key: string) => key.slice(0, 8);
 const sent = (key: string) => `POST /auth/refresh with the key ${short(key)}…`;
 
 /** A first use. It brings the token that the experiment is about. */
-async function begin({ tell }: Bench): Promise<{ generation: number; key: string } | undefined> {
+async function begin({ client, tell }: Bench): Promise<{ generation: number; key: string } | undefined> {
+  // Otherwise, the client of the page would take a cookie that is gone at its first refresh for one that was never kept.
+  await refreshed(client);
   const key = newKey();
   const { status, error, generation } = await refreshWith({ idempotency_key: key });
   const good = status === 200;
