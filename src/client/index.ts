@@ -10,6 +10,7 @@ export { createAuthClient } from './create-auth-client.js';
 export { AuthClientError } from './auth-client-error.js';
 export type { AuthClientOptions } from './client-options.js';
 export type { Dpop } from './dpop-option.js';
+export { keepUserLoaded } from './keep-user-loaded.js';
 export type { SessionStore, StoredSession } from './ledger/stored-session.js';
 export type { AuthChange, AuthChangeListener, AuthState } from './session-state.js';
 export type { IncomingHeaders } from './server/incoming-headers.js';

@@ -1,3 +1,6 @@
+import { LONGEST_BODY } from './times.js';
+import { within } from './within.js';
+
 /** The part of `Headers` that is read here. Those of axios have it, too. */
 export interface HeadersLike {
   get(name: string): string | null;
@@ -22,9 +25,9 @@ export async function errorCodeOf(response: Response): Promise<string | undefine
   return errorCodeIn(await jsonCopyOf(response), response.headers);
 }
 
-/** The JSON of a response, which stays readable. */
+/** The JSON of a response, which stays readable. Nothing, if it does not come whole in time: the application waits for it. */
 export async function jsonCopyOf(response: Response): Promise<unknown> {
-  return isJson(response.headers) ? jsonIn(response.clone()) : undefined;
+  return isJson(response.headers) ? within(LONGEST_BODY, jsonIn(response.clone())).catch(() => undefined) : undefined;
 }
 
 export function isJson(headers: HeadersLike): boolean {

@@ -80,6 +80,8 @@ export function sessionKeeper(options: ResolvedClientOptions): SessionKeeper {
     if (!state.token) await clear(sessionId);
   });
 
+  if (signOut.isDue()) state.show({ status: 'signed_out' });
+
   /** A different tab has done something; this one takes it over. */
   const tabs = sessionTabs(name, state, cookie, (news) => {
     isEmptyForNow = false;
@@ -253,7 +255,8 @@ export function sessionKeeper(options: ResolvedClientOptions): SessionKeeper {
       await alone(async () => {
         // Nobody knows which requests have brought the token.
         if (answer) return begin(answer, obtainedAt);
-        signOut.cancel();
+        // A session that the user has left does not come back, if no other one was begun elsewhere.
+        if (!signOut.isKnown()) signOut.cancel();
         await cookie?.clear();
         proofs?.forget();
         isEmptyForNow = true;

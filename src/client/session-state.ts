@@ -128,13 +128,15 @@ export class SessionState {
     return this.token === null ? 'signed_in' : 'restored';
   }
 
-  /** Resolves at the next change. */
-  changed(): Promise<void> {
+  /** Resolves at the next change, or after so many milliseconds. */
+  changed(longest: number): Promise<void> {
     return new Promise((resolve) => {
       const once = () => {
+        clearTimeout(timer);
         this.listeners.delete(once);
         resolve();
       };
+      const timer = setTimeout(once, longest);
       this.listeners.add(once);
     });
   }

@@ -2,6 +2,8 @@
 
 /** The longest wait for a response in milliseconds. Checking a password is slow on purpose. */
 export const LONGEST_REQUEST = 30_000;
+/** Milliseconds that an answer of the application's server may take, after its headers, to say why it is refused. */
+export const LONGEST_BODY = 3_000;
 export const MOST_ATTEMPTS = 5;
 export const FIRST_PAUSE = 250;
 /** For this many milliseconds after the first attempt, a failed refresh is repeated while somebody waits for it. */

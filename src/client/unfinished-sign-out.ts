@@ -10,6 +10,8 @@ import { noteAt } from './tabs/note.js';
  */
 export interface UnfinishedSignOut {
   isDue(): boolean;
+  /** Whether it is known which session was left: then a different one is not ended by it. */
+  isKnown(): boolean;
   note(left: { sessionId: string | undefined; token: AccessToken | null | undefined }): void;
   /** A user has signed in since. */
   cancel(): void;
@@ -29,6 +31,7 @@ export function unfinishedSignOut(
   let lastToken: AccessToken | undefined;
   return {
     isDue: () => left.read() != null,
+    isKnown: () => !!left.read(),
     note({ sessionId = '', token }) {
       left.write(sessionId);
       lastToken = token ?? undefined;

@@ -1,4 +1,4 @@
-import type { Page } from 'playwright-core';
+import type { Page, Route } from 'playwright-core';
 import { describe, expect, test } from 'vitest';
 import { browserAvailable, chromiumContexts } from '../support/browser.js';
 import { changesOf, clientHost, orders, signIn } from '../support/client-host.js';
@@ -31,6 +31,35 @@ describe.skipIf(!browserAvailable)('a page whose cookie is replaced', () => {
     expect(shown).toEqual({ status: 'signed_in', user: null });
     expect(await userOf(page)).toBe('user-bob');
     expect(await changesOf(page)).toEqual(['signed_in', 'signed_in']);
+  });
+
+  test('by nobody does not come back, after a sign-out that the server has refused', async () => {
+    const page = await open(await newContext());
+    await signIn(page);
+    const refuse = (route: Route) => route.fulfill({ status: 403, body: 'Forbidden' });
+    await page.route('**/auth/logout', refuse);
+    expect(await page.evaluate(() => client.logout().catch((error: { code: string }) => error.code))).toBe(
+      'temporarily_unavailable',
+    );
+    await page.reload();
+    await page.waitForFunction(() => 'client' in globalThis);
+    expect(await page.evaluate(() => client.state.status)).toBe('signed_out');
+    await page.unroute('**/auth/logout', refuse);
+    expect(await page.evaluate(() => client.adopt())).toBe(false);
+    expect(await signInBehind(page)).toBe(200);
+    expect(await page.evaluate(() => client.adopt())).toBe(true);
+  });
+
+  test('by another sign-in goes on, although the sign-out of the former one comes late', async () => {
+    const page = await open(await newContext());
+    await signIn(page);
+    const refuse = (route: Route) => route.fulfill({ status: 403, body: 'Forbidden' });
+    await page.route('**/auth/logout', refuse);
+    await page.evaluate(() => client.logout().catch(() => undefined));
+    await page.unroute('**/auth/logout', refuse);
+    expect(await signInBehind(page)).toBe(200);
+    expect(await page.evaluate(() => client.adopt())).toBe(true);
+    expect(await page.evaluate(() => client.state.status)).toBe('signed_in');
   });
 
   test('and adopts the session that was begun elsewhere', async () => {

@@ -140,4 +140,19 @@ describe('a request that is aborted', () => {
       fail();
     });
   }
+
+  test('by axios later leaves no listener on a `cancelToken`, which many requests may have', async () => {
+    const client = await signedIn(app.url);
+    const api = axios.create({ baseURL: app.url });
+    interceptAxios(api, client);
+    const { token } = axios.CancelToken.source();
+    const listeners = new Set<unknown>();
+    const { subscribe, unsubscribe } = Object.getPrototypeOf(token) as Record<string, (listener: unknown) => void>;
+    Object.assign(token, {
+      subscribe: (listener: unknown) => (listeners.add(listener), subscribe.call(token, listener)),
+      unsubscribe: (listener: unknown) => (listeners.delete(listener), unsubscribe.call(token, listener)),
+    });
+    expect((await api.get('/orders', { cancelToken: token })).status).toBe(200);
+    expect(listeners.size).toBe(0);
+  });
 });

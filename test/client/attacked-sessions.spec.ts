@@ -66,6 +66,24 @@ describe('a session', () => {
     expect(client.store.session).toBeDefined();
   });
 
+  test('does not wait for the end of an answer that never ends', async () => {
+    const endless = () => new ReadableStream({ start: (body) => body.enqueue(new TextEncoder().encode('{"error":')) });
+    const headers = { 'content-type': 'application/json' };
+    const client = await signedIn(app.url, {
+      network: async (input, init) =>
+        String(input).includes('/auth/')
+          ? fetch(input, init)
+          : new Response(endless(), { status: String(input).endsWith('/graphql') ? 200 : 401, headers }),
+    });
+    const answers = await Promise.all([client.fetch('/orders'), client.fetch('/graphql')]);
+    expect(answers.map(({ status }) => status)).toEqual([401, 200]);
+    for (const { body } of answers) {
+      const { value } = await body!.getReader().read();
+      expect(new TextDecoder().decode(value)).toBe('{"error":');
+    }
+    expect(client.count('/auth/refresh')).toBe(0);
+  });
+
   test('is not adopted without its refresh token', async () => {
     const client = testClient(app.url);
     const tokens = { ...TOKENS, session_id: 's', generation: 0 };

@@ -301,6 +301,23 @@ describe('the ledger of a client with a store', () => {
     expect(session().sessionId).toBe(sessionId);
   });
 
+  test('of a user who has signed in meanwhile is not replaced by what a process could not write', async () => {
+    const { owner, refresh, session } = await signedIn();
+    const { text } = owner.device;
+    const full = () => {
+      throw new Error('The disk is full.');
+    };
+    Object.defineProperty(owner.device, 'text', { get: () => text, set: full, configurable: true });
+    await refresh();
+    Object.defineProperty(owner.device, 'text', { value: text, writable: true });
+    const other = owner.launch();
+    await owner.time.until(other.client.login({ username: 'somebody-else', password: 'a-password' }));
+    const { sessionId } = session();
+    expect(sessionId).not.toBe(owner.sessionId);
+    await refresh();
+    expect(session().sessionId).toBe(sessionId);
+  });
+
   test('of adopted tokens claims nothing, because nobody knows which request brought them', async () => {
     const { owner, process, refresh, session, claims, keys } = await signedIn();
     const { text } = await send(app, {

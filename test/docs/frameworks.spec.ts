@@ -74,7 +74,10 @@ describe('the page about frameworks', () => {
       platform: 'node',
       conditions: ['browser'],
       outfile,
-      alias: { vue: join(root, 'node_modules/vue/dist/vue.runtime.esm-bundler.js') },
+      alias: {
+        vue: join(root, 'node_modules/vue/dist/vue.runtime.esm-bundler.js'),
+        'nestjs-refresh-token/client': join(root, 'src/client/index.ts'),
+      },
       define: { 'process.env.NODE_ENV': '"production"' },
       plugins: [
         {
@@ -120,6 +123,9 @@ describe('the page about frameworks', () => {
     await expect.poll(() => seen().status).toBe('signed_out');
     await client.login(ALICE);
     await expect.poll(() => seen().user?.id).toBe('user-alice');
+    // As after the browser's "back".
+    await client.adopt();
+    await expect.poll(() => seen()).toMatchObject({ status: 'signed_in', user: { id: 'user-alice' } });
     await client.logout();
     await expect.poll(() => seen()).toMatchObject({ status: 'signed_out', user: null });
     stop();

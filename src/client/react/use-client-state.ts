@@ -3,7 +3,7 @@ import type { AuthClient, AuthClientUser } from '../auth-client.js';
 import { invalidConfiguration } from '../client-errors.js';
 import type { AuthState } from '../session-state.js';
 import { ClientContext } from './auth-provider.js';
-import { keepUserLoaded } from './keep-user-loaded.js';
+import { keepUserLoaded } from '../keep-user-loaded.js';
 
 /** A server renders for many visitors, and knows none of them. The first render in the browser must be the same. */
 const ON_A_SERVER: AuthState<never> = Object.freeze({

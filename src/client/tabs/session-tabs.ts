@@ -1,6 +1,5 @@
 import type { AccessToken } from '../access-token.js';
 import type { CookieUses } from '../ledger/cookie-uses.js';
-import { delay } from '../platform.js';
 import type { SessionState } from '../session-state.js';
 import { openTabChannel, type TabMessage } from './tab-channel.js';
 import { ANSWER_TIMEOUT, RESULT_TIMEOUT } from '../times.js';
@@ -66,7 +65,7 @@ export function sessionTabs(
     async ask(used, waited) {
       if (!hasNeighbours || !(waited || used)) return;
       channel.post({ type: 'ask', after: used?.obtainedAt ?? state.endedAt });
-      await Promise.race([state.changed(), delay(waited ? RESULT_TIMEOUT : ANSWER_TIMEOUT)]);
+      await state.changed(waited ? RESULT_TIMEOUT : ANSWER_TIMEOUT);
     },
     compare() {
       const { token } = state;

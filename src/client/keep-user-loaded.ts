@@ -1,7 +1,8 @@
-import type { AuthClient } from '../auth-client.js';
-import type { AuthClientError } from '../auth-client-error.js';
-import { platform } from '../platform.js';
-import type { AuthChange } from '../session-state.js';
+import type { AuthClient } from './auth-client.js';
+import type { AuthClientError } from './auth-client-error.js';
+import { UNAVAILABLE } from './client-errors.js';
+import { platform } from './platform.js';
+import type { AuthChange } from './session-state.js';
 
 /** Milliseconds between an attempt without an answer and the next one. */
 const RETRY = 10_000;
@@ -9,12 +10,16 @@ const RETRY = 10_000;
 const NEWS = new Set<AuthChange['type']>(['restored', 'signed_in', 'refreshed']);
 
 /**
- * Asks for the user now, and again after each change of the session. All who ask share one request, and an answer is in
- * `client.state` as soon as it is there.
+ * Keeps `client.state.user` loaded, for a page that shows it: asks for the user now, after each change of the session, and
+ * again 10 seconds after an attempt without an answer. A hidden page waits until it is visible. All who ask share one
+ * request. The hooks of `nestjs-refresh-token/react` use it.
  *
  * @returns a function that stops it
+ * @example
+ * const stop = keepUserLoaded(client);
+ * client.subscribe(() => show(client.state.user));
  */
-export function keepUserLoaded(client: AuthClient): () => void {
+export function keepUserLoaded(client: AuthClient<unknown>): () => void {
   let timer: ReturnType<typeof setTimeout> | undefined;
   let isOver = false;
   let { status } = client.state;
@@ -30,9 +35,9 @@ export function keepUserLoaded(client: AuthClient): () => void {
       // For example, the store of a locked device.
       if (client.state.status === 'unknown') later(RETRY);
     } catch (error) {
-      const { code, retryAfter = 0 } = error as AuthClientError;
-      // Whatever else is wrong ends with a change of the session.
-      if (code === 'temporarily_unavailable') later(Math.max(RETRY, retryAfter));
+      const { code, status, retryAfter = 0 } = error as AuthClientError;
+      // A user who may not refresh from a place may move. Whatever else is wrong ends with a change of the session.
+      if (code === UNAVAILABLE || status === 403) later(Math.max(RETRY, retryAfter));
     }
   };
   // A forgotten tab does not keep a session alive.
