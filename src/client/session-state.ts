@@ -128,7 +128,7 @@ export class SessionState {
     return this.token === null ? 'signed_in' : 'restored';
   }
 
-  /** Resolves at the next change, or after so many milliseconds. */
+  /** Resolves at the next change, or after this number of milliseconds. */
   changed(longest: number): Promise<void> {
     return new Promise((resolve) => {
       const once = () => {
