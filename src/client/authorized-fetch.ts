@@ -1,7 +1,7 @@
 import { refuseAborted, unlessAborted } from './aborting.js';
 import type { AccessToken } from './access-token.js';
 import type { ResolvedClientOptions } from './client-options.js';
-import { healingOf } from './healing.js';
+import type { Healing } from './healing.js';
 import { refusalIn } from './token-refusal.js';
 import { copiesOf } from './repeatable.js';
 import { discard, jsonCopyOf } from './responses.js';
@@ -9,8 +9,7 @@ import type { SessionKeeper } from './session-keeper.js';
 import { absoluteUrl, originOf } from './url.js';
 
 /** The platform's `fetch`, with the access token for the allowed origins. */
-export function authorizedFetch(keeper: SessionKeeper, options: ResolvedClientOptions): typeof fetch {
-  const healing = healingOf(keeper);
+export function authorizedFetch(keeper: SessionKeeper, healing: Healing, options: ResolvedClientOptions): typeof fetch {
   return async (input, init = {}) => {
     const request = typeof input === 'object' && 'url' in input ? input : undefined;
     const href = absoluteUrl(request?.url ?? String(input), options.baseUrl);
@@ -31,11 +30,12 @@ export function authorizedFetch(keeper: SessionKeeper, options: ResolvedClientOp
     const send = async (token: AccessToken, isLast = false) => {
       refuseAborted(signal);
       const response = await keeper.send(copies.take(isLast), { ...init, headers }, token);
-      const refusal = await refusalIn(asked, {
-        status: response.status,
-        headers: response.headers,
-        json: () => jsonCopyOf(response),
-      });
+      const { status, headers: answered, url } = response;
+      // The server may have redirected to a stranger, who says nothing about the token. React Native has no `url`.
+      const isOurs = !url || options.origins.includes(originOf(url));
+      const refusal = isOurs
+        ? await refusalIn(asked, { status, headers: answered, json: () => jsonCopyOf(response) })
+        : undefined;
       if (!refusal) healing.accepted(origin);
       return { response, refusal };
     };

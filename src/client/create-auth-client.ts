@@ -3,13 +3,14 @@ import type { AuthClientError } from './auth-client-error.js';
 import { answered, refusal } from './auth-routes.js';
 import { authorizedFetch } from './authorized-fetch.js';
 import { type AuthClientOptions, type ResolvedClientOptions, resolveClientOptions } from './client-options.js';
+import { type Healing, healingBy } from './healing.js';
 import { jsonIn } from './responses.js';
 import { type SessionKeeper, sessionKeeper } from './session-keeper.js';
 import type { AuthState } from './session-state.js';
 import { stayFresh } from './wake.js';
 
 /** The internals of a client, for the other entries of the package. */
-export const innerOf = new WeakMap<AuthClient, [SessionKeeper, ResolvedClientOptions]>();
+export const innerOf = new WeakMap<AuthClient, [SessionKeeper, Healing, ResolvedClientOptions]>();
 
 /**
  * Creates a client of `nestjs-refresh-token`, for a browser or any other JavaScript runtime.
@@ -31,7 +32,8 @@ export function createAuthClient<User = unknown>(options: AuthClientOptions = {}
   const keeper = sessionKeeper(resolved);
   const { state } = keeper;
   const awake = stayFresh(keeper);
-  const fetch = authorizedFetch(keeper, resolved);
+  const healing = healingBy(keeper);
+  const fetch = authorizedFetch(keeper, healing, resolved);
   type Me = AuthClientUser & User;
 
   const ask = async <T>(
@@ -110,7 +112,7 @@ export function createAuthClient<User = unknown>(options: AuthClientOptions = {}
   state.listeners.add(({ type }) => {
     if (type === 'refreshed' && state.shown.user && state.subscribers.size) client.user().catch(() => undefined);
   });
-  innerOf.set(client, [keeper, resolved]);
+  innerOf.set(client, [keeper, healing, resolved]);
   return client;
 }
 

@@ -22,15 +22,7 @@ export interface Healing {
   renewed(origin: string, used: AccessToken): Promise<AccessToken | null>;
 }
 
-const all = new WeakMap<SessionKeeper, Healing>();
-
-export function healingOf(keeper: SessionKeeper): Healing {
-  const healing = all.get(keeper) ?? newHealing(keeper);
-  all.set(keeper, healing);
-  return healing;
-}
-
-function newHealing(keeper: SessionKeeper): Healing {
+export function healingBy(keeper: SessionKeeper): Healing {
   /** The last token that an origin has refused, and how many it has refused in a short time. */
   const refused = new Map<string, { token: AccessToken; at: number; count: number; isAccepted: boolean }>();
   const isVain = (origin: string, { sessionId, value }: AccessToken) => {

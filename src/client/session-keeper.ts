@@ -16,17 +16,15 @@ import { credentialsOf, unfinishedSignOut } from './unfinished-sign-out.js';
 /** The token that was the state when somebody asked for a new one. */
 type Used = AccessToken | null | undefined;
 
+const valueOf = (token: Used) => token?.value ?? token;
+
 /** Begins, renews and ends the session, one operation at a time in this tab and across tabs. */
 export interface SessionKeeper {
   readonly state: SessionState;
   /** Only with the option `dpop`. */
   readonly proofs: Proofs | undefined;
   readonly send: Send;
-  /**
-   * A token that is valid now; `null` if nobody is signed in.
-   *
-   * @throws AuthClientError as `renew` does
-   */
+  /** A token that is valid now; `null` if nobody is signed in. @throws AuthClientError as `renew` does */
   current(): Promise<AccessToken | null>;
   /**
    * Fetches a token that replaces `used`. All callers during a refresh get the same token.
@@ -64,7 +62,8 @@ export function sessionKeeper(options: ResolvedClientOptions): SessionKeeper {
   const ledger = sessionLedger(store ?? cookie!, options.claims);
   const alone = tabLock(name);
 
-  let renewal: Promise<AccessToken | null> | undefined;
+  let renewal: ReturnType<SessionKeeper['renew']> | undefined;
+  let signOuts = 0;
   /** Before this time of the monotonic clock, only an explicit refresh asks the server. */
   let notBefore = 0;
   /** A session whose cookie has not been seen to work. */
@@ -94,11 +93,7 @@ export function sessionKeeper(options: ResolvedClientOptions): SessionKeeper {
   });
 
   /** Whether the session has gone on, ended or begun since `used` was the state. */
-  const isReplaced = (used: Used) => {
-    const { token } = state;
-    if (token === null) return used !== null;
-    return token !== undefined && token.value !== used?.value;
-  };
+  const isReplaced = (used: Used) => state.token !== undefined && valueOf(state.token) !== valueOf(used);
 
   const kept = (answer: AuthAnswer, obtainedAt: number) => {
     const token = accessTokenOf(answer, obtainedAt);
@@ -141,6 +136,13 @@ export function sessionKeeper(options: ResolvedClientOptions): SessionKeeper {
     tabs.tellLeft(how, sessionId);
   };
 
+  /** The page may be closed before the server is told. */
+  const leaveForGood = () => {
+    signOuts++;
+    signOut.note(state);
+    leave('signed_out');
+  };
+
   /** A store that is locked looks like one that is empty: nothing is cleared, and it is asked again. */
   const nobodyForNow = (isUnreadable: boolean) => {
     isEmptyForNow = true;
@@ -170,7 +172,7 @@ export function sessionKeeper(options: ResolvedClientOptions): SessionKeeper {
     if (code === 'step_up_required') state.announce(code);
     const isOver = isSessionOver(error, !!store);
     if (isOver && (await ledger.isCurrent(use))) return nobody(error, use);
-    // Somebody else has refreshed with the same store or cookie. The next attempt presents the new token.
+    // Somebody else has refreshed. The next attempt presents the new token.
     throw isOver || code === SUPERSEDED ? unavailable('Try later.') : error;
   };
 
@@ -205,7 +207,7 @@ export function sessionKeeper(options: ResolvedClientOptions): SessionKeeper {
   const renewAlone = async (used: Used, waited: boolean) => {
     if (!isReplaced(used)) await tabs.ask(used, waited);
     if (isReplaced(used)) return state.token!;
-    if (signOut.isDue()) await signOut.finish();
+    await signOut.finish();
     return routes.insist(() => attempt(used));
   };
 
@@ -241,14 +243,17 @@ export function sessionKeeper(options: ResolvedClientOptions): SessionKeeper {
       const { token } = state;
       if (token !== null || isEmptyForNow) await keeper.renew(token);
     },
-    signIn: (body) =>
-      alone(async () => {
+    signIn(body) {
+      const before = signOuts;
+      return alone(async () => {
         const obtainedAt = Date.now();
         const key = freshKey();
         const transport = store ? 'body' : 'cookie';
         const answer = await routes.post('login', { ...body, transport, idempotency_key: key });
         await begin(answer, obtainedAt, key);
-      }),
+        if (signOuts !== before) leaveForGood();
+      });
+    },
     async adopt(answer) {
       if (answer && !isAuthAnswer(answer, !!store)) throw invalidTokens(!!store);
       const obtainedAt = Date.now();
@@ -280,16 +285,12 @@ export function sessionKeeper(options: ResolvedClientOptions): SessionKeeper {
         }
       }),
     async signOut() {
-      // The page may be closed before the request is sent.
-      signOut.note(state);
-      leave('signed_out');
+      if (refused) throw refused;
+      leaveForGood();
       await keeper.catchUp();
     },
     async catchUp() {
-      if (!signOut.isDue()) return;
-      await alone(async () => {
-        if (signOut.isDue()) await signOut.finish();
-      });
+      if (signOut.isDue()) await alone(signOut.finish);
     },
     close: () => tabs.close(),
   };

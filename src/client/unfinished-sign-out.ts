@@ -15,8 +15,8 @@ export interface UnfinishedSignOut {
   note(left: { sessionId: string | undefined; token: AccessToken | null | undefined }): void;
   /** A user has signed in since. */
   cancel(): void;
-  /** Tells the server. @throws AuthClientError if it could not be told */
-  finish(): Promise<void>;
+  /** Tells the server, if it has not been told. @throws AuthClientError if it could not be told */
+  finish: () => Promise<void>;
 }
 
 export function unfinishedSignOut(
@@ -38,6 +38,7 @@ export function unfinishedSignOut(
     },
     cancel: () => left.remove(),
     async finish() {
+      if (left.read() == null) return;
       let unreadable: AuthClientError | undefined;
       const found = await ledger.read().catch((error: AuthClientError) => void (unreadable = error));
       // A tab hears late of what another has done. Then the cookie may belong to a session that has begun since.

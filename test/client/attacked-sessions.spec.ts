@@ -66,6 +66,33 @@ describe('a session', () => {
     expect(client.store.session).toBeDefined();
   });
 
+  test('does not begin if the user has signed out while they signed in', async () => {
+    const { network, isHeld, release } = held('/auth/login');
+    const client = testClient(app.url, { network });
+    const login = client.login(ALICE);
+    await isHeld;
+    const logout = client.logout();
+    release();
+    await Promise.all([login, logout]);
+    expect(client.state.status).toBe('signed_out');
+    expect(client.store.session).toBeUndefined();
+    expect(client.count('/auth/logout')).toBe(1);
+    await client.login(ALICE);
+    expect(client.state.status).toBe('signed_in');
+  });
+
+  test('is not refreshed because a stranger behind a redirect refuses its token', async () => {
+    const stranger = () =>
+      Object.defineProperty(Response.json({ error: 'invalid_token' }, { status: 401 }), 'url', {
+        value: 'https://stranger.example/orders',
+      });
+    const client = await signedIn(app.url, {
+      network: async (input, init) => (String(input).endsWith('/orders') ? stranger() : fetch(input, init)),
+    });
+    expect((await client.fetch('/orders')).status).toBe(401);
+    expect(client.count('/auth/refresh')).toBe(0);
+  });
+
   test('does not wait for the end of an answer that never ends', async () => {
     const endless = () => new ReadableStream({ start: (body) => body.enqueue(new TextEncoder().encode('{"error":')) });
     const headers = { 'content-type': 'application/json' };

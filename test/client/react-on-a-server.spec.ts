@@ -17,8 +17,11 @@ const rendered = (client: AuthClient) =>
 describe('the client in React on a server', () => {
   const app = listening('express');
 
-  test('of a module renders, and sends nothing', () => {
-    expect(rendered(createAuthClient())).toBe('unknown -');
+  test('of a module renders, and does nothing else', async () => {
+    const client = createAuthClient();
+    expect(rendered(client)).toBe('unknown -');
+    await expect(client.logout()).rejects.toMatchObject({ code: 'invalid_configuration' });
+    expect(client.state.status).toBe('unknown');
   });
 
   test('shows nobody, not even a user whom the client knows: pages go to many visitors', async () => {

@@ -366,6 +366,31 @@ describe('where cookies cannot be set', () => {
     expect(asked).toEqual(['/orders']);
   });
 
+  test('a request with the access token of another session is not repeated with that of the cookie', async () => {
+    const [alice, bob] = await Promise.all([signedInJar(app.url), signedInJar(app.url, 'bob')]);
+    server.render = async (client) => (await client.getAccessToken())!;
+    const accessToken = (await server.load(bob)).text;
+    app.clock.advance(DAY);
+    const { cookies } = alice;
+    const watched: string[] = [];
+    const client = createServerAuthClient({
+      baseUrl: app.url,
+      cookies: {
+        get: (name: string) => cookies.get(name),
+        set: (name: string, value: string) => void cookies.set(name, value),
+      },
+      headers: { 'user-agent': FIREFOX },
+      accessToken,
+      fetch: (input, init) => {
+        watched.push(new URL(input as string).pathname);
+        return fetch(input, init);
+      },
+    });
+    expect((await client.fetch('/orders')).status).toBe(401);
+    expect(watched).toEqual(['/orders', '/auth/refresh']);
+    expect((await server.load(alice)).text).toBeTruthy();
+  });
+
   test('an access token of another session does not count', async () => {
     const [alice, bob] = await Promise.all([signedInJar(app.url), signedInJar(app.url, 'bob')]);
     await Promise.all([server.load(alice), server.load(bob)]);

@@ -30,8 +30,8 @@ export function interceptAxios(axios: AxiosLike, client: AuthClient): () => void
       'This client is of a different copy of the package. Import both from one build of nestjs-refresh-token.',
     );
   }
-  const [keeper, { origins }] = inner;
-  const exchange: Exchange = exchangeOf(axios, keeper, origins);
+  const [keeper, healing, { origins }] = inner;
+  const exchange: Exchange = exchangeOf(axios, keeper, healing, origins);
   const known = new WeakMap<object, Issued>();
 
   const authorize = (config: Config): Config => {

@@ -1,6 +1,6 @@
 import { type AbortSignalLike, refuseAborted, unlessAborted } from '../aborting.js';
 import { type AccessToken, authorizationOf } from '../access-token.js';
-import { healingOf } from '../healing.js';
+import type { Healing } from '../healing.js';
 import { platform } from '../platform.js';
 import { refusalIn } from '../token-refusal.js';
 import { isStream } from '../repeatable.js';
@@ -45,8 +45,7 @@ export type Exchange = (config: Config, issued: { adapter: unknown; issuer: stri
 /** One repeat for the time and one for the nonce of a proof. */
 const MOST_PROOFS = 3;
 
-export function exchangeOf(axios: AxiosLike, keeper: SessionKeeper, origins: string[]): Exchange {
-  const healing = healingOf(keeper);
+export function exchangeOf(axios: AxiosLike, keeper: SessionKeeper, healing: Healing, origins: string[]): Exchange {
   // It finds the adapter, and adds nothing: what the application has configured is in each config.
   const bare = axios.create();
   for (const name of Object.keys(bare.defaults)) delete bare.defaults[name as never];

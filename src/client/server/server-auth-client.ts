@@ -9,6 +9,7 @@ import { isOfForeignPage } from './incoming-headers.js';
 import { RequestCookies } from './request-cookies.js';
 import { resolveServerOptions, type ServerAuthClientOptions } from './server-client-options.js';
 import { ServerRefresh } from './server-refresh.js';
+import { sessionOf } from './session-of.js';
 
 /**
  * The session of one incoming request, on a server that renders pages. It refreshes at most once.
@@ -131,6 +132,8 @@ export function createServerAuthClient<User = AuthClientUser>(given: ServerAuthC
     if (!RENEWABLE.includes((await errorCodeOf(response)) ?? '')) return { response, token };
     const next = await refresh();
     if (!next || next === token || isLast) return { response, token: next };
+    // The application has given an access token of a different session than that of the cookie.
+    if (sessionOf(next) !== sessionOf(token)) return { response, token };
     discard(response);
     return { response: await send(next, true), token: next };
   };
