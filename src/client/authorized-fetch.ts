@@ -30,9 +30,9 @@ export function authorizedFetch(keeper: SessionKeeper, healing: Healing, options
     const send = async (token: AccessToken, isLast = false) => {
       refuseAborted(signal);
       const response = await keeper.send(copies.take(isLast), { ...init, headers }, token);
-      const { status, headers: answered, url } = response;
-      // The server may have redirected to a stranger, who says nothing about the token. React Native has no `url`.
-      const isOurs = !url || options.origins.includes(originOf(url));
+      const { status, headers: answered, redirected, url } = response;
+      // A stranger to whom the server has redirected was not sent the token.
+      const isOurs = !redirected || options.origins.includes(originOf(url));
       const refusal = isOurs
         ? await refusalIn(asked, { status, headers: answered, json: () => jsonCopyOf(response) })
         : undefined;

@@ -63,6 +63,7 @@ export function sessionKeeper(options: ResolvedClientOptions): SessionKeeper {
   const alone = tabLock(name);
 
   let renewal: ReturnType<SessionKeeper['renew']> | undefined;
+  /** A sign-in that is under way does not bring back a user who has signed out since. */
   let signOuts = 0;
   /** Before this time of the monotonic clock, only an explicit refresh asks the server. */
   let notBefore = 0;

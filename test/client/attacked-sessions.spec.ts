@@ -83,8 +83,9 @@ describe('a session', () => {
 
   test('is not refreshed because a stranger behind a redirect refuses its token', async () => {
     const stranger = () =>
-      Object.defineProperty(Response.json({ error: 'invalid_token' }, { status: 401 }), 'url', {
-        value: 'https://stranger.example/orders',
+      Object.defineProperties(Response.json({ error: 'invalid_token' }, { status: 401 }), {
+        url: { value: 'https://stranger.example/orders' },
+        redirected: { value: true },
       });
     const client = await signedIn(app.url, {
       network: async (input, init) => (String(input).endsWith('/orders') ? stranger() : fetch(input, init)),
