@@ -64,7 +64,7 @@ describe.skipIf(!browserAvailable)('the secrets of a session in a browser', () =
     const { context, page } = await signedIn();
     const stolen = await stolenCookie(context);
     await page.evaluate(() => client.refresh());
-    app.clock.advance(11 * SECOND);
+    app.clock.advance(MINUTE);
     const thief = await newContext();
     await thief.addCookies([stolen]);
     expect(await (await open(thief)).evaluate(() => client.user())).toBeNull();
@@ -80,7 +80,7 @@ describe.skipIf(!browserAvailable)('the secrets of a session in a browser', () =
     await thief.addCookies([await stolenCookie(context)]);
     const thiefs = await open(thief);
     expect(await orders(thiefs)).toBe(200);
-    app.clock.advance(11 * SECOND);
+    app.clock.advance(MINUTE);
     await page.evaluate(() => client.refresh());
     expect(app.events.at(-1)).toMatchObject({ type: 'reuse_detected' });
     await expect.poll(() => changesOf(page)).toContain('ended');
