@@ -16,6 +16,7 @@ import { credentialsOf, unfinishedSignOut } from './unfinished-sign-out.js';
 /** The token that was the state when somebody asked for a new one. */
 type Used = AccessToken | null | undefined;
 
+/** Tells tokens apart, and nobody (`null`) from what is not known. */
 const valueOf = (token: Used) => token?.value ?? token;
 
 /** Begins, renews and ends the session, one operation at a time in this tab and across tabs. */

@@ -27,10 +27,11 @@ export function unfinishedSignOut(
   clearSignedOut: (sessionId: string | undefined) => Promise<void>,
 ): UnfinishedSignOut {
   const left = noteAt(name);
+  const isDue = () => left.read() != null;
   /** It ends the session if the store has that of somebody else by now, or cannot be read. */
   let lastToken: AccessToken | undefined;
   return {
-    isDue: () => left.read() != null,
+    isDue,
     isKnown: () => !!left.read(),
     note({ sessionId = '', token }) {
       left.write(sessionId);
@@ -38,7 +39,7 @@ export function unfinishedSignOut(
     },
     cancel: () => left.remove(),
     async finish() {
-      if (left.read() == null) return;
+      if (!isDue()) return;
       let unreadable: AuthClientError | undefined;
       const found = await ledger.read().catch((error: AuthClientError) => void (unreadable = error));
       // A tab hears late of what another has done. Then the cookie may belong to a session that has begun since.

@@ -13,6 +13,8 @@ const signInBehind = (page: Page) =>
     return (await fetch('/auth/login', { method: 'POST', headers, body: JSON.stringify(body) })).status;
   }, BOB);
 
+const refuse = (route: Route) => route.fulfill({ status: 403, body: 'Forbidden' });
+
 describe.skipIf(!browserAvailable)('a page whose cookie is replaced', () => {
   const { network, open, origin } = clientHost();
   const newContext = chromiumContexts();
@@ -36,7 +38,6 @@ describe.skipIf(!browserAvailable)('a page whose cookie is replaced', () => {
   test('by nobody does not come back, after a sign-out that the server has refused', async () => {
     const page = await open(await newContext());
     await signIn(page);
-    const refuse = (route: Route) => route.fulfill({ status: 403, body: 'Forbidden' });
     await page.route('**/auth/logout', refuse);
     expect(await page.evaluate(() => client.logout().catch((error: { code: string }) => error.code))).toBe(
       'temporarily_unavailable',
@@ -53,7 +54,6 @@ describe.skipIf(!browserAvailable)('a page whose cookie is replaced', () => {
   test('by another sign-in goes on, although the sign-out of the former one comes late', async () => {
     const page = await open(await newContext());
     await signIn(page);
-    const refuse = (route: Route) => route.fulfill({ status: 403, body: 'Forbidden' });
     await page.route('**/auth/logout', refuse);
     await page.evaluate(() => client.logout().catch(() => undefined));
     await page.unroute('**/auth/logout', refuse);

@@ -61,7 +61,7 @@ export function sessionLedger(store: SessionStore, claims: boolean): SessionLedg
   let own: Use | undefined;
   let isSaved = true;
   /** The session that the store had when it was last read. */
-  let seen: string | undefined;
+  let storedSession: string | undefined;
   /** The session that the last write replaces, if that is known. */
   let replaced: string | undefined;
 
@@ -76,10 +76,10 @@ export function sessionLedger(store: SessionStore, claims: boolean): SessionLedg
       if (isSaved) throw unavailable('The store cannot be read.', undefined, undefined, cause);
       return undefined;
     });
-    seen = stored?.sessionId;
-    const isOfOwn = stored && own?.sessionId === seen;
+    storedSession = stored?.sessionId;
+    const isOfOwn = stored && own?.sessionId === storedSession;
     // A different process has signed in, while this one could not write.
-    const isForeign = seen && replaced && seen !== replaced;
+    const isForeign = storedSession && replaced && storedSession !== replaced;
     if (own && (isOfOwn ? own.generation! > stored.generation! : !isSaved && !isForeign))
       return { ledger: own, isStored: false };
     if (!stored) return { isStored: true };
@@ -124,7 +124,7 @@ export function sessionLedger(store: SessionStore, claims: boolean): SessionLedg
     const ledger = { ...changed, savedAt: Date.now() };
     own = ledger;
     isSaved = false;
-    replaced = seen;
+    replaced = storedSession;
     // If it fails, the store still has the previous token. An error would lose the new one, and with it the session.
     const isDone = await change(() => store.save(ledger as StoredSession));
     if (own === ledger) isSaved = isDone;

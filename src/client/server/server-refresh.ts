@@ -1,5 +1,5 @@
 import { AuthClientError } from '../auth-client-error.js';
-import { UNAVAILABLE, unavailable } from '../client-errors.js';
+import { SUPERSEDED, UNAVAILABLE, unavailable } from '../client-errors.js';
 import type { AuthAnswer } from '../auth-answer.js';
 import { answered, isSessionOver, refusal } from '../auth-routes.js';
 import { delay } from '../platform.js';
@@ -50,7 +50,7 @@ export class ServerRefresh {
       this.ledger.clear();
       return null;
     }
-    if (code !== 'superseded') throw error!;
+    if (code !== SUPERSEDED) throw error!;
     // The browser has a newer token by now, or this use is over. The next request presents what the browser has then.
     await this.ledger.write(refreshToken, { key: freshKey() });
     throw unavailable('Another request has refreshed. Load the page again.', status);
