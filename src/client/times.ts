@@ -48,3 +48,5 @@ export const STORE_TIMEOUT = 5_000;
 export const SETTLING = 200;
 /** It is used after this number of waits at the latest. */
 export const MOST_WAITS = 10;
+/** Without a lock, several processes may write at one moment. Each writes this often at most, until all know all keys. */
+export const MOST_WRITES = 4;

@@ -7,6 +7,7 @@ import { send } from '../support/client-network.js';
 import { HOUR, listening, MINUTE, SECOND } from '../support/listening.js';
 import { seeded } from '../support/seeded.js';
 
+/** Faults of a store that cannot be read either. */
 const STORE_FAULTS: StoreFault[] = ['it throws', 'it never answers', 'it says that it is empty'];
 
 describe('the ledger of a client with a store', () => {
@@ -150,6 +151,85 @@ describe('the ledger of a client with a store', () => {
       await expectGoodStanding(app, owner.sessionId);
     });
 
+    test.each(STORE_FAULTS)('when it had to write, because %s, has a token that is not used before', async (fault) => {
+      const { owner, process, refresh, session } = await signedIn();
+      owner.nextFaults = ['the answer comes late'];
+      owner.time.jump(20 * MINUTE);
+      const refreshed = process.refresh();
+      await owner.time.until(owner.time.sleep(100));
+      owner.device.fault = fault;
+      await owner.time.until(refreshed);
+      const sent = owner.sent.length;
+      owner.time.jump(20 * MINUTE);
+      const later = owner.time.until(process.client.refresh());
+      await expect(later).rejects.toMatchObject({ code: 'temporarily_unavailable' });
+      expect(process.client.state).toMatchObject({ status: 'signed_in', error: { code: 'temporarily_unavailable' } });
+      expect(owner.sent).toHaveLength(sent);
+      // So nothing is lost by a kill: the stored use is only repeated.
+      process.kill();
+      owner.device.fault = undefined;
+      const next = owner.launch();
+      await refresh(next);
+      await refresh(next);
+      expect(session().generation).toBe(2);
+      await expectGoodStanding(app, owner.sessionId);
+    });
+
+    test.each(['goes on', 'is killed'])('which can only be read, is used again, and its process %s', async (then) => {
+      const { owner, process, refresh, session, keys } = await signedIn();
+      owner.device.fault = 'it can only be read';
+      const tokens = new Set<string | null>();
+      for (let use = 0; use < 4; use++) {
+        await refresh();
+        tokens.add(await owner.time.until(process.client.getAccessToken()));
+      }
+      expect(tokens.size).toBe(4);
+      expect(new Set(keys().slice(1))).toEqual(new Set(session().uses));
+      owner.time.jump(20 * MINUTE);
+      const later = owner.time.until(process.client.refresh());
+      await expect(later).rejects.toMatchObject({ code: 'temporarily_unavailable' });
+      expect(process.client.state.status).toBe('signed_in');
+      expect(owner.highest).toBe(1);
+      owner.device.fault = undefined;
+      if (then === 'is killed') process.kill();
+      const next = then === 'is killed' ? owner.launch() : process;
+      for (let use = 0; use < 3; use++) await refresh(next);
+      expect(session().generation).toBeGreaterThan(2);
+      await expectGoodStanding(app, owner.sessionId);
+    });
+
+    test.each(STORE_FAULTS)('from the login on, because %s, goes on in memory: nobody else can know it', async (fault) => {
+      const owner = new Owner(app, start, seeded(++seed), false);
+      onTestFinished(() => owner.stop());
+      owner.device.fault = fault;
+      const { client } = owner.launch();
+      await owner.time.until(client.login({ username: 'somebody', password: 'a-password' }));
+      for (let use = 0; use < 3; use++) {
+        owner.time.jump(20 * MINUTE);
+        if (use === 1) owner.nextFaults = ['nobody answers'];
+        await owner.time.until(client.refresh());
+      }
+      expect(owner.highest).toBe(3);
+      await expectGoodStanding(app, app.events.at(-1)!.sessionId!);
+    });
+
+    test('while a slow request is repeated, gets no key that others cannot read', async () => {
+      const { owner, process, refresh, keys } = await signedIn();
+      const other = owner.launch();
+      owner.time.jump(20 * MINUTE);
+      owner.nextFaults = ['nobody answers'];
+      const refreshed = process.refresh();
+      await owner.time.until(owner.time.sleep(100));
+      await owner.time.until(other.refresh());
+      owner.device.fault = 'it says that it is empty';
+      await owner.time.until(refreshed);
+      owner.device.fault = undefined;
+      expect(new Set(keys().slice(1)).size).toBe(1);
+      await refresh(other);
+      await refresh(process);
+      await expectGoodStanding(app, owner.sessionId);
+    });
+
     test.each(STORE_FAULTS)('when it is read, because %s, is not cleared, and asked for again', async (fault) => {
       const { owner, process, refresh } = await signedIn();
       process.kill();
@@ -278,7 +358,7 @@ describe('the ledger of a client with a store', () => {
     await refresh();
     owner.device.text = text;
     // The server has answered, and the answer is lost.
-    process.dieAt(8);
+    process.dieAt(12);
     await refresh();
     expect(process.isDead).toBe(true);
     expect(owner.highest).toBe(2);

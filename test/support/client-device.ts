@@ -4,11 +4,15 @@ import type { VirtualProcess, VirtualTime } from './virtual-time.js';
 /** What the store of a device does from a moment on. */
 export type StoreFault =
   | 'it throws'
+  /** Like a disk that is full. */
+  | 'it can only be read'
   | 'it never answers'
   /** Like a key chain while the device is locked. */
   | 'it says that it is empty'
   /** The client has given up the write long before it lands. */
   | 'it writes too late';
+
+const UNWRITABLE: (StoreFault | undefined)[] = ['it throws', 'it can only be read', 'it says that it is empty'];
 
 /** A promise that never settles: what a dead process waits for. */
 const never = new Promise<never>(() => {});
@@ -57,7 +61,7 @@ export class Device {
       save: async (session) => {
         await takes();
         const text = JSON.stringify(session);
-        if (this.fault === 'it throws' || this.fault === 'it says that it is empty') throw new Error('It is locked.');
+        if (UNWRITABLE.includes(this.fault)) throw new Error('It cannot be written.');
         if (this.fault === 'it never answers') return never;
         if (this.fault === 'it writes too late') {
           this.late++;

@@ -2,7 +2,7 @@ import { isBound } from '../access-token.js';
 import type { AuthAnswer } from '../auth-answer.js';
 import { unavailable } from '../client-errors.js';
 import { delay } from '../platform.js';
-import { MOST_WAITS, SETTLING } from '../times.js';
+import { MOST_WAITS, MOST_WRITES, SETTLING } from '../times.js';
 import { bounded } from './bounded.js';
 import { freshKey } from './fresh-key.js';
 import type { SessionStore, StoredSession } from './stored-session.js';
@@ -30,6 +30,7 @@ export interface SessionLedger {
    * The use of the current token. Its key is written down before anybody sends it.
    *
    * @returns nothing if the store has no session
+   * @throws AuthClientError if the store cannot be read
    */
   use(): Promise<Use | undefined>;
   /** The server has finished this use. If the token is still the newest here, it is used afresh. */
@@ -42,16 +43,22 @@ export interface SessionLedger {
   begin(answer: AuthAnswer, key?: string): Promise<void>;
   /** Stores the token that a use has brought. */
   keep(answer: AuthAnswer, use: Use): Promise<void>;
-  /** Whether this use is still that of the newest token. @throws AuthClientError if the store cannot be read */
+  /** Whether this use is still that of the newest token. @throws AuthClientError if the store cannot be read, or is empty */
   isCurrent(use: Use): Promise<boolean>;
   /** @returns whether this session was cleared; not if the store has a different one by now */
   clear(sessionId: string | undefined): Promise<boolean>;
-  /** The fields of a request that tell the server about the use. */
+  /**
+   * The fields of a request that tell the server about the use.
+   *
+   * @throws AuthClientError if the use could not be written down, and the store has this session
+   */
   wire(use: Use): object;
 }
 
 interface Seen {
   readonly ledger?: Use;
+  /** What the store has. */
+  readonly loaded?: StoredSession | null;
   /** Whether all of it is in the store: what is sent must be written down. */
   readonly isStored: boolean;
 }
@@ -60,8 +67,8 @@ export function sessionLedger(store: SessionStore, claims: boolean): SessionLedg
   /** The last ledger that this client has written, or could not write. The store may be behind. */
   let own: Use | undefined;
   let isSaved = true;
-  /** The session that the store had when it was last read. */
-  let storedSession: string | undefined;
+  /** What the store is known to have had last. */
+  let stored: Partial<StoredSession> | undefined;
   /** The session that the last write replaces, if that is known. */
   let replaced: string | undefined;
 
@@ -72,22 +79,27 @@ export function sessionLedger(store: SessionStore, claims: boolean): SessionLedg
   };
 
   const look = async (): Promise<Seen> => {
-    const stored = await bounded(() => store.load()).catch((cause: unknown) => {
+    const loaded = await bounded(() => store.load()).catch((cause: unknown) => {
       if (isSaved) throw unavailable('The store cannot be read.', undefined, undefined, cause);
       return undefined;
     });
-    storedSession = stored?.sessionId;
-    const isOfOwn = stored && own?.sessionId === storedSession;
+    stored = loaded ?? stored;
+    const isOfOwn = loaded && own?.sessionId === loaded.sessionId;
     // A different process has signed in, while this one could not write.
-    const isForeign = storedSession && replaced && storedSession !== replaced;
-    if (own && (isOfOwn ? own.generation! > stored.generation! : !isSaved && !isForeign))
-      return { ledger: own, isStored: false };
-    if (!stored) return { isStored: true };
-    if (!own || !isSame(stored, own)) return { ledger: { ...stored, uses: stored.uses ?? [] }, isStored: true };
-    // A different process may have written at the same moment, with a key of its own. Each key may have been sent.
-    const uses = union(own.uses, stored.uses);
-    const ledger = { ...stored, keys: broughtBy(stored.keys, own.keys), uses };
-    return { ledger, isStored: uses.every((key) => stored.uses?.includes(key)) };
+    const isForeign = loaded?.sessionId && replaced && loaded.sessionId !== replaced;
+    if (own && (isOfOwn ? own.generation! > loaded.generation! : !isSaved && !isForeign))
+      return { ledger: own, loaded, isStored: false };
+    const wasSaved = isSaved;
+    isSaved = true;
+    if (!loaded) return { isStored: true };
+    const { uses = [] } = loaded;
+    if (!own || !isSame(loaded, own)) return { ledger: { ...loaded, uses }, isStored: true };
+    // A different process may have written at the same moment, with a key of its own. Each key that was written down may
+    // have been sent.
+    const all = wasSaved || !uses.length ? union(own.uses, uses) : uses;
+    const keys = broughtBy(loaded.keys, own.keys);
+    own = { ...loaded, keys, uses: all };
+    return { ledger: own, loaded, isStored: hasAll(uses, all) && hasAll(loaded.keys, keys) };
   };
   const settled = async (): Promise<Seen> => {
     for (let waits = 0; ; waits++) {
@@ -124,11 +136,22 @@ export function sessionLedger(store: SessionStore, claims: boolean): SessionLedg
     const ledger = { ...changed, savedAt: Date.now() };
     own = ledger;
     isSaved = false;
-    replaced = storedSession;
+    replaced = stored?.sessionId;
     // If it fails, the store still has the previous token. An error would lose the new one, and with it the session.
     const isDone = await change(() => store.save(ledger as StoredSession));
     if (own === ledger) isSaved = isDone;
+    if (isDone) stored = ledger;
     return ledger;
+  };
+
+  /** Writes down the key of a use. @returns the use that is in the store, if it can only be read */
+  const writeDown = async (found: Seen): Promise<Use> => {
+    const { ledger = found.ledger!, loaded, isStored } = await look().catch(() => found);
+    if (isStored && ledger.uses.length) return ledger;
+    const written = await write({ ...ledger, uses: ledger.uses.length ? ledger.uses : [freshKey()] });
+    // The server repeats its answer to the use that is in the store.
+    const isKept = !isSaved && loaded?.uses?.length && loaded.sessionId === written.sessionId;
+    return isKept ? { ...loaded, uses: loaded.uses! } : written;
   };
 
   /** Stores a token and what brought it in one write, unless the store has a newer one. */
@@ -148,18 +171,19 @@ export function sessionLedger(store: SessionStore, claims: boolean): SessionLedg
   return {
     read,
     async use() {
-      const found = await settled();
-      if (!found.ledger || (found.isStored && found.ledger.uses.length)) return found.ledger;
-      return alone(async () => {
-        const { ledger = found.ledger!, isStored } = await look().catch(() => found);
-        if (isStored && ledger.uses.length) return ledger;
-        return write({ ...ledger, uses: ledger.uses.length ? ledger.uses : [freshKey()] });
-      });
+      for (let writes = 0; ; writes++) {
+        const found = await settled();
+        const isWritten = found.isStored && found.ledger?.uses.length;
+        if (!found.ledger || isWritten || writes === MOST_WRITES) return found.ledger;
+        const use = await alone(() => writeDown(found));
+        if (!isSaved) return use;
+        // Without a lock, others may write at this moment. So it is read again.
+      }
     },
     useAfresh: (finished) =>
       alone(async () => {
-        const current = (await read().catch(() => undefined)) ?? finished;
-        const isFinished = isSame(current, finished) && last(current.uses) === last(finished.uses);
+        const current = await read().catch(() => undefined);
+        const isFinished = current && isSame(current, finished) && last(current.uses) === last(finished.uses);
         // With one key more than the server takes, no claim follows: some that may have brought the successor are forgotten.
         if (isFinished) await write({ ...current, uses: [...current.uses, freshKey()].slice(-MOST_KEYS - 1) });
       }),
@@ -179,18 +203,25 @@ export function sessionLedger(store: SessionStore, claims: boolean): SessionLedg
       }),
     async isCurrent(use) {
       const now = await read();
-      return !!now && now.refreshToken === use.refreshToken && isSame(now, use);
+      // A store that is locked looks like one that is empty.
+      if (!now) throw unavailable('The store has no session for now.');
+      return [now, stored].some((one) => one && one.refreshToken === use.refreshToken && isSame(one, use));
     },
     clear: (sessionId) =>
       alone(async () => {
         const current = await readOrOwn();
         if (sessionId && current?.sessionId && current.sessionId !== sessionId) return false;
-        own = undefined;
+        own = stored = undefined;
         isSaved = true;
         await change(() => store.clear());
         return true;
       }),
-    wire({ uses, keys, generation }) {
+    wire(use) {
+      const { sessionId, uses, keys, generation } = use;
+      // A different process, or this one after a kill, will read the predecessor in the store. It would not know of a key
+      // that is only here, and one of the two would look like a thief.
+      const isWritten = isSaved || !stored || (isSame(stored, use) && hasAll(stored.uses, [last(uses)]));
+      if (!isWritten && stored!.sessionId === sessionId) throw unavailable('The store cannot be written.');
       const claim = claims && generation !== undefined && keys?.length && keys.length <= MOST_KEYS;
       return { idempotency_key: last(uses), received_with: claim ? { generation, keys } : undefined };
     },
@@ -198,6 +229,8 @@ export function sessionLedger(store: SessionStore, claims: boolean): SessionLedg
 }
 
 const last = (keys: string[]) => keys[keys.length - 1];
+
+const hasAll = (some: string[] = [], more: string[]) => more.every((key) => some.includes(key));
 
 const union = (some: string[] = [], more: string[] = []) => [...new Set([...some, ...more])];
 

@@ -25,7 +25,8 @@ export interface StoredSession {
 
 /**
  * Where an application outside a browser keeps the session: for example a key chain, or a file that only its user can
- * read. If a method throws or takes more than five seconds, the client goes on without it, and tries again later.
+ * read. If a method throws or takes more than five seconds, the client tries again later. A token that could not be saved
+ * stays in memory, and is not used before it is saved.
  *
  * @example
  * let kept: StoredSession | undefined;
