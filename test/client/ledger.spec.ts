@@ -198,20 +198,23 @@ describe('the ledger of a client with a store', () => {
       await expectGoodStanding(app, owner.sessionId);
     });
 
-    test.each(STORE_FAULTS)('from the login on, because %s, goes on in memory: nobody else can know it', async (fault) => {
-      const owner = new Owner(app, start, seeded(++seed), false);
-      onTestFinished(() => owner.stop());
-      owner.device.fault = fault;
-      const { client } = owner.launch();
-      await owner.time.until(client.login({ username: 'somebody', password: 'a-password' }));
-      for (let use = 0; use < 3; use++) {
-        owner.time.jump(20 * MINUTE);
-        if (use === 1) owner.nextFaults = ['nobody answers'];
-        await owner.time.until(client.refresh());
-      }
-      expect(owner.highest).toBe(3);
-      await expectGoodStanding(app, app.events.at(-1)!.sessionId!);
-    });
+    test.each(STORE_FAULTS)(
+      'from the login on, because %s, goes on in memory: nobody else can know it',
+      async (fault) => {
+        const owner = new Owner(app, start, seeded(++seed), false);
+        onTestFinished(() => owner.stop());
+        owner.device.fault = fault;
+        const { client } = owner.launch();
+        await owner.time.until(client.login({ username: 'somebody', password: 'a-password' }));
+        for (let use = 0; use < 3; use++) {
+          owner.time.jump(20 * MINUTE);
+          if (use === 1) owner.nextFaults = ['nobody answers'];
+          await owner.time.until(client.refresh());
+        }
+        expect(owner.highest).toBe(3);
+        await expectGoodStanding(app, app.events.at(-1)!.sessionId!);
+      },
+    );
 
     test('while a slow request is repeated, gets no key that others cannot read', async () => {
       const { owner, process, refresh, keys } = await signedIn();
@@ -349,6 +352,20 @@ describe('the ledger of a client with a store', () => {
     await owner.time.until(Promise.all([process.refresh(), refreshes()]));
     expect(owner.sent.filter(({ body }) => body.refresh_token === owner.sent[1].body.refresh_token)).toHaveLength(2);
     expect(session().generation).toBe(4);
+    await expectGoodStanding(app, owner.sessionId);
+  });
+
+  test('with the keys of several processes is used with the last one, whoever has added it', async () => {
+    const { owner, refresh, session, set, keys, claims } = await signedIn();
+    const [key] = session().uses;
+    set({ ...session(), uses: ['a-key-of-a-different-process', key] });
+    await refresh();
+    expect(keys().at(-1)).toBe(key);
+    set({ ...session(), uses: [...session().uses, 'another-key-of-that-process'] });
+    await refresh();
+    expect(keys().at(-1)).toBe('another-key-of-that-process');
+    await refresh();
+    expect(claims().at(-1)).toMatchObject({ generation: 2, keys: expect.arrayContaining([keys().at(-2)]) as unknown });
     await expectGoodStanding(app, owner.sessionId);
   });
 

@@ -96,7 +96,7 @@ export function sessionLedger(store: SessionStore, claims: boolean): SessionLedg
     if (!own || !isSame(loaded, own)) return { ledger: { ...loaded, uses }, isStored: true };
     // A different process may have written at the same moment, with a key of its own. Each key that was written down may
     // have been sent.
-    const all = wasSaved || !uses.length ? union(own.uses, uses) : uses;
+    const all = wasSaved || !uses.length ? merged(own.uses, uses) : uses;
     const keys = broughtBy(loaded.keys, own.keys);
     own = { ...loaded, keys, uses: all };
     return { ledger: own, loaded, isStored: hasAll(uses, all) && hasAll(loaded.keys, keys) };
@@ -233,6 +233,15 @@ const last = (keys: string[]) => keys[keys.length - 1];
 const hasAll = (some: string[] = [], more: string[]) => more.every((key) => some.includes(key));
 
 const union = (some: string[] = [], more: string[] = []) => [...new Set([...some, ...more])];
+
+/** The last one is sent. All who read the store send the same, unless they know of more. */
+const merged = (own: string[], stored: string[]) =>
+  own.length > stored.length && hasAll(own, stored)
+    ? own
+    : union(
+        own.filter((key) => !stored.includes(key)),
+        stored,
+      );
 
 /** The uses that brought a token. No keys say that nobody knows; then more keys do not help. */
 const broughtBy = (some: string[] = [], more: string[] = []) => (some.length && more.length ? union(some, more) : []);
