@@ -225,9 +225,10 @@ export class ClientHistories {
       else if (kind < 0.52) await refresh([...new Set([some(), some(), some()])]);
       else if (kind < 0.6) await network.deliverOne();
       else if (kind < 0.64) backup = isStored() ? device.copy() : undefined;
-      else if (kind < 0.68 && backup && isStored()) {
+      else if (kind < 0.68 && backup) {
+        await network.deliverAll();
         const age = owner.highest - backup.session!.generation!;
-        if (age > 1 || !owner.mayDisturb(backup.session!.generation!)) continue;
+        if (!isStored() || age > 1 || !owner.mayDisturb(backup.session!.generation!)) continue;
         for (const process of alive()) process.kill();
         device.text = backup.text;
         backup = undefined;

@@ -113,6 +113,11 @@ export class Network {
     for (const { sent } of overdue) await this.options.deliver(sent);
   }
 
+  /** No packet is under way for as long as it takes to restore a backup. */
+  async deliverAll(): Promise<void> {
+    while (this.#packets.length > 0) await this.deliverOne();
+  }
+
   /** The oldest of the packets that are held back. */
   async deliverOne(): Promise<void> {
     const packet = this.#packets.shift();
