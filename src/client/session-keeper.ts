@@ -8,16 +8,11 @@ import type { Proofs, Send } from './dpop-option.js';
 import { cookieUses } from './ledger/cookie-uses.js';
 import { freshKey } from './ledger/fresh-key.js';
 import { sessionLedger, type Use } from './ledger/session-ledger.js';
-import { SessionState } from './session-state.js';
+import { SessionState, type Used } from './session-state.js';
+import { STORE_RETRY } from './times.js';
 import { sessionTabs } from './tabs/session-tabs.js';
 import { tabLock } from './tabs/tab-lock.js';
 import { credentialsOf, unfinishedSignOut } from './unfinished-sign-out.js';
-
-/** The token that was the state when somebody asked for a new one. */
-type Used = AccessToken | null | undefined;
-
-/** Tells tokens apart, and nobody (`null`) from what is not known. */
-const valueOf = (token: Used) => token?.value ?? token;
 
 /** Begins, renews and ends the session, one operation at a time in this tab and across tabs. */
 export interface SessionKeeper {
@@ -94,9 +89,6 @@ export function sessionKeeper(options: ResolvedClientOptions): SessionKeeper {
     unprovenCookie = news.token.sessionId;
   });
 
-  /** Whether the session has gone on, ended or begun since `used` was the state. */
-  const isReplaced = (used: Used) => state.token !== undefined && valueOf(state.token) !== valueOf(used);
-
   const kept = (answer: AuthAnswer, obtainedAt: number) => {
     const token = accessTokenOf(answer, obtainedAt);
     proofs?.sessionIs(isBound(token));
@@ -116,7 +108,7 @@ export function sessionKeeper(options: ResolvedClientOptions): SessionKeeper {
 
   /** The session goes on with the token that a use has brought, unless the user has left it in the meantime. */
   const goOn = async (used: Used, answer: AuthAnswer, obtainedAt: number, use: Use | undefined) => {
-    const isLeft = () => isReplaced(used) && state.token?.sessionId !== answer.session_id;
+    const isLeft = () => state.isReplaced(used) && state.token?.sessionId !== answer.session_id;
     // An answer for a different session than that of the token is not from this server.
     if (store && use?.sessionId && use.sessionId !== answer.session_id) throw unavailable('Try later.');
     if (!isLeft()) await (use ? ledger.keep(answer, use) : ledger.begin(answer));
@@ -170,7 +162,10 @@ export function sessionKeeper(options: ResolvedClientOptions): SessionKeeper {
   /** The session is over only if the server says so. Everything else means "later". */
   const refusedWith = async (error: AuthClientError, use: Use): Promise<null> => {
     const { code } = error;
-    if (code === SUPERSEDED) await ledger.useAfresh(use);
+    if (code === SUPERSEDED && !(await ledger.useAfresh(use))) {
+      notBefore = performance.now() + STORE_RETRY;
+      throw unavailable('The store cannot be written.', undefined, STORE_RETRY);
+    }
     if (code === 'step_up_required') state.announce(code);
     const isOver = isSessionOver(error, !!store);
     if (isOver && (await ledger.isCurrent(use))) return nobody(error, use);
@@ -185,7 +180,7 @@ export function sessionKeeper(options: ResolvedClientOptions): SessionKeeper {
   };
 
   const attempt = async (used: Used): Promise<AccessToken | null> => {
-    if (isReplaced(used)) return state.token!;
+    if (state.isReplaced(used)) return state.token!;
     const left = notBefore - performance.now();
     if (left > 0) throw unavailable('Try later.', undefined, left);
     const use = await ledger.use().catch((error: AuthClientError) => {
@@ -199,7 +194,7 @@ export function sessionKeeper(options: ResolvedClientOptions): SessionKeeper {
       // If the user signed out in the meantime, they stay signed out. If somebody signed in, they stay signed in.
       return await goOn(used, answer, obtainedAt, use);
     } catch (error) {
-      if (isReplaced(used)) return state.token!;
+      if (state.isReplaced(used)) return state.token!;
       const { retryAfter } = error as AuthClientError;
       if (retryAfter) notBefore = performance.now() + retryAfter;
       return refusedWith(error as AuthClientError, use);
@@ -207,8 +202,8 @@ export function sessionKeeper(options: ResolvedClientOptions): SessionKeeper {
   };
 
   const renewAlone = async (used: Used, waited: boolean) => {
-    if (!isReplaced(used)) await tabs.ask(used, waited);
-    if (isReplaced(used)) return state.token!;
+    if (!state.isReplaced(used)) await tabs.ask(used, waited);
+    if (state.isReplaced(used)) return state.token!;
     await signOut.finish();
     return routes.insist(() => attempt(used));
   };
@@ -225,7 +220,7 @@ export function sessionKeeper(options: ResolvedClientOptions): SessionKeeper {
     },
     async renew(used) {
       if (refused) throw refused;
-      if (isReplaced(used)) return state.token!;
+      if (state.isReplaced(used)) return state.token!;
       if (renewal) return renewal;
       state.show({ isRefreshing: true });
       renewal = alone((waited) => renewAlone(used, waited))

@@ -61,6 +61,12 @@ export interface AuthState<User = unknown> {
   readonly error: AuthClientError | null;
 }
 
+/** The token that was the state when somebody asked for a new one. */
+export type Used = AccessToken | null | undefined;
+
+/** Tells tokens apart, and nobody (`null`) from what is not known. */
+const valueOf = (token: Used) => token?.value ?? token;
+
 /** The access token of this tab. It is kept in memory only. */
 export class SessionState {
   /** `null`: signed out. `undefined`: the server has not been asked yet. */
@@ -108,6 +114,11 @@ export class SessionState {
     return current.generation === token.generation
       ? token.obtainedAt >= current.obtainedAt
       : token.generation > current.generation;
+  }
+
+  /** Whether the session has gone on, ended or begun since `used` was the state. */
+  isReplaced(used: Used): boolean {
+    return this.token !== undefined && valueOf(this.token) !== valueOf(used);
   }
 
   /** The session that the application believes in; also one that is in doubt. */

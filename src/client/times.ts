@@ -41,6 +41,8 @@ export const LOCK_TIMEOUT = 6_000;
 
 /** Milliseconds that a store may take. Key chains are slow; a store that hangs must not hang the application. */
 export const STORE_TIMEOUT = 5_000;
+/** Milliseconds until the server is asked again, if it wants a new key (409) and the store cannot be written. */
+export const STORE_RETRY = 60_000;
 /**
  * A different process may be about to replace what was just written, and the key in it; or to send the token before it.
  * So nobody uses a ledger that is younger than this many milliseconds.
@@ -49,4 +51,4 @@ export const SETTLING = 200;
 /** It is used after this number of waits at the latest. */
 export const MOST_WAITS = 10;
 /** Without a lock, several processes may write at one moment. Each writes this often at most, until all know all keys. */
-export const MOST_WRITES = 4;
+export const MOST_WRITES = 2;

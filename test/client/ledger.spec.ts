@@ -216,6 +216,74 @@ describe('the ledger of a client with a store', () => {
       },
     );
 
+    test('which can only be read for hours, asks the server once a minute at most', async () => {
+      const { owner, refresh } = await signedIn();
+      owner.device.fault = 'it can only be read';
+      await refresh();
+      const sent = owner.sent.length;
+      await owner.time.until(owner.time.sleep(3 * HOUR));
+      expect(owner.sent.length - sent).toBeLessThan(180);
+      expect(owner.highest).toBe(1);
+      owner.device.fault = undefined;
+      await refresh();
+      await expectGoodStanding(app, owner.sessionId);
+    });
+
+    test.each([2, 3])('which is %i generations behind and can only be read, presents no old token', async (count) => {
+      const { owner, process, refresh, session, set } = await signedIn();
+      const before = session();
+      for (let use = 0; use < count; use++) await refresh();
+      set(before);
+      owner.device.fault = 'it can only be read';
+      owner.time.jump(20 * MINUTE);
+      const later = owner.time.until(process.client.refresh());
+      await expect(later).rejects.toMatchObject({ code: 'temporarily_unavailable' });
+      owner.device.fault = undefined;
+      await refresh();
+      expect(session().generation).toBe(count + 1);
+      await expectGoodStanding(app, owner.sessionId);
+    });
+
+    test('of the first edition when it has to write, has a token that is not used before', async () => {
+      const { owner, process, refresh, session, set } = await signedIn();
+      process.kill();
+      set({ refreshToken: session().refreshToken });
+      const next = owner.launch();
+      owner.nextFaults = ['the answer comes late'];
+      const refreshed = next.refresh();
+      await owner.time.until(owner.time.sleep(400));
+      owner.device.fault = 'it throws';
+      await owner.time.until(refreshed);
+      await refresh(next);
+      expect(owner.highest).toBe(1);
+      next.kill();
+      owner.device.fault = undefined;
+      await refresh(owner.launch());
+      await refresh(owner.launch());
+      await expectGoodStanding(app, owner.sessionId);
+    });
+
+    test('whose answer to a write comes late, does not undo what a different process has written', async () => {
+      const { owner, process, refresh, session } = await signedIn();
+      const point = process.point.bind(process);
+      // The write takes effect, and is answered after a minute.
+      process.point = async () => {
+        if (session().generation !== 1) return point();
+        process.point = point;
+        await owner.time.sleep(MINUTE);
+      };
+      await refresh();
+      // It reads the ledger again.
+      owner.nextFaults = Array<'the request is lost'>(5).fill('the request is lost');
+      await owner.time.until(process.refresh());
+      owner.nextFaults = [];
+      const other = owner.launch();
+      for (let use = 0; use < 3; use++) await owner.time.until(other.refresh());
+      await owner.time.until(owner.time.sleep(2 * MINUTE));
+      expect(session().generation).toBe(4);
+      await expectGoodStanding(app, owner.sessionId);
+    });
+
     test('while a slow request is repeated, gets no key that others cannot read', async () => {
       const { owner, process, refresh, keys } = await signedIn();
       const other = owner.launch();

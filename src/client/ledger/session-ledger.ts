@@ -33,8 +33,12 @@ export interface SessionLedger {
    * @throws AuthClientError if the store cannot be read
    */
   use(): Promise<Use | undefined>;
-  /** The server has finished this use. If the token is still the newest here, it is used afresh. */
-  useAfresh(finished: Use): Promise<void>;
+  /**
+   * The server has finished this use. If the token is still the newest here, it is used afresh.
+   *
+   * @returns whether the next use is a different one; not while the store fails
+   */
+  useAfresh(finished: Use): Promise<boolean>;
   /**
    * A session begins: stores its token.
    *
@@ -93,13 +97,14 @@ export function sessionLedger(store: SessionStore, claims: boolean): SessionLedg
     isSaved = true;
     if (!loaded) return { isStored: true };
     const { uses = [] } = loaded;
-    if (!own || !isSame(loaded, own)) return { ledger: { ...loaded, uses }, isStored: true };
+    if (!own || !isSame(loaded, own)) return { ledger: { ...loaded, uses }, loaded, isStored: true };
     // A different process may have written at the same moment, with a key of its own. Each key that was written down may
     // have been sent.
     const all = wasSaved || !uses.length ? merged(own.uses, uses) : uses;
     const keys = broughtBy(loaded.keys, own.keys);
-    own = { ...loaded, keys, uses: all };
-    return { ledger: own, loaded, isStored: hasAll(uses, all) && hasAll(loaded.keys, keys) };
+    const ledger = { ...loaded, keys, uses: all };
+    if (!wasSaved) own = ledger;
+    return { ledger, loaded, isStored: hasAll(uses, all) && hasAll(loaded.keys, keys) };
   };
   const settled = async (): Promise<Seen> => {
     for (let waits = 0; ; waits++) {
@@ -126,7 +131,11 @@ export function sessionLedger(store: SessionStore, claims: boolean): SessionLedg
       () => false,
     );
     const repair = async () => {
-      if (own !== before) await (own ? write(own) : store.clear());
+      if (own === before) return;
+      if (!own) return store.clear();
+      // A different process may have stored a newer token.
+      const { ledger, isStored } = await look();
+      if (ledger && !isStored) await write(ledger);
     };
     if (!isDone) running.then(repair).catch(() => undefined);
     return isDone;
@@ -149,9 +158,9 @@ export function sessionLedger(store: SessionStore, claims: boolean): SessionLedg
     const { ledger = found.ledger!, loaded, isStored } = await look().catch(() => found);
     if (isStored && ledger.uses.length) return ledger;
     const written = await write({ ...ledger, uses: ledger.uses.length ? ledger.uses : [freshKey()] });
-    // The server repeats its answer to the use that is in the store.
-    const isKept = !isSaved && loaded?.uses?.length && loaded.sessionId === written.sessionId;
-    return isKept ? { ...loaded, uses: loaded.uses! } : written;
+    if (isSaved || !loaded?.uses?.length || loaded.sessionId !== written.sessionId) return written;
+    // The server repeats its answer to the use of the predecessor. An older one would be reuse.
+    return loaded.generation! >= written.generation! - 1 ? { ...loaded, uses: loaded.uses } : written;
   };
 
   /** Stores a token and what brought it in one write, unless the store has a newer one. */
@@ -186,6 +195,7 @@ export function sessionLedger(store: SessionStore, claims: boolean): SessionLedg
         const isFinished = current && isSame(current, finished) && last(current.uses) === last(finished.uses);
         // With one key more than the server takes, no claim follows: some that may have brought the successor are forgotten.
         if (isFinished) await write({ ...current, uses: [...current.uses, freshKey()].slice(-MOST_KEYS - 1) });
+        return !!current && isSaved;
       }),
     begin: (answer, key) =>
       alone(async () => keepToken(await readOrOwn(), answer, key ? [key] : [], answer.client_nonce)),
@@ -205,7 +215,9 @@ export function sessionLedger(store: SessionStore, claims: boolean): SessionLedg
       const now = await read();
       // A store that is locked looks like one that is empty.
       if (!now) throw unavailable('The store has no session for now.');
-      return [now, stored].some((one) => one && one.refreshToken === use.refreshToken && isSame(one, use));
+      // While the store can be read only, its use is repeated.
+      const current = !isSaved && stored && isSame(stored, use) ? stored : now;
+      return current.refreshToken === use.refreshToken && isSame(current, use);
     },
     clear: (sessionId) =>
       alone(async () => {
@@ -221,7 +233,9 @@ export function sessionLedger(store: SessionStore, claims: boolean): SessionLedg
       // A different process, or this one after a kill, will read the predecessor in the store. It would not know of a key
       // that is only here, and one of the two would look like a thief.
       const isWritten = isSaved || !stored || (isSame(stored, use) && hasAll(stored.uses, [last(uses)]));
-      if (!isWritten && stored!.sessionId === sessionId) throw unavailable('The store cannot be written.');
+      // The ledgers of older clients do not name their session.
+      if (!isWritten && (stored!.sessionId ?? sessionId) === sessionId)
+        throw unavailable('The store cannot be written.');
       const claim = claims && generation !== undefined && keys?.length && keys.length <= MOST_KEYS;
       return { idempotency_key: last(uses), received_with: claim ? { generation, keys } : undefined };
     },
