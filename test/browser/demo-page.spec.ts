@@ -91,13 +91,17 @@ describe.skipIf(!browserAvailable)('the page of the demo', () => {
       windows.push(page);
     }
     const told = (page: Page) => page.locator('#events li', { hasText: 'succeeded by a new one' }).count();
-    const timesTold = async () => [...new Set(await Promise.all(windows.map(told)))];
-    const toldEverywhere = (times: number) => expect.poll(timesTold).toEqual([times]);
-    await expect.poll(timesTold).toHaveLength(1);
-    const [before] = await timesTold();
+    // On a busy machine a window refreshes when it opens, and those that open later are not told of it.
+    const before = new Map<Page, number>();
+    const startCounting = async () => {
+      for (const page of windows) before.set(page, await told(page));
+    };
+    const toldEverywhere = async () =>
+      Math.min(...(await Promise.all(windows.map(async (page) => (await told(page)) - before.get(page)!))));
+    await startCounting();
     expect(asked).toBe(0);
     await windows[6].getByRole('button', { name: 'Renew now' }).click();
-    await toldEverywhere(before + 1);
+    await expect.poll(toldEverywhere).toBeGreaterThan(0);
     await windows.shift()!.close();
     // Who asks for a story gets what happens from its beginning on.
     await expect.poll(() => begun).toBe(1);
@@ -105,9 +109,10 @@ describe.skipIf(!browserAvailable)('the page of the demo', () => {
     const renewAndCount = async () => {
       await windows[0].getByRole('button', { name: 'Renew now' }).click();
       await windows[0].waitForTimeout(1_000);
-      return Math.min(...(await timesTold()));
+      return toldEverywhere();
     };
-    await expect.poll(renewAndCount, { interval: 2_000 }).toBeGreaterThan(before + 1);
+    await startCounting();
+    await expect.poll(renewAndCount, { interval: 2_000 }).toBeGreaterThan(0);
     expect(asked).toBe(1);
   });
 
