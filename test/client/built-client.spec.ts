@@ -22,7 +22,7 @@ const USE = `
   await client.logout();
 `;
 
-/** Bytes of `client.min.js`, gzipped: the core of 8,000 and what a program can leave out. */
+/** Bytes of `client.min.js`, gzipped: the core (`scripts/bundle-client.js`), and what a program can leave out. */
 const LARGEST = 9_650;
 
 /** What a file imports or requires, in any way. */

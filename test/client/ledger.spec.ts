@@ -1,7 +1,7 @@
 import type { StoredSession } from 'nestjs-refresh-token/client';
 import { beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { expectGoodStanding } from '../support/chain.js';
-import type { StoreFault } from '../support/client-device.js';
+import type { OwnerProcess, StoreFault } from '../support/client-device.js';
 import { ClientHistories, Owner } from '../support/client-history.js';
 import { send } from '../support/client-network.js';
 import { HOUR, listening, MINUTE, SECOND } from '../support/listening.js';
@@ -134,14 +134,20 @@ describe('the ledger of a client with a store', () => {
   });
 
   describe('whose store fails', () => {
-    test.each(STORE_FAULTS)('when it has to write, because %s, is kept in memory and written later', async (fault) => {
-      const { owner, process, refresh, session } = await signedIn();
+    /** A refresh whose answer cannot be stored: the store fails from the time on that the server has its request. */
+    async function refreshWithout(fault: StoreFault, owner: Owner, process: OwnerProcess) {
+      const before = owner.sent.length;
       owner.nextFaults = ['the answer comes late'];
-      owner.time.jump(20 * MINUTE);
       const refreshed = process.refresh();
-      await owner.time.until(owner.time.sleep(100));
+      while (owner.sent.length === before) await owner.time.until(owner.time.sleep(1));
       owner.device.fault = fault;
       await owner.time.until(refreshed);
+    }
+
+    test.each(STORE_FAULTS)('when it has to write, because %s, is kept in memory and written later', async (fault) => {
+      const { owner, process, refresh, session } = await signedIn();
+      owner.time.jump(20 * MINUTE);
+      await refreshWithout(fault, owner, process);
       expect(session().generation).toBe(0);
       expect(process.client.state.status).toBe('signed_in');
       owner.device.fault = undefined;
@@ -153,12 +159,8 @@ describe('the ledger of a client with a store', () => {
 
     test.each(STORE_FAULTS)('when it had to write, because %s, has a token that is not used before', async (fault) => {
       const { owner, process, refresh, session } = await signedIn();
-      owner.nextFaults = ['the answer comes late'];
       owner.time.jump(20 * MINUTE);
-      const refreshed = process.refresh();
-      await owner.time.until(owner.time.sleep(100));
-      owner.device.fault = fault;
-      await owner.time.until(refreshed);
+      await refreshWithout(fault, owner, process);
       const sent = owner.sent.length;
       owner.time.jump(20 * MINUTE);
       const later = owner.time.until(process.client.refresh());
@@ -249,11 +251,7 @@ describe('the ledger of a client with a store', () => {
       process.kill();
       set({ refreshToken: session().refreshToken });
       const next = owner.launch();
-      owner.nextFaults = ['the answer comes late'];
-      const refreshed = next.refresh();
-      await owner.time.until(owner.time.sleep(400));
-      owner.device.fault = 'it throws';
-      await owner.time.until(refreshed);
+      await refreshWithout('it throws', owner, next);
       await refresh(next);
       expect(owner.highest).toBe(1);
       next.kill();
