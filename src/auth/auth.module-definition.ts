@@ -20,7 +20,7 @@ import { ShutdownModule } from './modules/shutdown.module.js';
 import { RISK_RULES, type RiskRule } from './risk/risk-rule.js';
 import { RefreshToken, type RefreshTokenColumns } from './session/refresh-token.entity.js';
 import { SESSION_ENTITY } from './session/refresh-token.store.js';
-import { USER_PROVIDER, type UserProvider } from './user/user-provider.js';
+import { type AnyUserProvider, USER_PROVIDER } from './user/user-provider.js';
 
 /**
  * What decides the shape of the module. You give it to `forRoot` and `forRootAsync` directly, because a factory runs
@@ -29,8 +29,8 @@ import { USER_PROVIDER, type UserProvider } from './user/user-provider.js';
 export class AuthModuleExtras {
   /** The modules that export `userProvider`, `riskRules` and `alertSinks`. A global module need not be listed. */
   imports?: ModuleMetadata['imports'] = [];
-  /** Your {@link UserProvider}: its class, or another injection token. */
-  userProvider?: InjectionToken<UserProvider> = undefined;
+  /** Your `UserProvider`: its class, or another injection token. */
+  userProvider?: InjectionToken<AnyUserProvider> = undefined;
   /**
    * The name of a second `AuthModule` in the application. Inject its services with `@InjectAuth(RefreshTokenService,
    * 'staff')`, and use its guards with `@UseGuards(GuardOf(JwtAuthGuard, 'staff'))`.

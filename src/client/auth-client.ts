@@ -13,6 +13,8 @@ export interface AuthClientUser {
   readonly roles: readonly string[];
   readonly permissions: readonly string[];
   readonly sessionId: string;
+  /** The claims that the server's user provider returned, if any. Type them by `createAuthClient<MyUser>()`. */
+  readonly claims?: Readonly<Record<string, unknown>>;
 }
 
 /**

@@ -61,6 +61,11 @@ describe('the row of a session', () => {
         rateStartedAt: 0,
         rateCount: 0,
         authTime: now,
+        persistent: true,
+        idleTtl: null,
+        accessTokenTtl: null,
+        amr: null,
+        acr: null,
       });
       expectNoSecretOf(refreshToken, row);
     });

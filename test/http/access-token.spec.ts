@@ -29,6 +29,7 @@ for (const adapter of adapters) {
         exp: now + 900,
         jti: expect.stringMatching(UUID),
         auth_time: now,
+        amr: ['pwd'],
         sid: sessionId,
         gen: 0,
         scope: 'read',

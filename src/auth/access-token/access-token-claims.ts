@@ -1,28 +1,35 @@
+import { RESERVED_CLAIMS, type ReservedClaim } from '../user/checked-claims.js';
 import type { AccessTokenClaims, AuthenticatedUser, Confirmation } from './authenticated-user.js';
 
 type Check = (value: unknown) => boolean;
 
 const isText: Check = (value) => typeof value === 'string';
 const isName: Check = (value) => isText(value) && value !== '';
+const isOptionalName: Check = (value) => value === undefined || isName(value);
 const isTextList: Check = (value) => Array.isArray(value) && value.every(isText);
 /** Seconds and generations: whole, and never negative. Every comparison with NaN or a text would be false. */
 const isCount: Check = (value) => Number.isSafeInteger(value) && (value as number) >= 0;
 
 /** `iss` and `aud` are compared with the configured ones where the signature is verified. */
-const CHECKS: Readonly<Record<Exclude<keyof AccessTokenClaims, 'iss' | 'aud'>, Check>> = {
+const CHECKS = {
   sub: isName,
   client_id: isText,
   iat: isCount,
   exp: isCount,
   jti: isName,
   auth_time: isCount,
+  amr: (value) => value === undefined || isTextList(value),
+  acr: isOptionalName,
   sid: isName,
   gen: isCount,
   scope: isText,
   roles: isTextList,
   permissions: isTextList,
   cnf: isConfirmation,
-};
+} satisfies Record<Exclude<keyof AccessTokenClaims, 'iss' | 'aud'>, Check> & Partial<Record<ReservedClaim, Check>>;
+
+const ownClaims: ReadonlySet<string> = new Set(RESERVED_CLAIMS);
+const NO_CLAIMS: Readonly<Record<string, unknown>> = Object.freeze({});
 
 const CONFIRMATIONS: readonly string[] = ['jkt', 'x5t#S256', 'nonce#S256'] satisfies (keyof Confirmation)[];
 
@@ -61,6 +68,21 @@ export function userOf(payload: unknown): AuthenticatedUser | undefined {
     generation: claims.gen,
     expiresAt: claims.exp,
     authTime: claims.auth_time,
+    amr: Object.freeze(claims.amr ?? []),
+    acr: claims.acr,
+    claims: claimsOfHost(claims),
     confirmation: claims.cnf && Object.freeze(claims.cnf),
   });
+}
+
+/** What is left is the host's. */
+function claimsOfHost(claims: AccessTokenClaims): Readonly<Record<string, unknown>> {
+  const given = Object.entries(claims).filter(([name]) => !ownClaims.has(name));
+  return given.length === 0 ? NO_CLAIMS : frozen(Object.fromEntries(given));
+}
+
+/** All that a payload can hold: values of JSON. */
+function frozen<Value extends object>(value: Value): Readonly<Value> {
+  for (const one of Object.values(value)) if (typeof one === 'object' && one !== null) frozen(one as object);
+  return Object.freeze(value);
 }

@@ -23,8 +23,14 @@ export interface AccessTokenSession {
   readonly accessFloor?: number;
   /** The absolute expiry of the session, in milliseconds since the Unix epoch. */
   readonly expiresAt: number;
+  /** The longest lifetime of the token in milliseconds, if it is shorter than `accessToken.ttl`. */
+  readonly accessTokenTtl?: number | null;
   /** When the user last authenticated, in milliseconds since the Unix epoch. By default, now. */
   readonly authTime?: number;
+  /** How the user authenticated then (RFC 8176), space-separated. */
+  readonly amr?: string | null;
+  /** The class of that authentication. */
+  readonly acr?: string | null;
   /** The key that the token is bound to (RFC 9449 §6). */
   readonly dpopThumbprint?: string | null;
   /** The TLS client certificate that the token is bound to (RFC 8705 §3.1). */
@@ -72,8 +78,10 @@ export class AccessTokenService {
   mint(user: AuthUser, session: AccessTokenSession, cookieNonce?: string): MintedAccessToken {
     const now = this.clock.now();
     const issuedAt = seconds(now);
-    const expiresAt = seconds(Math.min(now + this.config.ttl, session.expiresAt));
+    const ttl = Math.min(this.config.ttl, session.accessTokenTtl ?? Infinity);
+    const expiresAt = seconds(Math.min(now + ttl, session.expiresAt));
     const claims: AccessTokenClaims = {
+      ...user.claims,
       iss: this.config.issuer,
       aud: this.config.audience,
       sub: user.id,
@@ -82,6 +90,8 @@ export class AccessTokenService {
       exp: expiresAt,
       jti: randomUUID(),
       auth_time: seconds(session.authTime ?? now),
+      amr: session.amr?.split(' '),
+      acr: session.acr ?? undefined,
       sid: session.id,
       gen: Math.max(session.generation, session.accessFloor ?? 0, this.list.settledFloorOf(session.id)),
       scope: session.scope,

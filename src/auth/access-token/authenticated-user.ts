@@ -1,5 +1,13 @@
-/** The user of an access token: `request.user`, and the value of `@CurrentUser()`. */
-export interface AuthenticatedUser {
+/**
+ * The user of an access token: `request.user`, and the value of `@CurrentUser()`.
+ *
+ * @example
+ * @Get('orders')
+ * orders(@CurrentUser() user: AuthenticatedUser<{ tenant_id: string }>) {
+ *   return this.orders.of(user.claims.tenant_id);
+ * }
+ */
+export interface AuthenticatedUser<Claims extends object = Record<string, unknown>> {
   readonly id: string;
   readonly roles: readonly string[];
   readonly permissions: readonly string[];
@@ -17,6 +25,12 @@ export interface AuthenticatedUser {
   readonly expiresAt: number;
   /** When the user last authenticated, at login or by step-up; seconds since the Unix epoch. */
   readonly authTime: number;
+  /** How the user authenticated then, for example `['pwd', 'otp']` (RFC 8176). Empty if nobody said. */
+  readonly amr: readonly string[];
+  /** The class of that authentication, for example `'aal2'`, if somebody said. */
+  readonly acr?: string;
+  /** The claims that your user provider returned at the latest login or refresh. */
+  readonly claims: Readonly<Claims>;
   /** The binding of the token, if any. The guard has checked that the client holds it. */
   readonly confirmation?: Confirmation;
 }
@@ -49,6 +63,10 @@ export interface AccessTokenClaims {
   jti: string;
   /** When the user last authenticated, at login or by stepping up; seconds since the Unix epoch. */
   auth_time: number;
+  /** How the user authenticated then (RFC 8176). */
+  amr?: string[];
+  /** The class of that authentication (RFC 9068 §2.2.1). */
+  acr?: string;
   /** The id of the session. */
   sid: string;
   /** The generation of the session, or its access floor if that is higher. */

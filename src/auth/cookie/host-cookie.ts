@@ -12,7 +12,11 @@ export function readCookie(request: HttpRequest, name: string): string | undefin
   return value?.replace(/^"(.*)"$/s, '$1') || undefined;
 }
 
-/** The `Set-Cookie` header of a cookie for this host only (`__Host-`). */
-export function serializeCookie(name: string, value: string, maxAge: number): string {
+/**
+ * The `Set-Cookie` header of a cookie for this host only (`__Host-`).
+ *
+ * @param maxAge in seconds; `undefined` for a cookie that ends with the browser
+ */
+export function serializeCookie(name: string, value: string, maxAge: number | undefined): string {
   return stringifySetCookie(name, value, { httpOnly: true, secure: true, sameSite: 'strict', path: '/', maxAge });
 }

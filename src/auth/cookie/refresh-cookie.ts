@@ -52,12 +52,14 @@ export class RefreshCookie {
   }
 
   /**
-   * The `Set-Cookie` headers for the issued tokens. The cookies never outlive the session. They also remove a client
+   * The `Set-Cookie` headers for the issued tokens. The cookies never outlive the session. Those of a session
+   * that is not persistent end with the browser. They also remove a client
    * nonce of an earlier session.
    */
-  setCookies({ refreshToken, clientNonce, refreshTokenExpiresAt }: IssuedTokens, request: HttpRequest): string[] {
+  setCookies(issued: IssuedTokens, request: HttpRequest): string[] {
+    const { refreshToken, clientNonce, refreshTokenExpiresAt, persistent } = issued;
     const left = Math.floor((refreshTokenExpiresAt - this.clock.now()) / 1000);
-    const maxAge = Math.min(Math.max(left, 0), LONGEST_MAX_AGE);
+    const maxAge = persistent ? Math.min(Math.max(left, 0), LONGEST_MAX_AGE) : undefined;
     const token = serializeCookie(this.config.name, refreshToken, maxAge);
     if (clientNonce !== undefined) return [token, serializeCookie(this.config.clientNonceName, clientNonce, maxAge)];
     return [token, ...this.clearClientNonce(request)];

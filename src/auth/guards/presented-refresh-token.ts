@@ -69,6 +69,12 @@ export class PresentedRefreshToken {
     return inCookie !== undefined && !this.codec.decode(inCookie);
   }
 
+  /** Whether the cookie of the request is to be removed, because the session of its token is dead. */
+  hasDeadCookie(request: HttpRequest, error: AuthError): boolean {
+    if (error.code !== 'invalid_grant' || error.sessionLives) return false;
+    return this.cookie.read(request) !== undefined && !this.hasForeignCookie(request);
+  }
+
   private textOf(request: HttpRequest): string | undefined {
     const inBody = this.inBody(request.body);
     const inCookie = this.cookie.read(request);

@@ -1,7 +1,7 @@
 import { type CanActivate, type ExecutionContext, Injectable } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
 import { Clock } from '../common/time/clock.js';
-import { assertAuthenticatedWithin } from './recent-authentication.js';
+import { assertAuthenticated, type RequiredAuthentication } from './required-authentication.js';
 import { Requirement } from './requirement.js';
 
 export const STEP_UP = 'nestjs-refresh-token:step-up';
@@ -9,7 +9,8 @@ export const STEP_UP = 'nestjs-refresh-token:step-up';
 /**
  * The guard that `@StepUp()` adds to a route. Use the decorator instead of the guard.
  *
- * @throws AuthError `insufficient_user_authentication` if the last authentication is too long ago (RFC 9470 §3)
+ * @throws AuthError `insufficient_user_authentication` if the last authentication is too old, or of another class (RFC
+ *   9470 §3)
  * @throws AuthError `unauthorized` if no earlier guard has found a user
  * @example
  * @StepUp('5m')
@@ -19,7 +20,7 @@ export const STEP_UP = 'nestjs-refresh-token:step-up';
  */
 @Injectable()
 export class StepUpGuard implements CanActivate {
-  private readonly requirement = new Requirement<number>(
+  private readonly requirement = new Requirement<RequiredAuthentication>(
     STEP_UP,
     StepUpGuard.name,
     'Decorators apply from the bottom up: write @StepUp() above @UseGuards(JwtAuthGuard).',
@@ -32,7 +33,7 @@ export class StepUpGuard implements CanActivate {
 
   canActivate(context: ExecutionContext): boolean {
     const found = this.requirement.of(context, this.reflector);
-    if (found) assertAuthenticatedWithin(found.asked, found.user, this.clock.now(), context);
+    if (found) assertAuthenticated(found.asked, found.user, this.clock.now(), context);
     return true;
   }
 }

@@ -50,23 +50,16 @@ export class AuthRouteFilter implements ExceptionFilter {
   private answer(error: AuthError, request: HttpRequest, response: HttpResponse): void {
     const isForLog = error.getStatus() >= 500 && !error.overloaded && !isReported(error);
     if (isForLog) this.logger.error(`${error.code}: ${textOf(error.cause)}`);
-    const dead = this.deadCookie(error, request);
+    const isDead = this.presented?.hasDeadCookie(request, error);
     writeAnswer(response, error.getStatus(), error.getResponse() as object, {
       headers: Object.entries(error.headers),
-      cookies: dead?.clearCookies(request),
+      cookies: isDead ? this.cookie?.clearCookies(request) : undefined,
     });
   }
 
   private logFailure(exception: unknown): void {
     const isFailure = !(exception instanceof AuthError) && foreignAnswer(exception).failed;
     if (isFailure) this.foreignLogger.error(textOf(exception));
-  }
-
-  /** The cookie to remove, because its session is dead. */
-  private deadCookie(error: AuthError, request: HttpRequest): RefreshCookie | undefined {
-    if (error.code !== 'invalid_grant' || error.sessionLives) return undefined;
-    const isOurs = this.cookie?.read(request) !== undefined && !this.presented?.hasForeignCookie(request);
-    return isOurs ? this.cookie : undefined;
   }
 }
 

@@ -3,7 +3,6 @@ import { AccessTokenPossession } from '../access-token/access-token-possession.j
 import { AccessTokenService } from '../access-token/access-token.service.js';
 import type { AuthenticatedUser } from '../access-token/authenticated-user.js';
 import { presentedAccessToken, presentedScheme } from '../access-token/presented-access-token.js';
-import { PresentedBinding } from '../binding/presented-binding.js';
 import { AuthError } from '../common/errors/auth-error.js';
 import { AuthRoute } from '../common/request/auth-route.decorator.js';
 import { clientContextOf } from '../common/request/client-context.js';
@@ -14,19 +13,16 @@ import { PresentedRefreshToken } from '../guards/presented-refresh-token.js';
 import { Public } from '../guards/public.decorator.js';
 import { RefreshTokenGuard } from '../guards/refresh-token.guard.js';
 import { RefreshTokenService } from '../refresh-token/refresh-token.service.js';
-import { tokenUseOf } from '../refresh-token/token-use-of.js';
-import type { IssuedTokens } from '../session/issued-tokens.js';
 import { RefreshTokenConfig } from '../session/session-options.js';
 import { SignInService } from '../sign-in/sign-in.service.js';
-import { StepUpService } from '../sign-in/step-up.service.js';
 import { AuthRouteFilter } from './auth-route.filter.js';
 import { EndSessionsGuard } from './end-sessions.guard.js';
 import { AuthLoginDto, AuthLogoutAllDto, AuthLogoutDto, AuthStepUpDto } from './login.dto.js';
 import { NoStore } from './no-store.decorator.js';
-import { answerOnce, isAnswered, type OwnAnswer } from './own-answer.js';
+import { answerOnce, type OwnAnswer } from './own-answer.js';
 import { bodyOf } from './request-body.js';
+import { SessionAnswers } from './session-answers.js';
 import { TlsGuard } from './tls.guard.js';
-import { tokenResponse } from './token-response.js';
 
 /** The routes that begin, refresh and end a session. */
 @Controller('auth')
@@ -35,10 +31,9 @@ export class AuthController {
   constructor(
     private readonly signIn: SignInService,
     private readonly refreshTokens: RefreshTokenService,
-    private readonly stepUps: StepUpService,
     private readonly accessTokens: AccessTokenService,
     private readonly presented: PresentedRefreshToken,
-    private readonly binding: PresentedBinding,
+    private readonly answers: SessionAnswers,
     private readonly possession: AccessTokenPossession,
     private readonly cookie: RefreshCookie,
     private readonly config: RefreshTokenConfig,
@@ -53,27 +48,15 @@ export class AuthController {
   login(@Req() request: HttpRequest, @Res({ passthrough: true }) response: HttpResponse): Promise<void> {
     return answerOnce(response, async () => {
       const body = await bodyOf(request, AuthLoginDto);
-      const use = tokenUseOf(request);
       const transport = body.transport ?? this.config.defaultTransport;
-      // A form on a different site could sign the visitor in to the attacker's account: the browser would store the
-      // cookie.
-      if (transport === 'cookie') this.cookie.assertSameSite(request);
-      const client = clientContextOf(request);
-      const evidence = await this.binding.of(request, response);
       const { username, password, client_id: clientId, device_name: deviceName, scope, bind } = body;
       const isKnownDevice = this.cookie.isOfKnownDevice(request, username);
       const wanted = { clientId, deviceName, scope, transport, bind: bind ?? undefined, isKnownDevice };
-      const issued = await this.signIn.signIn(username, password, wanted, client, evidence, use);
-      const previous = transport === 'cookie' ? this.cookie.read(request) : undefined;
-      if (previous !== undefined && !isAnswered(response)) {
-        await this.refreshTokens.revokeByToken(previous, 'replaced', client);
-      }
-      if (isAnswered(response)) {
-        // No client gets this session's token: an interceptor was faster, for example with a timeout.
-        await this.refreshTokens.revoke(issued.sessionId, 'sign_in_failed', client);
-        throw new AuthError('temporarily_unavailable');
-      }
-      return this.answer(issued, request, { withClientNonce: true });
+      // A client may want less than the host gives, and no more.
+      const terms = body.persistent === false ? { persistent: false } : {};
+      return this.answers.signIn(request, response, transport, false, ({ client, evidence, use }) =>
+        this.signIn.signIn(username, password, { ...wanted, ...terms }, client, evidence, use),
+      );
     });
   }
 
@@ -84,13 +67,7 @@ export class AuthController {
   @Public()
   @UseGuards(RefreshTokenGuard)
   refresh(@Req() request: HttpRequest, @Res({ passthrough: true }) response: HttpResponse): Promise<void> {
-    return answerOnce(response, async () => {
-      const { decoded } = this.presented.require(request);
-      const use = tokenUseOf(request);
-      const evidence = await this.binding.of(request, response);
-      const issued = await this.refreshTokens.refresh(decoded, clientContextOf(request), evidence, use);
-      return this.answer(issued, request);
-    });
+    return answerOnce(response, () => this.answers.refresh(request, response));
   }
 
   /** Asks for the password again, because a risk rule or a route requires it. */
@@ -102,12 +79,8 @@ export class AuthController {
   @UseGuards(RefreshTokenGuard)
   stepUp(@Req() request: HttpRequest, @Res({ passthrough: true }) response: HttpResponse): Promise<void> {
     return answerOnce(response, async () => {
-      const { decoded } = this.presented.require(request);
       const { password } = await bodyOf(request, AuthStepUpDto);
-      const use = tokenUseOf(request);
-      const evidence = await this.binding.of(request, response);
-      const issued = await this.stepUps.stepUp(decoded, password, clientContextOf(request), evidence, use);
-      return this.answer(issued, request);
+      return this.answers.stepUp(password, request, response);
     });
   }
 
@@ -157,14 +130,10 @@ export class AuthController {
   @UseGuards(JwtAuthGuard)
   me(@Req() request: HttpRequest, @Res({ passthrough: true }) response: HttpResponse): Promise<void> {
     return answerOnce(response, async () => {
-      const { id, roles, permissions, sessionId } = request.user as AuthenticatedUser;
-      return { body: { id, roles, permissions, session_id: sessionId } };
+      const { id, roles, permissions, sessionId, claims } = request.user as AuthenticatedUser;
+      const hasClaims = Object.keys(claims).length > 0;
+      return { body: { id, roles, permissions, session_id: sessionId, ...(hasClaims && { claims }) } };
     });
-  }
-
-  private answer(issued: IssuedTokens, request: HttpRequest, { withClientNonce = false } = {}): OwnAnswer {
-    const cookies = issued.transport === 'cookie' ? this.cookie.setCookies(issued, request) : [];
-    return { body: tokenResponse(issued, withClientNonce), cookies };
   }
 
   private withoutCookies(request: HttpRequest): OwnAnswer {

@@ -2,7 +2,7 @@ import { type CanActivate, type ExecutionContext, Injectable } from '@nestjs/com
 import type { AuthenticatedUser } from '../access-token/authenticated-user.js';
 import type { HttpRequest } from '../common/request/http-request.js';
 import { Clock } from '../common/time/clock.js';
-import { assertAuthenticatedWithin } from '../guards/recent-authentication.js';
+import { assertAuthenticated } from '../guards/required-authentication.js';
 import { RefreshTokenConfig } from '../session/session-options.js';
 
 /** Asks for a recent authentication before other sessions than that of the request end, if the host says so. */
@@ -19,7 +19,7 @@ export class EndSessionsGuard implements CanActivate {
     const request = context.switchToHttp().getRequest<HttpRequest>();
     const user = request.user as AuthenticatedUser;
     const { id } = request.params as { id?: string };
-    if (id?.toLowerCase() !== user.sessionId) assertAuthenticatedWithin(maxAge, user, this.clock.now(), context);
+    if (id?.toLowerCase() !== user.sessionId) assertAuthenticated({ maxAge }, user, this.clock.now(), context);
     return true;
   }
 }

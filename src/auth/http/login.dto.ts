@@ -40,6 +40,11 @@ export class AuthLoginDto {
   @IsIn(['cookie', 'body'])
   transport?: Transport;
 
+  /** With `false`, the browser forgets the cookie when it closes. The server may decide so by itself. */
+  @IsOptional()
+  @IsIn([true, false])
+  persistent?: boolean;
+
   /** A DPoP proof binds the session even without this field. */
   @IsOptional()
   @IsIn(['nonce', 'tls'])

@@ -3,9 +3,10 @@ import type { HttpResponse } from '../common/request/http-request.js';
 import { rawResponse } from '../streams/open-response.js';
 import { NO_STORE } from './no-store.decorator.js';
 
-/** What an auth route answers. Without a body it is 204. */
+/** What an auth route answers. Without a body it is 204, or 303 (RFC 9110 §15.4.4) to a location. */
 export interface OwnAnswer {
   readonly body?: object;
+  readonly location?: string;
   /** `Set-Cookie` headers. */
   readonly cookies?: string[];
 }
@@ -99,8 +100,58 @@ export function endAnswer(response: HttpResponse): void {
   if (raw.headersSent && !raw.writableEnded) raw.end();
 }
 
-export function writeOwn(response: HttpResponse, { body, cookies }: OwnAnswer): void {
-  writeAnswer(response, body === undefined ? 204 : 200, body, { cookies });
+export function writeOwn(response: HttpResponse, { body, location, cookies }: OwnAnswer): void {
+  if (location === undefined) writeAnswer(response, body === undefined ? 204 : 200, body, { cookies });
+  else writeAnswer(response, 303, undefined, { cookies, headers: [['Location', location]] });
+}
+
+/**
+ * Like {@link answerOnce}, for a route of the host, which may send nothing itself (`@Res()` without `passthrough`). So the
+ * answer is written at once, and what Nest sends after it is dropped. An error is for the host's filters. It gets the
+ * headers of the refusal, which they need not know.
+ *
+ * @param refusal what a refusal answers besides its body
+ */
+export async function answerNow(
+  response: HttpResponse,
+  work: () => Promise<OwnAnswer>,
+  refusal: (error: unknown) => AnswerHeaders,
+): Promise<void> {
+  let decided = running.get(response);
+  if (!decided) {
+    decided = work().then(
+      (answer) => {
+        writeOwn(response, answer);
+        sendInstead(response, () => undefined);
+      },
+      (error: unknown) => {
+        // The host may catch it, and try something else.
+        running.delete(response);
+        if (!isAnswered(response)) setHeaders(response, refusal(error));
+        throw error;
+      },
+    );
+    running.set(response, decided);
+  }
+  return decided;
+}
+
+/** The headers of an answer, without those of its body. */
+export interface AnswerHeaders {
+  readonly headers?: [name: string, value: string | string[]][];
+  readonly cookies?: string[];
+}
+
+function setHeaders(response: HttpResponse, { headers = [], cookies = [] }: AnswerHeaders): void {
+  const to = response as unknown as Reply | RawResponse;
+  const isReply = 'raw' in to;
+  for (const [name, value] of [NO_STORE, ...headers]) {
+    if (isReply) to.header(name, value);
+    else to.setHeader(name, value);
+  }
+  if (cookies.length === 0) return;
+  if (isReply) to.header('Set-Cookie', cookies);
+  else to.appendHeader('Set-Cookie', cookies);
 }
 
 /**
@@ -111,18 +162,14 @@ export function writeAnswer(
   response: HttpResponse,
   status: number,
   body: object | undefined,
-  { headers = [], cookies = [] }: { headers?: [name: string, value: string | string[]][]; cookies?: string[] },
+  headers: AnswerHeaders,
 ): void {
   const to = response as unknown as Reply | RawResponse;
   const text = body === undefined ? undefined : JSON.stringify(body);
   const isReply = 'raw' in to;
   const set = (name: string, value: string | string[]) =>
     isReply ? to.header(name, value) : to.setHeader(name, value);
-  for (const [name, value] of [NO_STORE, ...headers]) set(name, value);
-  if (cookies.length > 0) {
-    if (isReply) to.header('Set-Cookie', cookies);
-    else to.appendHeader('Set-Cookie', cookies);
-  }
+  setHeaders(response, headers);
   if (text === undefined) {
     to.removeHeader('Content-Type');
     to.removeHeader('Content-Length');

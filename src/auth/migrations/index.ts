@@ -8,12 +8,14 @@ import { CreateSessionLocks1790000000030 } from './1790000000030-create-session-
 import { AddCredentialsHash1790000000040 } from './1790000000040-add-credentials-hash.js';
 import { AddEventAccounts1790000000050 } from './1790000000050-add-event-accounts.js';
 import { WidenSessionIds1790000000060 } from './1790000000060-widen-session-ids.js';
+import { AddSessionTerms1790000000070 } from './1790000000070-add-session-terms.js';
 
 /** The migrations of a table of sessions. */
 const sessionMigrations: (typeof CreateRefreshTokens1790000000000)[] = [
   CreateRefreshTokens1790000000000,
   AddCredentialsHash1790000000040,
   WidenSessionIds1790000000060,
+  AddSessionTerms1790000000070,
 ];
 
 /**
@@ -30,6 +32,7 @@ export const refreshTokenMigrations = [
   AddCredentialsHash1790000000040,
   AddEventAccounts1790000000050,
   WidenSessionIds1790000000060,
+  AddSessionTerms1790000000070,
 ];
 
 /**

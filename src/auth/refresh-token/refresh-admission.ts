@@ -11,12 +11,15 @@ import type { AuthUser } from '../user/user-provider.js';
 import { hasHash, haveCredentialsChanged } from './credentials.js';
 import type { RefreshAttempt } from './refresh-attempt.js';
 import { RefreshRefusal } from './refresh-refusal.js';
+import type { AuthenticationColumns } from './terms-of-sign-in.js';
 
 export type RefreshOccasion = 'refresh' | 'repeat' | 'late';
 
 /** A refresh that is allowed to continue. */
 export interface Admitted {
   readonly user: AuthUser;
+  /** How the user has authenticated again, if the request is a step-up. */
+  readonly authentication?: AuthenticationColumns;
   readonly remark: RiskRemark;
 }
 
@@ -52,7 +55,8 @@ export class RefreshAdmission {
       keyProven: keyBound,
       findings: findings.filter((finding) => finding !== undefined),
     });
-    const user = await this.authenticate(attempt);
+    if (reauthenticate) return { ...(await reauthenticate(session, located.client)), remark };
+    const user = await this.load(attempt);
     return user && { user, remark };
   }
 
@@ -72,11 +76,7 @@ export class RefreshAdmission {
     return isFinding ? { reason: 'device_changed', verdict: onMismatch } : undefined;
   }
 
-  /** A step-up shows the present credentials, so it takes them over. */
-  private async authenticate(attempt: RefreshAttempt): Promise<AuthUser | undefined> {
-    const { session, keys, located, reauthenticate } = attempt;
-    if (reauthenticate) return reauthenticate(session, located.client);
-    const { client } = located;
+  private async load({ session, keys, located: { client } }: RefreshAttempt): Promise<AuthUser | undefined> {
     const loaded = await this.users.load(session.userId, (user) => haveCredentialsChanged(session, keys, user));
     if (!loaded) {
       await this.revocation.end(session, 'user_unavailable', client);

@@ -21,11 +21,18 @@ import { decideRefresh, type RefreshDecision, type RefreshLimits } from './refre
 import { RefreshTimes } from './refresh-times.js';
 import type { DecodedRefreshToken, IssuedRefreshToken } from './refresh-token.codec.js';
 import { type JudgedUse, judgedUse, useOf } from './session-chain.js';
+import type { AuthenticationColumns } from './terms-of-sign-in.js';
 import type { TokenUse } from './token-use.js';
 import { tokenAt } from './voucher.js';
 
 /** Authenticates the user again. Throws if authentication fails. */
-export type Reauthenticate = (session: RefreshToken, client: ClientContext) => Promise<AuthUser>;
+export type Reauthenticate = (session: RefreshToken, client: ClientContext) => Promise<Reauthenticated>;
+
+/** The user with the present credentials, which the session takes over, and how they were proven. */
+export interface Reauthenticated {
+  readonly user: AuthUser;
+  readonly authentication: AuthenticationColumns;
+}
 
 /** A refresh token and the context of its request. */
 export interface RefreshRequest {

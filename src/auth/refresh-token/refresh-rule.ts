@@ -9,6 +9,8 @@ export interface SessionState {
   readonly lateAnswersAt: number;
   readonly expiresAt: number;
   readonly lastUsedAt: number;
+  /** How long this session lives without a refresh, if that is less than the limit. */
+  readonly idleTtl?: number | null;
   readonly revokedAt: number | null;
   /** Whether the session is bound to a key, which the client proves at each refresh. */
   readonly keyBound: boolean;
@@ -177,12 +179,17 @@ function hasLateAnswer({ lateAnswersAt }: SessionState, now: number, { burst, pe
 
 /** Why a session is dead at `now`; `undefined` if it is alive. */
 export function sessionEndReason(
-  session: Pick<SessionState, 'expiresAt' | 'lastUsedAt' | 'revokedAt'>,
+  session: Pick<SessionState, 'expiresAt' | 'lastUsedAt' | 'idleTtl' | 'revokedAt'>,
   now: number,
   limits: Pick<RefreshLimits, 'idleTtl'>,
 ): SessionEndReason | undefined {
   if (session.revokedAt !== null) return 'revoked';
   if (now >= session.expiresAt) return 'expired';
-  if (now >= session.lastUsedAt + limits.idleTtl) return 'idle';
+  if (now >= session.lastUsedAt + idleTimeOf(session, limits)) return 'idle';
   return undefined;
+}
+
+/** How long the session lives without a refresh. The limit may have become shorter since its sign-in. */
+export function idleTimeOf({ idleTtl }: Pick<SessionState, 'idleTtl'>, limits: Pick<RefreshLimits, 'idleTtl'>): number {
+  return Math.min(idleTtl ?? Infinity, limits.idleTtl);
 }

@@ -12,6 +12,7 @@ import { SessionIssuer } from './session-issuer.js';
 import { SessionPurge } from './session-purge.js';
 import { SessionRows } from './session-rows.js';
 import { WindowStart } from './window-start.js';
+import { TermsOfSignIn } from './terms-of-sign-in.js';
 import { TokenHasher } from './token-hasher.js';
 import { TokenIssuer } from './token-issuer.js';
 import { TokenRotation } from './token-rotation.js';
@@ -32,6 +33,7 @@ export const refreshTokenProviders: ConceptProviders = {
     SessionPurge,
     SessionRows,
     WindowStart,
+    TermsOfSignIn,
     TokenHasher,
     TokenIssuer,
     TokenRotation,

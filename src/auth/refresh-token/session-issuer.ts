@@ -19,6 +19,7 @@ import type { AuthUser } from '../user/user-provider.js';
 import { sessionEndReason } from './refresh-rule.js';
 import { SessionRows } from './session-rows.js';
 import type { SignInRequest } from './sign-in-request.js';
+import { TermsOfSignIn } from './terms-of-sign-in.js';
 import { TokenIssuer } from './token-issuer.js';
 import type { TokenUse } from './token-use.js';
 
@@ -34,11 +35,12 @@ export class SessionIssuer implements OnModuleInit {
     private readonly revocation: SessionRevocation,
     private readonly risk: RiskStage,
     private readonly events: AuthEventBus,
+    private readonly terms: TermsOfSignIn,
     private readonly config: RefreshTokenConfig,
   ) {}
 
   async onModuleInit(): Promise<void> {
-    if (this.config.maxSessionsPerUser !== undefined) await this.store.tryTransaction();
+    if (this.limits.some((limit) => limit !== undefined)) await this.store.tryTransaction();
   }
 
   /**
@@ -57,6 +59,7 @@ export class SessionIssuer implements OnModuleInit {
     const { defaultClientId, defaultTransport } = this.config;
     const scope = this.grantedScope(request.scope);
     const clientId = request.clientId ?? defaultClientId;
+    const { ttl, columns: terms } = this.terms.of(clientId, request);
     const located = await this.risk.locate(from);
     const { client } = located;
     const remark = await this.risk.passSignIn(located, user.id, clientId);
@@ -78,6 +81,8 @@ export class SessionIssuer implements OnModuleInit {
       located,
       evidence,
       idempotencyKey,
+      terms,
+      ttl,
     });
     await this.begin(session, client);
     const fresh = await this.reload(user, session, client);
@@ -95,12 +100,19 @@ export class SessionIssuer implements OnModuleInit {
     return wanted.join(' ');
   }
 
+  /** All limits of sessions, of users and of their clients. */
+  private get limits(): (number | undefined)[] {
+    const ofClients = [...this.config.clients.values()].map((client) => client.maxSessionsPerUser);
+    return [this.config.maxSessionsPerUser, ...ofClients];
+  }
+
   private async begin(session: RefreshToken, client: ClientContext): Promise<void> {
-    const { maxSessionsPerUser, onTooManySessions, ...limits } = this.config;
-    if (maxSessionsPerUser === undefined) return this.store.insert(session);
+    const { maxSessionsPerUser: ofUser, clients, onTooManySessions } = this.config;
+    const ofClient = clients.get(session.clientId)?.maxSessionsPerUser;
+    if (ofUser === undefined && ofClient === undefined) return this.store.insert(session);
     const displaced = await this.store.insertInPlaceOf(session, 'session_limit', (others) => {
-      const live = others.filter((other) => !sessionEndReason(other, session.createdAt, limits));
-      const leaving = makeRoom(live, maxSessionsPerUser, onTooManySessions);
+      const live = others.filter((other) => !sessionEndReason(other, session.createdAt, this.config));
+      const leaving = makeRoom(live, session.clientId, { ofUser, ofClient }, onTooManySessions);
       if (!leaving) throw new AuthError('session_limit');
       return leaving;
     });

@@ -10,12 +10,13 @@ import type { LocatedClient } from '../risk/risk-assessor.js';
 import { RiskStage } from '../risk/risk-stage.js';
 import type { RefreshToken } from '../session/refresh-token.entity.js';
 import type { Seen } from '../session/refresh-token.statements.js';
-import { RefreshTokenConfig } from '../session/session-options.js';
 import type { AuthUser } from '../user/user-provider.js';
 import { credentialsHashOf, renewedCredentials } from './credentials.js';
+import type { Admitted } from './refresh-admission.js';
 import { isNewerThanRow, type RefreshAttempt } from './refresh-attempt.js';
 import type { DecodedRefreshToken } from './refresh-token.codec.js';
 import { firstChain, type Repeat, repeatedChain, rotatedChain } from './session-chain.js';
+import type { TermsOfSignIn } from './terms-of-sign-in.js';
 import { TokenHasher } from './token-hasher.js';
 import { hashedMessage, random256, tokenAt } from './voucher.js';
 
@@ -26,6 +27,9 @@ export interface SessionStart extends Pick<RefreshToken, 'userId' | 'clientId' |
   readonly boundTo: BoundTo;
   readonly located: LocatedClient;
   readonly evidence: BindingEvidence;
+  readonly terms: ReturnType<TermsOfSignIn['of']>['columns'];
+  /** How long the session lives, in milliseconds. */
+  readonly ttl: number;
   /** The key of the sign-in, if the client sent one. */
   readonly idempotencyKey: string | undefined;
 }
@@ -46,7 +50,6 @@ export class SessionRows {
     private readonly devices: DeviceRecognition,
     private readonly risk: RiskStage,
     private readonly clock: Clock,
-    private readonly config: RefreshTokenConfig,
   ) {}
 
   /** The first token of a new session. */
@@ -57,13 +60,14 @@ export class SessionRows {
   }
 
   async first({ token, seed }: FirstToken, start: SessionStart): Promise<RefreshToken> {
-    const { user, boundTo, located, evidence, idempotencyKey, ...session } = start;
+    const { user, boundTo, located, evidence, idempotencyKey, terms, ttl, ...session } = start;
     const { keys, sessionId } = token;
     const { client } = located;
     const now = this.clock.now();
     return {
       ...session,
       ...boundTo,
+      ...terms,
       credentialsHash: credentialsHashOf({ id: sessionId, userId: session.userId }, keys, user),
       fingerprint: this.devices.fingerprintOf(sessionId, keys, evidence.signals),
       id: sessionId,
@@ -75,7 +79,7 @@ export class SessionRows {
       floorRaisedAt: null,
       createdAt: now,
       lastUsedAt: now,
-      expiresAt: now + this.config.ttl,
+      expiresAt: now + ttl,
       revokedAt: null,
       revokedReason: null,
       ip: client.ip ?? null,
@@ -88,12 +92,12 @@ export class SessionRows {
   /**
    * The row and the successor after a rotation, also of a token that is newer than the row.
    *
-   * @param user as just loaded
+   * @param admitted the user as just loaded
    * @param settlingTime milliseconds from now until the rotation counts
    */
   async rotated(
     attempt: RefreshAttempt,
-    user: AuthUser,
+    admitted: Admitted,
     settlingTime: number,
   ): Promise<{ rotated: RefreshToken; successor: DecodedRefreshToken }> {
     const { session, presented, evidence, use, limits, arrivedAt } = attempt;
@@ -110,17 +114,17 @@ export class SessionRows {
       tokenHash,
       keyId: keys.id,
       clientNonceHash: this.bindings.rehashClientNonce(session, keys, evidence),
-      ...this.seenAgain(attempt, keys, user, now),
+      ...this.seenAgain(attempt, keys, admitted, now),
     };
     return { rotated, successor };
   }
 
   /** The row after a repeated answer. The live token is unchanged. Returns the row itself if nothing changes. */
-  repeated(attempt: RefreshAttempt, user: AuthUser, repeat: Repeat): RefreshToken {
-    const { session, keys, presented, use, judged, limits, arrivedAt, reauthenticate } = attempt;
+  repeated(attempt: RefreshAttempt, admitted: Admitted, repeat: Repeat): RefreshToken {
+    const { session, keys, presented, use, judged, limits, arrivedAt } = attempt;
     const rooted = { ...session, root: presented.root };
     const chain = repeatedChain(rooted, repeat, use, this.clock.now(), limits, { ...judged, arrivedAt });
-    const seen = reauthenticate && this.seenAgain(attempt, keys, user, this.nowFor(session));
+    const seen = admitted.authentication && this.seenAgain(attempt, keys, admitted, this.nowFor(session));
     return chain || seen ? { ...session, ...chain, ...seen } : session;
   }
 
@@ -130,8 +134,13 @@ export class SessionRows {
   }
 
   /** When, from where, with which client and by whom the session was last used. */
-  private seenAgain(attempt: RefreshAttempt, keys: RefreshAttempt['keys'], user: AuthUser, now: number): Seen {
-    const { session, located, evidence, device, reauthenticate } = attempt;
+  private seenAgain(
+    attempt: RefreshAttempt,
+    keys: RefreshAttempt['keys'],
+    { user, authentication }: Admitted,
+    now: number,
+  ): Seen {
+    const { session, located, evidence, device } = attempt;
     const { client } = located;
     return {
       lastUsedAt: now,
@@ -139,8 +148,10 @@ export class SessionRows {
       ip: client.ip ?? session.ip,
       userAgent: client.userAgent ?? session.userAgent,
       fingerprint: this.devices.renewed(session, device, keys, evidence.signals),
-      ...this.risk.seenAgain(session, located, now, reauthenticate !== undefined),
-      authTime: reauthenticate ? now : session.authTime,
+      ...this.risk.seenAgain(session, located, now, authentication !== undefined),
+      authTime: authentication ? now : session.authTime,
+      amr: authentication ? authentication.amr : session.amr,
+      acr: authentication ? authentication.acr : session.acr,
     };
   }
 }

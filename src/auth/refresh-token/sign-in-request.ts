@@ -1,13 +1,14 @@
 import type { BindingKind } from '../binding/binding-kind.js';
 import type { Transport } from '../session/session-options.js';
+import type { SessionTerms } from '../session/session-terms.js';
 
 /**
  * The options of one sign-in. Omitted fields get the defaults of `refreshToken`.
  *
  * @example
- * const request: SignInRequest = { clientId: 'ios', deviceName: 'My phone', transport: 'body' };
+ * const request: SignInRequest = { clientId: 'ios', deviceName: 'My phone', transport: 'body', ttl: '90d' };
  */
-export interface SignInRequest {
+export interface SignInRequest extends SessionTerms {
   clientId?: string;
   deviceName?: string;
   /** Space-separated scopes, each of them listed in `refreshToken.scopes` (RFC 6749 §3.3). */

@@ -6,6 +6,7 @@ import type { IssuedTokens } from '../session/issued-tokens.js';
 import type { RefreshToken } from '../session/refresh-token.entity.js';
 import { RefreshTokenConfig } from '../session/session-options.js';
 import type { AuthUser } from '../user/user-provider.js';
+import { idleTimeOf } from './refresh-rule.js';
 import { type DecodedRefreshToken, RefreshTokenCodec } from './refresh-token.codec.js';
 
 /** Builds the response to a login or a refresh from the row and the live token. */
@@ -34,7 +35,8 @@ export class TokenIssuer {
       generation: token.generation,
       refreshToken: this.codec.encode(token),
       transport: session.transport,
-      refreshTokenExpiresAt: Math.min(session.expiresAt, session.lastUsedAt + this.config.idleTtl),
+      refreshTokenExpiresAt: Math.min(session.expiresAt, session.lastUsedAt + idleTimeOf(session, this.config)),
+      persistent: session.persistent ?? true,
       clientNonce,
     };
   }

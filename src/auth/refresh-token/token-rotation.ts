@@ -135,7 +135,7 @@ export class TokenRotation {
     if (!admitted) return undefined;
     const { user, remark } = admitted;
     const settlingTime = this.windowStart.timeOf(keyBound);
-    const { rotated, successor } = await this.rows.rotated(attempt, user, settlingTime);
+    const { rotated, successor } = await this.rows.rotated(attempt, admitted, settlingTime);
     const issued = this.issuer.tokensOf(rotated, successor, user, clientNonceOf(attempt));
     await once.useProof();
     const startedAt = performance.now();
@@ -152,7 +152,7 @@ export class TokenRotation {
     const admitted = await once.admit(isLate(decision) ? 'late' : 'repeat');
     if (!admitted) return undefined;
     const { user, remark } = admitted;
-    const seen = this.rows.repeated(attempt, user, decision);
+    const seen = this.rows.repeated(attempt, admitted, decision);
     const issued = this.issuer.tokensOf(seen, liveTokenOf(attempt), user, clientNonceOf(attempt));
     await once.useProof();
     const written = await this.repeats.write(attempt.session, decision, seen);

@@ -31,9 +31,9 @@ export class DeadSessions {
   ) {
     const { name, column } = database.table(entity);
     this.tableName = name;
-    const dead = (['expiresAt', 'lastUsedAt', 'revokedAt'] as const)
-      .map((time) => `${column(time)} <= :${time}`)
-      .join(' OR ');
+    const times = (['expiresAt', 'lastUsedAt', 'revokedAt'] as const).map((time) => `${column(time)} <= :${time}`);
+    // A session with an idle time of its own is dead before `:lastUsedAt` says so.
+    const dead = [...times, `${column('lastUsedAt')} + ${column('idleTtl')} <= :expiresAt`].join(' OR ');
     this.statements = this.prepare(column('id'), dead);
     this.removal = new RowRemoval(database, name, column('id'), dead);
   }

@@ -18,6 +18,8 @@ export interface IssuedTokens {
   readonly transport: Transport;
   /** When the refresh token expires if it is not used, in milliseconds since the Unix epoch. */
   readonly refreshTokenExpiresAt: number;
+  /** Whether a browser keeps the cookie when it closes. */
+  readonly persistent: boolean;
   /**
    * The client nonce, if the session is bound to one. The client receives it at login and sends it with each refresh.
    */

@@ -28,6 +28,10 @@ export abstract class RefreshTokenColumns {
   @Column({ type: 'varchar', length: 8 })
   transport: Transport;
 
+  /** Whether the cookie survives the end of the browser; `null` counts as `true`. */
+  @Column({ type: 'boolean', nullable: true })
+  persistent: boolean | null;
+
   /** The number of refreshes of the session so far. */
   @Column({ type: 'bigint', transformer: asNumber })
   generation: number;
@@ -118,6 +122,14 @@ export abstract class RefreshTokenColumns {
   @Column({ name: 'expires_at', type: 'bigint', transformer: asNumber })
   expiresAt: number;
 
+  /** The idle time of this session, if it is shorter than `refreshToken.idleTtl`. */
+  @Column({ name: 'idle_ttl', type: 'bigint', nullable: true, transformer: asNumber })
+  idleTtl: number | null;
+
+  /** The lifetime of its access tokens, if it is shorter than `accessToken.ttl`. */
+  @Column({ name: 'access_token_ttl', type: 'bigint', nullable: true, transformer: asNumber })
+  accessTokenTtl: number | null;
+
   @Column({ name: 'revoked_at', type: 'bigint', nullable: true, transformer: asNumber })
   revokedAt: number | null;
 
@@ -153,6 +165,14 @@ export abstract class RefreshTokenColumns {
   /** When the user last authenticated, at login or by step-up. */
   @Column({ name: 'auth_time', type: 'bigint', transformer: asNumber })
   authTime: number;
+
+  /** How the user authenticated then (RFC 8176), space-separated; `null` if nobody said. */
+  @Column({ type: 'varchar', length: 255, nullable: true })
+  amr: string | null;
+
+  /** The class of that authentication (RFC 9470); `null` if nobody said. */
+  @Column({ type: 'varchar', length: 255, nullable: true })
+  acr: string | null;
 }
 
 /**

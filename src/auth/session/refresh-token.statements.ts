@@ -8,6 +8,8 @@ import type { RefreshToken, RefreshTokenColumns } from './refresh-token.entity.j
 /** The columns that say when, from where, with which client and by whom a session was last used. */
 const SEEN = [
   'authTime',
+  'amr',
+  'acr',
   'credentialsHash',
   'lastUsedAt',
   'ip',
@@ -158,7 +160,8 @@ export function prepareStatements(database: AuthDatabase, table: EntityTable<Ref
       `SELECT COUNT(*) AS ${quoted('rows')}, SUM(live) AS ${quoted('live')}, ` +
         `MAX(${digits(1, 8)}) AS ${quoted('head')}, MAX(${digits(25, 8)}) AS ${quoted('tail')} FROM (` +
         `SELECT ${column('id')} AS id, CASE WHEN ${live} AND ${column('expiresAt')} > :expiresAt ` +
-        `AND ${column('lastUsedAt')} > :lastUsedAt THEN 1 ELSE 0 END AS live ` +
+        `AND ${column('lastUsedAt')} > :lastUsedAt ` +
+        `AND (${column('idleTtl')} IS NULL OR ${column('lastUsedAt')} + ${column('idleTtl')} > :expiresAt) THEN 1 ELSE 0 END AS live ` +
         `FROM ${table.name} ORDER BY ${column('id')} LIMIT ${ROWS_OF_SAMPLE}) sample`,
       LONGEST_COUNT,
     ),

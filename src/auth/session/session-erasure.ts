@@ -20,6 +20,8 @@ const PERSONAL = [
   'clientNonceHash',
   'credentialsHash',
   'fingerprint',
+  'amr',
+  'acr',
   'ip',
   'userAgent',
   'country',

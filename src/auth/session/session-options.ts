@@ -3,6 +3,7 @@ import { boolean, complete, integer, oneOf, optional, text } from '../common/opt
 import { configOf } from '../common/options/config.js';
 import { duration, LONGEST } from '../common/options/duration.js';
 import { scopeList } from '../common/options/scopes.js';
+import { type ClientOptions, clientsOf } from './client-options.js';
 import { type Argon2idOptions, argon2idParameters } from './argon2id-options.js';
 
 /**
@@ -99,6 +100,19 @@ export class RefreshTokenOptions {
    */
   onTooManySessions: OnTooManySessions = 'end_oldest';
   /**
+   * Shorter sessions for some clients, by their `client_id`: `ttl`, `idleTtl`, `accessTokenTtl`, `persistent` and
+   * `maxSessionsPerUser`. None may be longer than those of the module. A sign-in of your own code may say otherwise, with
+   * the same bounds. A client that names no `client_id` is `defaultClientId`. Nothing proves a `client_id`, so this is no
+   * protection against a user who wants a longer session.
+   *
+   * @example
+   * AuthModule.forRoot({
+   *   ...authOptions,
+   *   refreshToken: { clients: { kiosk: { ttl: '12h', idleTtl: '30m', persistent: false, maxSessionsPerUser: 1 } } },
+   * });
+   */
+  clients: Record<string, ClientOptions> = {};
+  /**
    * How recently users must have authenticated, by login or step-up, to end other sessions of theirs (ASVS 7.5.2). It
    * applies to `POST /auth/logout-all` and `DELETE /auth/sessions/:id`: with an older authentication they answer 401
    * `insufficient_user_authentication`. Users can always end the session of their request. By default any
@@ -122,6 +136,7 @@ export class RefreshTokenConfig extends configOf('refreshToken.', RefreshTokenOp
   scopes: scopeList,
   maxSessionsPerUser: optional(integer(1, 10_000)),
   onTooManySessions: oneOf('refuse', 'end_oldest', 'end_longest_idle'),
+  clients: clientsOf,
   stepUpToEndSessions: optional(duration('1s', LONGEST)),
 }) {}
 

@@ -13,6 +13,7 @@ import type { IssuedTokens } from '../session/issued-tokens.js';
 import { BoundedUserProvider } from '../user/bounded-user-provider.js';
 import { CurrentUsers } from '../user/current-users.js';
 import type { AuthUser } from '../user/user-provider.js';
+import { BY_PASSWORD } from './by-password.js';
 
 /**
  * Checks credentials and begins a session, as `POST /auth/login` does.
@@ -72,10 +73,11 @@ export class SignInService {
     await this.risk.passSignIn(located, undefined, request.clientId, account);
     const knownAt = request.isKnownDevice ? username : undefined;
     const check = { client, hasHungUp: use.hasHungUp, knownAt };
-    const validate = () => this.users.validateCredentials(username, password, check);
+    const validate = () => this.users.validateCredentials([username, password], check);
     const user = await validate();
     if (!user) throw this.failed(account, request, client);
-    const issued = await this.refreshTokens.issue(user, request, client, evidence, use);
+    const terms = { amr: BY_PASSWORD, ...user.sessionTerms, ...request };
+    const issued = await this.refreshTokens.issue(user, terms, client, evidence, use);
     if (!(await this.isStillValid(user, validate, issued, client))) throw this.failed(account, request, client);
     return issued;
   }

@@ -7,17 +7,28 @@ import type { ClientContext } from '../common/request/client-context.js';
 import { AuthEventBus } from '../events/auth-event-bus.js';
 import type { Reauthenticate } from '../refresh-token/refresh-attempt.js';
 import type { IssuedRefreshToken } from '../refresh-token/refresh-token.codec.js';
+import { authenticationColumns } from '../refresh-token/terms-of-sign-in.js';
 import { TokenRotation } from '../refresh-token/token-rotation.js';
 import type { TokenUse } from '../refresh-token/token-use.js';
 import { RiskAssessor } from '../risk/risk-assessor.js';
 import { RiskConfig } from '../risk/risk-options.js';
 import { SimpleRule } from '../risk/risk-rule.js';
 import type { IssuedTokens } from '../session/issued-tokens.js';
-import type { RefreshToken } from '../session/refresh-token.entity.js';
 import { RefreshTokenConfig } from '../session/session-options.js';
 import { BoundedUserProvider } from '../user/bounded-user-provider.js';
 import type { CheckRequest } from '../user/password-checks.js';
-import type { AuthUser } from '../user/user-provider.js';
+import type { ReauthenticatedUser } from '../user/user-provider.js';
+import { BY_PASSWORD } from './by-password.js';
+
+/** A session that steps up, from its row or from an access token. */
+interface KnownSession {
+  readonly id: string;
+  readonly userId: string;
+  readonly clientId: string;
+  readonly generation: number;
+  readonly amr?: readonly string[];
+  readonly acr?: string;
+}
 
 /**
  * Authenticates the user again within a session. The session gets new tokens and a new `auth_time`. What the risk rules
@@ -62,13 +73,15 @@ export class StepUpService implements OnModuleInit {
   }
 
   /**
-   * Checks the password and rotates the refresh token, as a refresh does. A retry within the grace window gets the same
-   * successor again, with a new `auth_time`.
+   * Checks the proof and rotates the refresh token, as a refresh does. A retry within the grace window gets the same
+   * successor again, with a new `auth_time`. What your `reauthenticate` says of the authentication replaces the `amr` and
+   * `acr` of the session.
    *
+   * @param proof a password, or whatever else your `reauthenticate` takes
    * @param client IP address and user agent of the request
    * @param evidence the proof of the session's binding, from `PresentedBinding.of`
    * @param use what the client says about this use of its token, from `tokenUseOf`
-   * @throws AuthError `invalid_credentials` if the password is wrong; the token stays valid
+   * @throws AuthError `invalid_credentials` if the proof is wrong; the token stays valid
    * @throws AuthError `invalid_grant` if the token is not valid
    * @throws AuthError `superseded` if the token has been replaced, and its request has been answered
    * @throws AuthError `invalid_dpop_proof` if the DPoP proof has been used before
@@ -80,41 +93,47 @@ export class StepUpService implements OnModuleInit {
    */
   stepUp(
     refreshToken: string | IssuedRefreshToken,
-    password: string,
+    proof: unknown,
     client: ClientContext = {},
     evidence: BindingEvidence = {},
     use: TokenUse = {},
   ): Promise<IssuedTokens> {
-    const reauthenticate: Reauthenticate = (session, client) =>
-      this.authenticate(session, password, { client, hasHungUp: use.hasHungUp });
+    const reauthenticate: Reauthenticate = async (session, client) => {
+      const { amr, acr } = session;
+      const known = { ...session, amr: amr?.split(' ') ?? [], acr: acr ?? undefined };
+      const user = await this.authenticate(known, proof, { client, hasHungUp: use.hasHungUp });
+      const byPassword = typeof proof === 'string' ? BY_PASSWORD : undefined;
+      return { user, authentication: authenticationColumns({ amr: byPassword, ...user.sessionTerms }) };
+    };
     return this.rotation.refresh(refreshToken, client, evidence, use, reauthenticate);
   }
 
   /**
-   * Checks the password of a signed-in user, on a route of your own that takes an access token, for example to change the
+   * Checks a proof of a signed-in user, on a route of your own that takes an access token, for example to change the
    * password. The session keeps its tokens and its `auth_time`. The limit `concurrentPasswordChecks` applies. Mark the
    * route with `@AuthRoute('step-up')`, so that `AuthThrottlingModule` limits wrong guesses.
    *
    * @param user of the guard
+   * @param proof a password, or whatever else your `reauthenticate` takes
    * @param client IP address and user agent of the request
    * @returns the user as your `reauthenticate` returns it; compare its `credentialsVersion` before you write a new password
-   * @throws AuthError `invalid_credentials` if the password is wrong
+   * @throws AuthError `invalid_credentials` if the proof is wrong
    * @throws AuthError `forbidden` if `userProvider` has no `reauthenticate`
    * @throws AuthError `temporarily_unavailable` if the user provider fails, or too many sign in at once
    * @example
    * const { credentialsVersion } = await stepUp.reauthenticate(user, password, clientContextOf(request));
    */
-  reauthenticate(user: AuthenticatedUser, password: string, client: ClientContext = {}): Promise<AuthUser> {
-    const { id: userId, sessionId: id, clientId, generation } = user;
-    return this.authenticate({ id, userId, clientId, generation }, password, { client });
+  reauthenticate(user: AuthenticatedUser, proof: unknown, client: ClientContext = {}): Promise<ReauthenticatedUser> {
+    return this.authenticate({ ...user, id: user.sessionId, userId: user.id }, proof, { client });
   }
 
   private async authenticate(
-    { id: sessionId, userId, clientId, generation }: Pick<RefreshToken, 'id' | 'userId' | 'clientId' | 'generation'>,
-    password: string,
+    { id: sessionId, userId, clientId, generation, amr, acr }: KnownSession,
+    proof: unknown,
     request: CheckRequest,
-  ): Promise<AuthUser> {
-    const user = await this.users.reauthenticate(userId, password, { ...request, knownAt: userId });
+  ): Promise<ReauthenticatedUser> {
+    const session = { sessionId, clientId, amr: amr ?? [], acr };
+    const user = await this.users.reauthenticate(userId, proof, session, { ...request, knownAt: userId });
     if (user?.id === userId) return user;
     this.events.publish({ type: 'step_up_failed', sessionId, userId, clientId, generation, ...request.client });
     throw new AuthError('invalid_credentials');

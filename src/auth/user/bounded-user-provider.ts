@@ -8,7 +8,17 @@ import { checkedId, checkedUser, checkedUserOrNull, typeOf, wrongUser } from './
 import { rememberLateCheck } from './late-checks.js';
 import { type CheckRequest, type PasswordChecks, passwordChecksOf } from './password-checks.js';
 import { UserProviderConfig } from './user-options.js';
-import { type AuthUser, USER_PROVIDER, type UserProvider } from './user-provider.js';
+import {
+  type AuthUser,
+  type ReauthenticatedSession,
+  type ReauthenticatedUser,
+  type SignedInUser,
+  USER_PROVIDER,
+  type UserProvider,
+} from './user-provider.js';
+
+/** With `loginDto` and `stepUpDto`, the host says what its methods take. */
+type HostUserProvider = UserProvider<Record<string, unknown>, unknown[], unknown>;
 
 /** In units of `userProviderTimeout`. A check that takes longer may never settle, and loses its place to others. */
 const LONGEST_CHECK = 10;
@@ -24,7 +34,7 @@ export class BoundedUserProvider {
   private readonly loadTogether: ((id: string) => Promise<Loading>) | undefined;
 
   constructor(
-    @Inject(USER_PROVIDER) private readonly users: UserProvider,
+    @Inject(USER_PROVIDER) private readonly users: HostUserProvider,
     private readonly config: UserProviderConfig,
   ) {
     this.checks = passwordChecksOf(config.concurrentPasswordChecks);
@@ -33,8 +43,8 @@ export class BoundedUserProvider {
   }
 
   /** @throws AuthError `temporarily_unavailable`, overloaded, if too many checks are under way */
-  async validateCredentials(username: string, password: string, request: CheckRequest): Promise<AuthUser | null> {
-    const check = () => this.users.validateCredentials(username, password);
+  async validateCredentials(credentials: readonly unknown[], request: CheckRequest): Promise<SignedInUser | null> {
+    const check = () => this.users.validateCredentials(...credentials);
     const given = await this.checked('validateCredentials', check, request);
     return checkedUserOrNull(this.sourceOf('validateCredentials'), given);
   }
@@ -54,10 +64,15 @@ export class BoundedUserProvider {
    * @throws AuthError `forbidden` if the user provider has no `reauthenticate`
    * @throws AuthError `temporarily_unavailable`, overloaded, if too many checks are under way
    */
-  async reauthenticate(id: string, password: string, request: CheckRequest): Promise<AuthUser | null> {
+  async reauthenticate(
+    id: string,
+    proof: unknown,
+    session: ReauthenticatedSession,
+    request: CheckRequest,
+  ): Promise<ReauthenticatedUser | null> {
     if (!this.canReauthenticate)
       throw new AuthError('forbidden', 'This server does not support step-up. Sign in again instead.');
-    const given = await this.checked('reauthenticate', () => this.users.reauthenticate!(id, password), request);
+    const given = await this.checked('reauthenticate', () => this.users.reauthenticate!(id, proof, session), request);
     return checkedUserOrNull(this.sourceOf('reauthenticate'), given, id);
   }
 

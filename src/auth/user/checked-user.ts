@@ -1,6 +1,7 @@
 import { maxHeaderSize } from 'node:http';
 import { Logger } from '@nestjs/common';
 import { AuthError } from '../common/errors/auth-error.js';
+import { wrongClaims } from './checked-claims.js';
 import type { AuthUser } from './user-provider.js';
 
 /** As long as the column of the session. */
@@ -29,9 +30,13 @@ export function checkedUser(source: string, given: unknown, asked?: string): Aut
   const roles = field(source, given, 'roles', isTextList, LIST);
   const permissions = field(source, given, 'permissions', optional(isTextList), `${LIST}, or be left out`);
   field(source, given, 'credentialsVersion', isVersion, 'must be a string, a number or null, or be left out');
-  if (Buffer.byteLength(JSON.stringify([roles, permissions])) > MOST_BYTES_OF_RIGHTS) {
+  const claims = fieldOf(source, given, 'claims');
+  const wrong = wrongClaims(claims);
+  if (wrong !== undefined) throw wrongUser(source, `the field claims of the user ${wrong}.`);
+  if (Buffer.byteLength(JSON.stringify([roles, permissions, claims])) > MOST_BYTES_OF_RIGHTS) {
     const most = `${MOST_BYTES_OF_RIGHTS} bytes`;
-    throw wrongUser(source, `the fields roles and permissions of the user are over ${most}. No header can carry them.`);
+    const fields = 'roles, permissions and claims';
+    throw wrongUser(source, `the fields ${fields} of the user are over ${most} together. No header can carry them.`);
   }
   return given as AuthUser;
 }
@@ -77,17 +82,20 @@ function field(
   isRight: (value: unknown) => boolean,
   rule: string,
 ): unknown {
+  const value = fieldOf(source, given, name);
+  if (!isRight(value)) throw wrongUser(source, `the field ${name} of the user is ${typeOf(value)}. It ${rule}.`);
+  return value;
+}
+
+function fieldOf(source: string, given: unknown, name: keyof AuthUser): unknown {
   if (typeof given !== 'object' || given === null || Array.isArray(given) || given instanceof Promise) {
     throw wrongUser(source, `the user is ${typeOf(given)}. It must be an object with id and roles.`);
   }
-  let value: unknown;
   try {
-    value = (given as AuthUser)[name];
+    return (given as AuthUser)[name];
   } catch {
     throw wrongUser(source, `the field ${name} of the user cannot be read: its getter throws.`);
   }
-  if (!isRight(value)) throw wrongUser(source, `the field ${name} of the user is ${typeOf(value)}. It ${rule}.`);
-  return value;
 }
 
 function optional(isRight: (value: unknown) => boolean): (value: unknown) => boolean {

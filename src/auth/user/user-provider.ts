@@ -1,8 +1,13 @@
+import type { Authentication, SessionTerms } from '../session/session-terms.js';
+
 /**
- * A user of the host application. Access tokens carry the id, roles and permissions. These fields are checked whenever
- * you return or give a user; other fields are ignored.
+ * A user of the host application. Access tokens carry the id, roles, permissions and claims. These fields are checked
+ * whenever you return or give a user; other fields are ignored.
+ *
+ * @example
+ * const user: AuthUser<{ tenant_id: string }> = { id: '42', roles: ['user'], claims: { tenant_id: 'acme' } };
  */
-export interface AuthUser {
+export interface AuthUser<Claims extends object = Record<string, unknown>> {
   /** A string of 1 to 255 characters, without control characters. It must never change. */
   id: string;
   /** An array of strings, at most as long as a header of Node.js can carry: about 12,000 bytes with `permissions`. */
@@ -17,6 +22,43 @@ export interface AuthUser {
    * never leaves the server: the session stores a keyed hash of it.
    */
   credentialsVersion?: string | number | null;
+  /**
+   * Further claims of the access token, for example `{ tenant_id: 'acme' }`: values of JSON, under names that the token does
+   * not use itself. Clients can read them. They are read again at each refresh. Guards put them into `user.claims`.
+   *
+   * @see RFC 7519 §4
+   */
+  claims?: Claims;
+}
+
+/**
+ * A user who has just authenticated. `sessionTerms` says how, and how long the session lives.
+ *
+ * @example
+ * return { id: user.id, roles: user.roles, sessionTerms: { amr: ['pwd', 'otp'], acr: 'aal2', ttl: '12h' } };
+ */
+export interface SignedInUser<Claims extends object = Record<string, unknown>> extends AuthUser<Claims> {
+  /** By default `{ amr: ['pwd'] }`. */
+  sessionTerms?: SessionTerms;
+}
+
+/**
+ * A user who has authenticated again. `sessionTerms` says how, and replaces what the session knew.
+ *
+ * @example
+ * return { id: user.id, roles: user.roles, sessionTerms: { amr: [...session.amr, 'otp'], acr: 'aal2' } };
+ */
+export interface ReauthenticatedUser<Claims extends object = Record<string, unknown>> extends AuthUser<Claims> {
+  /** By default `{ amr: ['pwd'] }` for a password, and nothing for other proofs. */
+  sessionTerms?: Authentication;
+}
+
+/** The session in which a user authenticates again. `amr` and `acr` are those of the latest authentication. */
+export interface ReauthenticatedSession {
+  readonly sessionId: string;
+  readonly clientId: string;
+  readonly amr: readonly string[];
+  readonly acr?: string;
 }
 
 /**
@@ -28,6 +70,9 @@ export interface AuthUser {
  *   names the method and the field, never a value.
  * - `null` says that there is no such user. So do `undefined` and `false`.
  *
+ *
+ * `Claims` is the type of the users' claims, `Credentials` what `validateCredentials` takes, and `Proof` what
+ * `reauthenticate` takes.
  *
  * @example
  * @Injectable()
@@ -45,27 +90,42 @@ export interface AuthUser {
  *   }
  * }
  */
-export interface UserProvider {
-  /** Returns the user with these credentials; `null` for wrong credentials and for disabled users. */
-  validateCredentials(username: string, password: string): Promise<AuthUser | null>;
+export interface UserProvider<
+  Claims extends object = Record<string, unknown>,
+  Credentials extends unknown[] = [username: string, password: string],
+  Proof = string,
+> {
+  /**
+   * Returns the user with these credentials; `null` for wrong credentials and for disabled users. With `loginDto`, it gets
+   * the whole body of the login instead of a username and a password.
+   */
+  validateCredentials(...credentials: Credentials): Promise<SignedInUser<Claims> | null>;
   /**
    * Returns the current state of the user. Called at each refresh. `null` if the user is unknown or disabled: that ends
    * the session.
    */
-  loadUser(id: string): Promise<AuthUser | null>;
+  loadUser(id: string): Promise<AuthUser<Claims> | null>;
   /**
    * Returns the users with these ids (at most 16) in any order, without unknown and disabled users. It must not return
    * other ids. Optional. If it exists, it replaces `loadUser`: the library calls it once for all refreshes that arrive
    * at the same moment. If that fails, it is called for each user alone. A request with a value in an `AsyncLocalStorage`,
    * for example its tenant, is always alone.
    */
-  loadUsers?(ids: readonly string[]): Promise<AuthUser[]>;
+  loadUsers?(ids: readonly string[]): Promise<AuthUser<Claims>[]>;
   /**
-   * Returns the current state of the user if the password is correct; `null` otherwise. `POST /auth/step-up` calls it.
+   * Returns the current state of the user if the proof is right; `null` otherwise. `POST /auth/step-up` calls it with the
+   * password. With `stepUpDto`, it gets the whole body: for example a one-time password, or the assertion of a passkey.
    * Needed if a risk rule answers `step_up` or a route uses `@StepUp()`.
    */
-  reauthenticate?(id: string, password: string): Promise<AuthUser | null>;
+  reauthenticate?(
+    id: string,
+    proof: Proof,
+    session: ReauthenticatedSession,
+  ): Promise<ReauthenticatedUser<Claims> | null>;
 }
+
+/** Any {@link UserProvider}, whatever its claims, credentials and proofs are. */
+export type AnyUserProvider = UserProvider<object, never, never>;
 
 /** The injection token of your {@link UserProvider}. */
 export const USER_PROVIDER = Symbol('USER_PROVIDER');

@@ -164,7 +164,13 @@ export const AUTH_SCHEMAS: Schemas = {
   AuthCurrentUser: {
     type: 'object',
     required: ['id', 'roles', 'permissions', 'session_id'],
-    properties: { id: text, roles: texts, permissions: texts, session_id: sessionId },
+    properties: {
+      id: text,
+      roles: texts,
+      permissions: texts,
+      session_id: sessionId,
+      claims: { type: 'object', description: 'The claims of the access token that the host added, if any.' },
+    },
   },
   AuthError: {
     type: 'object',

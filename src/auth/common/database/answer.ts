@@ -41,6 +41,14 @@ export function number(value: unknown, name: string): number {
   return read;
 }
 
+/** Reads a truth value: databases without the type store 0 and 1. */
+export function boolean(value: unknown, name: string): boolean {
+  if (typeof value === 'boolean') return value;
+  const read = number(value, name);
+  if (read !== 0 && read !== 1) throw unreadable(value, name, 'a truth value');
+  return read === 1;
+}
+
 /** Reads text. */
 export function text(value: unknown, name: string): string {
   if (typeof value !== 'string') throw unreadable(value, name, 'text');

@@ -1,12 +1,12 @@
 import type { EntityMetadata, ObjectLiteral } from 'typeorm';
-import { number, text, UnreadableAnswer, uuid } from './answer.js';
+import { boolean, number, text, UnreadableAnswer, uuid } from './answer.js';
 
 export type ColumnMetadata = EntityMetadata['columns'][number];
 
 type ReadValue = (value: unknown, name: string) => unknown;
 
 /** How a column of each type is read. */
-const READERS: Record<string, ReadValue> = { uuid, bigint: number, varchar: text };
+const READERS: Record<string, ReadValue> = { uuid, bigint: number, varchar: text, boolean };
 
 /** Reads the rows of an entity, whatever form the driver gives their values. */
 export class RowReader<Entity extends ObjectLiteral> {

@@ -128,14 +128,15 @@ export const ERRORS = {
   step_up_required: [401, 'Authenticate again with POST /auth/step-up. The refresh token is still good.'],
   /**
    * The route has `@StepUp`, or it ends other sessions and `refreshToken.stepUpToEndSessions` is set. The last
-   * authentication of the user is too old for it. `max_age` in the header `WWW-Authenticate` is the limit in seconds.
+   * authentication of the user is too old for it, or of another class. In the header `WWW-Authenticate`, `max_age` is the
+   * limit in seconds, and `acr_values` are the classes of which one is enough.
    *
    * @session The refresh token is still good.
-   * @client Ask the user for the password, call `POST /auth/step-up`, and send the request again with the new access
-   * token.
+   * @client Ask the user for the password or the other proof, call `POST /auth/step-up`, and send the request again with
+   * the new access token.
    * @source RFC 9470 §3
    */
-  insufficient_user_authentication: [401, 'This needs a more recent authentication: POST /auth/step-up.'],
+  insufficient_user_authentication: [401, 'This needs a more recent or a stronger authentication: POST /auth/step-up.'],
   /**
    * The route has `@Scopes`, and the access token lacks one of these scopes. `scope` in the header `WWW-Authenticate`
    * names all that the route needs.

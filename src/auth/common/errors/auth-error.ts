@@ -20,6 +20,8 @@ export interface AuthErrorDetails {
   scheme?: AuthenticationScheme;
   /** Seconds within which the user must have authenticated. */
   maxAge?: number;
+  /** The classes of authentication of which one is enough, space-separated. */
+  acrValues?: string;
   /** The scopes that the access token must have, space-separated. */
   scope?: string;
   /** Seconds, if they are not those of the code. */
@@ -54,6 +56,8 @@ export class AuthError extends HttpException {
   readonly sessionLives: boolean;
   /** Seconds within which the user must have authenticated (RFC 9470 §3). */
   readonly maxAge: number | undefined;
+  /** The classes of authentication of which one is enough, space-separated (RFC 9470 §3). */
+  readonly acrValues: string | undefined;
   /** The scopes that the access token must have, space-separated (RFC 6750 §3.1). */
   readonly scope: string | undefined;
   /** Too many other requests were under way. Nothing was begun for this one. */
@@ -74,6 +78,7 @@ export class AuthError extends HttpException {
     this.details = details;
     this.sessionLives = details.sessionLives ?? code === 'superseded';
     this.maxAge = details.maxAge;
+    this.acrValues = details.acrValues;
     this.scope = details.scope;
     this.overloaded = details.overloaded ?? false;
     this.bindingFailed = details.bindingFailed ?? code === 'invalid_dpop_proof';
@@ -125,7 +130,11 @@ export class AuthError extends HttpException {
       case 'token_stale':
         return `${scheme} error="invalid_token"`;
       case 'insufficient_user_authentication':
-        return `${scheme} error="insufficient_user_authentication", max_age="${this.maxAge}"`;
+        return [
+          `${scheme} error="insufficient_user_authentication"`,
+          ...(this.acrValues === undefined ? [] : [`acr_values="${this.acrValues}"`]),
+          ...(this.maxAge === undefined ? [] : [`max_age="${this.maxAge}"`]),
+        ].join(', ');
       case 'insufficient_scope':
         return `${scheme} error="insufficient_scope"` + (this.scope === undefined ? '' : `, scope="${this.scope}"`);
       case 'invalid_dpop_proof':

@@ -1,0 +1,58 @@
+/**
+ * How long one session lives. Omitted fields get the values of its client in `refreshToken.clients`, or else those of the
+ * module. A time that is longer than the module's is shortened to it: `refreshToken.ttl`, `refreshToken.idleTtl` and
+ * `accessToken.ttl` are the bounds.
+ *
+ * @example
+ * const lifetimes: SessionLifetimes = { ttl: '12h', idleTtl: '1h', persistent: false };
+ */
+export interface SessionLifetimes {
+  /** How long the session lives after its login: `'1s'` to `'400d'`. No refresh extends it. */
+  ttl?: string;
+  /** How long it lives without a refresh: `'1s'` to `'400d'`. */
+  idleTtl?: string;
+  /** How long its access tokens live: `'1s'` to `'24h'`. */
+  accessTokenTtl?: string;
+  /** With `false`, the cookie has no `Max-Age`: the browser forgets it when it closes. `true` is "remember me". */
+  persistent?: boolean;
+}
+
+/**
+ * How a user has authenticated. Access tokens carry it (RFC 9068 §2.2.1), and `@StepUp({ acr })` asks for it.
+ *
+ * @example
+ * const authentication: Authentication = { amr: ['pwd', 'otp'], acr: 'aal2' };
+ */
+export interface Authentication {
+  /** The methods, for example `['pwd', 'otp']` (RFC 8176). Together at most 255 characters, none with spaces. */
+  amr?: string[];
+  /** The class of the authentication, for example `'aal2'`. At most 255 visible ASCII characters. */
+  acr?: string;
+}
+
+/** What a sign-in decides about its session. */
+export interface SessionTerms extends SessionLifetimes, Authentication {}
+
+/**
+ * NIST SP 800-63B-4 §2.1.3, authenticator assurance level 1: users authenticate again after 30 days.
+ *
+ * @example
+ * AuthModule.forRoot({ ...authOptions, refreshToken: { ...AAL1 } });
+ */
+export const AAL1 = { ttl: '30d', idleTtl: '30d' } as const satisfies SessionLifetimes;
+
+/**
+ * NIST SP 800-63B-4 §2.2.3, level 2: after 24 hours, or an hour without activity. For an application, or for one sign-in.
+ *
+ * @example
+ * AuthModule.forRoot({ ...authOptions, refreshToken: { ...AAL2 } });
+ */
+export const AAL2 = { ttl: '24h', idleTtl: '1h' } as const satisfies SessionLifetimes;
+
+/**
+ * NIST SP 800-63B-4 §2.3.3, level 3: after 12 hours, or 15 minutes without activity.
+ *
+ * @example
+ * await refreshTokens.issue(user, { ...AAL3, acr: 'aal3', amr: ['hwk', 'pin'] }, clientContextOf(request));
+ */
+export const AAL3 = { ttl: '12h', idleTtl: '15m' } as const satisfies SessionLifetimes;
