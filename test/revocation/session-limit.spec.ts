@@ -138,4 +138,41 @@ onServers(`a limit of ${LIMIT} sessions per user`, (instances) => {
       expect(await alive(here)).toHaveLength(LIMIT);
     });
   });
+
+  describe('and one of its own for a client', () => {
+    const ofClients = (onTooManySessions: OnTooManySessions): AuthSetup => ({
+      options: {
+        refreshToken: { maxSessionsPerUser: LIMIT, onTooManySessions, clients: { tv: { maxSessionsPerUser: 1 } } },
+      },
+    });
+    const from = async ({ service, clock }: AuthContext, clientId: string) => {
+      clock.advance(MINUTE);
+      return service.issue(user, { clientId });
+    };
+
+    it('counts the sessions of that client alone, and the others in all', async () => {
+      const here = await instances.start(ofClients('end_oldest'));
+      user = newUser([here]);
+      const web = await from(here, 'web');
+      const first = await from(here, 'tv');
+      // Not the oldest session leaves, but that of the same client: it makes room for both limits.
+      const second = await from(here, 'tv');
+      expect(await alive(here)).toEqual(idsOf([web, second]));
+      expect(await reasonOf(here, first.sessionId)).toBe('session_limit');
+      const app = await from(here, 'app');
+      expect(await alive(here)).toEqual(idsOf([web, second, app]));
+      // All have three, so the oldest leaves.
+      const other = await from(here, 'app');
+      expect(await alive(here)).toEqual(idsOf([second, app, other]));
+    });
+
+    it('refuses the second sign-in of that client, and no other', async () => {
+      const here = await instances.start(ofClients('refuse'));
+      user = newUser([here]);
+      const tv = await from(here, 'tv');
+      await expect(from(here, 'tv')).rejects.toMatchObject({ code: 'session_limit' });
+      const web = await from(here, 'web');
+      expect(await alive(here)).toEqual(idsOf([tv, web]));
+    });
+  });
 });

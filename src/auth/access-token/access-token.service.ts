@@ -104,12 +104,12 @@ export class AccessTokenService {
 
   /**
    * Verifies a token and returns its user. It makes no database query: the revocation list in memory tells whether the
-   * session was revoked or its permissions changed.
+   * session was revoked or its permissions changed. `Claims` is the type of the claims that your user provider returns.
    *
    * @throws AuthError `invalid_token`, `token_expired`, `token_revoked`, `token_stale`, `temporarily_unavailable`
    */
-  verify(token: string): AuthenticatedUser {
-    const user = this.identify(token);
+  verify<Claims extends object = Record<string, unknown>>(token: string): AuthenticatedUser<Claims> {
+    const user = this.identify(token) as AuthenticatedUser<Claims>;
     this.assertNotRevoked(user);
     return user;
   }
@@ -145,11 +145,11 @@ export class AccessTokenService {
     return this.verifyOptionsByHeader.get(headerOfToken(token));
   }
 
-  private assertNotExpired({ expiresAt }: AuthenticatedUser): void {
+  private assertNotExpired({ expiresAt }: Pick<AuthenticatedUser, 'expiresAt'>): void {
     if (this.clock.now() >= expiresAt * 1000 + this.config.clockTolerance) throw new AuthError('token_expired');
   }
 
-  private assertNotRevoked({ sessionId, generation }: AuthenticatedUser): void {
+  private assertNotRevoked({ sessionId, generation }: Pick<AuthenticatedUser, 'sessionId' | 'generation'>): void {
     this.feed.assertFresh();
     this.list.check(sessionId, generation);
   }

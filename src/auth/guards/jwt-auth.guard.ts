@@ -54,7 +54,8 @@ export interface GuardedCall {
  *
  * Use `@UseGuards(JwtAuthGuard)` for single routes. For all routes, use `{ provide: APP_GUARD, useExisting:
  * JwtAuthGuard }`, and exempt some with `@Public()`. A route with `GuardOf(JwtAuthGuard, 'staff')` is left to that
- * guard. The guard makes no database query, except to record a DPoP proof. You can override every step.
+ * guard. The guard makes no database query, except to record a DPoP proof. You can override every step. `Claims` is the
+ * type of the claims that your user provider returns.
  *
  * @throws AuthError `unauthorized`, `invalid_token`, `token_expired`, `token_revoked`, `token_stale`,
  *   `invalid_dpop_proof` or `use_dpop_nonce`, with the challenge of RFC 6750 §3 or RFC 9449 §7.1
@@ -68,7 +69,7 @@ export interface GuardedCall {
  * }
  */
 @Injectable()
-export class JwtAuthGuard implements CanActivate {
+export class JwtAuthGuard<Claims extends object = Record<string, unknown>> implements CanActivate {
   constructor(
     private readonly accessTokens: AccessTokenService,
     private readonly possession: AccessTokenPossession,
@@ -85,10 +86,10 @@ export class JwtAuthGuard implements CanActivate {
     try {
       const known = call.socket && this.sockets.userOf(call.socket);
       // A socket proves possession once, when it is opened: a message cannot carry a new proof.
-      if (known) return this.admit(call, known, {});
+      if (known) return this.admit(call, known as AuthenticatedUser<Claims>, {});
       assertTls(call.request, this.tls);
       const presented = this.presentedBy(call.request);
-      const user = this.accessTokens.verify(presented.token);
+      const user = this.accessTokens.verify<Claims>(presented.token);
       const proven = this.possession.prove(user, presented, call.request);
       if (proven instanceof Promise) {
         return proven.then(
@@ -147,7 +148,7 @@ export class JwtAuthGuard implements CanActivate {
   /** Lets the request pass. */
   protected admit(
     { context, request, response, socket }: GuardedCall,
-    user: AuthenticatedUser,
+    user: AuthenticatedUser<Claims>,
     headers: PossessionHeaders,
   ): true {
     request.user = user;

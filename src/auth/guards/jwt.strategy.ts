@@ -25,7 +25,7 @@ import { PassportStrategies } from './passport-strategies.js';
  * orders() {}
  */
 @Injectable()
-export class JwtStrategy extends PassportStrategy(Strategy) {
+export class JwtStrategy<Claims extends object = Record<string, unknown>> extends PassportStrategy(Strategy) {
   constructor(
     private readonly accessTokens: AccessTokenService,
     private readonly possession: AccessTokenPossession,
@@ -54,11 +54,11 @@ export class JwtStrategy extends PassportStrategy(Strategy) {
   }
 
   /** Called by Passport after it has checked the signature. */
-  async validate(request: HttpRequest): Promise<AuthenticatedUser> {
+  async validate(request: HttpRequest): Promise<AuthenticatedUser<Claims>> {
     assertTls(request, this.tls);
     const presented = presentedAccessToken(request)!;
     try {
-      const user = this.accessTokens.verify(presented.token);
+      const user = this.accessTokens.verify<Claims>(presented.token);
       answerWith(request, await this.possession.prove(user, presented, request));
       return user;
     } catch (error) {

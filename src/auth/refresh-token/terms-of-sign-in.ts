@@ -40,12 +40,14 @@ export class TermsOfSignIn {
   of(clientId: string, terms: SessionTerms): { ttl: number; columns: Lifetimes & AuthenticationColumns } {
     const client = this.config.clients.get(clientId);
     const wanted = (name: 'ttl' | 'idleTtl' | 'accessTokenTtl') => LIFETIMES[name](name, terms[name]) ?? client?.[name];
-    const ttl = shorter(wanted('ttl'), this.config.ttl) ?? this.config.ttl;
+    const idleTtl = shorter(wanted('idleTtl'), this.config.idleTtl);
+    const accessTokenTtl = shorter(wanted('accessTokenTtl'), this.accessTokenConfig.ttl);
     return {
-      ttl,
+      ttl: Math.min(wanted('ttl') ?? Infinity, this.config.ttl),
       columns: {
-        idleTtl: shorter(wanted('idleTtl'), this.config.idleTtl),
-        accessTokenTtl: shorter(wanted('accessTokenTtl'), this.accessTokenConfig.ttl),
+        idleTtl,
+        // An access token must not outlive a session that nobody uses.
+        accessTokenTtl: shorter(idleTtl ?? undefined, accessTokenTtl ?? this.accessTokenConfig.ttl) ?? accessTokenTtl,
         persistent: LIFETIMES.persistent('persistent', terms.persistent) ?? client?.persistent ?? true,
         ...authenticationColumns(terms),
       },

@@ -46,6 +46,9 @@ export function clientsOf(
 }
 
 function clientOf(name: string, given: ClientOptions, bounds: { ttl: string; idleTtl: string }): CheckedClient {
+  if (typeof given !== 'object' || given === null) {
+    throw new AuthConfigurationError(`${name} must be an object, for example { ttl: '12h' }.`);
+  }
   assertKnown(name, given, Object.keys(CHECKS));
   for (const time of ['ttl', 'idleTtl'] as const) {
     assertWithin(`${name}.${time}`, given[time], `refreshToken.${time}`, bounds[time]);
