@@ -136,7 +136,9 @@ describe('a step-up by any proof', () => {
       const stepUp = module.get(StepUpService, { strict: false });
       const { refreshToken } = await service.issue(ALICE, { amr: ['hwk'], acr: 'aal1' });
       clock.advance(MINUTE);
-      await expect(stepUp.stepUp(refreshToken, { otp: '000000' })).rejects.toMatchObject({ code: 'invalid_credentials' });
+      await expect(stepUp.stepUp(refreshToken, { otp: '000000' })).rejects.toMatchObject({
+        code: 'invalid_credentials',
+      });
       const { accessToken, refreshToken: next } = await stepUp.stepUp(refreshToken, { otp: '123456' });
       expect(proofs.splice(0)).toEqual([{ otp: '000000' }, { otp: '123456' }]);
       const expected = { amr: ['otp'], acr: 'aal2', auth_time: clock.now() / 1000 };

@@ -1,4 +1,11 @@
-import { AAL1, AAL2, AAL3, AuthConfigurationError, type AuthModuleOptions, type SessionTerms } from 'nestjs-refresh-token';
+import {
+  AAL1,
+  AAL2,
+  AAL3,
+  AuthConfigurationError,
+  type AuthModuleOptions,
+  type SessionTerms,
+} from 'nestjs-refresh-token';
 import { describe, expect, it, test } from 'vitest';
 import { adapters, type AuthSetup, createAuthContext } from '../support/auth-app.js';
 import { databaseNamed } from '../support/databases.js';
@@ -23,7 +30,8 @@ const options: Partial<AuthModuleOptions> = {
 describe('the lifetimes of one session', () => {
   onEveryDatabase({ options }, (host) => {
     const issue = (request: SessionTerms & { clientId?: string } = {}) => host().service.issue(ALICE, request);
-    const isDead = (token: string) => expect(host().service.refresh(token)).rejects.toMatchObject({ code: 'invalid_grant' });
+    const isDead = (token: string) =>
+      expect(host().service.refresh(token)).rejects.toMatchObject({ code: 'invalid_grant' });
 
     it('are those of the module, of the client, or of the sign-in: the nearest counts', async () => {
       const { service, clock } = host();
@@ -137,7 +145,10 @@ for (const adapter of adapters) {
     test.each([
       ['the client says so', { ...ALICE_IN, client_id: 'browser' }],
       ['the login asks for it', { ...ALICE_IN, persistent: false }],
-      ['both secrets of a session that is bound to a nonce', { ...ALICE_IN, persistent: false, bind: 'nonce' as const }],
+      [
+        'both secrets of a session that is bound to a nonce',
+        { ...ALICE_IN, persistent: false, bind: 'nonce' as const },
+      ],
     ])('%s: without Max-Age, at the login and at each refresh', async (_, credentials) => {
       const first = await login(app.url, credentials);
       expect(first.status).toBe(200);
@@ -179,10 +190,22 @@ describe('lifetimes that make no sense stop the start', () => {
   const clients = (of: object) => ({ refreshToken: { clients: of as never } });
 
   test.each([
-    [clients({ kiosk: { ttl: '31d' } }), /refreshToken\.clients\.kiosk\.ttl is '31d', but refreshToken\.ttl is '30d'.*Raise/],
-    [clients({ kiosk: { idleTtl: '8d' } }), /refreshToken\.clients\.kiosk\.idleTtl is '8d', but refreshToken\.idleTtl is '7d'/],
-    [clients({ kiosk: { accessTokenTtl: '16m' } }), /clients\.kiosk\.accessTokenTtl is longer than accessToken\.ttl.*Raise/],
-    [clients({ kiosk: { ttl: '12 hours' } }), /refreshToken\.clients\.kiosk\.ttl is "12 hours"\. Write a number and a unit/],
+    [
+      clients({ kiosk: { ttl: '31d' } }),
+      /refreshToken\.clients\.kiosk\.ttl is '31d', but refreshToken\.ttl is '30d'.*Raise/,
+    ],
+    [
+      clients({ kiosk: { idleTtl: '8d' } }),
+      /refreshToken\.clients\.kiosk\.idleTtl is '8d', but refreshToken\.idleTtl is '7d'/,
+    ],
+    [
+      clients({ kiosk: { accessTokenTtl: '16m' } }),
+      /clients\.kiosk\.accessTokenTtl is longer than accessToken\.ttl.*Raise/,
+    ],
+    [
+      clients({ kiosk: { ttl: '12 hours' } }),
+      /refreshToken\.clients\.kiosk\.ttl is "12 hours"\. Write a number and a unit/,
+    ],
     [clients({ kiosk: { maxSessionsPerUser: 0 } }), /clients\.kiosk\.maxSessionsPerUser must be a whole number/],
     [clients({ kiosk: { persistent: 'no' } }), /clients\.kiosk\.persistent must be true or false/],
     [clients({ kiosk: { tl: '1h' } }), /refreshToken\.clients\.kiosk: there is no option "tl"/],
