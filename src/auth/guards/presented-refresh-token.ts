@@ -49,6 +49,7 @@ export class PresentedRefreshToken {
    *
    * @throws AuthError `invalid_request` if it is not one string of at most 4,096 characters
    * @throws AuthError `forbidden` for a cookie in a request that a different site caused
+   * @throws AuthError `superseded` for cookies of two sessions
    */
   find(request: HttpRequest): FoundRefreshToken | undefined {
     const known = this.found.get(request);
@@ -65,16 +66,29 @@ export class PresentedRefreshToken {
    * belong to another application on this host. Such a cookie is not removed.
    */
   hasForeignCookie(request: HttpRequest): boolean {
-    const inCookie = this.cookie.read(request);
-    return inCookie !== undefined && !this.codec.decode(inCookie);
+    const inCookies = this.cookie.readAll(request);
+    return inCookies.length > 0 && !inCookies.some((token) => this.codec.decode(token));
+  }
+
+  /**
+   * Whether the request has cookies of two sessions of this server. Ours is one of them. The other was set by another
+   * host of `cookie.domain`, or by this server with other options. Nobody can tell which is which.
+   */
+  hasTwoSessions(request: HttpRequest): boolean {
+    const decoded = this.cookie.readAll(request).flatMap((token) => this.codec.decode(token) ?? []);
+    return new Set(decoded.map(({ sessionId }) => sessionId)).size > 1;
   }
 
   private textOf(request: HttpRequest): string | undefined {
     const inBody = this.inBody(request.body);
-    const inCookie = this.cookie.read(request);
+    const inCookie = this.inCookie(request);
     // The browser adds the cookie of another application on this host to every request.
     if (inBody !== undefined && inCookie !== undefined && this.codec.isOfAnotherServer(inCookie)) return inBody;
     if (inCookie !== undefined) this.cookie.assertSameSite(request);
+    // Either could be of an attacker, who wants the user to go on with it. The answer removes the one that is not ours.
+    if (inCookie !== undefined && this.hasTwoSessions(request)) {
+      throw new AuthError('superseded', 'The request has the cookies of two sessions. Send it again.');
+    }
     if (inBody !== undefined && inCookie !== undefined) {
       throw new AuthError('invalid_request', 'The request has a refresh token both in the body and in the cookie.');
     }
@@ -83,6 +97,17 @@ export class PresentedRefreshToken {
       throw new AuthError('invalid_request', 'The refresh token is too long.');
     }
     return token;
+  }
+
+  /** The newest token that this server has issued. Anybody on another host of the domain can add cookies of this name. */
+  private inCookie(request: HttpRequest): string | undefined {
+    const inCookies = this.cookie.readAll(request);
+    if (inCookies.length < 2) return inCookies.at(0);
+    const own = inCookies.flatMap((text) => {
+      const decoded = this.codec.decode(text);
+      return decoded ? [{ text, generation: decoded.generation }] : [];
+    });
+    return own.sort((a, b) => b.generation - a.generation).at(0)?.text ?? inCookies[0];
   }
 
   private inBody(body: unknown): string | undefined {
