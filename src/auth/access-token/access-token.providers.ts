@@ -7,10 +7,9 @@ import { AccessTokenService } from './access-token.service.js';
 import { PresentedAccessTokens } from './presented-access-tokens.js';
 
 export const accessTokenProviders: ConceptProviders = {
-  exported: [AccessTokenPossession, AccessTokenService],
+  exported: [AccessTokenPossession, AccessTokenService, PresentedAccessTokens],
   internal: [
     AccessTokenWatch,
-    PresentedAccessTokens,
     {
       provide: ACCESS_TOKEN_LIFETIME,
       useFactory: ({ ttl, clockTolerance }: AccessTokenConfig) => ttl + clockTolerance,

@@ -50,10 +50,10 @@ export class AuthRouteFilter implements ExceptionFilter {
   private answer(error: AuthError, request: HttpRequest, response: HttpResponse): void {
     const isForLog = error.getStatus() >= 500 && !error.overloaded && !isReported(error);
     if (isForLog) this.logger.error(`${error.code}: ${textOf(error.cause)}`);
-    const dead = this.deadCookie(error, request);
+    const cookies = this.deadCookies(error, request) ?? this.strayCookies(error, request);
     writeAnswer(response, error.getStatus(), error.getResponse() as object, {
       headers: Object.entries(error.headers),
-      cookies: dead?.clearCookies(request),
+      cookies,
     });
   }
 
@@ -62,11 +62,17 @@ export class AuthRouteFilter implements ExceptionFilter {
     if (isFailure) this.foreignLogger.error(textOf(exception));
   }
 
-  /** The cookie to remove, because its session is dead. */
-  private deadCookie(error: AuthError, request: HttpRequest): RefreshCookie | undefined {
+  /** Removes the cookies whose session is dead. */
+  private deadCookies(error: AuthError, request: HttpRequest): string[] | undefined {
     if (error.code !== 'invalid_grant' || error.sessionLives) return undefined;
     const isOurs = this.cookie?.read(request) !== undefined && !this.presented?.hasForeignCookie(request);
-    return isOurs ? this.cookie : undefined;
+    return isOurs ? this.cookie?.clearCookies(request) : undefined;
+  }
+
+  /** Removes what is beside our cookie, so that the request can be repeated with ours. */
+  private strayCookies(error: AuthError, request: HttpRequest): string[] | undefined {
+    const isRefused = error.code === 'superseded' && this.presented?.hasTwoSessions(request);
+    return isRefused ? this.cookie?.clearStrayCookies(request) : undefined;
   }
 }
 

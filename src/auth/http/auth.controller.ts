@@ -64,9 +64,8 @@ export class AuthController {
       const isKnownDevice = this.cookie.isOfKnownDevice(request, username);
       const wanted = { clientId, deviceName, scope, transport, bind: bind ?? undefined, isKnownDevice };
       const issued = await this.signIn.signIn(username, password, wanted, client, evidence, use);
-      const previous = transport === 'cookie' ? this.cookie.read(request) : undefined;
-      if (previous !== undefined && !isAnswered(response)) {
-        await this.refreshTokens.revokeByToken(previous, 'replaced', client);
+      for (const previous of transport === 'cookie' ? this.cookie.readAll(request) : []) {
+        if (!isAnswered(response)) await this.refreshTokens.revokeByToken(previous, 'replaced', client);
       }
       if (isAnswered(response)) {
         // No client gets this session's token: an interceptor was faster, for example with a timeout.
