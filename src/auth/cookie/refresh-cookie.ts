@@ -77,9 +77,13 @@ export class RefreshCookie {
     return [token, ...this.clearClientNonce(request), ...this.accessToken.clear()];
   }
 
-  /** The `Set-Cookie` headers that remove the cookies with the name of ours that this module cannot have set. */
-  clearStrayCookies(request: HttpRequest): string[] {
-    return strayCookies(this.config, this.config.name, request);
+  /**
+   * The `Set-Cookie` headers that remove the cookies with the name of ours that another host of the domain may have set.
+   *
+   * @param isReplaced whether ours is set or cleared in the same answer, after these
+   */
+  clearStrayCookies(request: HttpRequest, isReplaced = false): string[] {
+    return strayCookies(this.config, this.config.name, request, isReplaced);
   }
 
   /** Seconds; `undefined` for cookies that end with the browser. */

@@ -19,27 +19,33 @@ interface Place {
 /**
  * The `Set-Cookie` headers that remove the cookies with this name from wherever a browser can have them for this request,
  * except ours. Another host of the domain may have put them there, so that browsers send them first.
+ *
+ * @param isReplaced whether the same answer then sets or clears ours. A browser that knows no partitions has one cookie for
+ *   both, so otherwise the other partition is left alone
  */
-export function strayCookies(config: CookieConfig, name: string, request: HttpRequest): string[] {
+export function strayCookies(config: CookieConfig, name: string, request: HttpRequest, isReplaced: boolean): string[] {
   const { secure, sameSite } = config;
-  const all = placesOf(config, name, request);
+  const all = placesOf(config, name, request, isReplaced);
   // If they are too many, repeated requests reach all.
   const first = all.length > MOST ? randomInt(all.length) : 0;
   const places = [...all.slice(first), ...all.slice(0, first)].slice(0, MOST);
   return places.map((place) => stringifySetCookie(name, '', { maxAge: 0, secure, sameSite, ...place }));
 }
 
-function placesOf({ domain, secure, partitioned }: CookieConfig, name: string, request: HttpRequest): Place[] {
-  // With this prefix there is one place, in two partitions. A browser that knows no partitions has one cookie, and no stray.
-  if (name.startsWith('__Host-')) return [{ domain, path: '/', partitioned: !partitioned }];
+function placesOf(config: CookieConfig, name: string, request: HttpRequest, isReplaced: boolean): Place[] {
+  const { domain, secure, partitioned } = config;
+  const otherPartition = { domain, path: '/', partitioned: !partitioned };
+  // With this prefix, only the other partition can have another cookie.
+  if (name.startsWith('__Host-')) return [otherPartition];
   const partitions = secure ? [false, true] : [false];
-  return partitions
+  const elsewhere = partitions
     .flatMap((partition) =>
       domainsOf(request, domain).flatMap((one) =>
         pathsOf(request).map((path) => ({ domain: one, path, partitioned: partition })),
       ),
     )
     .filter((place) => place.domain !== domain || place.path !== '/');
+  return isReplaced && secure ? [otherPartition, ...elsewhere] : elsewhere;
 }
 
 /** The host itself, then its domains as far as that of our cookies. */

@@ -49,7 +49,7 @@ export class PresentedRefreshToken {
    *
    * @throws AuthError `invalid_request` if it is not one string of at most 4,096 characters
    * @throws AuthError `forbidden` for a cookie in a request that a different site caused
-   * @throws AuthError `superseded` for cookies of two sessions
+   * @throws AuthError `superseded` for cookies of several sessions
    */
   find(request: HttpRequest): FoundRefreshToken | undefined {
     const known = this.found.get(request);
@@ -71,12 +71,22 @@ export class PresentedRefreshToken {
   }
 
   /**
-   * Whether the request has cookies of two sessions of this server. Ours is one of them. The other was set by another
-   * host of `cookie.domain`, or by this server with other options. Nobody can tell which is which.
+   * Whether the request has cookies of several sessions of this server. Ours is one of them. Another host of
+   * `cookie.domain` has set the others, or this server has with other options. Nobody can tell which is which.
    */
-  hasTwoSessions(request: HttpRequest): boolean {
-    const decoded = this.cookie.readAll(request).flatMap((token) => this.codec.decode(token) ?? []);
-    return new Set(decoded.map(({ sessionId }) => sessionId)).size > 1;
+  hasSeveralSessions(request: HttpRequest): boolean {
+    return new Set(this.ownCookies(request).map(({ decoded }) => decoded.sessionId)).size > 1;
+  }
+
+  /**
+   * The tokens of all cookies, for a request that is to end their sessions.
+   *
+   * @throws AuthError `forbidden`, `invalid_request` as `find`
+   */
+  allInCookies(request: HttpRequest): IssuedRefreshToken[] {
+    this.cookie.assertSameSite(request);
+    if (this.inBody(request.body) !== undefined) throw bothPlaces();
+    return this.ownCookies(request).map(({ decoded }) => decoded);
   }
 
   private textOf(request: HttpRequest): string | undefined {
@@ -85,12 +95,10 @@ export class PresentedRefreshToken {
     // The browser adds the cookie of another application on this host to every request.
     if (inBody !== undefined && inCookie !== undefined && this.codec.isOfAnotherServer(inCookie)) return inBody;
     if (inCookie !== undefined) this.cookie.assertSameSite(request);
-    // Either could be of an attacker, who wants the user to go on with it. The answer removes the one that is not ours.
-    if (inCookie !== undefined && this.hasTwoSessions(request)) {
-      throw new AuthError('superseded', 'The request has the cookies of two sessions. Send it again.');
-    }
-    if (inBody !== undefined && inCookie !== undefined) {
-      throw new AuthError('invalid_request', 'The request has a refresh token both in the body and in the cookie.');
+    if (inBody !== undefined && inCookie !== undefined) throw bothPlaces();
+    // Any of them could be of an attacker, who wants the user to go on with it. The answer removes those that are not ours.
+    if (this.hasSeveralSessions(request)) {
+      throw new AuthError('superseded', 'The request has the cookies of several sessions. Send it again.');
     }
     const token = inBody ?? inCookie;
     if (token !== undefined && token.length > LONGEST_TOKEN) {
@@ -99,15 +107,20 @@ export class PresentedRefreshToken {
     return token;
   }
 
-  /** The newest token that this server has issued. Anybody on another host of the domain can add cookies of this name. */
+  /** The newest token that this server has issued. Another host of the domain can add cookies of the same name. */
   private inCookie(request: HttpRequest): string | undefined {
+    const [newest] = this.ownCookies(request).sort((a, b) => b.decoded.generation - a.decoded.generation);
+    return newest?.text ?? this.cookie.read(request);
+  }
+
+  /** If there are several cookies: those whose token this server has issued. */
+  private ownCookies(request: HttpRequest): Required<FoundRefreshToken>[] {
     const inCookies = this.cookie.readAll(request);
-    if (inCookies.length < 2) return inCookies.at(0);
-    const own = inCookies.flatMap((text) => {
+    if (inCookies.length < 2) return [];
+    return inCookies.flatMap((text) => {
       const decoded = this.codec.decode(text);
-      return decoded ? [{ text, generation: decoded.generation }] : [];
+      return decoded ? [{ text, decoded }] : [];
     });
-    return own.sort((a, b) => b.generation - a.generation).at(0)?.text ?? inCookies[0];
   }
 
   private inBody(body: unknown): string | undefined {
@@ -117,6 +130,10 @@ export class PresentedRefreshToken {
     // An empty parameter counts as omitted (RFC 6749 §3.2).
     return token === '' ? undefined : token;
   }
+}
+
+function bothPlaces(): AuthError {
+  return new AuthError('invalid_request', 'The request has a refresh token both in the body and in the cookie.');
 }
 
 /** A token may be in a body that is not an object, or that no parser of the host has read. */

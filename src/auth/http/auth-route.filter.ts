@@ -71,7 +71,7 @@ export class AuthRouteFilter implements ExceptionFilter {
 
   /** Removes what is beside our cookie, so that the request can be repeated with ours. */
   private strayCookies(error: AuthError, request: HttpRequest): string[] | undefined {
-    const isRefused = error.code === 'superseded' && this.presented?.hasTwoSessions(request);
+    const isRefused = error.code === 'superseded' && this.presented?.hasSeveralSessions(request);
     return isRefused ? this.cookie?.clearStrayCookies(request) : undefined;
   }
 }
