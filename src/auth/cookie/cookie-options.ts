@@ -60,7 +60,7 @@ export class CookieOptions {
    *
    * It costs the protection of `__Host-`. Every host of the domain gets the refresh token, and can overwrite it: with its
    * own session, or with nothing. So every one of them must be as safe as your login. The module recognises cookies that
-   * were put beside its own, but not one that was overwritten.
+   * were added to its own, but not one that was overwritten.
    *
    * @example
    * AuthModule.forRoot({ ...authOptions, cookie: { domain: 'example.com' } });

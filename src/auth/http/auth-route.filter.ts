@@ -69,7 +69,7 @@ export class AuthRouteFilter implements ExceptionFilter {
     return isOurs ? this.cookie?.clearCookies(request) : undefined;
   }
 
-  /** Removes what is beside our cookie, so that the request can be repeated with ours. */
+  /** Removes the cookies that are not ours, so that the request can be repeated with ours. */
   private strayCookies(error: AuthError, request: HttpRequest): string[] | undefined {
     const isRefused = error.code === 'superseded' && this.presented?.hasSeveralSessions(request);
     return isRefused ? this.cookie?.clearStrayCookies(request) : undefined;

@@ -137,7 +137,7 @@ export function createServerAuthClient<User = AuthClientUser>(given: ServerAuthC
     const next = await refresh();
     if (!next || next === token || isLast) return { response, token: next };
     // The application has given an access token of a different session than that of the cookie.
-    if (sessionOf(next) !== sessionOf(token)) return { response, token };
+    if (token === options.accessToken && sessionOf(next) !== sessionOf(token)) return { response, token };
     discard(response);
     return { response: await send(next, true), token: next };
   };
