@@ -9,7 +9,7 @@ export type { AuthModuleOptions, AuthOptionsFactory } from './auth-options.js';
 export { AccessTokenOptions } from './access-token/access-token-options.js';
 export { AlertOptions } from './alerts/alert-options.js';
 export { AuditOptions } from './audit/audit-options.js';
-export { type AccessTokenCookieOptions, CookieOptions, type SameSite } from './cookie/cookie-options.js';
+export { CookieOptions } from './cookie/cookie-options.js';
 export { RevocationOptions } from './revocation/revocation-options.js';
 export { PurgeOptions, RefreshTokenOptions } from './session/session-options.js';
 export { authToken, GuardOf, InjectAuth } from './modules/inject-auth.js';

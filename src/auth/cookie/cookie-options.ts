@@ -4,25 +4,6 @@ import { configOf } from '../common/options/config.js';
 import { checkedOrigins } from '../common/options/origins.js';
 import { cookieDomain, cookiePath } from './cookie-scope.js';
 
-/** The attribute `SameSite` of a cookie (RFC 6265bis §5.6.7). */
-export type SameSite = 'strict' | 'lax' | 'none';
-
-/**
- * The cookie of the access token.
- *
- * @example
- * const accessToken: AccessTokenCookieOptions = { path: '/app' };
- */
-export interface AccessTokenCookieOptions {
-  /**
-   * By default `'__Host-access_token'`. With `cookie.domain`, or with a `path` other than `'/'`, it is
-   * `'__Secure-access_token'`. If you changed `cookie.name`, it is that name followed by `_access_token`.
-   */
-  name?: string;
-  /** The path below which browsers send it, for example `'/app'`. By default `'/'`. It saves bytes, and protects nothing. */
-  path?: string;
-}
-
 /**
  * The cookies. By default they are `HttpOnly`, `Secure`, `SameSite=Strict`, `Path=/` and without `Domain`.
  */
@@ -54,7 +35,7 @@ export class CookieOptions {
    * @example
    * AuthModule.forRoot({ ...authOptions, cookie: { sameSite: 'lax' } });
    */
-  sameSite: SameSite = 'strict';
+  sameSite: 'strict' | 'lax' | 'none' = 'strict';
   /**
    * The domain whose hosts all get the cookies, for example `'example.com'`. By default only the host that set them.
    *
@@ -89,10 +70,13 @@ export class CookieOptions {
    * check of the page that sent them. A token that is bound to a DPoP key gets no cookie, and neither does one that is too long
    * for a cookie.
    *
+   * Its name is `'__Host-access_token'`, or `name` and `_access_token` if you changed `name`. With a `path` other than `'/'`,
+   * browsers send it below that path only, and its prefix is `__Secure-`. That saves bytes, and protects nothing.
+   *
    * @example
    * AuthModule.forRoot({ ...authOptions, cookie: { accessToken: true } });
    */
-  accessToken: boolean | AccessTokenCookieOptions = false;
+  accessToken: boolean | { name?: string; path?: string } = false;
 }
 
 export class CookieConfig extends configOf('cookie.', CookieOptions, {
@@ -167,7 +151,7 @@ function accessTokenOf(name: string, given: CookieOptions['accessToken'], cookie
   if (given !== true && (typeof given !== 'object' || given === null)) {
     throw new AuthConfigurationError(`${name} must be true, false or, for example, { path: '/app' }.`);
   }
-  const defaults: AccessTokenCookieOptions = { name: undefined, path: '/' };
+  const defaults: { name?: string; path?: string } = { name: undefined, path: '/' };
   const options = complete(name, defaults, given === true ? {} : given);
   const path = cookiePath(`${name}.path`, options.path);
   const prefix = prefixOf(cookie, path);
