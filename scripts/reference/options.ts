@@ -71,7 +71,7 @@ const GROUPS: readonly Group[] = [
   },
   {
     title: 'Cookies',
-    guide: 'guides/routes-and-cors.md',
+    guide: 'guides/cookies.md',
     prefix: 'cookie.',
     file: 'src/auth/cookie/cookie-options.ts',
     type: 'CookieOptions',

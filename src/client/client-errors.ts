@@ -32,7 +32,7 @@ export function sessionChanged(): AuthClientError {
 export function cookieNotKept(status: number | undefined): AuthClientError {
   const message =
     'The browser did not keep the cookie of the refresh token. Open the page on the same site as the server (localhost ' +
-    'is not 127.0.0.1), and by HTTPS or on localhost.';
+    'is not 127.0.0.1), and by HTTPS or on localhost. Check the options `cookie` of the server.';
   return new AuthClientError('cookie_not_kept', message, status);
 }
 

@@ -185,6 +185,15 @@ describe.each(adapters)('the OpenAPI document of the auth routes (%s)', (adapter
     expect(operation(document, '/auth/sessions/{id}', 'delete').parameters).toMatchObject([{ name: 'id', in: 'path' }]);
   });
 
+  test('names the cookie of the access token, where the host wants one', async () => {
+    const { document } = await documented(adapter, {}, { cookie: { accessToken: true } });
+    await expectValid(document);
+    const { access_token_cookie: scheme } = document.components!.securitySchemes!;
+    expect(scheme).toEqual({ type: 'apiKey', in: 'cookie', name: '__Host-access_token' });
+    expect(operation(document, '/auth/me', 'get').security).toEqual([{ bearer: [] }, { access_token_cookie: [] }]);
+    expect(operation(document, '/auth/logout', 'post').security).not.toContainEqual({ access_token_cookie: [] });
+  });
+
   test('names the cookie and the access token by which a request is authenticated', async () => {
     const { document } = await documented(adapter, {}, { cookie: { name: '__Host-shop' } });
     expect(document.components?.securitySchemes).toEqual({

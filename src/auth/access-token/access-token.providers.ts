@@ -4,9 +4,10 @@ import { AccessTokenConfig } from './access-token-options.js';
 import { AccessTokenPossession } from './access-token-possession.js';
 import { AccessTokenWatch } from './access-token-watch.js';
 import { AccessTokenService } from './access-token.service.js';
+import { PresentedAccessTokens } from './presented-access-tokens.js';
 
 export const accessTokenProviders: ConceptProviders = {
-  exported: [AccessTokenPossession, AccessTokenService],
+  exported: [AccessTokenPossession, AccessTokenService, PresentedAccessTokens],
   internal: [
     AccessTokenWatch,
     {

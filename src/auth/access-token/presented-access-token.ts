@@ -1,4 +1,4 @@
-import { AuthError, type AuthenticationScheme } from '../common/errors/auth-error.js';
+import type { AuthenticationScheme } from '../common/errors/auth-error.js';
 import { headerOf, type HttpRequest } from '../common/request/http-request.js';
 
 /** An access token, and its authentication scheme. */
@@ -14,13 +14,6 @@ export function presentedAccessToken(request: HttpRequest): PresentedAccessToken
   const header = headerOf(request, 'authorization');
   const match = header === undefined ? undefined : /^(Bearer|DPoP) +([\w.~+/-]+=*)$/i.exec(header);
   return match ? { scheme: schemeOf(match[1]), token: match[2] } : undefined;
-}
-
-/** @throws AuthError `unauthorized` if the request has no access token; `invalid_token` if the token is malformed */
-export function requirePresented(request: HttpRequest): PresentedAccessToken {
-  const presented = presentedAccessToken(request);
-  if (presented) return presented;
-  throw new AuthError(presentedScheme(request) ? 'invalid_token' : 'unauthorized');
 }
 
 /** The scheme that the request uses, even if the token is malformed. */

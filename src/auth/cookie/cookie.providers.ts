@@ -1,8 +1,10 @@
 import type { ConceptProviders } from '../common/concept-providers.js';
+import { AccessTokenCookie } from './access-token-cookie.js';
+import { InsecureCookies } from './insecure-cookies.js';
 import { KnownDevices } from './known-devices.js';
 import { RefreshCookie } from './refresh-cookie.js';
 
 export const cookieProviders: ConceptProviders = {
   exported: [RefreshCookie],
-  internal: [KnownDevices],
+  internal: [AccessTokenCookie, InsecureCookies, KnownDevices],
 };

@@ -3,9 +3,9 @@ import { Injectable } from '@nestjs/common';
 import { equalInConstantTime } from '../common/crypto/equal-in-constant-time.js';
 import { KeyRing } from '../common/crypto/key-ring.js';
 import type { HttpRequest } from '../common/request/http-request.js';
+import { LONGEST_MAX_AGE, readCookie, serializeCookie } from './cookie-header.js';
 import { CookieConfig } from './cookie-options.js';
 import { isSameSite } from './cross-site.js';
-import { LONGEST_MAX_AGE, readCookie, serializeCookie } from './host-cookie.js';
 
 /** Accounts that one browser remembers. */
 const MOST_ENTRIES = 8;
@@ -44,7 +44,8 @@ export class KnownDevices {
     const device = known ?? randomBytes(BYTES).toString('base64url');
     const others = this.entries(request).filter((entry) => !this.isOf(username, entry));
     const entries = [device + sign(this.keys.current.knownDevice, device, username), ...others];
-    return [serializeCookie(this.config.deviceName, entries.slice(0, MOST_ENTRIES).join('.'), LONGEST_MAX_AGE)];
+    const value = entries.slice(0, MOST_ENTRIES).join('.');
+    return [serializeCookie(this.config, this.config.deviceName, value, LONGEST_MAX_AGE)];
   }
 
   private isOwn(request: HttpRequest): boolean {

@@ -3,11 +3,8 @@ import { Reflector } from '@nestjs/core';
 import { AccessTokenPossession, type PossessionHeaders } from '../access-token/access-token-possession.js';
 import { AccessTokenService } from '../access-token/access-token.service.js';
 import type { AuthenticatedUser } from '../access-token/authenticated-user.js';
-import {
-  type PresentedAccessToken,
-  presentedScheme,
-  requirePresented,
-} from '../access-token/presented-access-token.js';
+import { type PresentedAccessToken, presentedScheme } from '../access-token/presented-access-token.js';
+import { PresentedAccessTokens } from '../access-token/presented-access-tokens.js';
 import { AuthError } from '../common/errors/auth-error.js';
 import type { HttpRequest, HttpResponse } from '../common/request/http-request.js';
 import { requestOf, socketOf } from '../common/request/request-of.js';
@@ -50,7 +47,8 @@ export interface GuardedCall {
  * - WebSocket gateways: in the request that opened the socket. The socket is closed when the token stops being valid.
  * - Microservices: as `access_token` in the payload.
  *
- * Any other context is refused, unless the handler is `@Public()`.
+ * Any other context is refused, unless the handler is `@Public()`. With the option `cookie.accessToken`, a request without
+ * `Authorization` may have the token in the cookie.
  *
  * Use `@UseGuards(JwtAuthGuard)` for single routes. For all routes, use `{ provide: APP_GUARD, useExisting:
  * JwtAuthGuard }`, and exempt some with `@Public()`. A route with `GuardOf(JwtAuthGuard, 'staff')` is left to that
@@ -59,6 +57,7 @@ export interface GuardedCall {
  *
  * @throws AuthError `unauthorized`, `invalid_token`, `token_expired`, `token_revoked`, `token_stale`,
  *   `invalid_dpop_proof` or `use_dpop_nonce`, with the challenge of RFC 6750 §3 or RFC 9449 §7.1
+ * @throws AuthError `forbidden` for a cookie in a request that a different site may have caused
  * @throws AuthError `https_required` if TLS is required and the request came without it
  * @throws AuthError `temporarily_unavailable` if revocations or DPoP proofs cannot be checked
  * @example
@@ -78,6 +77,7 @@ export class JwtAuthGuard<Claims extends object = Record<string, unknown>> imple
     private readonly reflector: Reflector,
     private readonly tls: TlsConfig,
     private readonly registration: AuthRegistration,
+    private readonly presented: PresentedAccessTokens,
   ) {}
 
   canActivate(context: ExecutionContext): boolean | Promise<boolean> {
@@ -139,10 +139,11 @@ export class JwtAuthGuard<Claims extends object = Record<string, unknown>> imple
   /**
    * Finds the access token in the request.
    *
-   * @throws AuthError `unauthorized` if the request has no token
+   * @throws AuthError `unauthorized` if the request has no token; `forbidden` for a cookie in a request that a different
+   *   site may have caused
    */
   protected presentedBy(request: HttpRequest): PresentedAccessToken {
-    return requirePresented(request);
+    return this.presented.require(request);
   }
 
   /** Lets the request pass. */

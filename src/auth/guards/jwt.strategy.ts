@@ -5,7 +5,7 @@ import { AccessTokenConfig } from '../access-token/access-token-options.js';
 import { AccessTokenPossession } from '../access-token/access-token-possession.js';
 import { AccessTokenService } from '../access-token/access-token.service.js';
 import type { AuthenticatedUser } from '../access-token/authenticated-user.js';
-import { presentedAccessToken } from '../access-token/presented-access-token.js';
+import { PresentedAccessTokens } from '../access-token/presented-access-tokens.js';
 import { AuthError } from '../common/errors/auth-error.js';
 import type { HttpRequest, HttpResponse } from '../common/request/http-request.js';
 import { assertTls, TlsConfig } from '../common/request/tls.js';
@@ -32,9 +32,10 @@ export class JwtStrategy<Claims extends object = Record<string, unknown>> extend
     private readonly tls: TlsConfig,
     { issuer, audience }: AccessTokenConfig,
     strategies: PassportStrategies,
+    private readonly presented: PresentedAccessTokens,
   ) {
     super({
-      jwtFromRequest: (request: unknown) => presentedAccessToken(request as HttpRequest)?.token ?? null,
+      jwtFromRequest: (request: unknown) => presented.find(request as HttpRequest)?.token ?? null,
       secretOrKeyProvider: (_request, token: string, done) => {
         const options = accessTokens.verifyOptionsFor(token);
         done(options ? null : new Error('not a header of ours'), options?.publicKey);
@@ -56,7 +57,7 @@ export class JwtStrategy<Claims extends object = Record<string, unknown>> extend
   /** Called by Passport after it has checked the signature. */
   async validate(request: HttpRequest): Promise<AuthenticatedUser<Claims>> {
     assertTls(request, this.tls);
-    const presented = presentedAccessToken(request)!;
+    const presented = this.presented.find(request)!;
     try {
       const user = this.accessTokens.verify<Claims>(presented.token);
       answerWith(request, await this.possession.prove(user, presented, request));

@@ -49,6 +49,7 @@ export class PresentedRefreshToken {
    *
    * @throws AuthError `invalid_request` if it is not one string of at most 4,096 characters
    * @throws AuthError `forbidden` for a cookie in a request that a different site caused
+   * @throws AuthError `superseded` for cookies of several sessions
    */
   find(request: HttpRequest): FoundRefreshToken | undefined {
     const known = this.found.get(request);
@@ -65,30 +66,71 @@ export class PresentedRefreshToken {
    * belong to another application on this host. Such a cookie is not removed.
    */
   hasForeignCookie(request: HttpRequest): boolean {
-    const inCookie = this.cookie.read(request);
-    return inCookie !== undefined && !this.codec.decode(inCookie);
+    const inCookies = this.cookie.readAll(request);
+    return inCookies.length > 0 && !inCookies.some((token) => this.codec.decode(token));
   }
 
-  /** Whether the cookie of the request is to be removed, because the session of its token is dead. */
-  hasDeadCookie(request: HttpRequest, error: AuthError): boolean {
-    if (error.code !== 'invalid_grant' || error.sessionLives) return false;
-    return this.cookie.read(request) !== undefined && !this.hasForeignCookie(request);
+  /**
+   * Whether the request has cookies of several sessions of this server. Ours is one of them. Another host of
+   * `cookie.domain` has set the others, or this server has with other options. Nobody can tell which is which.
+   */
+  hasSeveralSessions(request: HttpRequest): boolean {
+    return new Set(this.ownCookies(request).map(({ decoded }) => decoded.sessionId)).size > 1;
+  }
+
+  /**
+   * The tokens of all cookies, for a request that is to end their sessions.
+   *
+   * @throws AuthError `forbidden`, `invalid_request` as `find`
+   */
+  allInCookies(request: HttpRequest): IssuedRefreshToken[] {
+    this.cookie.assertSameSite(request);
+    if (this.inBody(request.body) !== undefined) throw bothPlaces();
+    return this.ownCookies(request).map(({ decoded }) => decoded);
+  }
+
+  /** The `Set-Cookie` headers of a refusal: they remove what is dead, or what is not ours. */
+  cookiesToRemove(request: HttpRequest, error: AuthError): string[] | undefined {
+    const isDead = error.code === 'invalid_grant' && !error.sessionLives;
+    const isOurs = this.cookie.read(request) !== undefined && !this.hasForeignCookie(request);
+    if (isDead && isOurs) return this.cookie.clearCookies(request);
+    // So that the request can be repeated with ours.
+    const isAmbiguous = error.code === 'superseded' && this.hasSeveralSessions(request);
+    return isAmbiguous ? this.cookie.clearStrayCookies(request) : undefined;
   }
 
   private textOf(request: HttpRequest): string | undefined {
     const inBody = this.inBody(request.body);
-    const inCookie = this.cookie.read(request);
+    const inCookie = this.inCookie(request);
     // The browser adds the cookie of another application on this host to every request.
     if (inBody !== undefined && inCookie !== undefined && this.codec.isOfAnotherServer(inCookie)) return inBody;
     if (inCookie !== undefined) this.cookie.assertSameSite(request);
-    if (inBody !== undefined && inCookie !== undefined) {
-      throw new AuthError('invalid_request', 'The request has a refresh token both in the body and in the cookie.');
+    if (inBody !== undefined && inCookie !== undefined) throw bothPlaces();
+    // Any of them could be of an attacker, who wants the user to go on with it. The answer removes those that are not ours.
+    if (this.hasSeveralSessions(request)) {
+      throw new AuthError('superseded', 'The request has the cookies of several sessions. Send it again.');
     }
     const token = inBody ?? inCookie;
     if (token !== undefined && token.length > LONGEST_TOKEN) {
       throw new AuthError('invalid_request', 'The refresh token is too long.');
     }
     return token;
+  }
+
+  /** The newest token that this server has issued. Another host of the domain can add cookies of the same name. */
+  private inCookie(request: HttpRequest): string | undefined {
+    const [newest] = this.ownCookies(request).sort((a, b) => b.decoded.generation - a.decoded.generation);
+    return newest?.text ?? this.cookie.read(request);
+  }
+
+  /** If there are several cookies: those whose token this server has issued. */
+  private ownCookies(request: HttpRequest): Required<FoundRefreshToken>[] {
+    const inCookies = this.cookie.readAll(request);
+    if (inCookies.length < 2) return [];
+    return inCookies.flatMap((text) => {
+      const decoded = this.codec.decode(text);
+      return decoded ? [{ text, decoded }] : [];
+    });
   }
 
   private inBody(body: unknown): string | undefined {
@@ -98,6 +140,10 @@ export class PresentedRefreshToken {
     // An empty parameter counts as omitted (RFC 6749 §3.2).
     return token === '' ? undefined : token;
   }
+}
+
+function bothPlaces(): AuthError {
+  return new AuthError('invalid_request', 'The request has a refresh token both in the body and in the cookie.');
 }
 
 /** A token may be in a body that is not an object, or that no parser of the host has read. */

@@ -50,7 +50,7 @@ export class AuthExceptionFilter extends BaseExceptionFilter {
       (isNobodys(exception, method, asked) && this.modules.below(asked));
     if (!isOurs) return super.catch(exception, host);
     const module = this.modules.ofCookieAt(asked);
-    new AuthRouteFilter(module?.cookie, module?.service(PresentedRefreshToken)).catch(exception, host);
+    new AuthRouteFilter(module?.service(PresentedRefreshToken)).catch(exception, host);
   }
 }
 

@@ -3,7 +3,6 @@ import { AuthError } from '../common/errors/auth-error.js';
 import type { HttpRequest, HttpResponse } from '../common/request/http-request.js';
 import { assertTls, TlsConfig } from '../common/request/tls.js';
 import { CookieConfig } from '../cookie/cookie-options.js';
-import { RefreshCookie } from '../cookie/refresh-cookie.js';
 import { PresentedRefreshToken } from '../guards/presented-refresh-token.js';
 import { RefreshTokenService } from '../refresh-token/refresh-token.service.js';
 import type { SignInRequest } from '../refresh-token/sign-in-request.js';
@@ -53,7 +52,6 @@ export class AuthResponder {
     private readonly answers: SessionAnswers,
     private readonly refreshTokens: RefreshTokenService,
     private readonly presented: PresentedRefreshToken,
-    private readonly cookie: RefreshCookie,
     private readonly tls: TlsConfig,
     private readonly config: RefreshTokenConfig,
     private readonly cookieConfig: CookieConfig,
@@ -119,8 +117,7 @@ export class AuthResponder {
 
   private refusalOf(error: unknown, request: HttpRequest): AnswerHeaders {
     if (!(error instanceof AuthError)) return {};
-    const isDead = this.presented.hasDeadCookie(request, error);
-    return { headers: Object.entries(error.headers), cookies: isDead ? this.cookie.clearCookies(request) : [] };
+    return { headers: Object.entries(error.headers), cookies: this.presented.cookiesToRemove(request, error) };
   }
 
   /** A page that an attacker has chosen could pretend to be the application. */

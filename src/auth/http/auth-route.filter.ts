@@ -1,7 +1,6 @@
 import { type ArgumentsHost, Catch, type ExceptionFilter, Inject, Logger } from '@nestjs/common';
 import { AuthError } from '../common/errors/auth-error.js';
 import type { HttpRequest, HttpResponse } from '../common/request/http-request.js';
-import { RefreshCookie } from '../cookie/refresh-cookie.js';
 import { PresentedRefreshToken } from '../guards/presented-refresh-token.js';
 import { isReported } from '../user/checked-user.js';
 import { foreignAnswer } from './foreign-error.js';
@@ -17,10 +16,7 @@ export class AuthRouteFilter implements ExceptionFilter {
   /** The failures of the host are logged as Nest itself logs them. */
   private readonly foreignLogger = new Logger('ExceptionsHandler');
 
-  constructor(
-    @Inject(RefreshCookie) private readonly cookie: RefreshCookie | undefined,
-    @Inject(PresentedRefreshToken) private readonly presented: PresentedRefreshToken | undefined,
-  ) {}
+  constructor(@Inject(PresentedRefreshToken) private readonly presented: PresentedRefreshToken | undefined) {}
 
   catch(exception: unknown, host: ArgumentsHost): void {
     const http = host.switchToHttp();
@@ -50,10 +46,9 @@ export class AuthRouteFilter implements ExceptionFilter {
   private answer(error: AuthError, request: HttpRequest, response: HttpResponse): void {
     const isForLog = error.getStatus() >= 500 && !error.overloaded && !isReported(error);
     if (isForLog) this.logger.error(`${error.code}: ${textOf(error.cause)}`);
-    const isDead = this.presented?.hasDeadCookie(request, error);
     writeAnswer(response, error.getStatus(), error.getResponse() as object, {
       headers: Object.entries(error.headers),
-      cookies: isDead ? this.cookie?.clearCookies(request) : undefined,
+      cookies: this.presented?.cookiesToRemove(request, error),
     });
   }
 

@@ -12,6 +12,7 @@ import { JwtAuthGuard } from '../guards/jwt-auth.guard.js';
 import { PresentedRefreshToken } from '../guards/presented-refresh-token.js';
 import { Public } from '../guards/public.decorator.js';
 import { RefreshTokenGuard } from '../guards/refresh-token.guard.js';
+import type { IssuedRefreshToken } from '../refresh-token/refresh-token.codec.js';
 import { RefreshTokenService } from '../refresh-token/refresh-token.service.js';
 import { RefreshTokenConfig } from '../session/session-options.js';
 import { SignInService } from '../sign-in/sign-in.service.js';
@@ -97,8 +98,10 @@ export class AuthController {
   logout(@Req() request: HttpRequest, @Res({ passthrough: true }) response: HttpResponse): Promise<void> {
     return answerOnce(response, async () => {
       const client = clientContextOf(request);
-      const found = this.presented.find(request);
+      const several = this.presented.hasSeveralSessions(request) ? this.presented.allInCookies(request) : [];
+      const found = several.length > 0 ? undefined : this.presented.find(request);
       const { session_id: meant } = await bodyOf(request, AuthLogoutDto);
+      if (several.length > 0) return this.logoutOf(several, meant, request);
       const ofAccessToken =
         !found?.decoded && presentedScheme(request) ? await this.sessionOfAccessToken(request) : undefined;
       const sessionId = found?.decoded?.sessionId ?? ofAccessToken;
@@ -134,6 +137,18 @@ export class AuthController {
       const hasClaims = Object.keys(claims).length > 0;
       return { body: { id, roles, permissions, session_id: sessionId, ...(hasClaims && { claims }) } };
     });
+  }
+
+  /** One of the sessions is the user's. With `meant`, the others stay, but their cookies go. */
+  private async logoutOf(
+    all: IssuedRefreshToken[],
+    meant: string | undefined,
+    request: HttpRequest,
+  ): Promise<OwnAnswer> {
+    const left = meant ? all.filter(({ sessionId }) => sessionId === meant) : all;
+    for (const token of left) await this.refreshTokens.revokeByToken(token, 'logout', clientContextOf(request));
+    if (left.length === 0) return {};
+    return { cookies: [...this.cookie.clearStrayCookies(request, true), ...this.cookie.clearCookies(request)] };
   }
 
   private withoutCookies(request: HttpRequest): OwnAnswer {

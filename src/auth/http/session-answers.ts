@@ -52,9 +52,8 @@ export class SessionAnswers {
     if (transport === 'cookie' && !isProtected) this.cookie.assertSameSite(request);
     const client = clientContextOf(request);
     const issued = await begin({ client, evidence: await this.binding.of(request, response), use });
-    const previous = transport === 'cookie' ? this.cookie.read(request) : undefined;
-    if (previous !== undefined && !isAnswered(response)) {
-      await this.refreshTokens.revokeByToken(previous, 'replaced', client);
+    for (const previous of transport === 'cookie' ? this.cookie.readAll(request) : []) {
+      if (!isAnswered(response)) await this.refreshTokens.revokeByToken(previous, 'replaced', client);
     }
     if (isAnswered(response)) {
       // No client gets this session's token: an interceptor was faster, for example with a timeout.
@@ -83,7 +82,9 @@ export class SessionAnswers {
   }
 
   private answer(issued: IssuedTokens, request: HttpRequest, { withClientNonce = false } = {}): OwnAnswer {
-    const cookies = issued.transport === 'cookie' ? this.cookie.setCookies(issued, request) : [];
-    return { body: tokenResponse(issued, withClientNonce), cookies };
+    const body = tokenResponse(issued, withClientNonce);
+    if (issued.transport !== 'cookie') return { body };
+    const strays = this.presented.hasSeveralSessions(request) ? this.cookie.clearStrayCookies(request, true) : [];
+    return { body, cookies: [...strays, ...this.cookie.setCookies(issued, request)] };
   }
 }

@@ -35,8 +35,8 @@ const DISTINCTIONS: [of: (module: Registered) => unknown[], fix: string][] = [
   ],
   [
     ({ service }) => {
-      const { name, clientNonceName, deviceName } = service(CookieConfig);
-      return [name, clientNonceName, deviceName];
+      const { name, clientNonceName, deviceName, accessToken } = service(CookieConfig);
+      return [name, clientNonceName, deviceName, ...(accessToken ? [accessToken.name] : [])];
     },
     "the same cookie. Give one of them a different name: cookie: { name: '__Host-staff_refresh_token' }",
   ],

@@ -3,7 +3,7 @@ import { AccessTokenPossession } from '../access-token/access-token-possession.j
 import { AccessTokenWatch } from '../access-token/access-token-watch.js';
 import { AccessTokenService } from '../access-token/access-token.service.js';
 import type { AuthenticatedUser } from '../access-token/authenticated-user.js';
-import { requirePresented } from '../access-token/presented-access-token.js';
+import { PresentedAccessTokens } from '../access-token/presented-access-tokens.js';
 import { AuthError } from '../common/errors/auth-error.js';
 import type { OpeningRequest } from '../common/request/message-request.js';
 import { openSocket } from '../common/request/request-of.js';
@@ -39,6 +39,7 @@ export class SocketSessions {
     private readonly accessTokens: AccessTokenService,
     private readonly possession: AccessTokenPossession,
     private readonly tokens: AccessTokenWatch,
+    private readonly presented: PresentedAccessTokens,
   ) {}
 
   /**
@@ -66,7 +67,7 @@ export class SocketSessions {
     const { handshake, request } = socket as SocketIoClient;
     try {
       const opened = openSocket(socket, opening ?? request ?? {}, credentials ?? handshake?.auth);
-      const presented = requirePresented(opened);
+      const presented = this.presented.require(opened);
       const user = this.accessTokens.verify(presented.token);
       await this.possession.prove(user, presented, opened);
       opened.user = user;

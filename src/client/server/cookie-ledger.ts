@@ -24,6 +24,7 @@ export class CookieLedger {
     private readonly cookies: RequestCookies,
     private readonly name: string,
     private readonly keepAccessToken: boolean,
+    private readonly attributes: string,
   ) {}
 
   async read(refreshToken: string): Promise<LedgerEntry | undefined> {
@@ -53,7 +54,7 @@ export class CookieLedger {
   }
 
   #header(value: string, maxAge: number): string {
-    return `${this.name}=${value}; Max-Age=${maxAge}; Path=/; HttpOnly; Secure; SameSite=Strict`;
+    return `${this.name}=${value}; Max-Age=${maxAge}; Path=/; ${this.attributes}`;
   }
 }
 

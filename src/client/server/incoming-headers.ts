@@ -17,7 +17,7 @@ export function headerIn(headers: IncomingHeaders, name: string): string | undef
 
 /**
  * Whether a page of another origin made the browser send this request with the cookie. `SameSite=Strict` leaves only
- * hosts of the same site. A link from such a host is allowed: browsers send no `Origin` with it.
+ * hosts of the same site. A link is allowed: browsers send no `Origin` with it.
  */
 export function isOfForeignPage(headers: IncomingHeaders, pageOrigins: readonly string[]): boolean {
   const origin = headerIn(headers, 'origin');

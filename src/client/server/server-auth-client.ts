@@ -91,7 +91,7 @@ const RENEWABLE = ['token_expired', 'token_stale', 'token_revoked', 'invalid_tok
 export function createServerAuthClient<User = AuthClientUser>(given: ServerAuthClientOptions): ServerAuthClient<User> {
   const options = resolveServerOptions(given);
   const cookies = new RequestCookies(given.cookies);
-  const ledger = new CookieLedger(cookies, options.ledgerName, options.keepAccessToken);
+  const ledger = new CookieLedger(cookies, options.ledgerName, options.keepAccessToken, options.ledgerAttributes);
   let refreshed: Promise<string | null> | undefined;
 
   /** One refresh for the incoming request, whatever its result. */
@@ -113,11 +113,15 @@ export function createServerAuthClient<User = AuthClientUser>(given: ServerAuthC
     throw new AuthClientError('forbidden', 'A page of another origin may not use this session. See pageOrigins.', 403);
   };
 
+  const accessTokenInCookie = () =>
+    options.accessTokenCookieName === undefined ? undefined : cookies.read(options.accessTokenCookieName);
+
   const getAccessToken = async (): Promise<string | null> => {
     if (refreshed) return refreshed;
     const refreshToken = presented();
-    const kept = refreshToken === undefined ? undefined : await ledger.read(refreshToken);
-    return options.accessToken ?? kept?.accessToken ?? refresh();
+    if (refreshToken === undefined) return options.accessToken ?? refresh();
+    const kept = await ledger.read(refreshToken);
+    return options.accessToken ?? kept?.accessToken ?? accessTokenInCookie() ?? refresh();
   };
 
   /** The response, after a refresh if one was needed. `token` is `null` if nobody is signed in, then or at the start. */
@@ -133,7 +137,7 @@ export function createServerAuthClient<User = AuthClientUser>(given: ServerAuthC
     const next = await refresh();
     if (!next || next === token || isLast) return { response, token: next };
     // The application has given an access token of a different session than that of the cookie.
-    if (sessionOf(next) !== sessionOf(token)) return { response, token };
+    if (token === options.accessToken && sessionOf(next) !== sessionOf(token)) return { response, token };
     discard(response);
     return { response: await send(next, true), token: next };
   };

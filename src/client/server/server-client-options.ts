@@ -73,11 +73,29 @@ export interface ServerAuthClientOptions {
    */
   pageOrigins?: readonly string[];
   /**
-   * The name of the refresh cookie: `cookie.name` of the auth server.
+   * The name of the refresh cookie: `cookie.name` of the auth server. With `cookie.domain` there it is
+   * `'__Secure-refresh_token'`, and with `cookie.secure: false` it is `'refresh_token'`.
    *
    * @default '__Host-refresh_token'
    */
   cookieName?: string;
+  /**
+   * The name of the access token's cookie, if the auth server sets one (`cookie.accessToken`). The client then uses its token,
+   * and hands the new one to the browser after a refresh. Do not set it if the auth server sets none.
+   */
+  accessTokenCookieName?: string;
+  /**
+   * `cookie.sameSite` of the auth server. The client's own cookie has it too, so that both come with the same requests.
+   *
+   * @default 'strict'
+   */
+  sameSite?: 'strict' | 'lax' | 'none';
+  /**
+   * `cookie.partitioned` of the auth server. It needs `sameSite: 'none'`.
+   *
+   * @default false
+   */
+  partitioned?: boolean;
   /** The name of the client nonce's cookie: `cookie.clientNonceName` of the auth server. The default is the server's. */
   clientNonceName?: string;
   /**
@@ -103,13 +121,17 @@ export interface ResolvedServerOptions {
   readonly keepAccessToken: boolean;
   readonly cookieName: string;
   readonly clientNonceName: string;
+  readonly accessTokenCookieName: string | undefined;
+  /** The attributes of the client's own cookie that depend on those of the auth server. */
+  readonly ledgerAttributes: string;
   readonly ledgerName: string;
   readonly timeout: number;
   readonly fetch: typeof fetch;
 }
 
 const REFRESH_COOKIE = '__Host-refresh_token';
-const CLIENT_NONCE_COOKIE = '__Host-client_nonce';
+/** The names of the auth server, with the prefix that its options lead to. */
+const USUAL_REFRESH_COOKIE = /^(__Host-|__Secure-|)refresh_token$/;
 /** What the session list, the risk rules and the fingerprints of the auth server read. */
 const FORWARDED = ['user-agent', 'sec-ch-ua', 'sec-ch-ua-mobile', 'sec-ch-ua-platform'];
 
@@ -123,7 +145,8 @@ export function resolveServerOptions(options: ServerAuthClientOptions): Resolved
     if (urlOf(origin).origin !== origin)
       throw invalidConfiguration(`'${origin}' is not an origin. Write 'https://app.example'.`);
   }
-  const usualNonce = cookieName === REFRESH_COOKIE ? CLIENT_NONCE_COOKIE : `${cookieName}_client_nonce`;
+  const [, prefix] = USUAL_REFRESH_COOKIE.exec(cookieName) ?? [];
+  const usualNonce = prefix === undefined ? `${cookieName}_client_nonce` : `${prefix}client_nonce`;
   return {
     baseUrl,
     authUrl: new URL(authPath, baseUrl).href.replace(/\/$/, ''),
@@ -136,10 +159,25 @@ export function resolveServerOptions(options: ServerAuthClientOptions): Resolved
     keepAccessToken: options.keepAccessToken ?? true,
     cookieName,
     clientNonceName: options.clientNonceName ?? usualNonce,
+    accessTokenCookieName: options.accessTokenCookieName,
+    ledgerAttributes: ledgerAttributes(options, cookieName),
     ledgerName: `${cookieName}_ledger`,
     timeout,
     fetch: options.fetch ?? ((input, init) => fetch(input, init)),
   };
+}
+
+/** @throws AuthClientError `invalid_configuration` for attributes with which browsers would refuse the cookie */
+function ledgerAttributes({ sameSite = 'strict', partitioned = false }: ServerAuthClientOptions, cookieName: string) {
+  const text = { strict: 'Strict', lax: 'Lax', none: 'None' }[sameSite];
+  // The auth server allows a name without a prefix only for plain HTTP.
+  const isSecure = /^__(Host|Secure)-/.test(cookieName);
+  if (text === undefined) throw invalidConfiguration("sameSite must be 'strict', 'lax' or 'none'.");
+  if (sameSite === 'none' && !isSecure) {
+    throw invalidConfiguration("sameSite: 'none' needs a cookieName that begins with '__Host-' or '__Secure-'.");
+  }
+  if (partitioned && sameSite !== 'none') throw invalidConfiguration("partitioned needs sameSite: 'none'.");
+  return `HttpOnly${isSecure ? '; Secure' : ''}; SameSite=${text}${partitioned ? '; Partitioned' : ''}`;
 }
 
 function forwardedHeaders(

@@ -127,7 +127,10 @@ export class ServerRefresh {
       signal: AbortSignal.timeout(limit),
     };
     const response = await answered(this.options.fetch(`${authUrl}/refresh`, init));
-    const setCookies = response.headers.getSetCookie().filter((header) => names.includes(parsedSetCookie(header).name));
+    const handed = [...names, this.options.accessTokenCookieName];
+    const setCookies = response.headers
+      .getSetCookie()
+      .filter((header) => handed.includes(parsedSetCookie(header).name));
     const body = await jsonIn<AuthAnswer>(response);
     const issued = response.ok && body?.access_token && body.expires_in > 0;
     return issued ? { answer: body, setCookies } : { error: refusal(response, body as object), setCookies };

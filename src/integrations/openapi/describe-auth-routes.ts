@@ -26,10 +26,12 @@ export function describeAuthRoutes(app: INestApplicationContext, document: OpenA
   const referring = addSchemas(document);
   for (const registered of registry.all) {
     const names = securityNames(registered);
+    const { name, accessToken } = registered.service(CookieConfig);
     components.securitySchemes = {
       ...components.securitySchemes,
       [names.accessToken]: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' },
-      [names.cookie]: { type: 'apiKey', in: 'cookie', name: registered.service(CookieConfig).name },
+      [names.cookie]: { type: 'apiKey', in: 'cookie', name },
+      ...(accessToken && { [names.accessTokenCookie!]: { type: 'apiKey', in: 'cookie', name: accessToken.name } }),
     };
   }
   for (const registered of registry.all) {
@@ -42,11 +44,15 @@ export function describeAuthRoutes(app: INestApplicationContext, document: OpenA
   return document;
 }
 
-function securityNames({ registration: { name } }: Registered): SecurityNames {
-  // @ApiBearerAuth() refers to `bearer`.
-  return name === undefined
-    ? { accessToken: 'bearer', cookie: 'refresh_cookie' }
-    : { accessToken: `${name}_bearer`, cookie: `${name}_refresh_cookie` };
+function securityNames({ registration: { name }, service }: Registered): SecurityNames {
+  const prefix = name === undefined ? '' : `${name}_`;
+  const hasCookie = service(CookieConfig).accessToken !== undefined;
+  return {
+    // @ApiBearerAuth() refers to `bearer`.
+    accessToken: `${prefix}bearer`,
+    cookie: `${prefix}refresh_cookie`,
+    ...(hasCookie && { accessTokenCookie: `${prefix}access_token_cookie` }),
+  };
 }
 
 /** The routes in a document, which may have been made with `ignoreGlobalPrefix`. */

@@ -15,6 +15,8 @@ interface Response {
 export interface SecurityNames {
   readonly accessToken: string;
   readonly cookie: string;
+  /** With the option `cookie.accessToken`. */
+  readonly accessTokenCookie?: string;
 }
 
 /** The description of a route, except what Nest itself knows. */
@@ -23,7 +25,7 @@ export type Described = Pick<Operation, 'summary' | 'parameters' | 'requestBody'
 const header = (description: string): Headers[string] => ({ description, schema: { type: 'string' } });
 const NO_STORE: Headers = { 'Cache-Control': header('no-store') };
 const SET_COOKIE: Headers = {
-  'Set-Cookie': header('The refresh token: HttpOnly, Secure, SameSite=Strict, for this host'),
+  'Set-Cookie': header('The refresh token, HttpOnly, with the attributes of the options `cookie`'),
 };
 const CLEARED: Headers = { 'Set-Cookie': header('Clears the cookie of the refresh token') };
 
@@ -111,8 +113,9 @@ const OF_EVENTS = [
 const SESSION_ID = { name: 'id', required: true, in: 'path' as const, schema: { type: 'string' } };
 
 /** Every route: its method and its path below the prefix. */
-export function authOperations({ accessToken, cookie }: SecurityNames): Record<string, Described> {
-  const guarded = [{ [accessToken]: [] }];
+export function authOperations({ accessToken, cookie, accessTokenCookie }: SecurityNames): Record<string, Described> {
+  const bearer = [{ [accessToken]: [] }];
+  const guarded = accessTokenCookie === undefined ? bearer : [...bearer, { [accessTokenCookie]: [] }];
   return {
     'post /login': {
       summary: 'Begins a session',
@@ -158,7 +161,7 @@ export function authOperations({ accessToken, cookie }: SecurityNames): Record<s
     },
     'post /logout': {
       summary: 'Ends the session',
-      security: [{}, { [cookie]: [] }, ...guarded],
+      security: [{}, { [cookie]: [] }, ...bearer],
       requestBody: body('AuthLogoutRequest', false),
       responses: {
         204: answer('Signed out', undefined, CLEARED),

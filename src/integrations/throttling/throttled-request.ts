@@ -1,7 +1,7 @@
 import { type ExecutionContext, Injectable } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
 import { AccessTokenService } from '../../auth/access-token/access-token.service.js';
-import { presentedAccessToken } from '../../auth/access-token/presented-access-token.js';
+import { PresentedAccessTokens } from '../../auth/access-token/presented-access-tokens.js';
 import { AccountNames } from '../../auth/audit/account-names.js';
 import { authRouteOf } from '../../auth/common/request/auth-route.decorator.js';
 import { clientContextOf } from '../../auth/common/request/client-context.js';
@@ -93,8 +93,8 @@ function tokenOf(request: HttpRequest, { service }: Registered): FoundRefreshTok
 
 /** `undefined` without a valid access token. The guard of the route refuses the request then. */
 function sessionOfAccessToken(request: HttpRequest, { service }: Registered): string | undefined {
-  const presented = presentedAccessToken(request);
   try {
+    const presented = service(PresentedAccessTokens).find(request);
     return presented && service(AccessTokenService).verify(presented.token).sessionId;
   } catch {
     return undefined;

@@ -164,7 +164,8 @@ export const ERRORS = {
    * The request is understood, and refused. The causes:
    *
    * - The user has none of the roles that the route asks for, or lacks one of its permissions.
-   * - A page of another origin sent the request, and used the cookie.
+   * - A page of another origin sent the request, and used the cookie. Or nobody knows which page sent it, and it used the cookie
+   *   of the access token to change something.
    * - A risk rule other than a `Geofence` denies the login or the refresh.
    * - A late answer or a late retry comes from another country than the latest refresh.
    * - A step-up is not possible, because the user provider has no `reauthenticate`.
@@ -191,7 +192,8 @@ export const ERRORS = {
   not_found: [404, 'Not found.'],
   /**
    * The refresh token is an older one, and the request that it belongs to has been answered. The answer may have been
-   * lost, or this request arrived very late.
+   * lost, or this request arrived very late. Or the request has the cookies of several sessions, and the answer removes those that
+   * the server did not set.
    *
    * @session The session lives, and nothing changed. The cookie stays.
    * @client If your store has a newer token, drop this one. If it has none, present the token afresh, with a new
