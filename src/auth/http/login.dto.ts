@@ -1,4 +1,5 @@
 import { IsIn, IsOptional, IsString, Length, Matches, MaxLength } from 'class-validator';
+import { CLIENT_ID } from '../refresh-token/sign-in-request.js';
 import type { Transport } from '../session/session-options.js';
 
 /**
@@ -22,7 +23,7 @@ export class AuthLoginDto {
 
   @IsOptional()
   @IsString()
-  @Matches(TEXT)
+  @Matches(CLIENT_ID)
   client_id?: string;
 
   @IsOptional()

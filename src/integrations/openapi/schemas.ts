@@ -12,6 +12,14 @@ const sessionId = { type: 'string', format: 'uuid' } as const;
 const transport = { type: 'string', enum: ['cookie', 'body'] };
 
 const password = { type: 'string', minLength: 1, maxLength: 1024, format: 'password' } as const;
+/** In requests that present a refresh token. */
+const namedClient = {
+  client_id: {
+    ...text,
+    maxLength: 255,
+    description: 'If it is not the `client_id` of the session, the request is refused.',
+  },
+};
 /** How a request presents a refresh token, and the client nonce of its session. */
 const presented = {
   refresh_token: { ...text, maxLength: 4096, description: 'Leave it out if the token is in the cookie.' },
@@ -82,7 +90,7 @@ export const AUTH_SCHEMAS: Schemas = {
       ...use,
     },
   },
-  AuthRefreshRequest: { type: 'object', properties: { ...presented, ...use } },
+  AuthRefreshRequest: { type: 'object', properties: { ...presented, ...namedClient, ...use } },
   AuthLogoutRequest: {
     type: 'object',
     properties: {
@@ -93,7 +101,7 @@ export const AUTH_SCHEMAS: Schemas = {
   AuthStepUpRequest: {
     type: 'object',
     required: ['password'],
-    properties: { password, ...presented, ...use },
+    properties: { password, ...presented, ...namedClient, ...use },
   },
   AuthEvent: {
     type: 'object',

@@ -67,11 +67,12 @@ export const ERRORS = {
    *   ends the session.
    * - `received_with` shows that the token was given to another use, too. That ends the session.
    * - The request lacks what the session is bound to.
+   * - The request names another `client_id` than that of the session.
    * - Another request refreshed the session at the same time, with `refreshToken.grace: '0s'`.
    * - A risk rule ended the session, or asks for a step-up that your user provider does not offer.
    *
    * @session Usually the session is over, and the answer clears the cookie. It lives if the binding was missing, if
-   * another request came first, or if a step-up is not possible. Then the cookie stays, and `AuthError.sessionLives` is
+   * another client was named, if another request came first, or if a step-up is not possible. Then the cookie stays, and `AuthError.sessionLives` is
    * true.
    * @client Forget the refresh token, and let the user sign in.
    * @source RFC 6749 §5.2
