@@ -1,8 +1,5 @@
 import { Controller, Get, HttpCode, Post, Req, Res, UseFilters, UseGuards } from '@nestjs/common';
-import { AccessTokenPossession } from '../access-token/access-token-possession.js';
-import { AccessTokenService } from '../access-token/access-token.service.js';
 import type { AuthenticatedUser } from '../access-token/authenticated-user.js';
-import { presentedAccessToken, presentedScheme } from '../access-token/presented-access-token.js';
 import { PresentedBinding } from '../binding/presented-binding.js';
 import { AuthError } from '../common/errors/auth-error.js';
 import { AuthRoute } from '../common/request/auth-route.decorator.js';
@@ -25,6 +22,7 @@ import { AuthLoginDto, AuthLogoutAllDto, AuthLogoutDto, AuthStepUpDto } from './
 import { NoStore } from './no-store.decorator.js';
 import { answerOnce, isAnswered, type OwnAnswer } from './own-answer.js';
 import { bodyOf } from './request-body.js';
+import { SessionToEnd } from './session-to-end.js';
 import { TlsGuard } from './tls.guard.js';
 import { tokenResponse } from './token-response.js';
 
@@ -36,10 +34,9 @@ export class AuthController {
     private readonly signIn: SignInService,
     private readonly refreshTokens: RefreshTokenService,
     private readonly stepUps: StepUpService,
-    private readonly accessTokens: AccessTokenService,
+    private readonly sessionToEnd: SessionToEnd,
     private readonly presented: PresentedRefreshToken,
     private readonly binding: PresentedBinding,
-    private readonly possession: AccessTokenPossession,
     private readonly cookie: RefreshCookie,
     private readonly config: RefreshTokenConfig,
   ) {}
@@ -112,8 +109,8 @@ export class AuthController {
   }
 
   /**
-   * Ends the session of the refresh token; without one, that of the access token. It succeeds even if the session is
-   * already dead. With `session_id` only that session ends, and the cookie of another one stays: a browser may have
+   * Ends the session of the token in the body or in the cookie; without one, that of `Authorization`. It succeeds even if
+   * the session is already dead. With `session_id` only that session ends, and the cookie of another one stays: a browser may have
    * signed in anew in a different tab.
    */
   @Post('logout')
@@ -124,14 +121,11 @@ export class AuthController {
   logout(@Req() request: HttpRequest, @Res({ passthrough: true }) response: HttpResponse): Promise<void> {
     return answerOnce(response, async () => {
       const client = clientContextOf(request);
-      const found = this.presented.find(request);
       const { session_id: meant } = await bodyOf(request, AuthLogoutDto);
-      const ofAccessToken =
-        !found?.decoded && presentedScheme(request) ? await this.sessionOfAccessToken(request) : undefined;
-      const sessionId = found?.decoded?.sessionId ?? ofAccessToken;
-      if (meant && sessionId !== undefined && sessionId !== meant) return {};
-      if (found?.decoded) await this.refreshTokens.revokeByToken(found.decoded, 'logout', client);
-      else if (sessionId !== undefined) await this.refreshTokens.revoke(sessionId, 'logout', client);
+      const session = await this.sessionToEnd.of(request);
+      if (meant && session && session.sessionId !== meant) return {};
+      if (session?.refreshToken) await this.refreshTokens.revokeByToken(session.refreshToken, 'logout', client);
+      else if (session) await this.refreshTokens.revoke(session.sessionId, 'logout', client);
       return this.withoutCookies(request);
     });
   }
@@ -170,18 +164,5 @@ export class AuthController {
   private withoutCookies(request: HttpRequest): OwnAnswer {
     const mayRemove = this.cookie.isSameSite(request) && !this.presented.hasForeignCookie(request);
     return mayRemove ? { cookies: this.cookie.clearCookies(request) } : {};
-  }
-
-  /** The session of an access token. The session may have been revoked. */
-  private async sessionOfAccessToken(request: HttpRequest): Promise<string> {
-    const presented = presentedAccessToken(request);
-    if (!presented) throw new AuthError('invalid_token');
-    try {
-      const user = this.accessTokens.identify(presented.token);
-      await this.possession.prove(user, presented, request);
-      return user.sessionId;
-    } catch (error) {
-      throw error instanceof AuthError ? error.atResource(presented.scheme) : error;
-    }
   }
 }

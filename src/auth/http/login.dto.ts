@@ -53,6 +53,12 @@ export class AuthLogoutDto {
   @IsOptional()
   @IsString()
   session_id?: string;
+
+  /** RFC 7009 §2.1. A token says by itself what it is. */
+  @IsOptional()
+  @IsString()
+  @MaxLength(255)
+  token_type_hint?: string;
 }
 
 /** The body of `POST /auth/logout-all`. */
