@@ -12,6 +12,7 @@ import type { AuthUser } from '../user/user-provider.js';
 import { isIdentified, userOf } from './access-token-claims.js';
 import { AccessTokenConfig } from './access-token-options.js';
 import type { AccessTokenClaims, AuthenticatedUser, Confirmation } from './authenticated-user.js';
+import { jittered } from './jittered.js';
 
 /** The session that an access token is minted for. */
 export interface AccessTokenSession {
@@ -72,7 +73,7 @@ export class AccessTokenService {
   mint(user: AuthUser, session: AccessTokenSession, cookieNonce?: string): MintedAccessToken {
     const now = this.clock.now();
     const issuedAt = seconds(now);
-    const expiresAt = seconds(Math.min(now + this.config.ttl, session.expiresAt));
+    const expiresAt = seconds(Math.min(now + jittered(this.config.ttl, this.config.jitter), session.expiresAt));
     const claims: AccessTokenClaims = {
       iss: this.config.issuer,
       aud: this.config.audience,
