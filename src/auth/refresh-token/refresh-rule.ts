@@ -112,7 +112,7 @@ export function decideRefresh(
   return token.rightClient || isFinal(decision) ? decision : { action: 'refuse', reason: 'client_mismatch' };
 }
 
-/** Whether the session has ended or ends, or the token is no good, whatever client the request names. */
+/** Whether the session has ended or ends, or the token is invalid, whatever client the request names. */
 function isFinal(decision: RefreshDecision): boolean {
   return decision.action === 'reuse' || (decision.action === 'refuse' && decision.reason !== 'concurrent');
 }

@@ -95,6 +95,12 @@ export const AUTH_SCHEMAS: Schemas = {
     type: 'object',
     properties: {
       ...presented,
+      token: {
+        ...text,
+        maxLength: 16_384,
+        description: 'Instead of `refresh_token`: a refresh token or an access token (RFC 7009 §2.1).',
+      },
+      token_type_hint: { ...text, maxLength: 255, description: 'Of RFC 7009. The server needs no hint.' },
       session_id: { ...text, description: 'The only session that may end. The cookie of another one stays.' },
     },
   },

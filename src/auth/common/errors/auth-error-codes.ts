@@ -7,7 +7,8 @@ export const ERRORS = {
   /**
    * The body or a header is malformed: a field is missing, has the wrong type or is too long. The other causes:
    *
-   * - The request has one refresh token in the body, and another in the cookie.
+   * - The request has one token in the body, and another in the cookie.
+   * - A logout has two tokens, or its token in a field that the route does not read.
    * - The login asks for a binding that `binding.allowed` does not list.
    * - The login lacks a binding that is required: the proof, or the client certificate.
    *
