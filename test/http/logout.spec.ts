@@ -46,6 +46,7 @@ const unreadable: [string, (session: SignedIn) => object][] = [
   ['a hint alone', () => ({ token_type_hint: 'refresh_token' })],
   ['a refresh token in camel case', ({ refreshToken }) => ({ refreshToken })],
   ['an access token in a field of its own', ({ accessToken }) => ({ access_token: accessToken })],
+  ['an access token in another field', ({ accessToken }) => ({ jwt: accessToken })],
   ['a refresh token in another field', ({ refreshToken }) => ({ value: refreshToken })],
   ['a token of null', () => ({ token: null })],
   ['a token in an array', ({ refreshToken }) => ({ token: [refreshToken] })],
@@ -123,6 +124,8 @@ for (const adapter of adapters) {
     test('without any token succeeds', async () => {
       expect((await logout({})).status).toBe(204);
       expect((await logout({ body: {} })).status).toBe(204);
+      const others = { csrfToken: 'abc', fcm_token: 'def', access_tokens: 1, reason: 'timeout', nothing: null };
+      expect((await logout({ body: others })).status).toBe(204);
     });
 
     test('by a forged token succeeds and ends nothing', async () => {

@@ -8,9 +8,9 @@ export class AccessTokenOptions {
   /** How long an access token lives. It never outlives its session. We advise 15 to 30 minutes. */
   ttl = '15m';
   /**
-   * The most by which a lifetime is shortened at random, and at most half of `ttl`. It spreads the refreshes of
-   * clients that got their tokens at the same time, for example after an outage. `expires_in` tells the client the lifetime
-   * of its token.
+   * The most by which a lifetime is shortened at random, and at most half of `ttl`. It spreads the refreshes of clients
+   * that got their tokens at the same time, for example after an outage. `expires_in` tells the client the lifetime of its
+   * token.
    *
    * @example
    * AuthModule.forRoot({ ...authOptions, accessToken: { ttl: '15m', jitter: '3m' } });

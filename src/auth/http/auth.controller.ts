@@ -110,8 +110,8 @@ export class AuthController {
 
   /**
    * Ends the session of the token in the body or in the cookie; without one, that of `Authorization`. It succeeds even if
-   * the session is already dead. With `session_id` only that session ends, and the cookie of another one stays: a browser may have
-   * signed in anew in a different tab.
+   * the session is already dead. With `session_id` only that session ends, and the cookie of another one stays: a browser
+   * may have signed in anew in a different tab.
    */
   @Post('logout')
   @HttpCode(204)

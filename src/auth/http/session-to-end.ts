@@ -11,6 +11,9 @@ import type { HttpRequest } from '../common/request/http-request.js';
 import { PresentedRefreshToken } from '../guards/presented-refresh-token.js';
 import { type IssuedRefreshToken, REFRESH_TOKEN_PREFIX } from '../refresh-token/refresh-token.codec.js';
 
+/** Names of fields that mean the session. Others have a token of their own, for example against CSRF or for messages. */
+const MEANS_SESSION = /^((refresh|access)[_-]?)?token(\W|_type_hint|$)/i;
+
 /** The session that a logout means. It may have ended. */
 export interface MeantSession {
   readonly sessionId: string;
@@ -39,7 +42,7 @@ export class SessionToEnd {
     const inBody = found && this.accessTokenIn(found.text);
     if (inBody) return this.ofAccessToken(inBody, request);
     if (presentedScheme(request)) return this.ofAccessToken(presentedAccessToken(request), request);
-    if (!found) assertNoToken(request.body);
+    if (!found) this.assertNoToken(request.body);
     return undefined;
   }
 
@@ -52,6 +55,21 @@ export class SessionToEnd {
       if (error instanceof AuthError && error.code === 'invalid_token') return undefined;
       throw error;
     }
+  }
+
+  /**
+   * A token in a field that the route does not read would end no session, and 204 would not tell.
+   *
+   * @throws AuthError `invalid_request`
+   */
+  private assertNoToken(body: unknown): void {
+    const meant = Object.entries(body ?? {}).some(([name, value]) => MEANS_SESSION.test(name) || this.isToken(value));
+    if (meant) throw new AuthError('invalid_request', 'Send the token as refresh_token, or as token.');
+  }
+
+  private isToken(value: unknown): boolean {
+    if (typeof value !== 'string') return false;
+    return value.startsWith(REFRESH_TOKEN_PREFIX) || this.accessTokens.verifyOptionsFor(value) !== undefined;
   }
 
   private async ofAccessToken(
@@ -67,16 +85,4 @@ export class SessionToEnd {
       throw error instanceof AuthError ? error.atResource(presented.scheme) : error;
     }
   }
-}
-
-/**
- * A token in a field that the route does not read would end no session, and 204 would not tell.
- *
- * @throws AuthError `invalid_request`
- */
-function assertNoToken(body: unknown): void {
-  const meant = Object.entries(body ?? {}).some(
-    ([name, value]) => /token/i.test(name) || (typeof value === 'string' && value.startsWith(REFRESH_TOKEN_PREFIX)),
-  );
-  if (meant) throw new AuthError('invalid_request', 'Send the token as refresh_token, or as token.');
 }

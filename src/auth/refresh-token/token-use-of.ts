@@ -7,8 +7,8 @@ import type { TokenUse } from './token-use.js';
 
 /**
  * Reads what a request says about this use of its token: `idempotency_key`, `received_with` and `client_id` of the body,
- * JSON or form. If the body has no key, the header `Idempotency-Key` counts. A gateway may have written that header, so then
- * `received_with` does not count.
+ * JSON or form. If the body has no key, the header `Idempotency-Key` counts. A gateway may have written that header, so
+ * then `received_with` does not count.
  *
  * @throws AuthError `invalid_request` if one of them is malformed; the text names it, and does not contain its value
  * @example

@@ -73,8 +73,8 @@ export const ERRORS = {
    * - A risk rule ended the session, or asks for a step-up that your user provider does not offer.
    *
    * @session Usually the session is over, and the answer clears the cookie. It lives if the binding was missing, if
-   * another client was named, if another request came first, or if a step-up is not possible. Then the cookie stays, and `AuthError.sessionLives` is
-   * true.
+   * another client was named, if another request came first, or if a step-up is not possible. Then the cookie stays, and
+   * `AuthError.sessionLives` is true.
    * @client Forget the refresh token, and let the user sign in.
    * @source RFC 6749 §5.2
    */
