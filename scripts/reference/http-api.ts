@@ -15,8 +15,9 @@ const NOTES: Record<string, string> = {
 \`cookie\` the login ends the session whose cookie the request has; the reason is \`replaced\`.`,
   'post /refresh': `The refresh token comes in the body or in the cookie, together with what the session is bound to. After \`step_up_required\`,
 \`region_not_allowed\`, 429 and 503 the token is still good. A use of a token: see [below](#a-use-of-a-token).`,
-  'post /logout': `Send the refresh token in the body or in the cookie, or an access token in \`Authorization\`. A second logout succeeds too, and so does one
-with an unknown refresh token. The cookie is cleared. With \`session_id\` only that session ends; the cookie of another one stays.`,
+  'post /logout': `Send the refresh token in the body or in the cookie, or an access token in \`Authorization\`. Or send either of them as \`token\`
+(${rfcLink('RFC 7009 §2.1')}). The body may be a form. A second logout succeeds too, and so does one with a token that this server did not issue. A body with a
+token in another field is 400. The cookie is cleared. With \`session_id\` only that session ends; the cookie of another one stays.`,
   'post /logout-all':
     'With `"except_current": true` the session of the access token goes on. Otherwise the cookie is cleared.',
   'post /step-up': `The session gets a new refresh token, and the access token a new \`auth_time\`. The old token still brings the same successor within the

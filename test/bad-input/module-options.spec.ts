@@ -64,6 +64,15 @@ const badOptions: [string, Options, RegExp][] = [
   ['accessToken.ttl', { accessToken: { ttl: '15M' } }, /a number and a unit/],
   ['accessToken.ttl', { accessToken: { ttl: null } }, /a number and a unit/],
   ['accessToken.ttl', { accessToken: { ttl: Infinity } }, /a number and a unit/],
+  ['accessToken.jitter', { accessToken: { jitter: '13h' } }, /between '0s' and '12h'/],
+  ['accessToken.jitter', { accessToken: { jitter: 0.1 } }, /a number and a unit.*'15m'/],
+  ['accessToken.jitter', { accessToken: { jitter: '-1m' } }, /a number and a unit/],
+  ['accessToken.jitter', { accessToken: { jitter: '451s' } }, /at most half of accessToken\.ttl, which is '15m'/],
+  [
+    'accessToken.jitter',
+    { accessToken: { ttl: '1m', jitter: '31s' } },
+    /at most half of accessToken\.ttl.*a longer ttl/,
+  ],
   ['accessToken.clockTolerance', { accessToken: { clockTolerance: '61s' } }, /between '0s' and '60s'/],
   ['accessToken.issuer', { accessToken: { issuer: '' } }, /non-empty string/],
   ['accessToken.audience', { accessToken: { audience: ['a'] } }, /non-empty string/],
@@ -308,7 +317,7 @@ describe('at boot', () => {
   test('the extremes that are allowed are allowed', async () => {
     await boot({
       secret: [SECRET, Buffer.from(SECRET).reverse()],
-      accessToken: { ttl: '1s', clockTolerance: '60s', cacheSize: 0 },
+      accessToken: { ttl: '1s', jitter: '500ms', clockTolerance: '60s', cacheSize: 0 },
       refreshToken: { ttl: '400d', idleTtl: '400d', grace: '60s', hasher: { memoryCost: 1024, timeCost: 1 } },
       cookie: { allowedOrigins: ['https://app.example', 'http://localhost:3000'] },
       purge: { interval: '0', retention: '0s', batchSize: 10_000 },

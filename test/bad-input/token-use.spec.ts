@@ -32,12 +32,15 @@ const inJson: [string, object, TokenUse][] = [
     { receivedWith: { generation: 0, keys: [KEY] } },
   ],
   ['the largest claim', { received_with: LARGEST }, { receivedWith: LARGEST }],
+  ['a client', { client_id: 'default' }, { clientId: 'default' }],
+  ['a client of null, which counts as missing', { client_id: null }, {}],
   ['names of a form, which are unknown fields', { 'received_with[generation]': 4, 'received_with[keys]': 1 }, {}],
 ];
 
 const inForm: [string, string, TokenUse][] = [
   ['an empty key and an empty claim, which count as missing', 'idempotency_key=&received_with=', {}],
   ['a key', `idempotency_key=${KEY}`, { idempotencyKey: KEY }],
+  ['a client', 'client_id=default', { clientId: 'default' }],
   ['a claim as JSON', `received_with=${encodeURIComponent(JSON.stringify(CLAIM))}`, { receivedWith: CLAIM }],
   [
     'a claim as JSON with spaces',
@@ -95,6 +98,23 @@ const badKeys: [string, unknown][] = [
   ['that turns into a key', { toString: KEY, length: 16 }],
 ];
 
+const badClients: [string, unknown][] = [
+  ['of 256 characters', CANARY.padEnd(256, 'x')],
+  ['of a megabyte, nearly', CANARY.padEnd(90_000, 'x')],
+  ['of 256 emoji', '🙂'.repeat(256)],
+  ['with NUL', `web\0${CANARY}`],
+  ['with a line feed after it', `${CANARY}\n`],
+  ['with an escape sequence', `\x1b[31m${CANARY}`],
+  ['with half a surrogate pair', `${CANARY}\ud83d`],
+  ['that is a number', 5],
+  ['that is zero', 0],
+  ['that is false', false],
+  ['in an array', ['default']],
+  ['twice', ['default', CANARY]],
+  ['that is an object', { [CANARY]: 'default' }],
+  ['that turns into a client', { toString: 'default', length: 7 }],
+];
+
 const badClaims: [string, unknown][] = [
   ['that is text', CANARY],
   ['that is a claim as text', JSON.stringify(CLAIM)],
@@ -141,6 +161,9 @@ const badForms: [string, string][] = [
   ['a short key', `idempotency_key=${CANARY}`],
   ['a key twice', `idempotency_key=${KEY}&idempotency_key=${KEY}`],
   ['a key in brackets', `idempotency_key[a]=${KEY}`],
+  ['a client twice', 'client_id=default&client_id=default'],
+  ['a client in brackets', 'client_id[]=default'],
+  ['a long client', `client_id=${CANARY.padEnd(256, 'x')}`],
   ['a claim that is no JSON', `received_with=${CANARY}`],
   ['a claim that ends too soon', `received_with={"generation":4,"keys":["${KEY}"]`],
   ['a claim of null', 'received_with=null'],
@@ -332,6 +355,10 @@ for (const adapter of adapters) {
       await refused('idempotency_key', (route) => postJson(route, { idempotency_key: key }));
     });
 
+    test.each(badClients)('a client %s', async (_, client) => {
+      await refused('client_id', (route) => postJson(route, { client_id: client }));
+    });
+
     test.each(badClaims)('a claim %s', async (_, claim) => {
       await refused('received_with', (route) => postJson(route, { idempotency_key: KEY, received_with: claim }));
     });
@@ -352,7 +379,7 @@ for (const adapter of adapters) {
     });
 
     test.each(badForms)('in a form: %s', async (_, fields) => {
-      const named = fields.startsWith('idempotency_key') ? 'idempotency_key' : 'received_with';
+      const named = ['idempotency_key', 'client_id'].find((name) => fields.startsWith(name)) ?? 'received_with';
       await refused(named, (route) => postForm(route, fields));
     });
 

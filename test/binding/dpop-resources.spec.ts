@@ -140,6 +140,20 @@ describe.each(adapters)('a resource, on %s', (adapter) => {
     expect((await logout({ authorization, dpop })).status).toBe(204);
     expect((await client.get<{ error: string }>('/auth/me', body.access_token)).body.error).toBe('token_revoked');
   });
+
+  it('asks for the proof if the access token comes in the field token, too', async () => {
+    const { body } = await client.login(ALICE);
+    const logout = (headers: Record<string, string>) =>
+      send('POST', `${app.url}/auth/logout`, { headers, body: { token: body.access_token } });
+    const refused = await logout({});
+    expect(refused).toMatchObject({ status: 401, body: { error: 'invalid_dpop_proof' } });
+    expect(refused.headers.get('www-authenticate')).toBe('DPoP error="invalid_dpop_proof"');
+    expect((await client.get('/auth/me', body.access_token)).status).toBe(200);
+
+    const dpop = await client.proof('POST', '/auth/logout', { ath: hashOf(body.access_token) });
+    expect((await logout({ dpop })).status).toBe(204);
+    expect((await client.get<{ error: string }>('/auth/me', body.access_token)).body.error).toBe('token_revoked');
+  });
 });
 
 /** Guards for all routes, for a class, and for one of its routes, of both makes. */

@@ -60,6 +60,8 @@ export interface Refresh {
   readonly claim?: ReceivedWith;
   /** `false`: without the proof that the session is bound to. */
   readonly bound?: boolean;
+  /** `false`: names another client than that of the session. */
+  readonly otherClient?: boolean;
   readonly otherDevice?: boolean;
   readonly hungUp?: boolean;
 }
@@ -245,12 +247,13 @@ export class Attempt {
     const { store, instance, refresh } = this;
     const row = instance.read?.(store) ?? store.row;
     if (!instance.ring.find(row.keys.id)) return { type: 'refused', reason: 'secret_removed' };
-    const { generation, key, claim, bound = true, otherDevice = false, hungUp = false } = refresh;
+    const { generation, key, claim, bound = true, otherClient = false, otherDevice = false, hungUp = false } = refresh;
     const judged = judgedUse(row, useOf(generation, { idempotencyKey: key }), claim);
     const token = {
       generation,
       genuine: true,
       bound,
+      otherClient,
       sameDevice: !otherDevice,
       arrivedAt: this.arrivedAt,
       wasLive: this.wasLive,

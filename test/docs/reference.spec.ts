@@ -118,7 +118,9 @@ function check(option: string, value: unknown): void {
   const Config = CONFIGS.find(({ group, names }) => option.startsWith(`${group}.`) || names.includes(option))!;
   const path = Config.group === '' ? option : option.slice(Config.group.length + 1);
   const given = path.split('.').reduceRight<unknown>((inner, name) => ({ [name]: inner }), value);
-  new Config(given as object);
+  // Half of `ttl` bounds it, too.
+  const besides = option === 'accessToken.jitter' ? { ttl: '24h' } : {};
+  new Config({ ...besides, ...(given as object) });
 }
 
 /** The name of an option in the messages of its check. */

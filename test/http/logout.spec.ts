@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { adapters, type AuthApp } from '../support/auth-app.js';
 import { bearer, cookieHeader, cookiesSet, refresh, send } from '../support/http.js';
-import { listening, signIn, type SignedIn } from '../support/listening.js';
+import { listening, SECOND, signIn, type SignedIn } from '../support/listening.js';
+import { expectRefused } from '../support/refused.js';
 
 /** With the attributes it was set with: browsers ignore any other. */
 const CLEARED = {
@@ -25,6 +26,37 @@ const ways = [
     request: ({ refreshToken }: SignedIn) => ({ headers: cookieHeader(refreshToken) }),
   },
   { by: 'the access token', request: ({ accessToken }: SignedIn) => ({ headers: bearer(accessToken) }) },
+  {
+    by: 'the refresh token as RFC 7009 sends it',
+    request: ({ refreshToken }: SignedIn) => ({ body: { token: refreshToken, token_type_hint: 'refresh_token' } }),
+  },
+  {
+    by: 'the access token as RFC 7009 sends it',
+    request: ({ accessToken }: SignedIn) => ({ body: { token: accessToken } }),
+  },
+];
+
+const FORM = { 'content-type': 'application/x-www-form-urlencoded' };
+const CLOCK_RUNS = 16 * 60 * SECOND;
+
+/** Bodies that may mean a token, but name none that the route can read. */
+const unreadable: [string, (session: SignedIn) => object][] = [
+  ['an empty token', () => ({ token: '' })],
+  ['an empty refresh token', () => ({ refresh_token: '' })],
+  ['a hint alone', () => ({ token_type_hint: 'refresh_token' })],
+  ['a refresh token in camel case', ({ refreshToken }) => ({ refreshToken })],
+  ['an access token in a field of its own', ({ accessToken }) => ({ access_token: accessToken })],
+  ['an access token in another field', ({ accessToken }) => ({ jwt: accessToken })],
+  ['a refresh token in another field', ({ refreshToken }) => ({ value: refreshToken })],
+  ['a token of null', () => ({ token: null })],
+  ['a token in an array', ({ refreshToken }) => ({ token: [refreshToken] })],
+  ['a token that is a number', () => ({ token: 7 })],
+  ['a token in an object', ({ refreshToken }) => ({ token: { refresh_token: refreshToken } })],
+  ['a token that is too long', () => ({ token: 'x'.repeat(16_385) })],
+  ['a hint that is a number', ({ refreshToken }) => ({ token: refreshToken, token_type_hint: 1 })],
+  ['a hint that is too long', ({ refreshToken }) => ({ token: refreshToken, token_type_hint: 'x'.repeat(256) })],
+  ['the token in both fields', ({ refreshToken }) => ({ token: refreshToken, refresh_token: refreshToken })],
+  ['two tokens', ({ refreshToken, accessToken }) => ({ token: accessToken, refresh_token: refreshToken })],
 ];
 
 const isAlive = async ({ url }: AuthApp, refreshToken: string) => (await refresh(url, refreshToken)).status === 200;
@@ -92,11 +124,89 @@ for (const adapter of adapters) {
     test('without any token succeeds', async () => {
       expect((await logout({})).status).toBe(204);
       expect((await logout({ body: {} })).status).toBe(204);
+      const others = { csrfToken: 'abc', fcm_token: 'def', access_tokens: 1, reason: 'timeout', nothing: null };
+      expect((await logout({ body: others })).status).toBe(204);
     });
 
     test('by a forged token succeeds and ends nothing', async () => {
       const { refreshToken } = await signIn(app);
       expect((await logout({ body: { refresh_token: `${refreshToken.slice(0, -1)}!` } })).status).toBe(204);
+      expect(await isAlive(app, refreshToken)).toBe(true);
+    });
+
+    test.each(unreadable)('with %s is refused, and ends nothing', async (_, bodyOf) => {
+      const session = await signIn(app);
+      const { refreshToken, accessToken } = session;
+      const refusal = { status: 400, error: 'invalid_request' };
+      await expectRefused(app, () => logout({ body: bodyOf(session) }), refusal, [refreshToken, accessToken]);
+    });
+
+    test('with a body that is neither JSON nor a form is refused', async () => {
+      const { refreshToken } = await signIn(app);
+      const headers = { 'content-type': 'text/plain' };
+      expect((await logout({ text: `token=${refreshToken}`, headers })).status).toBe(400);
+      expect(await isAlive(app, refreshToken)).toBe(true);
+    });
+
+    test('by a token in a form works, as OAuth clients send it', async () => {
+      for (const pick of ['refreshToken', 'accessToken'] as const) {
+        const session = await signIn(app);
+        const text = new URLSearchParams({ token: session[pick], token_type_hint: 'any', client_id: 'web' }).toString();
+        expect((await logout({ headers: FORM, text })).status).toBe(204);
+        expect(await isAlive(app, session.refreshToken)).toBe(false);
+      }
+    });
+
+    test('with the field token twice in a form is refused, and ends nothing', async () => {
+      const { refreshToken } = await signIn(app);
+      for (const name of ['token', 'token[]']) {
+        const text = `${name}=${refreshToken}&${name}=${refreshToken}`;
+        expect((await logout({ headers: FORM, text })).status).toBe(400);
+      }
+      expect(await isAlive(app, refreshToken)).toBe(true);
+    });
+
+    test('by a field token of another server succeeds and ends nothing (RFC 7009 §2.2)', async () => {
+      const { refreshToken, accessToken } = await signIn(app);
+      for (const token of ['foreign', 'a.b.c', `${refreshToken.slice(0, -1)}!`, `${accessToken.slice(0, -3)}AAA`]) {
+        expect((await logout({ body: { token } })).status).toBe(204);
+      }
+      expect(await isAlive(app, refreshToken)).toBe(true);
+    });
+
+    test('by an access token that has expired is refused, for its session lives', async () => {
+      const { refreshToken, accessToken } = await signIn(app);
+      app.clock.advance(CLOCK_RUNS);
+      for (const request of [{ body: { token: accessToken } }, { headers: bearer(accessToken) }]) {
+        expect(await logout(request)).toMatchObject({ status: 401, body: { error: 'token_expired' } });
+      }
+      expect(await isAlive(app, refreshToken)).toBe(true);
+    });
+
+    test('by the field token ends that session, and not the one of the header Authorization', async () => {
+      const [one, two] = [await signIn(app), await signIn(app)];
+      const answer = await logout({ body: { token: one.refreshToken }, headers: bearer(two.accessToken) });
+      expect(answer.status).toBe(204);
+      expect(await isAlive(app, one.refreshToken)).toBe(false);
+      expect(await isAlive(app, two.refreshToken)).toBe(true);
+    });
+
+    test('by the field token clears no cookie of another application on this host', async () => {
+      const { refreshToken } = await signIn(app);
+      const answer = await logout({ body: { token: refreshToken }, headers: cookieHeader(`nrt_${'A'.repeat(128)}`) });
+      expect(answer.status).toBe(204);
+      expect(cookiesSet(answer)).toEqual([]);
+      expect(await isAlive(app, refreshToken)).toBe(false);
+    });
+
+    test('caused by a different site clears no cookie, and still needs a token to end a session', async () => {
+      const { refreshToken } = await signIn(app, { transport: 'cookie' });
+      const headers = { 'sec-fetch-site': 'cross-site' };
+      const answer = await logout({ body: { token: 'foreign' }, headers });
+      expect(answer.status).toBe(204);
+      expect(cookiesSet(answer)).toEqual([]);
+      const withCookie = { ...headers, ...cookieHeader(refreshToken) };
+      expect((await logout({ body: { token: 'foreign' }, headers: withCookie })).status).toBe(403);
       expect(await isAlive(app, refreshToken)).toBe(true);
     });
 
@@ -113,6 +223,8 @@ for (const adapter of adapters) {
         headers: cookieHeader(two.refreshToken),
       });
       expect(answer).toMatchObject({ status: 400, body: { error: 'invalid_request' } });
+      const asToken = await logout({ body: { token: one.accessToken }, headers: cookieHeader(two.refreshToken) });
+      expect(asToken).toMatchObject({ status: 400, body: { error: 'invalid_request' } });
       expect(await isAlive(app, one.refreshToken)).toBe(true);
       expect(await isAlive(app, two.refreshToken)).toBe(true);
     });

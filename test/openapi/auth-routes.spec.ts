@@ -172,6 +172,24 @@ describe.each(adapters)('the OpenAPI document of the auth routes (%s)', (adapter
     const logout = operation(document, '/auth/logout', 'post');
     expect(JSON.stringify(logout.requestBody)).toContain('/AuthLogoutRequest"');
     expect(document.components!.schemas!.AuthLogoutRequest).not.toHaveProperty('properties.idempotency_key');
+    for (const schema of ['AuthRefreshRequest', 'AuthStepUpRequest']) {
+      expect(document.components!.schemas![schema]).toHaveProperty('properties.client_id.maxLength', 255);
+    }
+  });
+
+  test('describes the token of RFC 7009 at logout, in JSON and in forms', async () => {
+    const { document } = await documented(adapter);
+    const { requestBody } = operation(document, '/auth/logout', 'post');
+    const { content } = requestBody as { content: object };
+    expect(Object.keys(content)).toEqual(['application/json', 'application/x-www-form-urlencoded']);
+    const { properties } = document.components!.schemas!.AuthLogoutRequest as { properties: object };
+    expect(Object.keys(properties)).toEqual([
+      'refresh_token',
+      'client_nonce',
+      'token',
+      'token_type_hint',
+      'session_id',
+    ]);
   });
 
   test('names the parameters of the list of events', async () => {

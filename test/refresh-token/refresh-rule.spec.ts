@@ -39,6 +39,7 @@ const session: SessionState = {
 const token: Omit<PresentedToken, 'generation' | 'arrivedAt'> = {
   genuine: true,
   bound: true,
+  otherClient: false,
   sameDevice: true,
   wasLive: false,
   lateRetries: undefined,
@@ -140,6 +141,34 @@ describe('the rule', () => {
       ['a late one', decide(4, 99, { ...unbound, ...claims }), reuse],
       ['an older token', decide(3, 0, unbound), reuse],
       ['bound to a key: the predecessor', decide(4, 0, { ...unbound, keyBound: true }), reuse],
+    ])('%s', (_, decision, expected) => expect(decision).toEqual(expected));
+  });
+
+  describe('a request that names another client', () => {
+    const other = { otherClient: true };
+    const mismatch = refuse('client_mismatch');
+    const wasLive = { wasLive: true };
+
+    it.each([
+      ['the live token', decide(5, 0, other), mismatch],
+      ['a token that is newer than the row', decide(6, 0, other), mismatch],
+      ['the predecessor within the window', decide(4, 9, other), mismatch],
+      ['a retry', decide(4, 99, { ...other, ...retried(0) }), mismatch],
+      ['a retry, the fourth time', decide(4, 99, { ...other, ...retried(3) }), mismatch],
+      ['a straggler', decide(3, 99, { ...other, ...finished }), mismatch],
+      ['a late one', decide(4, 99, { ...other, ...claims }), mismatch],
+      ['in a race', decide(2, 99, { ...other, ...wasLive, ...claims }), mismatch],
+      ['strict, in a race', decide(4, 9, { ...other, ...strict, ...wasLive }), mismatch],
+      ['bound to a key: the predecessor, days later', decide(4, 99_999, { ...other, keyBound: true }), mismatch],
+      ['an older token: the theft does not hide', decide(3, 10, other), reuse],
+      ['the predecessor after the window', decide(4, 10, other), reuse],
+      ['the predecessor from another device', decide(4, 9, { ...other, ...elsewhere }), reuse],
+      ['the live token, given to another, too', decide(5, 0, { ...other, ...shared }), tokenShared],
+      ['revoked', decide(5, 0, { ...other, revokedAt: START }), refuse('revoked')],
+      ['idle too long', decide(5, IDLE, other), refuse('idle')],
+      ['a token that is not genuine', decide(5, 0, { ...other, genuine: false }), refuse('not_genuine')],
+      ['without the binding', decide(5, 0, { ...other, bound: false }), refuse('binding_failed')],
+      ['without the binding: an older token', decide(4, 0, { ...other, bound: false }), reuse],
     ])('%s', (_, decision, expected) => expect(decision).toEqual(expected));
   });
 
@@ -349,6 +378,7 @@ describe('the rule', () => {
         // What the lists can say: a retry and a straggler are older tokens, and only a claim shows that one is shared.
         const presented: PresentedToken = {
           ...random,
+          otherClient: false,
           arrivedAt,
           lateRetries: behind > 0 ? random.lateRetries : undefined,
           finished: behind > 1 && random.finished,
@@ -426,6 +456,11 @@ describe('the rule', () => {
         }
         if (genuineOlder && !known && isStrict && !raced) expect(action).toBe('reuse');
         if (!ended && !idle && genuine && !bound && behind > 0) expect(reason).toBe('reuse_detected');
+
+        // Who names another client gets no token, and what is theft otherwise still is. No other session ends by it.
+        const ofOther = decideRefresh(row, { ...presented, otherClient: true }, now, limit);
+        const stays = action === 'reuse' || (action === 'refuse' && reason !== 'concurrent');
+        expect(ofOther).toEqual(stays ? decision : refuse('client_mismatch'));
       }),
       { numRuns: 50_000 },
     );

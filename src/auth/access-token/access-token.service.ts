@@ -12,6 +12,7 @@ import type { AuthUser } from '../user/user-provider.js';
 import { isIdentified, userOf } from './access-token-claims.js';
 import { AccessTokenConfig } from './access-token-options.js';
 import type { AccessTokenClaims, AuthenticatedUser, Confirmation } from './authenticated-user.js';
+import { jittered } from './jittered.js';
 
 /** The session that an access token is minted for. */
 export interface AccessTokenSession {
@@ -78,7 +79,7 @@ export class AccessTokenService {
   mint(user: AuthUser, session: AccessTokenSession, cookieNonce?: string): MintedAccessToken {
     const now = this.clock.now();
     const issuedAt = seconds(now);
-    const ttl = Math.min(this.config.ttl, session.accessTokenTtl ?? Infinity);
+    const ttl = jittered(Math.min(this.config.ttl, session.accessTokenTtl ?? Infinity), this.config.jitter);
     const expiresAt = seconds(Math.min(now + ttl, session.expiresAt));
     const claims: AccessTokenClaims = {
       ...user.claims,

@@ -36,12 +36,13 @@ export type AuthEventType =
   /**
    * A refresh was refused.
    *
-   * @alert with the reason `not_genuine`, and if a risk rule ended the session.
+   * @alert with the reasons `not_genuine` and `client_mismatch`, and if a risk rule ended the session.
    * @reason not_issued_here: this server did not issue the token, or it is forged
    * @reason unknown_session: the session has been purged, or never existed
    * @reason revoked: the session ended before
    * @reason expired: the session is older than `refreshToken.ttl`
    * @reason idle: the session was not refreshed for `refreshToken.idleTtl`
+   * @reason client_mismatch: the request names another `client_id` than that of the session; the session goes on
    * @reason concurrent: another request refreshed the session at the same time; it goes on
    * @reason user_unavailable: the user provider returned `null`; the session has been ended
    * @reason credentials_changed: the user has a new `credentialsVersion` since the sign-in; the session has been ended

@@ -7,8 +7,15 @@ import { RefreshCookie } from '../cookie/refresh-cookie.js';
 import { RefreshRefusal } from '../refresh-token/refresh-refusal.js';
 import { type IssuedRefreshToken, RefreshTokenCodec } from '../refresh-token/refresh-token.codec.js';
 
-/** Much longer than a refresh token, so that an access token sent by mistake is recognised as a wrong token. */
-const LONGEST_TOKEN = 4096;
+/**
+ * The fields of a body that may have the token, with the most characters. A refresh token is much shorter, so that an
+ * access token sent by mistake is recognised as a wrong token.
+ */
+const REFRESHABLE = { refresh_token: 4096 };
+/** An access token may be as long here as in a header of Node.js. */
+const REVOCABLE = { ...REFRESHABLE, token: 16_384 };
+
+type Fields = Readonly<Record<string, number>>;
 
 /** A refresh token as found in the request. */
 export interface FoundRefreshToken {
@@ -52,9 +59,25 @@ export class PresentedRefreshToken {
    * @throws AuthError `superseded` for cookies of several sessions
    */
   find(request: HttpRequest): FoundRefreshToken | undefined {
+    return this.findIn(request, REFRESHABLE);
+  }
+
+  /**
+   * The token that a request wants revoked. It may also be in the field `token` (RFC 7009 §2.1), and can be an access
+   * token there: then it is not decoded.
+   *
+   * @throws AuthError as {@link find}; `invalid_request` also for a body that no parser has read
+   */
+  findToRevoke(request: HttpRequest): FoundRefreshToken | undefined {
+    const found = this.findIn(request, REVOCABLE);
+    if (!found && !isReadable(request)) throw new AuthError('invalid_request');
+    return found;
+  }
+
+  private findIn(request: HttpRequest, fields: Fields): FoundRefreshToken | undefined {
     const known = this.found.get(request);
     if (known) return known;
-    const text = this.textOf(request);
+    const text = this.textOf(request, fields);
     if (text === undefined) return undefined;
     const found = { text, decoded: this.codec.decode(text) };
     this.found.set(request, found);
@@ -85,7 +108,7 @@ export class PresentedRefreshToken {
    */
   allInCookies(request: HttpRequest): IssuedRefreshToken[] {
     this.cookie.assertSameSite(request);
-    if (this.inBody(request.body) !== undefined) throw bothPlaces();
+    if (tokenIn(request.body, REVOCABLE) !== undefined) throw bothPlaces();
     return this.ownCookies(request).map(({ decoded }) => decoded);
   }
 
@@ -99,8 +122,8 @@ export class PresentedRefreshToken {
     return isAmbiguous ? this.cookie.clearStrayCookies(request) : undefined;
   }
 
-  private textOf(request: HttpRequest): string | undefined {
-    const inBody = this.inBody(request.body);
+  private textOf(request: HttpRequest, fields: Fields): string | undefined {
+    const inBody = tokenIn(request.body, fields);
     const inCookie = this.inCookie(request);
     // The browser adds the cookie of another application on this host to every request.
     if (inBody !== undefined && inCookie !== undefined && this.codec.isOfAnotherServer(inCookie)) return inBody;
@@ -110,11 +133,8 @@ export class PresentedRefreshToken {
     if (this.hasSeveralSessions(request)) {
       throw new AuthError('superseded', 'The request has the cookies of several sessions. Send it again.');
     }
-    const token = inBody ?? inCookie;
-    if (token !== undefined && token.length > LONGEST_TOKEN) {
-      throw new AuthError('invalid_request', 'The refresh token is too long.');
-    }
-    return token;
+    if (inCookie !== undefined && inCookie.length > fields.refresh_token) throw malformed('the cookie');
+    return inBody ?? inCookie;
   }
 
   /** The newest token that this server has issued. Another host of the domain can add cookies of the same name. */
@@ -132,18 +152,28 @@ export class PresentedRefreshToken {
       return decoded ? [{ text, decoded }] : [];
     });
   }
+}
 
-  private inBody(body: unknown): string | undefined {
-    if (typeof body !== 'object' || body === null || !Object.hasOwn(body, 'refresh_token')) return undefined;
-    const token = (body as { refresh_token: unknown }).refresh_token;
-    if (typeof token !== 'string') throw new AuthError('invalid_request', 'The refresh token must be a string.');
-    // An empty parameter counts as omitted (RFC 6749 §3.2).
-    return token === '' ? undefined : token;
-  }
+function tokenIn(body: unknown, fields: Fields): string | undefined {
+  if (typeof body !== 'object' || body === null) return undefined;
+  const names = Object.keys(fields).filter((name) => Object.hasOwn(body, name));
+  const tokens = names.map((name) => {
+    const token = (body as Record<string, unknown>)[name];
+    if (typeof token !== 'string' || token.length > fields[name]) throw malformed(name);
+    return token;
+  });
+  // An empty parameter counts as omitted (RFC 6749 §3.2).
+  const [token, another] = tokens.filter((text) => text !== '');
+  if (another !== undefined) throw malformed(names.join(', '));
+  return token;
+}
+
+function malformed(what: string): AuthError {
+  return new AuthError('invalid_request', `Not valid: ${what}.`);
 }
 
 function bothPlaces(): AuthError {
-  return new AuthError('invalid_request', 'The request has a refresh token both in the body and in the cookie.');
+  return new AuthError('invalid_request', 'The request has one token in the body, and another in the cookie.');
 }
 
 /** A token may be in a body that is not an object, or that no parser of the host has read. */

@@ -1,9 +1,5 @@
 import { Controller, Get, HttpCode, Post, Req, Res, UseFilters, UseGuards } from '@nestjs/common';
-import { AccessTokenPossession } from '../access-token/access-token-possession.js';
-import { AccessTokenService } from '../access-token/access-token.service.js';
 import type { AuthenticatedUser } from '../access-token/authenticated-user.js';
-import { presentedAccessToken, presentedScheme } from '../access-token/presented-access-token.js';
-import { AuthError } from '../common/errors/auth-error.js';
 import { AuthRoute } from '../common/request/auth-route.decorator.js';
 import { clientContextOf } from '../common/request/client-context.js';
 import type { HttpRequest, HttpResponse } from '../common/request/http-request.js';
@@ -23,6 +19,7 @@ import { NoStore } from './no-store.decorator.js';
 import { answerOnce, type OwnAnswer } from './own-answer.js';
 import { bodyOf } from './request-body.js';
 import { SessionAnswers } from './session-answers.js';
+import { SessionToEnd } from './session-to-end.js';
 import { TlsGuard } from './tls.guard.js';
 
 /** The routes that begin, refresh and end a session. */
@@ -32,10 +29,9 @@ export class AuthController {
   constructor(
     private readonly signIn: SignInService,
     private readonly refreshTokens: RefreshTokenService,
-    private readonly accessTokens: AccessTokenService,
+    private readonly sessionToEnd: SessionToEnd,
     private readonly presented: PresentedRefreshToken,
     private readonly answers: SessionAnswers,
-    private readonly possession: AccessTokenPossession,
     private readonly cookie: RefreshCookie,
     private readonly config: RefreshTokenConfig,
   ) {}
@@ -86,9 +82,9 @@ export class AuthController {
   }
 
   /**
-   * Ends the session of the refresh token; without one, that of the access token. It succeeds even if the session is
-   * already dead. With `session_id` only that session ends, and the cookie of another one stays: a browser may have
-   * signed in anew in a different tab.
+   * Ends the session of the token in the body or in the cookie; without one, that of `Authorization`. It succeeds even if
+   * the session is already dead. With `session_id` only that session ends, and the cookie of another one stays: a browser
+   * may have signed in anew in a different tab.
    */
   @Post('logout')
   @HttpCode(204)
@@ -98,16 +94,14 @@ export class AuthController {
   logout(@Req() request: HttpRequest, @Res({ passthrough: true }) response: HttpResponse): Promise<void> {
     return answerOnce(response, async () => {
       const client = clientContextOf(request);
-      const several = this.presented.hasSeveralSessions(request) ? this.presented.allInCookies(request) : [];
-      const found = several.length > 0 ? undefined : this.presented.find(request);
       const { session_id: meant } = await bodyOf(request, AuthLogoutDto);
-      if (several.length > 0) return this.logoutOf(several, meant, request);
-      const ofAccessToken =
-        !found?.decoded && presentedScheme(request) ? await this.sessionOfAccessToken(request) : undefined;
-      const sessionId = found?.decoded?.sessionId ?? ofAccessToken;
-      if (meant && sessionId !== undefined && sessionId !== meant) return {};
-      if (found?.decoded) await this.refreshTokens.revokeByToken(found.decoded, 'logout', client);
-      else if (sessionId !== undefined) await this.refreshTokens.revoke(sessionId, 'logout', client);
+      if (this.presented.hasSeveralSessions(request)) {
+        return this.logoutOf(this.presented.allInCookies(request), meant, request);
+      }
+      const session = await this.sessionToEnd.of(request);
+      if (meant && session && session.sessionId !== meant) return {};
+      if (session?.refreshToken) await this.refreshTokens.revokeByToken(session.refreshToken, 'logout', client);
+      else if (session) await this.refreshTokens.revoke(session.sessionId, 'logout', client);
       return this.withoutCookies(request);
     });
   }
@@ -154,18 +148,5 @@ export class AuthController {
   private withoutCookies(request: HttpRequest): OwnAnswer {
     const mayRemove = this.cookie.isSameSite(request) && !this.presented.hasForeignCookie(request);
     return mayRemove ? { cookies: this.cookie.clearCookies(request) } : {};
-  }
-
-  /** The session of an access token. The session may have been revoked. */
-  private async sessionOfAccessToken(request: HttpRequest): Promise<string> {
-    const presented = presentedAccessToken(request);
-    if (!presented) throw new AuthError('invalid_token');
-    try {
-      const user = this.accessTokens.identify(presented.token);
-      await this.possession.prove(user, presented, request);
-      return user.sessionId;
-    } catch (error) {
-      throw error instanceof AuthError ? error.atResource(presented.scheme) : error;
-    }
   }
 }

@@ -3,8 +3,9 @@ import { AuthResponder } from './auth-responder.js';
 import { BodilessRequests } from './bodiless-requests.js';
 import { ConnectionDrain } from './connection-drain.js';
 import { SessionAnswers } from './session-answers.js';
+import { SessionToEnd } from './session-to-end.js';
 
 export const httpProviders: ConceptProviders = {
   exported: [AuthResponder],
-  internal: [BodilessRequests, ConnectionDrain, SessionAnswers],
+  internal: [BodilessRequests, ConnectionDrain, SessionAnswers, SessionToEnd],
 };

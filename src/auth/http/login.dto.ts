@@ -1,4 +1,5 @@
 import { IsIn, IsOptional, IsString, Length, Matches, MaxLength } from 'class-validator';
+import { CLIENT_ID } from '../refresh-token/sign-in-request.js';
 import type { Transport } from '../session/session-options.js';
 
 /**
@@ -22,7 +23,7 @@ export class AuthLoginDto {
 
   @IsOptional()
   @IsString()
-  @Matches(TEXT)
+  @Matches(CLIENT_ID)
   client_id?: string;
 
   @IsOptional()
@@ -57,6 +58,12 @@ export class AuthLogoutDto {
   @IsOptional()
   @IsString()
   session_id?: string;
+
+  /** RFC 7009 §2.1. A token says by itself what it is. */
+  @IsOptional()
+  @IsString()
+  @MaxLength(255)
+  token_type_hint?: string;
 }
 
 /** The body of `POST /auth/logout-all`. */

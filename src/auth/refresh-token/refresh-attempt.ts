@@ -54,6 +54,8 @@ export interface RefreshAttempt extends RefreshRequest {
   readonly keys: Keys;
   readonly keyBound: boolean;
   readonly brokenBinding: BindingKind | undefined;
+  /** Whether the request names another client than that of the session. */
+  readonly otherClient: boolean;
   readonly device: DeviceComparison;
   /** Whether the browser family and the system are those of the latest refresh. */
   readonly sameDevice: boolean;
@@ -122,6 +124,7 @@ export class RefreshAttempts {
       keys,
       keyBound: this.bindings.provesKey(session),
       brokenBinding: this.bindings.broken(session, keys, evidence),
+      otherClient: (says.clientId ?? session.clientId) !== session.clientId,
       device: this.devices.compare(session, keys, evidence.signals),
       sameDevice: isSameKind(session.userAgent, located.client.userAgent),
       use,
@@ -134,13 +137,14 @@ export class RefreshAttempts {
    * @param wasLive whether an earlier attempt of this request found the token to be the live one
    */
   async decide(attempt: RefreshAttempt, wasLive: boolean): Promise<RefreshDecision> {
-    const { session, keys, presented, keyBound, brokenBinding, sameDevice, arrivedAt, judged } = attempt;
+    const { session, keys, presented, keyBound, brokenBinding, otherClient, sameDevice, arrivedAt, judged } = attempt;
     return decideRefresh(
       { ...session, keyBound },
       {
         generation: presented.generation,
         genuine: await this.tokens.isGenuine(presented, session, keys),
         bound: brokenBinding === undefined,
+        otherClient,
         sameDevice,
         arrivedAt,
         wasLive,

@@ -7,6 +7,10 @@ import { SessionRevocation } from '../revocation/session-revocation.js';
 import type { ReuseReason } from './refresh-rule.js';
 import type { RefreshToken } from '../session/refresh-token.entity.js';
 
+/** Reasons that say nothing about the session: it goes on. */
+const LIVING = new Set(['concurrent', 'client_mismatch']);
+const ALERTING = new Set(['not_genuine', 'client_mismatch']);
+
 /**
  * Refuses a refresh. The event has the reason; the client gets `invalid_grant`, or `superseded`. Each method returns the
  * error to throw, except `tell`.
@@ -25,7 +29,7 @@ export class RefreshRefusal {
 
   denied(session: RefreshToken | undefined, reason: string, client: ClientContext, generation?: number): AuthError {
     this.tell(session, reason, client, generation);
-    return new AuthError('invalid_grant', undefined, { sessionLives: reason === 'concurrent' });
+    return new AuthError('invalid_grant', undefined, { sessionLives: LIVING.has(reason) });
   }
 
   /** The token is valid, but the request lacks the proof that the session is bound to. The session stays alive. */
@@ -64,7 +68,7 @@ export class RefreshRefusal {
 
   /** Publishes that a token was refused, and returns no error. */
   tell(session: RefreshToken | undefined, reason: string, client: ClientContext, generation?: number): void {
-    const alert = reason === 'not_genuine' ? true : undefined;
+    const alert = ALERTING.has(reason) ? true : undefined;
     this.events.publish({ type: 'refresh_denied', alert, reason, ...idsOf(session), generation, ...client });
   }
 }

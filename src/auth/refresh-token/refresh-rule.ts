@@ -23,6 +23,8 @@ export interface PresentedToken {
   readonly genuine: boolean;
   /** Whether the request satisfies the session's binding. Always true for a session without a binding. */
   readonly bound: boolean;
+  /** Whether the request names another client than that of the session. */
+  readonly otherClient?: boolean;
   /** Whether the browser family and the system are those of the latest refresh. */
   readonly sameDevice: boolean;
   /** When the request arrived. It may have waited in this process since. */
@@ -86,7 +88,7 @@ export type RefreshDecision =
   /** Two parties hold tokens of this session, so end it. */
   | { readonly action: 'reuse'; readonly reason: ReuseReason };
 
-export type RefusalReason = SessionEndReason | 'not_genuine' | 'concurrent' | 'binding_failed';
+export type RefusalReason = SessionEndReason | 'not_genuine' | 'concurrent' | 'binding_failed' | 'client_mismatch';
 export type ReuseReason = 'reuse_detected' | 'token_shared';
 
 /** A token holds its generation in 32 bits. */
@@ -102,6 +104,22 @@ const LATEST_START = 10_000;
  * @param now the time in milliseconds
  */
 export function decideRefresh(
+  session: SessionState,
+  token: PresentedToken,
+  now: number,
+  limits: RefreshLimits,
+): RefreshDecision {
+  const decision = decideForOwnClient(session, token, now, limits);
+  // A client id is public, so a wrong one is no sign of theft. Nor may it hide one: what ends a session, still does.
+  return token.otherClient && !isFinal(decision) ? { action: 'refuse', reason: 'client_mismatch' } : decision;
+}
+
+/** Whether the session has ended or ends, or the token is invalid, whatever client the request names. */
+function isFinal(decision: RefreshDecision): boolean {
+  return decision.action === 'reuse' || (decision.action === 'refuse' && decision.reason !== 'concurrent');
+}
+
+function decideForOwnClient(
   session: SessionState,
   token: PresentedToken,
   now: number,

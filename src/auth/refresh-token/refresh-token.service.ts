@@ -83,7 +83,7 @@ export class RefreshTokenService {
    * @param client IP address and user agent of the request
    * @param evidence the proof of the session's binding, from `PresentedBinding.of`
    * @param use what the client says about this use of its token, from `tokenUseOf`
-   * @throws AuthError `invalid_grant` if the token is not valid
+   * @throws AuthError `invalid_grant` if the token is not valid, or `use` names another client than that of the session
    * @throws AuthError `superseded` if the token has been replaced, and its request has been answered
    * @throws AuthError `invalid_dpop_proof` if the DPoP proof has been used before
    * @throws AuthError `step_up_required` if the user must authenticate again; the token stays valid

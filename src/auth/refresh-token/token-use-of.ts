@@ -1,13 +1,14 @@
 import { AuthError } from '../common/errors/auth-error.js';
 import { hasHungUp } from '../common/request/has-hung-up.js';
 import type { HttpRequest } from '../common/request/http-request.js';
+import { CLIENT_ID } from './sign-in-request.js';
 import { claimInForm, claimInJson, MALFORMED, USE_KEY } from './received-with.js';
 import type { TokenUse } from './token-use.js';
 
 /**
- * Reads what a request says about this use of its token: `idempotency_key` and `received_with` of the body, JSON or
- * form. If the body has no key, the header `Idempotency-Key` counts. A gateway may have written that header, so then
- * `received_with` does not count.
+ * Reads what a request says about this use of its token: `idempotency_key`, `received_with` and `client_id` of the body,
+ * JSON or form. If the body has no key, the header `Idempotency-Key` counts. A gateway may have written that header, so
+ * then `received_with` does not count.
  *
  * @throws AuthError `invalid_request` if one of them is malformed; the text names it, and does not contain its value
  * @example
@@ -16,7 +17,8 @@ import type { TokenUse } from './token-use.js';
 export function tokenUseOf(request: HttpRequest): TokenUse {
   const form = isForm(request);
   const body = fieldsOf(request.body);
-  const inBody = keyInBody(body, form);
+  const inBody = textIn(body, 'idempotency_key', USE_KEY, form, form);
+  const clientId = textIn(body, 'client_id', CLIENT_ID, form, true);
   const receivedWith = form ? claimInForm(body) : claimInJson(body);
   if (receivedWith === MALFORMED) throw malformed('received_with');
 
@@ -25,17 +27,24 @@ export function tokenUseOf(request: HttpRequest): TokenUse {
   return {
     ...(idempotencyKey !== undefined && { idempotencyKey }),
     ...(receivedWith !== undefined && inHeader === undefined && { receivedWith }),
+    ...(clientId !== undefined && { clientId }),
     hasHungUp: () => hasHungUp(request),
   };
 }
 
-function keyInBody(body: Record<string, unknown>, form: boolean): string | undefined {
-  const key = Object.hasOwn(body, 'idempotency_key') ? body.idempotency_key : undefined;
-  if (form && Object.keys(body).some((name) => name.startsWith('idempotency_key['))) throw malformed('idempotency_key');
-  // In a form, an empty parameter counts as omitted (RFC 6749 §3.2).
-  if (key === undefined || key === null || (form && key === '')) return undefined;
-  if (typeof key !== 'string' || !USE_KEY.test(key)) throw malformed('idempotency_key');
-  return key;
+/** @param emptyIsOmitted in a form, an empty parameter counts as omitted (RFC 6749 §3.2) */
+function textIn(
+  body: Record<string, unknown>,
+  name: string,
+  valid: RegExp,
+  form: boolean,
+  emptyIsOmitted: boolean,
+): string | undefined {
+  const text = Object.hasOwn(body, name) ? body[name] : undefined;
+  if (form && Object.keys(body).some((given) => given.startsWith(`${name}[`))) throw malformed(name);
+  if (text === undefined || text === null || (emptyIsOmitted && text === '')) return undefined;
+  if (typeof text !== 'string' || !valid.test(text)) throw malformed(name);
+  return text;
 }
 
 /** The header is a string in quotes (RFC 9651 §3.3.3); many clients leave the quotes out. */

@@ -9,6 +9,11 @@ export interface TokenUse {
   readonly idempotencyKey?: string;
   /** The uses that may have brought the presented token. Absent means that the client does not know. */
   readonly receivedWith?: ReceivedWith;
+  /**
+   * The client that the request names. It must be that of the session (RFC 6749 §6). Absent means that it names none. A
+   * sign-in ignores it: there `SignInRequest.clientId` counts.
+   */
+  readonly clientId?: string;
   /** Whether the sender of the request has hung up, and can be given nothing. */
   readonly hasHungUp?: () => boolean;
 }

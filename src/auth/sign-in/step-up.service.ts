@@ -82,7 +82,7 @@ export class StepUpService implements OnModuleInit {
    * @param evidence the proof of the session's binding, from `PresentedBinding.of`
    * @param use what the client says about this use of its token, from `tokenUseOf`
    * @throws AuthError `invalid_credentials` if the proof is wrong; the token stays valid
-   * @throws AuthError `invalid_grant` if the token is not valid
+   * @throws AuthError `invalid_grant` if the token is not valid, or `use` names another client than that of the session
    * @throws AuthError `superseded` if the token has been replaced, and its request has been answered
    * @throws AuthError `invalid_dpop_proof` if the DPoP proof has been used before
    * @throws AuthError `region_not_allowed` if a Geofence denies the place; the token stays valid

@@ -35,17 +35,18 @@ const json = (schema: string) => ({
 
 const body = (schema: string, required: boolean) => ({ required, content: json(schema) });
 
-/** A body that may also be a form. In a form, `received_with` is JSON text, or in brackets. */
-const bodyOfUse = (schema: string, required: boolean) => ({
+/** A body that may also be a form. */
+const bodyOrForm = (schema: string, required: boolean, encoding?: Record<string, { contentType: string }>) => ({
   required,
   content: {
     ...json(schema),
-    'application/x-www-form-urlencoded': {
-      schema: { $ref: `#/components/schemas/${schema}` },
-      encoding: { received_with: { contentType: 'application/json' } },
-    },
+    'application/x-www-form-urlencoded': { schema: { $ref: `#/components/schemas/${schema}` }, encoding },
   },
 });
+
+/** In a form, `received_with` is JSON text, or in brackets. */
+const bodyOfUse = (schema: string, required: boolean) =>
+  bodyOrForm(schema, required, { received_with: { contentType: 'application/json' } });
 
 const KEY_HEADER = {
   name: 'Idempotency-Key',
@@ -162,7 +163,7 @@ export function authOperations({ accessToken, cookie, accessTokenCookie }: Secur
     'post /logout': {
       summary: 'Ends the session',
       security: [{}, { [cookie]: [] }, ...bearer],
-      requestBody: body('AuthLogoutRequest', false),
+      requestBody: bodyOrForm('AuthLogoutRequest', false),
       responses: {
         204: answer('Signed out', undefined, CLEARED),
         ...refusals('invalid_request', ...OF_LOGOUT, 'forbidden', ...ALWAYS),

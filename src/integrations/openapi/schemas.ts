@@ -12,6 +12,14 @@ const sessionId = { type: 'string', format: 'uuid' } as const;
 const transport = { type: 'string', enum: ['cookie', 'body'] };
 
 const password = { type: 'string', minLength: 1, maxLength: 1024, format: 'password' } as const;
+/** In requests that present a refresh token. */
+const namedClient = {
+  client_id: {
+    ...text,
+    maxLength: 255,
+    description: 'If it is not the `client_id` of the session, the request is refused.',
+  },
+};
 /** How a request presents a refresh token, and the client nonce of its session. */
 const presented = {
   refresh_token: { ...text, maxLength: 4096, description: 'Leave it out if the token is in the cookie.' },
@@ -82,18 +90,24 @@ export const AUTH_SCHEMAS: Schemas = {
       ...use,
     },
   },
-  AuthRefreshRequest: { type: 'object', properties: { ...presented, ...use } },
+  AuthRefreshRequest: { type: 'object', properties: { ...presented, ...namedClient, ...use } },
   AuthLogoutRequest: {
     type: 'object',
     properties: {
       ...presented,
+      token: {
+        ...text,
+        maxLength: 16_384,
+        description: 'Instead of `refresh_token`: a refresh token or an access token (RFC 7009 §2.1).',
+      },
+      token_type_hint: { ...text, maxLength: 255, description: 'Of RFC 7009. The server needs no hint.' },
       session_id: { ...text, description: 'The only session that may end. The cookie of another one stays.' },
     },
   },
   AuthStepUpRequest: {
     type: 'object',
     required: ['password'],
-    properties: { password, ...presented, ...use },
+    properties: { password, ...presented, ...namedClient, ...use },
   },
   AuthEvent: {
     type: 'object',

@@ -3,6 +3,7 @@ import { number, text } from './answer.js';
 import { withConnectionRetries } from './connection-retries.js';
 import { within } from './connection-with-timeout.js';
 import { isMySql } from './dialect.js';
+import { faultOf } from './fault.js';
 import { assertCommitted, assertIdle, UnfitConnectionError } from './unfit-connection.js';
 
 /** Bits of `wsrep_sync_wait`: before a SELECT, before an UPDATE or DELETE. */
@@ -72,8 +73,7 @@ export class Certainty {
     try {
       return await work();
     } finally {
-      // If this fails, the connection is broken, or its statements go on waiting. Both do no harm.
-      await runner.query(settings.before).catch(() => undefined);
+      await runner.query(settings.before).catch(throwConflict);
     }
   }
 
@@ -93,6 +93,14 @@ export class Certainty {
     const isGalera = variables.get('wsrep_on') === 'ON';
     this.syncWait = isGalera ? number(variables.get('wsrep_sync_wait'), 'wsrep_sync_wait') : null;
   }
+}
+
+/**
+ * If a setting cannot be restored, the connection is broken, or its statements go on waiting. Both do no harm. But a node
+ * that has aborted the transaction tells it only once, at whatever statement comes next. Later ones would be on their own.
+ */
+function throwConflict(error: unknown): void {
+  if (faultOf(error) === 'conflict') throw error;
 }
 
 const set = (value: number) => `SET SESSION wsrep_sync_wait = ${value}`;

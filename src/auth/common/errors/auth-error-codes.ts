@@ -7,7 +7,8 @@ export const ERRORS = {
   /**
    * The body or a header is malformed: a field is missing, has the wrong type or is too long. The other causes:
    *
-   * - The request has one refresh token in the body, and another in the cookie.
+   * - The request has one token in the body, and another in the cookie.
+   * - A logout has two tokens, or its token in a field that the route does not read.
    * - The login asks for a binding that `binding.allowed` does not list.
    * - The login lacks a binding that is required: the proof, or the client certificate.
    *
@@ -67,12 +68,13 @@ export const ERRORS = {
    *   ends the session.
    * - `received_with` shows that the token was given to another use, too. That ends the session.
    * - The request lacks what the session is bound to.
+   * - The request names another `client_id` than that of the session.
    * - Another request refreshed the session at the same time, with `refreshToken.grace: '0s'`.
    * - A risk rule ended the session, or asks for a step-up that your user provider does not offer.
    *
    * @session Usually the session is over, and the answer clears the cookie. It lives if the binding was missing, if
-   * another request came first, or if a step-up is not possible. Then the cookie stays, and `AuthError.sessionLives` is
-   * true.
+   * another client was named, if another request came first, or if a step-up is not possible. Then the cookie stays, and
+   * `AuthError.sessionLives` is true.
    * @client Forget the refresh token, and let the user sign in.
    * @source RFC 6749 §5.2
    */
