@@ -247,6 +247,13 @@ online('with its users in Prisma, an application', { timeout: TIMEOUT }, () => {
     expect(await sessionsIn(app, 'public')).toEqual(before);
     expect(await app.start({ REFRESH_TOKEN: token as string })).toMatchObject({ refresh: 200 });
 
+    // The module has started before the first migration of Prisma.
+    await app.query('DROP TABLE users, _prisma_migrations');
+    await writeFile(join(app.folder, 'prisma.config.ts'), app.page.get('prisma.config.ts')!);
+    const late = await prisma('migrate', 'deploy');
+    expect(late).toEqual({ code: 1, output: expect.stringContaining('P3005') });
+    await writeFile(join(app.folder, 'prisma.config.ts'), app.page.get(config)!);
+    expect(await prisma('migrate', 'deploy')).toEqual(DONE);
     expect(await prisma('migrate', 'reset', '--force')).toEqual(DONE);
     expect(await sessionsIn(app, 'public')).toEqual({});
   });
