@@ -275,6 +275,7 @@ describe('nest add, next to other databases', () => {
     ['mongoose', 'Mongoose'],
     ['@mikro-orm/core', 'MikroORM'],
     ['drizzle-orm', 'Drizzle'],
+    ['kysely', 'Kysely'],
     ['sequelize', 'Sequelize'],
   ])('says that %s stays, and takes another variable than its own', async (name, title) => {
     const { files, said } = await added({
@@ -287,6 +288,18 @@ describe('nest add, next to other databases', () => {
     expect(flat(files['src/app.module.ts'])).toContain("config.get<string>('AUTH_DATABASE_URL')");
     expect(files['.env.example']).toMatch(/^# mine\nDATABASE_URL=\n[^]*\nAUTH_DATABASE_URL=\n/);
     expect(files['.env']).toMatch(/^# mine\nDATABASE_URL="mysql:\/\/localhost\/shop"\nAUTH_SECRET=[\w-]{64}\n$/);
+  });
+
+  test.each([
+    ['@prisma/client', 'Prisma', 'prisma.config.ts'],
+    ['drizzle-orm', 'Drizzle', 'drizzle.config.ts'],
+  ])('of %s, keeps the sessions out of the tables of %s', async (name, title, config) => {
+    const { files, said } = await added({
+      'package.json': NEST_11.replace('"rxjs"', `"${name}": "1.0.0",\n    "rxjs"`),
+      [config]: 'export default { url: process.env.DATABASE_URL };\n',
+    });
+    expect(flat(files['src/app.module.ts'])).toContain("config.get<string>('AUTH_DATABASE_URL')");
+    expect(said).toContain(`because the commands of ${title} drop tables that they do not know`);
   });
 
   test('does not overwrite a file of that name', async () => {

@@ -11,6 +11,9 @@ const PACKAGE = 'nestjs-refresh-token/typeorm';
 const IN_NEST = ['TypeOrmModule.forRoot', 'TypeOrmModule.forRootAsync'];
 const MAKERS = [...IN_NEST, 'DataSource'];
 
+/** Their commands drop tables that they do not know. */
+const DROP_TABLES = ['Prisma', 'Drizzle'];
+
 /**
  * Adds the table of sessions to each data source of the application, or creates one if it has no data source. It
  * skips a data source with a name, because the library uses the one without.
@@ -66,8 +69,17 @@ function createDataSource(
     others === ''
       ? `${created} It reads ${variable}.`
       : `${created} The sessions need TypeORM; this application uses ${others}, which stays as it is. ` +
-        `Give the sessions a database of their own in ${variable}: PostgreSQL, or empty for an embedded one.`,
+        `Give the sessions a database of their own in ${variable}: PostgreSQL, or empty for an embedded one.${apart(host)}`,
   ];
+}
+
+function apart({ databaseLibraries }: Host): string {
+  const dropping = databaseLibraries.filter((title) => DROP_TABLES.includes(title)).join(' and ');
+  if (dropping === '') return '';
+  return (
+    ` In the database of ${dropping}, also give them a schema of their own (create it, and add schema: 'auth' to the data source), ` +
+    `because the commands of ${dropping} drop tables that they do not know.`
+  );
 }
 
 function importPath({ extension, sourceRoot }: Project, path: string, { from, isFile }: Tables): string {

@@ -30,6 +30,7 @@ const DATABASE_LIBRARIES = {
   mongoose: 'Mongoose',
   sequelize: 'Sequelize',
   'drizzle-orm': 'Drizzle',
+  kysely: 'Kysely',
   knex: 'Knex',
 };
 

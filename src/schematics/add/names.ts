@@ -74,10 +74,13 @@ const fileOf = ({ sourceRoot }: Project, users: string) => `${sourceRoot}/${keba
 /** Written by an earlier run, or by hand for this package. */
 const isUserProvider = (text: string) => /UserProvider|loadUser/.test(text);
 
+/** Where other libraries name the variable with their database. */
+const ENVIRONMENT = ['.env', 'prisma/schema.prisma', 'prisma.config.ts', 'drizzle.config.ts'];
+
 /** Whether the application itself uses this variable, for another library. */
 function isUsed(project: Project, { databaseLibraries }: Host, name: string): boolean {
   const used = new RegExp(`\\b${name}\\b`);
-  const environment = ['.env', 'prisma/schema.prisma'].filter((path) => project.exists(path));
+  const environment = ENVIRONMENT.filter((path) => project.exists(path));
   const isSet = databaseLibraries.length > 0 && environment.some((path) => used.test(project.read(path)));
   return isSet || project.sources(used).length > 0;
 }
