@@ -13,11 +13,11 @@ import type { HttpRequest, HttpResponse } from '../common/request/http-request.j
 import { requestOf, socketOf } from '../common/request/request-of.js';
 import { assertTls, TlsConfig } from '../common/request/tls.js';
 import { AuthRegistration } from '../modules/auth-registration.js';
-import { isForAnotherModule } from '../modules/guarded-module.js';
+import { guardedModules, isForAnotherModule, UNNAMED } from '../modules/guarded-module.js';
 import type { ClosableSocket } from '../sockets/closable-socket.js';
 import { SocketSessions } from '../sockets/socket-sessions.js';
 import { StreamSessions } from '../streams/stream-sessions.js';
-import { isPublic } from './is-public.js';
+import { IS_PUBLIC } from './public.decorator.js';
 
 /**
  * What {@link JwtAuthGuard} needs to know about a call, in any context. Use it to override a step of the guard.
@@ -104,7 +104,14 @@ export class JwtAuthGuard implements CanActivate {
 
   /** Whether `@Public()` exempts the handler from this guard. */
   protected isPublic(context: ExecutionContext): boolean {
-    return isPublic(this.reflector, context, JwtAuthGuard, this.registration.name);
+    const [handler, controller] = [context.getHandler(), context.getClass()];
+    const ofHandler = this.reflector.get<boolean | undefined>(IS_PUBLIC, handler);
+    const isPublic = ofHandler ?? this.reflector.get<boolean | undefined>(IS_PUBLIC, controller);
+    if (isPublic !== true) return false;
+    // `@Public()` exempts from guards of the levels above, not from a guard that the same level names.
+    const below = ofHandler === undefined ? [handler, controller] : [handler];
+    const { name = UNNAMED } = this.registration;
+    return !below.some((target) => guardedModules(this.reflector, target, JwtAuthGuard).includes(name));
   }
 
   /** Whether a different `AuthModule` guards this route by its own guard. */

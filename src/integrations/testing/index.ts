@@ -5,11 +5,5 @@ export { TestUsers, type TestAccount } from './test-users.js';
 export { TestClock } from './test-clock.js';
 export { signedIn, type SignedInOptions } from './sign-in-for-test.js';
 export { SignedIn } from './signed-in.js';
-export {
-  type GuardedTestingModuleBuilder,
-  type GuardOverride,
-  TrustedCaller,
-  type TrustedTestUser,
-  trustUser,
-  type TrustUserOptions,
-} from './trust-user.js';
+export { trustUser, type TrustUserOptions } from './trust-user.js';
+export { TrustedCaller, type TrustedTestUser } from './trusted-caller.js';

@@ -3,11 +3,12 @@ import type { INestApplicationContext } from '@nestjs/common';
 import { BindingConfig } from '../../auth/binding/binding-options.js';
 import { AuthConfigurationError, AuthError } from '../../auth/common/errors/auth-error.js';
 import type { ClientContext } from '../../auth/common/request/client-context.js';
-import { AuthModuleRegistry, type Registered } from '../../auth/modules/auth-module-registry.js';
+import type { Registered } from '../../auth/modules/auth-module-registry.js';
 import { RefreshTokenService } from '../../auth/refresh-token/refresh-token.service.js';
 import type { SignInRequest } from '../../auth/refresh-token/sign-in-request.js';
 import { BoundedUserProvider } from '../../auth/user/bounded-user-provider.js';
 import { type AuthUser, USER_PROVIDER } from '../../auth/user/user-provider.js';
+import { authModuleOf } from './auth-modules-of.js';
 import { ALGORITHM, ProofKey } from './proof-key.js';
 import { loadSupertest } from './load-supertest.js';
 import { SignedIn } from './signed-in.js';
@@ -48,7 +49,7 @@ export async function signedIn(
   options: SignedInOptions = {},
 ): Promise<SignedIn> {
   const { name, client = {}, dpop: isBound, ...request } = options;
-  const module = moduleOf(app, name);
+  const module = authModuleOf('signedIn', app, name);
   const loaded = await userOf(module, typeof user === 'string' ? { id: user } : user);
   const key = keyOf(module, isBound);
   const signedIn = new SignedIn(app, module, await loadSupertest(), client, key);
@@ -62,23 +63,8 @@ export async function signedIn(
   return signedIn;
 }
 
-function moduleOf(app: INestApplicationContext, name: string | undefined): Registered {
-  let modules: readonly Registered[];
-  try {
-    modules = app.get(AuthModuleRegistry, { strict: false }).all;
-  } catch {
-    throw new TypeError('signedIn: the application has no AuthModule. Import AuthModule or AuthTestingModule.');
-  }
-  if (name === undefined && modules.length === 1) return modules[0];
-  const found = modules.find(({ registration }) => registration.name === name);
-  if (found) return found;
-  const names = modules.map(({ registration }) => registration.name).filter((one) => one !== undefined);
-  const wanted = name === undefined ? 'an AuthModule without a name' : `an AuthModule with the name '${name}'`;
-  throw new TypeError(`signedIn: the application has not ${wanted}. Their names are: ${names.join(', ')}.`);
-}
-
 async function userOf(module: Registered, wanted: TestAccount): Promise<AuthUser> {
-  const { id } = wanted;
+  const { id } = (wanted ?? {}) as Partial<TestAccount>;
   if (typeof id !== 'string') throw new TypeError(`signedIn takes the id of a user, or an object as { id: 'alice' }.`);
   const provider: unknown = module.service(USER_PROVIDER as never);
   if (provider instanceof TestUsers) addTo(provider, wanted);

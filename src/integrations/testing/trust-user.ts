@@ -1,175 +1,66 @@
-import { randomUUID } from 'node:crypto';
-import type { CanActivate, ExecutionContext, Type } from '@nestjs/common';
-import { Reflector } from '@nestjs/core';
-import type { AuthenticatedUser } from '../../auth/access-token/authenticated-user.js';
-import { AuthConfigurationError, AuthError } from '../../auth/common/errors/auth-error.js';
-import { requestOf } from '../../auth/common/request/request-of.js';
+import type { ExecutionContext, INestApplicationContext } from '@nestjs/common';
+import { ModulesContainer } from '@nestjs/core';
+import { AuthError } from '../../auth/common/errors/auth-error.js';
 import { Clock } from '../../auth/common/time/clock.js';
 import { JwtAuthGuard } from '../../auth/guards/jwt-auth.guard.js';
-import { isPublic } from '../../auth/guards/is-public.js';
-import { AuthRegistration } from '../../auth/modules/auth-registration.js';
-import { isForAnotherModule } from '../../auth/modules/guarded-module.js';
-import { authToken } from '../../auth/modules/inject-auth.js';
+import { authModulesOf } from './auth-modules-of.js';
 import { refuseProduction } from './refuse-production.js';
-
-/**
- * The user of a test as a handler gets it. Only the id is required. By default the user has no roles, permissions and
- * scopes, and has just signed in.
- *
- * @example
- * const admin: TrustedTestUser = { id: 'admin', roles: ['admin'] };
- */
-export interface TrustedTestUser extends Partial<AuthenticatedUser> {
-  readonly id: string;
-}
+import { TrustedCaller, type TrustedTestUser } from './trusted-caller.js';
 
 /** The options of {@link trustUser}. */
 export interface TrustUserOptions {
-  /** The `name` of the `AuthModule` whose guard trusts the user. By default the guards of all of them do. */
+  /** The `name` of the `AuthModule` whose guards trust the user. By default the guards of all of them do. */
   name?: string;
-  /** The guard, if your routes have a subclass. By default `JwtAuthGuard`. */
-  guard?: Type<CanActivate>;
-}
-
-/** What {@link trustUser} needs of the builder of `Test.createTestingModule`. */
-export interface GuardedTestingModuleBuilder {
-  overrideGuard(guard: unknown): GuardOverride;
-  overrideProvider(token: unknown): GuardOverride;
-}
-
-/** What `overrideGuard` and `overrideProvider` return. */
-export interface GuardOverride {
-  useFactory(options: { factory: (...dependencies: never[]) => unknown; inject: unknown[] }): unknown;
-}
-
-/** Milliseconds. Nobody checks the expiry of a trusted user, but a handler may show it. */
-const LIFETIME = 15 * 60_000;
-
-/** Who the requests of a test come from. Change it between requests. */
-export class TrustedCaller {
-  private readonly sessionId = randomUUID();
-  private clock: Pick<Clock, 'now'> = { now: Date.now };
-  private current: TrustedTestUser | undefined;
-  /** Milliseconds since the Unix epoch. */
-  private signedInAt: number;
-
-  /** Use {@link trustUser}. */
-  constructor(user: TrustedTestUser) {
-    this.become(user);
-  }
-
-  /**
-   * From now on, requests come from this user, who has just signed in.
-   *
-   * @throws AuthConfigurationError if the user has no id, or a claim has a wrong type
-   */
-  become(user: TrustedTestUser): void {
-    assertUser(user);
-    this.current = { ...user };
-    this.signedInAt = this.clock.now();
-  }
-
-  /** From now on, requests come from nobody: the guard refuses them with `unauthorized`. */
-  signOut(): void {
-    this.current = undefined;
-  }
-
-  /** Who the next request comes from; `undefined` for nobody. */
-  get user(): AuthenticatedUser | undefined {
-    return (
-      this.current && {
-        roles: [],
-        permissions: [],
-        sessionId: this.sessionId,
-        clientId: 'default',
-        scope: '',
-        generation: 0,
-        expiresAt: secondsOf(this.clock.now() + LIFETIME),
-        authTime: secondsOf(this.signedInAt),
-        ...this.current,
-      }
-    );
-  }
-
-  /** The application has this clock. The guard calls it when the application is compiled. */
-  follow(clock: Pick<Clock, 'now'>): void {
-    this.clock = clock;
-    this.signedInAt = clock.now();
-  }
 }
 
 /**
- * Lets all requests of a test come from this user, without tokens. It replaces `JwtAuthGuard`, and that alone: `@Public()`,
- * `@Roles()`, `@Permissions()`, `@Scopes()` and `@StepUp()` decide as ever. It works for HTTP, GraphQL, sockets and messages.
+ * Lets all requests of a test come from this user, without tokens. It changes `JwtAuthGuard` and its subclasses in this
+ * application, and nothing else: `@Public()`, `@Roles()`, `@Permissions()`, `@Scopes()` and `@StepUp()` decide as ever. It
+ * works for HTTP, GraphQL, sockets and messages.
  *
- * The guard of `APP_GUARD` is replaced if it is there by `useExisting: JwtAuthGuard`. The sockets that it lets in stay open:
- * there is no token that could end.
+ * There is no session: the services do not know it, and sockets stay open. Use {@link signedIn} for that.
  *
- * @param builder from `Test.createTestingModule(…)`, before `compile()`
+ * @param app an application or a testing module, after `compile()`
  * @returns the caller, to change who sends the next requests
  * @throws AuthConfigurationError if `NODE_ENV` is `production`, or if the user has no id
+ * @throws TypeError if the application has no such `AuthModule`
  * @example
- * const builder = Test.createTestingModule({ imports: [AuthTestingModule.forRoot()], controllers: [OrdersController] });
- * const caller = trustUser(builder, { id: 'alice', roles: ['admin'] });
- * const app = (await builder.compile()).createNestApplication();
+ * const moduleRef = await Test.createTestingModule({
+ *   imports: [AuthTestingModule.forRoot()],
+ *   controllers: [OrdersController],
+ * }).compile();
+ * const caller = trustUser(moduleRef, { id: 'alice', roles: ['admin'] });
  * // later
  * caller.become({ id: 'bob' });
  */
 export function trustUser(
-  builder: GuardedTestingModuleBuilder,
+  app: INestApplicationContext,
   user: TrustedTestUser,
-  { name, guard = JwtAuthGuard }: TrustUserOptions = {},
+  { name }: TrustUserOptions = {},
 ): TrustedCaller {
   refuseProduction('trustUser');
-  const caller = new TrustedCaller(user);
-  const useFactory = {
-    factory: (reflector: Reflector, clock?: Clock, registration?: AuthRegistration) => {
-      if (clock) caller.follow(clock);
-      return new TrustingGuard(caller, guard, reflector, registration?.name);
-    },
-    inject: [Reflector, { token: Clock, optional: true }, { token: AuthRegistration, optional: true }],
-  };
-  if (name === undefined) {
-    // A guard of `@UseGuards()` is an injectable of the controller's module. That of `APP_GUARD` is a provider.
-    builder.overrideGuard(guard).useFactory(useFactory);
-    builder.overrideProvider(guard).useFactory(useFactory);
-  } else {
-    builder.overrideProvider(authToken(guard, name)).useFactory(useFactory);
-  }
+  const modules = authModulesOf('trustUser', app, name);
+  const guards = guardsOf(app).filter((guard) => modules.some((one) => one.registration === guard['registration']));
+  const caller = new TrustedCaller(user, modules[0].service(Clock), () => {
+    for (const guard of guards) delete (guard as Partial<JwtAuthGuard>).canActivate;
+  });
+  for (const guard of guards) guard.canActivate = (context) => admit(guard, context, caller);
   return caller;
 }
 
-class TrustingGuard implements CanActivate {
-  constructor(
-    private readonly caller: TrustedCaller,
-    private readonly guard: Type<CanActivate>,
-    private readonly reflector: Reflector,
-    /** Of the `AuthModule`. */
-    private readonly name: string | undefined,
-  ) {}
-
-  canActivate(context: ExecutionContext): boolean {
-    const { reflector, guard, name } = this;
-    if (isPublic(reflector, context, guard, name) || isForAnotherModule(reflector, context, guard, name)) return true;
-    const request = requestOf(context);
-    const { user } = this.caller;
-    if (!request || !user) throw new AuthError('unauthorized');
-    request.user = user;
-    return true;
-  }
+/** Each module with a guard in `@UseGuards()` has an instance of its own. */
+function guardsOf(app: INestApplicationContext): JwtAuthGuard[] {
+  const modules = [...app.get(ModulesContainer, { strict: false }).values()];
+  const instances = modules
+    .flatMap(({ providers, injectables }) => [...providers.values(), ...injectables.values()])
+    .map(({ instance }): unknown => instance);
+  return [...new Set(instances.filter((instance) => instance instanceof JwtAuthGuard))];
 }
 
-function assertUser(user: TrustedTestUser): void {
-  const fail = (fault: string): never => {
-    throw new AuthConfigurationError(`trustUser: ${fault}, for example { id: 'alice', roles: ['admin'] }.`);
-  };
-  if (typeof user?.id !== 'string' || user.id === '') fail('the user needs an id');
-  for (const name of ['roles', 'permissions'] as const) {
-    if (user[name] !== undefined && !Array.isArray(user[name])) fail(`${name} must be a list of strings`);
-  }
-  if (user.scope !== undefined && typeof user.scope !== 'string') fail('scope must be a string, separated by spaces');
-}
-
-function secondsOf(milliseconds: number): number {
-  return Math.floor(milliseconds / 1000);
+function admit(guard: JwtAuthGuard, context: ExecutionContext, { user }: TrustedCaller): true {
+  if (guard['isPublic'](context) || guard['isForAnother'](context)) return true;
+  const { request } = guard['callOf'](context);
+  if (!user) throw new AuthError('unauthorized');
+  request.user = user;
+  return true;
 }
