@@ -81,9 +81,9 @@ const byId = (rows: readonly { id: string }[]) => rows.map(({ id }) => id).sort(
 /** Changes of the version are random, and floors have the time of the database. */
 function comparable(row: RefreshToken | undefined) {
   if (!row) return undefined;
-  const { listsVersion: _, floorRaisedAt, accessFloor, ...rest } = row;
+  const { floorRaisedAt, accessFloor, ...rest } = row;
   const floor = accessFloor === REVOKED_FLOOR ? 'revoked' : accessFloor > 1_000_000_000 ? 'raised' : accessFloor;
-  return { ...rest, floor, isRaised: floorRaisedAt !== null };
+  return { ...rest, listsVersion: undefined, floor, isRaised: floorRaisedAt !== null };
 }
 
 /** A write that depends on the row as it was read; sometimes it was read before another write. */

@@ -1,4 +1,4 @@
-import { Controller, Get, UseGuards } from '@nestjs/common';
+import { Controller, Get, Header, Req, UseGuards } from '@nestjs/common';
 import { Test } from '@nestjs/testing';
 import {
   type AuthenticatedUser,
@@ -201,6 +201,30 @@ test('a TestClock moves a real application too', async () => {
   await expect(app.get(RefreshTokenService).refresh(alice.refreshToken)).rejects.toMatchObject({
     code: 'invalid_grant',
   });
+});
+
+test('cookies of the host are kept and removed, too', async () => {
+  @Controller('basket')
+  class Basket {
+    @Get()
+    read(@Req() { headers }: { headers: Record<string, string> }) {
+      return { cookie: headers.cookie };
+    }
+
+    @Get('fill')
+    @Header('Set-Cookie', 'basket=7; Path=/; Secure')
+    fill() {}
+
+    @Get('empty')
+    @Header('Set-Cookie', 'basket=; Path=/; Expires=Thu, 01 Jan 1970 00:00:00 GMT')
+    empty() {}
+  }
+  const { app } = await listening({ controllers: [Basket] });
+  const alice = await signedIn(app, 'user-alice', { transport: 'body' });
+  await alice.agent.get('/basket/fill').expect(200);
+  await alice.agent.get('/basket').expect(200, { cookie: 'basket=7' });
+  await alice.fetch('/basket/empty');
+  await alice.agent.get('/basket').expect(200, {});
 });
 
 test('AuthModule is the module of both', () => {

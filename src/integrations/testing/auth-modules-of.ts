@@ -5,7 +5,7 @@ import { AuthModuleRegistry, type Registered } from '../../auth/modules/auth-mod
  * The `AuthModule`s of an application; with a name the one that has it.
  *
  * @param caller the function of the host's test, for messages
- * @throws TypeError if there is none
+ * @throws TypeError if there is no such module
  */
 export function authModulesOf(
   caller: string,
@@ -24,7 +24,7 @@ export function authModulesOf(
 /**
  * The one that a sign-in is for: the one with the name, the only one, or the one without a name.
  *
- * @throws TypeError if there is none
+ * @throws TypeError if there is no such module
  */
 export function authModuleOf(caller: string, app: INestApplicationContext, name: string | undefined): Registered {
   const modules = authModulesOf(caller, app, name);

@@ -1,3 +1,6 @@
+/** What servers write to remove a cookie. */
+const REMOVED = /^(max-age=(0|-\d+)|expires=\w+, 01.Jan.1970 .*)$/i;
+
 /** The cookies of one client. It sends `Secure` cookies over plain HTTP too, because a test has no TLS. */
 export class KeptCookies {
   private readonly values = new Map<string, string>();
@@ -18,7 +21,7 @@ export class KeptCookies {
     for (const header of headers) {
       const [pair, ...attributes] = header.split(';').map((part) => part.trim());
       const [name, value] = [pair.slice(0, pair.indexOf('=')), pair.slice(pair.indexOf('=') + 1)];
-      const isRemoved = attributes.some((attribute) => /^max-age=(0|-\d+)$/i.test(attribute));
+      const isRemoved = attributes.some((attribute) => REMOVED.test(attribute));
       if (isRemoved) this.values.delete(name);
       else this.values.set(name, value);
     }

@@ -11,7 +11,8 @@ import { type AuthUser, USER_PROVIDER } from '../../auth/user/user-provider.js';
 import { authModuleOf } from './auth-modules-of.js';
 import { ALGORITHM, ProofKey } from './proof-key.js';
 import { loadSupertest } from './load-supertest.js';
-import { SignedIn } from './signed-in.js';
+import type { SignedIn } from './signed-in.js';
+import { SignedInClient } from './signed-in-client.js';
 import { type TestAccount, TestUsers } from './test-users.js';
 
 /** The options of {@link signedIn}. */
@@ -35,8 +36,8 @@ export interface SignedInOptions extends Pick<SignInRequest, 'clientId' | 'devic
  *
  * @param app an application or a testing module, after `init()` or `listen()`
  * @param user the id of the user, or an object with it
- * @throws TypeError if the application has no such `AuthModule`, if the user provider does not know the user, or if the
- *   session needs a binding that a test cannot prove
+ * @throws TypeError if the application has no such `AuthModule`, or the user provider no such user
+ * @throws TypeError if the session needs a binding that a test cannot prove
  * @throws AuthError for the same reasons as `RefreshTokenService.issue`
  * @example
  * const alice = await signedIn(app, 'alice');
@@ -52,7 +53,7 @@ export async function signedIn(
   const module = authModuleOf('signedIn', app, name);
   const loaded = await userOf(module, typeof user === 'string' ? { id: user } : user);
   const key = keyOf(module, isBound);
-  const signedIn = new SignedIn(app, module, await loadSupertest(), client, key);
+  const signedIn = new SignedInClient(app, module, await loadSupertest(), client, key);
   const tokens = await module
     .service(RefreshTokenService)
     .issue(loaded, request, client, signedIn.evidence())

@@ -27,7 +27,6 @@ export class TestUsers implements UserProvider {
 
   /** @throws AuthConfigurationError if a user has no id */
   constructor(accounts: readonly TestAccount[] = []) {
-    if (!Array.isArray(accounts)) throw wrong('users must be a list of users, or a TestUsers');
     for (const account of accounts) this.set(account);
   }
 
@@ -46,13 +45,13 @@ export class TestUsers implements UserProvider {
     this.accounts.delete(id);
   }
 
-  /** The user with this id, as the test gave it; `undefined` if there is none. */
+  /** The user with this id, as the test gave it; `undefined` if there is no such user. */
   get(id: string): TestAccount | undefined {
     const account = this.accounts.get(id);
     return account && { ...account };
   }
 
-  /** Returns the user with this name and password; `null` if there is none. */
+  /** Returns the user with this name and password; `null` if there is no such user. */
   async validateCredentials(username: string, password: string): Promise<AuthUser | null> {
     const account = [...this.accounts.values()].find(({ id, username: name = id }) => name === username);
     return account ? this.reauthenticate(account.id, password) : null;
@@ -64,7 +63,7 @@ export class TestUsers implements UserProvider {
     return account?.password !== undefined && account.password === password ? userOf(account) : null;
   }
 
-  /** Returns the user with this id; `null` if there is none. */
+  /** Returns the user with this id; `null` if there is no such user. */
   async loadUser(id: string): Promise<AuthUser | null> {
     const account = this.accounts.get(id);
     return account ? userOf(account) : null;

@@ -18,7 +18,8 @@ export interface TrustUserOptions {
  * application, and nothing else: `@Public()`, `@Roles()`, `@Permissions()`, `@Scopes()` and `@StepUp()` decide as ever. It
  * works for HTTP, GraphQL, sockets and messages.
  *
- * There is no session: the services do not know it, and sockets stay open. Use {@link signedIn} for that.
+ * There is no session: the services do not know it, sockets stay open, and `SocketSessions.admit` still wants a token. Use
+ * `signedIn` for that. A guard that is request-scoped is not changed.
  *
  * @param app an application or a testing module, after `compile()`
  * @returns the caller, to change who sends the next requests
