@@ -22,8 +22,6 @@ import {
   GuardOf,
   JwtAuthGuard,
   RefreshTokenService,
-  Roles,
-  RolesGuard,
   StepUp,
   StepUpGuard,
 } from 'nestjs-refresh-token';
@@ -36,6 +34,7 @@ import {
 } from 'nestjs-refresh-token/testing';
 import supertest from 'supertest';
 import { afterEach, describe, expect, onTestFinished, test, vi } from 'vitest';
+import { Orders } from '../support/orders.controller.js';
 import { type Adapter, adapters, HostUsers, HostUsersModule, SECRET } from '../support/auth-app.js';
 
 /** What a host writes: its own service calls the library. */
@@ -48,26 +47,15 @@ class Passwords {
   }
 }
 
-@Controller('orders')
-@UseGuards(JwtAuthGuard, RolesGuard)
-class Orders {
+@Controller('account')
+@UseGuards(JwtAuthGuard)
+class Account {
   constructor(private readonly passwords: Passwords) {}
-
-  @Get()
-  mine(@CurrentUser() user: AuthenticatedUser) {
-    return { of: user.id };
-  }
-
-  @Roles('admin')
-  @Get('all')
-  all() {
-    return [];
-  }
 
   @StepUp('5m')
   @UseGuards(JwtAuthGuard)
   @Delete()
-  removeAll() {
+  remove() {
     return {};
   }
 
@@ -77,7 +65,7 @@ class Orders {
   }
 }
 
-const host = { controllers: [Orders], providers: [Passwords] };
+const host = { controllers: [Orders, Account], providers: [Passwords] };
 
 async function started(options: AuthTestingOptions = {}, adapter: Adapter = 'express'): Promise<INestApplication> {
   const module = await Test.createTestingModule({ imports: [AuthTestingModule.forRoot(options)], ...host }).compile();
@@ -130,7 +118,7 @@ describe('what the code of a host calls', () => {
   test('ends the other sessions of the user at once', async () => {
     const app = await started();
     const [laptop, phone] = [await signedIn(app, 'alice'), await signedIn(app, 'alice')];
-    await laptop.agent.post('/orders/password').send({ next: 'secret' }).expect(201, { ended: 1 });
+    await laptop.agent.post('/account/password').send({ next: 'secret' }).expect(201, { ended: 1 });
     await laptop.agent.get('/orders').expect(200);
     const { body } = await phone.agent.get('/orders').expect(401);
     expect(body.error).toBe('token_revoked');
@@ -222,9 +210,9 @@ describe('the clock', () => {
   test('decides whether a step-up is due', async () => {
     const app = await started();
     const alice = await signedIn(app, 'alice');
-    await alice.agent.delete('/orders').expect(200);
+    await alice.agent.delete('/account').expect(200);
     app.get(TestClock).advance('6m');
-    const { body } = await alice.agent.delete('/orders').expect(401);
+    const { body } = await alice.agent.delete('/account').expect(401);
     expect(body.error).toBe('insufficient_user_authentication');
   });
 

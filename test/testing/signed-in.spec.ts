@@ -7,31 +7,15 @@ import {
   GuardOf,
   JwtAuthGuard,
   RefreshTokenService,
-  Roles,
-  RolesGuard,
 } from 'nestjs-refresh-token';
 import { AuthTestingModule, signedIn, type SignedInOptions, TestClock } from 'nestjs-refresh-token/testing';
 import supertest from 'supertest';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { adapters, createAuthApp, type AuthSetup } from '../support/auth-app.js';
 import { databaseNamed } from '../support/databases.js';
+import { Orders } from '../support/orders.controller.js';
 import { TABLES, usersAndStaff } from '../support/staff.js';
 import { host } from '../support/staff-host.js';
-
-@Controller('orders')
-@UseGuards(JwtAuthGuard, RolesGuard)
-class Orders {
-  @Get()
-  mine(@CurrentUser() user: AuthenticatedUser) {
-    return { of: user.id };
-  }
-
-  @Roles('admin')
-  @Get('all')
-  all() {
-    return [];
-  }
-}
 
 async function listening(setup: AuthSetup = {}, adapter: 'express' | 'fastify' = 'express') {
   const database = await databaseNamed('sqljs').create();

@@ -66,7 +66,9 @@ export class EventSearch {
       conditions.push(`${column('account')} IN (${accounts.map((_, index) => `:account_${index}`).join(', ')})`);
     // Left out here and not afterwards, so that pages are full.
     if (withoutRecentRefreshes)
-      conditions.push(`(${column('type')} NOT IN (${REFRESHES.map((type) => `'${type}'`).join(', ')}) OR ${column('at')} <= :recent)`);
+      conditions.push(
+        `(${column('type')} NOT IN (${REFRESHES.map((type) => `'${type}'`).join(', ')}) OR ${column('at')} <= :recent)`,
+      );
     return conditions;
   }
 }
