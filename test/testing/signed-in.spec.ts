@@ -1,13 +1,6 @@
 import { Controller, Get, Header, Req, UseGuards } from '@nestjs/common';
 import { Test } from '@nestjs/testing';
-import {
-  type AuthenticatedUser,
-  AuthModule,
-  CurrentUser,
-  GuardOf,
-  JwtAuthGuard,
-  RefreshTokenService,
-} from 'nestjs-refresh-token';
+import { AuthModule, GuardOf, JwtAuthGuard, RefreshTokenService } from 'nestjs-refresh-token';
 import { AuthTestingModule, signedIn, type SignedInOptions, TestClock } from 'nestjs-refresh-token/testing';
 import supertest from 'supertest';
 import { describe, expect, onTestFinished, test } from 'vitest';
