@@ -27,6 +27,7 @@ export default defineConfig({
       { find: /^nestjs-refresh-token\/redis$/, replacement: source('./src/integrations/redis/index.ts') },
       { find: /^nestjs-refresh-token\/risk$/, replacement: source('./src/auth/risk/index.ts') },
       { find: /^nestjs-refresh-token\/sockets$/, replacement: source('./src/auth/sockets/index.ts') },
+      { find: /^nestjs-refresh-token\/testing$/, replacement: source('./src/integrations/testing/index.ts') },
       { find: /^nestjs-refresh-token\/typeorm$/, replacement: source('./src/auth/typeorm.ts') },
     ],
   },

@@ -84,6 +84,7 @@ function written({ peers, optional, onDemand }: Needs): string {
 const ON_DEMAND: Record<string, string> = {
   argon2: "with `refreshToken.hasher: 'argon2id'`",
   '@nestjs/event-emitter': 'if its module is imported, events go there too',
+  supertest: 'for `agent`',
   redis: 'for the functions whose names begin with `redis`',
 };
 

@@ -17,6 +17,7 @@ import { UserProviderConfig } from '../../src/auth/user/user-options.js';
 import { MmdbGeoIpConfig } from '../../src/integrations/geoip/mmdb-geo-ip.js';
 import { MetricsConfig } from '../../src/integrations/metrics/metrics-options.js';
 import { OpenTelemetryConfig } from '../../src/integrations/opentelemetry/opentelemetry-options.js';
+import { AuthTestingExtras } from '../../src/integrations/testing/auth-testing-options.js';
 import { ThrottlingConfig } from '../../src/integrations/throttling/throttling-options.js';
 import { basename } from 'node:path';
 import ts from 'typescript';
@@ -219,6 +220,14 @@ const GROUPS: readonly Group[] = [
     file: 'src/integrations/opentelemetry/opentelemetry-options.ts',
     type: 'AuthOpenTelemetryOptions',
     Config: OpenTelemetryConfig,
+  },
+  {
+    title: 'Tests',
+    guide: 'testing.md',
+    prefix: 'AuthTestingModule: ',
+    file: 'src/integrations/testing/auth-testing-options.ts',
+    type: 'AuthTestingExtras',
+    Defaults: AuthTestingExtras,
   },
   {
     title: 'Webhook',

@@ -14,18 +14,12 @@ export { RevocationOptions } from './revocation/revocation-options.js';
 export type { ClientOptions } from './session/client-options.js';
 export { PurgeOptions, RefreshTokenOptions } from './session/session-options.js';
 export { AAL1, AAL2, AAL3 } from './session/session-terms.js';
-export type { Authentication, SessionLifetimes, SessionTerms } from './session/session-terms.js';
+export type { SessionTerms } from './session/session-terms.js';
 export { authToken, GuardOf, InjectAuth } from './modules/inject-auth.js';
 export { Clock } from './common/time/clock.js';
 
 // The users
-export type {
-  AuthUser,
-  ReauthenticatedSession,
-  ReauthenticatedUser,
-  SignedInUser,
-  UserProvider,
-} from './user/user-provider.js';
+export type { AuthUser, ReauthenticatedSession, SignedInUser, UserProvider } from './user/user-provider.js';
 export type { AuthenticatedUser } from './access-token/authenticated-user.js';
 export type { PossessionHeaders } from './access-token/access-token-possession.js';
 
@@ -43,7 +37,7 @@ export { Public } from './guards/public.decorator.js';
 export { Roles } from './guards/roles.decorator.js';
 export { Permissions } from './guards/permissions.decorator.js';
 export { Scopes } from './guards/scopes.decorator.js';
-export { StepUp, type StepUpOptions } from './guards/step-up.decorator.js';
+export { StepUp } from './guards/step-up.decorator.js';
 export { AuthRoute } from './common/request/auth-route.decorator.js';
 
 // Services

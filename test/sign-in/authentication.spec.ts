@@ -5,7 +5,7 @@ import {
   CurrentUser,
   JwtAuthGuard,
   type ReauthenticatedSession,
-  type ReauthenticatedUser,
+  type SignedInUser,
   StepUp,
   StepUpService,
 } from 'nestjs-refresh-token';
@@ -53,7 +53,7 @@ for (const adapter of adapters) {
         body: { password: 'alice-password', refresh_token: refreshToken },
       });
     /** As a user provider that checks a second factor. */
-    const secondFactor = (terms: ReauthenticatedUser['sessionTerms']) => {
+    const secondFactor = (terms: SignedInUser['sessionTerms']) => {
       app.users.reauthenticate = async () => ({ ...ALICE, sessionTerms: terms });
     };
 

@@ -7,10 +7,10 @@ import type { AuthEventRecord } from './auth-event-record.entity.js';
 import { leastIdAt } from './event-id.js';
 
 /** Sorts after every id. */
-const LAST_ID = 'ffffffff-ffff-ffff-ffff-ffffffffffff';
+export const LAST_ID = 'ffffffff-ffff-ffff-ffff-ffffffffffff';
 
 /** The types of the events that tell when a session was refreshed. */
-const REFRESHES = (['refreshed', 'refresh_repeated'] satisfies AuthEventType[]).map((type) => `'${type}'`).join(', ');
+export const REFRESHES: readonly AuthEventType[] = ['refreshed', 'refresh_repeated'];
 
 /**
  * Finds events. Each combination of filters has its own statement, prepared when it is first used. Ids begin with the time,
@@ -66,7 +66,9 @@ export class EventSearch {
       conditions.push(`${column('account')} IN (${accounts.map((_, index) => `:account_${index}`).join(', ')})`);
     // Left out here and not afterwards, so that pages are full.
     if (withoutRecentRefreshes)
-      conditions.push(`(${column('type')} NOT IN (${REFRESHES}) OR ${column('at')} <= :recent)`);
+      conditions.push(
+        `(${column('type')} NOT IN (${REFRESHES.map((type) => `'${type}'`).join(', ')}) OR ${column('at')} <= :recent)`,
+      );
     return conditions;
   }
 }

@@ -5,19 +5,12 @@ import { duration, LONGEST } from '../common/options/duration.js';
 import type { RequiredAuthentication } from './required-authentication.js';
 import { STEP_UP, StepUpGuard } from './step-up.guard.js';
 
-/** What `@StepUp` asks for. At least one of the two. */
-export interface StepUpOptions {
-  /** How long ago the user may have authenticated: `'1s'` to `'400d'`. */
-  maxAge?: string;
-  /** The class of that authentication, or several of which one is enough: the `acr` that your user provider returns. */
-  acr?: string | string[];
-}
-
 /**
  * Requires that the user has authenticated within this time, or in this way, by login or `POST /auth/step-up`. It must run
  * after `JwtAuthGuard`.
  *
- * @param required a duration from `'1s'` to `'400d'`, or `{ maxAge, acr }`
+ * @param required how long ago the user may have authenticated, from `'1s'` to `'400d'`. Or `{ maxAge, acr }`, of which one is
+ *   enough: `acr` is the class of that authentication, as your user provider names it, or a list of which one is enough
  * @throws AuthConfigurationError when the class is loaded, for a value that is not valid
  * @throws AuthError `insufficient_user_authentication`, with the challenge of RFC 9470 §3: `max_age` in seconds, and
  *   `acr_values`
@@ -27,7 +20,9 @@ export interface StepUpOptions {
  * @Delete('account')
  * deleteAccount() {}
  */
-export function StepUp(required: string | StepUpOptions): MethodDecorator & ClassDecorator {
+export function StepUp(
+  required: string | { maxAge?: string; acr?: string | string[] },
+): MethodDecorator & ClassDecorator {
   return applyDecorators(SetMetadata(STEP_UP, requiredBy(required)), UseGuards(StepUpGuard));
 }
 
@@ -36,7 +31,7 @@ const acrOf = optional(atLeastOne(texts('aal2')));
 /** It stands between quotes in a header, and spaces separate the values. */
 const ACR = /^[\x21\x23-\x5b\x5d-\x7e]{1,255}$/;
 
-function requiredBy(required: string | StepUpOptions): RequiredAuthentication {
+function requiredBy(required: Parameters<typeof StepUp>[0]): RequiredAuthentication {
   if (typeof required !== 'object' || required === null) return { maxAge: maxAgeOf('@StepUp()', required) };
   assertKnown('@StepUp()', required, ['maxAge', 'acr']);
   const { maxAge, acr } = required;

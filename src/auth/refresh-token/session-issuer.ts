@@ -19,7 +19,6 @@ import type { AuthUser } from '../user/user-provider.js';
 import { sessionEndReason } from './refresh-rule.js';
 import { SessionRows } from './session-rows.js';
 import type { SignInRequest } from './sign-in-request.js';
-import { TermsOfSignIn } from './terms-of-sign-in.js';
 import { TokenIssuer } from './token-issuer.js';
 import type { TokenUse } from './token-use.js';
 
@@ -35,7 +34,6 @@ export class SessionIssuer implements OnModuleInit {
     private readonly revocation: SessionRevocation,
     private readonly risk: RiskStage,
     private readonly events: AuthEventBus,
-    private readonly terms: TermsOfSignIn,
     private readonly config: RefreshTokenConfig,
   ) {}
 
@@ -59,7 +57,6 @@ export class SessionIssuer implements OnModuleInit {
     const { defaultClientId, defaultTransport } = this.config;
     const scope = this.grantedScope(request.scope);
     const clientId = request.clientId ?? defaultClientId;
-    const { ttl, columns: terms } = this.terms.of(clientId, request);
     const located = await this.risk.locate(from);
     const { client } = located;
     const remark = await this.risk.passSignIn(located, user.id, clientId);
@@ -81,8 +78,7 @@ export class SessionIssuer implements OnModuleInit {
       located,
       evidence,
       idempotencyKey,
-      terms,
-      ttl,
+      terms: request,
     });
     await this.begin(session, client);
     const fresh = await this.reload(user, session, client);

@@ -10,13 +10,14 @@ import type { LocatedClient } from '../risk/risk-assessor.js';
 import { RiskStage } from '../risk/risk-stage.js';
 import type { RefreshToken } from '../session/refresh-token.entity.js';
 import type { Seen } from '../session/refresh-token.statements.js';
+import type { SessionTerms } from '../session/session-terms.js';
 import type { AuthUser } from '../user/user-provider.js';
 import { credentialsHashOf, renewedCredentials } from './credentials.js';
 import type { Admitted } from './refresh-admission.js';
 import { isNewerThanRow, type RefreshAttempt } from './refresh-attempt.js';
 import type { DecodedRefreshToken } from './refresh-token.codec.js';
 import { firstChain, type Repeat, repeatedChain, rotatedChain } from './session-chain.js';
-import type { TermsOfSignIn } from './terms-of-sign-in.js';
+import { TermsOfSignIn } from './terms-of-sign-in.js';
 import { TokenHasher } from './token-hasher.js';
 import { hashedMessage, random256, tokenAt } from './voucher.js';
 
@@ -27,9 +28,7 @@ export interface SessionStart extends Pick<RefreshToken, 'userId' | 'clientId' |
   readonly boundTo: BoundTo;
   readonly located: LocatedClient;
   readonly evidence: BindingEvidence;
-  readonly terms: ReturnType<TermsOfSignIn['of']>['columns'];
-  /** How long the session lives, in milliseconds. */
-  readonly ttl: number;
+  readonly terms: SessionTerms;
   /** The key of the sign-in, if the client sent one. */
   readonly idempotencyKey: string | undefined;
 }
@@ -49,6 +48,7 @@ export class SessionRows {
     private readonly bindings: SessionBindings,
     private readonly devices: DeviceRecognition,
     private readonly risk: RiskStage,
+    private readonly terms: TermsOfSignIn,
     private readonly clock: Clock,
   ) {}
 
@@ -60,14 +60,15 @@ export class SessionRows {
   }
 
   async first({ token, seed }: FirstToken, start: SessionStart): Promise<RefreshToken> {
-    const { user, boundTo, located, evidence, idempotencyKey, terms, ttl, ...session } = start;
+    const { user, boundTo, located, evidence, idempotencyKey, terms, ...session } = start;
+    const { ttl, columns } = this.terms.of(session.clientId, terms);
     const { keys, sessionId } = token;
     const { client } = located;
     const now = this.clock.now();
     return {
       ...session,
       ...boundTo,
-      ...terms,
+      ...columns,
       credentialsHash: credentialsHashOf({ id: sessionId, userId: session.userId }, keys, user),
       fingerprint: this.devices.fingerprintOf(sessionId, keys, evidence.signals),
       id: sessionId,

@@ -4,7 +4,7 @@ import { AuthConfigurationError } from '../common/errors/auth-error.js';
 import { LIFETIMES } from '../session/client-options.js';
 import type { RefreshToken } from '../session/refresh-token.entity.js';
 import { RefreshTokenConfig } from '../session/session-options.js';
-import type { Authentication, SessionTerms } from '../session/session-terms.js';
+import type { SessionTerms } from '../session/session-terms.js';
 
 type Lifetimes = Pick<RefreshToken, 'idleTtl' | 'accessTokenTtl' | 'persistent'>;
 
@@ -61,7 +61,7 @@ function shorter(wanted: number | undefined, bound: number): number | null {
 }
 
 /** @throws AuthConfigurationError if one is not what RFC 9068 §2.2.1 takes, or too long */
-export function authenticationColumns({ amr, acr }: Authentication): AuthenticationColumns {
+export function authenticationColumns({ amr, acr }: Pick<SessionTerms, 'amr' | 'acr'>): AuthenticationColumns {
   if (amr !== undefined && !(Array.isArray(amr) && amr.length > 0 && amr.every(isName) && isName(amr.join('+')))) {
     throw new AuthConfigurationError(
       "amr must be a list of names without spaces (RFC 8176), for example ['pwd', 'otp'].",

@@ -36,7 +36,7 @@ const CHECKS = { ...LIFETIMES, maxSessionsPerUser: optional(integer(1, 10_000)) 
 /** @throws AuthConfigurationError for a value that is not valid, or longer than the module's */
 export function clientsOf(
   name: string,
-  given: Record<string, ClientOptions>,
+  given: Record<string, ClientOptions> | undefined = {},
   bounds: { readonly ttl: string; readonly idleTtl: string },
 ): ReadonlyMap<string, CheckedClient> {
   if (typeof given !== 'object' || given === null || Array.isArray(given)) {

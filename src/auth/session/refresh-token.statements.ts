@@ -25,7 +25,7 @@ const SEEN = [
 export type Seen = Pick<RefreshToken, (typeof SEEN)[number]>;
 
 /** The columns that a repeated answer writes. The live token stays the same. */
-const REPEATED = [
+export const REPEATED = [
   'given',
   'windowGeneration',
   'windowStartedAt',
@@ -38,7 +38,7 @@ const REPEATED = [
 export type Repetition = Pick<RefreshToken, (typeof REPEATED)[number]>;
 
 /** The columns that a rotation writes, besides the generation. */
-const ROTATED = [
+export const ROTATED = [
   'tokenHash',
   'keyId',
   'givenBefore',

@@ -9,7 +9,7 @@ import type { RefreshToken, RefreshTokenColumns } from './refresh-token.entity.j
 import { SESSION_ENTITY } from './refresh-token.store.js';
 
 /** What tells of the user, of their devices and of where they were. */
-const PERSONAL = [
+export const PERSONAL = [
   // A host writes its own reasons.
   'revokedReason',
   'deviceName',
@@ -30,7 +30,7 @@ const PERSONAL = [
 ] as const satisfies readonly (keyof RefreshToken)[];
 
 /** The user id of a session whose user has been forgotten. */
-const FORGOTTEN = '';
+export const FORGOTTEN = '';
 
 /**
  * Erases what the revoked sessions of a user tell of them. The rows stay until the purge: other instances read from them

@@ -111,7 +111,7 @@ export class RefreshTokenOptions {
    *   refreshToken: { clients: { kiosk: { ttl: '12h', idleTtl: '30m', persistent: false, maxSessionsPerUser: 1 } } },
    * });
    */
-  clients: Record<string, ClientOptions> = {};
+  clients?: Record<string, ClientOptions> = undefined;
   /**
    * How recently users must have authenticated, by login or step-up, to end other sessions of theirs (ASVS 7.5.2). It
    * applies to `POST /auth/logout-all` and `DELETE /auth/sessions/:id`: with an older authentication they answer 401

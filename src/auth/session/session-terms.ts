@@ -1,12 +1,12 @@
 /**
- * How long one session lives. Omitted fields get the values of its client in `refreshToken.clients`, or else those of the
- * module. A time that is longer than the module's is shortened to it: `refreshToken.ttl`, `refreshToken.idleTtl` and
- * `accessToken.ttl` are the bounds.
+ * What a sign-in decides about its session: how long it lives, and how the user has authenticated. Omitted times get the
+ * values of the client in `refreshToken.clients`, or else those of the module. A time that is longer than the module's is
+ * shortened to it: `refreshToken.ttl`, `refreshToken.idleTtl` and `accessToken.ttl` are the bounds.
  *
  * @example
- * const lifetimes: SessionLifetimes = { ttl: '12h', idleTtl: '1h', persistent: false };
+ * const terms: SessionTerms = { ttl: '12h', idleTtl: '1h', persistent: false, amr: ['pwd', 'otp'], acr: 'aal2' };
  */
-export interface SessionLifetimes {
+export interface SessionTerms {
   /** How long the session lives after its login: `'1s'` to `'400d'`. No refresh extends it. */
   ttl?: string;
   /** How long it lives without a refresh: `'1s'` to `'400d'`. */
@@ -15,23 +15,17 @@ export interface SessionLifetimes {
   accessTokenTtl?: string;
   /** With `false`, the cookie has no `Max-Age`: the browser forgets it when it closes. `true` is "remember me". */
   persistent?: boolean;
-}
-
-/**
- * How a user has authenticated. Access tokens carry it (RFC 9068 §2.2.1), and `@StepUp({ acr })` asks for it.
- *
- * @example
- * const authentication: Authentication = { amr: ['pwd', 'otp'], acr: 'aal2' };
- */
-export interface Authentication {
-  /** The methods, for example `['pwd', 'otp']` (RFC 8176). Together at most 255 characters, none with spaces. */
+  /**
+   * The methods of the authentication, for example `['pwd', 'otp']` (RFC 8176). Together at most 255 characters, none with
+   * spaces.
+   */
   amr?: string[];
-  /** The class of the authentication, for example `'aal2'`. At most 255 visible ASCII characters. */
+  /** The class of the authentication, for example `'aal2'` (RFC 9470). At most 255 visible ASCII characters. */
   acr?: string;
 }
 
-/** What a sign-in decides about its session. */
-export interface SessionTerms extends SessionLifetimes, Authentication {}
+/** The terms that are times, which a client can have, too. */
+export type SessionLifetimes = Omit<SessionTerms, 'amr' | 'acr'>;
 
 /**
  * NIST SP 800-63B-4 §2.1.3, authenticator assurance level 1: users authenticate again after 30 days.

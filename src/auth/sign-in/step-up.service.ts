@@ -17,7 +17,7 @@ import type { IssuedTokens } from '../session/issued-tokens.js';
 import { RefreshTokenConfig } from '../session/session-options.js';
 import { BoundedUserProvider } from '../user/bounded-user-provider.js';
 import type { CheckRequest } from '../user/password-checks.js';
-import type { ReauthenticatedUser } from '../user/user-provider.js';
+import type { SignedInUser } from '../user/user-provider.js';
 import { BY_PASSWORD } from './by-password.js';
 
 /** A session that steps up, from its row or from an access token. */
@@ -123,7 +123,7 @@ export class StepUpService implements OnModuleInit {
    * @example
    * const { credentialsVersion } = await stepUp.reauthenticate(user, password, clientContextOf(request));
    */
-  reauthenticate(user: AuthenticatedUser, proof: unknown, client: ClientContext = {}): Promise<ReauthenticatedUser> {
+  reauthenticate(user: AuthenticatedUser, proof: unknown, client: ClientContext = {}): Promise<SignedInUser> {
     return this.authenticate({ ...user, id: user.sessionId, userId: user.id }, proof, { client });
   }
 
@@ -131,7 +131,7 @@ export class StepUpService implements OnModuleInit {
     { id: sessionId, userId, clientId, generation, amr, acr }: KnownSession,
     proof: unknown,
     request: CheckRequest,
-  ): Promise<ReauthenticatedUser> {
+  ): Promise<SignedInUser> {
     const session = { sessionId, clientId, amr: amr ?? [], acr };
     const user = await this.users.reauthenticate(userId, proof, session, { ...request, knownAt: userId });
     if (user?.id === userId) return user;

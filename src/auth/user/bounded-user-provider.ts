@@ -11,7 +11,6 @@ import { UserProviderConfig } from './user-options.js';
 import {
   type AuthUser,
   type ReauthenticatedSession,
-  type ReauthenticatedUser,
   type SignedInUser,
   USER_PROVIDER,
   type UserProvider,
@@ -69,7 +68,7 @@ export class BoundedUserProvider {
     proof: unknown,
     session: ReauthenticatedSession,
     request: CheckRequest,
-  ): Promise<ReauthenticatedUser | null> {
+  ): Promise<SignedInUser | null> {
     if (!this.canReauthenticate)
       throw new AuthError('forbidden', 'This server does not support step-up. Sign in again instead.');
     const given = await this.checked('reauthenticate', () => this.users.reauthenticate!(id, proof, session), request);

@@ -1,4 +1,4 @@
-import type { Authentication, SessionTerms } from '../session/session-terms.js';
+import type { SessionTerms } from '../session/session-terms.js';
 
 /**
  * A user of the host application. Access tokens carry the id, roles, permissions and claims. These fields are checked
@@ -38,19 +38,11 @@ export interface AuthUser<Claims extends object = Record<string, unknown>> {
  * return { id: user.id, roles: user.roles, sessionTerms: { amr: ['pwd', 'otp'], acr: 'aal2', ttl: '12h' } };
  */
 export interface SignedInUser<Claims extends object = Record<string, unknown>> extends AuthUser<Claims> {
-  /** By default `{ amr: ['pwd'] }`. */
+  /**
+   * After a password, `amr` is `['pwd']` by default. After a step-up only `amr` and `acr` count. They replace what the
+   * session knew.
+   */
   sessionTerms?: SessionTerms;
-}
-
-/**
- * A user who has authenticated again. `sessionTerms` says how, and replaces what the session knew.
- *
- * @example
- * return { id: user.id, roles: user.roles, sessionTerms: { amr: [...session.amr, 'otp'], acr: 'aal2' } };
- */
-export interface ReauthenticatedUser<Claims extends object = Record<string, unknown>> extends AuthUser<Claims> {
-  /** By default `{ amr: ['pwd'] }` for a password, and nothing for other proofs. */
-  sessionTerms?: Authentication;
 }
 
 /** The session in which a user authenticates again. `amr` and `acr` are those of the latest authentication. */
@@ -117,11 +109,7 @@ export interface UserProvider<
    * password. With `stepUpDto`, it gets the whole body: for example a one-time password, or the assertion of a passkey.
    * Needed if a risk rule answers `step_up` or a route uses `@StepUp()`.
    */
-  reauthenticate?(
-    id: string,
-    proof: Proof,
-    session: ReauthenticatedSession,
-  ): Promise<ReauthenticatedUser<Claims> | null>;
+  reauthenticate?(id: string, proof: Proof, session: ReauthenticatedSession): Promise<SignedInUser<Claims> | null>;
 }
 
 /** Any {@link UserProvider}, whatever its claims, credentials and proofs are. */

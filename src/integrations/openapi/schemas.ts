@@ -178,13 +178,8 @@ export const AUTH_SCHEMAS: Schemas = {
   AuthCurrentUser: {
     type: 'object',
     required: ['id', 'roles', 'permissions', 'session_id'],
-    properties: {
-      id: text,
-      roles: texts,
-      permissions: texts,
-      session_id: sessionId,
-      claims: { type: 'object', description: 'The claims of the access token that the host added, if any.' },
-    },
+    properties: { id: text, roles: texts, permissions: texts, session_id: sessionId },
+    description: 'If the host adds claims to access tokens, they are in `claims`.',
   },
   AuthError: {
     type: 'object',
