@@ -67,6 +67,7 @@ export class AuthResponder {
    * @param wanted the options of the session, and a page to redirect to
    * @throws AuthError `forbidden` if a page of another site sent the request, without `allowCrossSite`
    * @throws AuthError `invalid_request` if `redirectTo` leads to another host, or the transport is `'body'`
+   * @throws AuthError `temporarily_unavailable` if the response has been sent already
    * @throws AuthError whatever `RefreshTokenService.issue` throws
    * @example
    * await this.responder.signIn(user, request, response, { amr: ['hwk'], acr: 'aal2' });
