@@ -263,6 +263,8 @@ export function sessionKeeper(options: ResolvedClientOptions): SessionKeeper {
         proofs?.forget();
         isEmptyForNow = true;
         state.doubt();
+        // Another tab may still have a token of the session that the browser had before, and offer it.
+        state.endedAt = obtainedAt;
       });
       notBefore = 0;
       return !!(await keeper.current());

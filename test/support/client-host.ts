@@ -22,8 +22,9 @@ declare global {
 const bundle = readFile(join(root, 'dist/client/client.min.js'), 'utf8');
 const dpopBundle = readFile(join(root, 'dist/client/client-dpop.min.js'), 'utf8');
 
+/** A page at `/` on which the client runs. */
 @Controller()
-class PageController {
+export class PageController {
   @Get()
   @Header('Content-Type', 'text/html')
   @Header('Content-Security-Policy', "default-src 'none'; script-src 'self'; connect-src 'self'")

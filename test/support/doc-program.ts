@@ -26,7 +26,7 @@ export interface CompiledPage {
   skipped: { place: string; reason: string }[];
   /** The compiled classes of the reader's application, by their names. */
   application: Record<'AppModule' | 'UsersModule' | 'UsersService', string>;
-  /** Names of environment variables that hold secrets. */
+  /** Names of environment variables that hold secrets, and the names that go with them. */
   secrets: string[];
   /** Names of GeoIP databases. */
   geoIpFiles: string[];
@@ -168,7 +168,7 @@ async function writePage(page: Page, { inherited, names, folder, written }: Sett
       UsersModule: join(home, module),
       UsersService: join(home, service),
     },
-    secrets: [...new Set(page.text.match(/\b[A-Z][A-Z0-9_]*SECRET[A-Z0-9_]*\b/g))],
+    secrets: [...new Set(page.text.match(/\b[A-Z][A-Z0-9_]*(?:SECRET|CLIENT_ID)[A-Z0-9_]*\b/g))],
     usesPglite: page.text.includes('pgliteDataSourceOptions('),
     geoIpFiles: [...new Set(page.text.match(/(?<![\w./-])[\w./-]+\.mmdb\b/g))],
   };

@@ -110,6 +110,8 @@ describe('the user of a request', () => {
       generation: 0,
       expiresAt: expect.closeTo(now + 900, -1),
       authTime: expect.closeTo(now, -1),
+      amr: [],
+      claims: {},
     });
   });
 

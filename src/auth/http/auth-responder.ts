@@ -9,6 +9,7 @@ import type { SignInRequest } from '../refresh-token/sign-in-request.js';
 import { RefreshTokenConfig } from '../session/session-options.js';
 import type { AuthUser } from '../user/user-provider.js';
 import { type AnswerHeaders, answerNow, type OwnAnswer } from './own-answer.js';
+import { redirectLocation } from './redirect-location.js';
 import { SessionAnswers } from './session-answers.js';
 
 /**
@@ -64,6 +65,7 @@ export class AuthResponder {
    * @param wanted the options of the session, and a page to redirect to
    * @throws AuthError `forbidden` if a page of another site sent the request, without `allowCrossSite`
    * @throws AuthError `invalid_request` if `redirectTo` leads to another host, or the transport is `'body'`
+   * @throws AuthError `temporarily_unavailable` if the response has been sent already
    * @throws AuthError whatever `RefreshTokenService.issue` throws
    * @example
    * await this.responder.signIn(user, request, response, { amr: ['hwk'], acr: 'aal2' });
@@ -73,7 +75,8 @@ export class AuthResponder {
     return this.answer(request, response, async () => {
       assertTls(request, this.tls);
       const transport = session.transport ?? this.config.defaultTransport;
-      const location = redirectTo === undefined ? undefined : this.locationOf(redirectTo);
+      const location =
+        redirectTo === undefined ? undefined : redirectLocation(redirectTo, this.cookieConfig.allowedOrigins);
       if (location !== undefined && transport !== 'cookie') {
         throw new AuthError('invalid_request', 'A redirect needs the transport "cookie": a URL carries no token.');
       }
@@ -118,19 +121,5 @@ export class AuthResponder {
   private refusalOf(error: unknown, request: HttpRequest): AnswerHeaders {
     if (!(error instanceof AuthError)) return {};
     return { headers: Object.entries(error.headers), cookies: this.presented.cookiesToRemove(request, error) };
-  }
-
-  /** A page that an attacker has chosen could pretend to be the application. */
-  private locationOf(redirectTo: string): string {
-    const base = 'https://this-host.invalid';
-    const isPath = typeof redirectTo === 'string' && /^\/(?![/\\])/.test(redirectTo) && URL.canParse(redirectTo, base);
-    if (isPath) {
-      const { origin, pathname, search, hash } = new URL(redirectTo, base);
-      if (origin === base) return pathname + search + hash;
-    }
-    const origin = URL.canParse(redirectTo) ? new URL(redirectTo).origin : undefined;
-    if (origin !== undefined && this.cookieConfig.allowedOrigins.includes(origin)) return new URL(redirectTo).href;
-    const allowed = 'a path of this host, or a URL of an origin in cookie.allowedOrigins';
-    throw new AuthError('invalid_request', `redirectTo must be ${allowed}.`);
   }
 }

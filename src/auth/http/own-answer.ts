@@ -1,6 +1,7 @@
 import type { ExecutionContext } from '@nestjs/common';
+import { AuthError } from '../common/errors/auth-error.js';
 import type { HttpResponse } from '../common/request/http-request.js';
-import { rawResponse } from '../streams/open-response.js';
+import { isOver, rawResponse } from '../streams/open-response.js';
 import { NO_STORE } from './no-store.decorator.js';
 
 /** What an auth route answers. Without a body it is 204, or 303 (RFC 9110 §15.4.4) to a location. */
@@ -20,6 +21,7 @@ interface Decision {
 interface RawResponse {
   statusCode: number;
   readonly headersSent: boolean;
+  getHeader(name: string): string | string[] | undefined;
   setHeader(name: string, value: string | string[]): unknown;
   appendHeader(name: string, value: string[]): unknown;
   removeHeader(name: string): unknown;
@@ -36,6 +38,7 @@ interface Reply {
   readonly sent: boolean;
   code(status: number): unknown;
   serializer(serialize: (payload: string) => string): unknown;
+  getHeader(name: string): string | string[] | undefined;
   header(name: string, value: string | string[]): unknown;
   removeHeader(name: string): unknown;
   send?: (text?: string) => unknown;
@@ -111,29 +114,44 @@ export function writeOwn(response: HttpResponse, { body, location, cookies }: Ow
  * headers of the refusal, which they need not know.
  *
  * @param refusal what a refusal answers besides its body
+ * @throws AuthError `temporarily_unavailable` if the host has answered, for example by a timeout
  */
-export async function answerNow(
+export function answerNow(
   response: HttpResponse,
   work: () => Promise<OwnAnswer>,
   refusal: (error: unknown) => AnswerHeaders,
 ): Promise<void> {
-  let decided = running.get(response);
-  if (!decided) {
-    decided = work().then(
-      (answer) => {
-        writeOwn(response, answer);
-        sendInstead(response, () => undefined);
-      },
-      (error: unknown) => {
-        // The host may catch it, and try something else.
-        running.delete(response);
-        if (!isAnswered(response)) setHeaders(response, refusal(error));
-        throw error;
-      },
-    );
-    running.set(response, decided);
-  }
+  const known = running.get(response);
+  if (known) return known;
+  const decided = writeNow(response, work).catch((error: unknown) => {
+    // The host may catch it, and try something else.
+    running.delete(response);
+    if (!isAnswered(response)) setHeaders(response, refusal(error));
+    throw error;
+  });
+  running.set(response, decided);
   return decided;
+}
+
+async function writeNow(response: HttpResponse, work: () => Promise<OwnAnswer>): Promise<void> {
+  assertUnanswered(response);
+  const answer = await work();
+  assertUnanswered(response);
+  decisions.set(response, { answer });
+  writeOwn(response, answer);
+  // Hooks of Fastify may still be running. They can fail, and then the host's filters answer.
+  await written(rawResponse(response));
+  sendInstead(response, () => undefined);
+}
+
+function assertUnanswered(response: HttpResponse): void {
+  if (isAnswered(response)) throw new AuthError('temporarily_unavailable');
+}
+
+/** Resolves as well if the client has hung up. */
+async function written(raw: ReturnType<typeof rawResponse>): Promise<void> {
+  if (isOver(raw)) return;
+  await new Promise<void>((resolve) => raw.once('finish', resolve).once('close', resolve));
 }
 
 /** The headers of an answer, without those of its body. */
@@ -149,9 +167,12 @@ function setHeaders(response: HttpResponse, { headers = [], cookies = [] }: Answ
     if (isReply) to.header(name, value);
     else to.setHeader(name, value);
   }
-  if (cookies.length === 0) return;
-  if (isReply) to.header('Set-Cookie', cookies);
-  else to.appendHeader('Set-Cookie', cookies);
+  // Those of a refusal stay when a filter answers it.
+  const present = [to.getHeader('Set-Cookie') ?? []].flat();
+  const missing = cookies.filter((cookie) => !present.includes(cookie));
+  if (missing.length === 0) return;
+  if (isReply) to.header('Set-Cookie', missing);
+  else to.appendHeader('Set-Cookie', missing);
 }
 
 /**

@@ -80,8 +80,8 @@ export class ThrottledAttempts {
     const [decision, work] = [decisionOf(response), workOf(response)];
     if (work && !decision) {
       // An interceptor of the host has given up, or the client has. The password is still being checked.
-      const endLater = () => this.ignoringErrors(this.end(response));
-      void work.then(endLater, endLater);
+      const endLater = (error?: unknown) => this.ignoringErrors(this.end(response, error));
+      void work.then(() => endLater(), endLater);
       return;
     }
     // A route of the host may answer by itself, and later.
