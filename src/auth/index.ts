@@ -48,7 +48,7 @@ export { AuthRoute } from './common/request/auth-route.decorator.js';
 
 // Services
 export { RefreshTokenService } from './refresh-token/refresh-token.service.js';
-export { SignInService } from './sign-in/sign-in.service.js';
+export { type NamedSignInRequest, SignInService } from './sign-in/sign-in.service.js';
 export { StepUpService } from './sign-in/step-up.service.js';
 export { AccessTokenService } from './access-token/access-token.service.js';
 export type { IssuedTokens, SessionSummary } from './session/issued-tokens.js';

@@ -97,13 +97,14 @@ export interface AuthClient<User = unknown> {
    */
   adopt(tokens?: IssuedTokens): Promise<boolean>;
   /**
-   * Authenticates the user again, if the server requires it (`step_up_required`).
+   * Authenticates the user again, if the server requires it (`step_up_required`): with the password, or with the fields
+   * that your server takes.
    *
    * @throws AuthClientError `invalid_credentials` or a different code of the server
    * @example
    * await client.stepUp({ password });
    */
-  stepUp(credentials: { password: string; [field: string]: unknown }): Promise<void>;
+  stepUp(credentials: { password?: string; [field: string]: unknown }): Promise<void>;
   /**
    * Signs the user out. It takes effect at once in all tabs.
    *

@@ -12,13 +12,18 @@ const CONTROLLERS: [controller: Type, path: string][] = [
   [SessionsController, '/sessions'],
 ];
 
+/** `@ApiExtraModels` of `@nestjs/swagger` writes it: these classes get schemas in the OpenAPI document. */
+const DESCRIBED_CLASSES = 'swagger/apiExtraModels';
+
 /** Copies of the controllers for one `AuthModule`, with its own prefix. */
-export function controllersAt({ name, routePrefix, version }: AuthRegistration): Type[] {
+export function controllersAt({ name, routePrefix, version, loginDto, stepUpDto }: AuthRegistration): Type[] {
+  const dtos = [loginDto, stepUpDto].filter((dto) => dto !== undefined);
   return CONTROLLERS.map(([controller, path]) => {
     const at = class extends controller {};
     Object.defineProperty(at, 'name', { value: controller.name });
     Controller({ path: `${routePrefix}${path}`, version })(at);
     SetMetadata(AUTH_MODULE, name ?? UNNAMED)(at);
+    if (controller === AuthController && dtos.length > 0) SetMetadata(DESCRIBED_CLASSES, dtos)(at);
     return at;
   });
 }

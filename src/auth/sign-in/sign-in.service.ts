@@ -16,6 +16,25 @@ import type { AuthUser } from '../user/user-provider.js';
 import { BY_PASSWORD } from './by-password.js';
 
 /**
+ * The options of one sign-in with credentials of your own.
+ *
+ * @example
+ * const request: NamedSignInRequest = { accountName: email, transport: 'body' };
+ */
+export interface NamedSignInRequest extends SignInRequest {
+  /** What the user has typed to name the account. Events tell accounts apart by it. */
+  accountName?: string;
+}
+
+interface Attempt {
+  readonly credentials: readonly unknown[];
+  readonly accountName: string | undefined;
+  /** A username and a password. Others may be good once. */
+  readonly byPassword: boolean;
+  readonly request: SignInRequest;
+}
+
+/**
  * Checks credentials and begins a session, as `POST /auth/login` does.
  *
  * @example
@@ -55,13 +74,33 @@ export class SignInService {
     evidence: BindingEvidence = {},
     use: TokenUse = {},
   ): Promise<IssuedTokens> {
-    return traced('nrt.sign_in', () => this.begin(username, password, request, from, evidence, use));
+    const attempt = { credentials: [username, password], accountName: username, byPassword: true, request };
+    return traced('nrt.sign_in', () => this.begin(attempt, from, evidence, use));
+  }
+
+  /**
+   * The same with whatever your `validateCredentials` takes as its only argument, for example the instance of a `loginDto`.
+   * `validateCredentials` is called once, because a one-time password is good once.
+   *
+   * @param credentials what `validateCredentials` gets
+   * @param request as for `signIn`, and the name of the account for events
+   * @throws AuthError as `signIn` does
+   * @example
+   * const tokens = await signIn.signInWith({ email, otp }, { accountName: email, transport: 'body' });
+   */
+  signInWith(
+    credentials: object,
+    { accountName, ...request }: NamedSignInRequest = {},
+    from: ClientContext = {},
+    evidence: BindingEvidence = {},
+    use: TokenUse = {},
+  ): Promise<IssuedTokens> {
+    const attempt = { credentials: [credentials], accountName, byPassword: false, request };
+    return traced('nrt.sign_in', () => this.begin(attempt, from, evidence, use));
   }
 
   private async begin(
-    username: string,
-    password: string,
-    request: SignInRequest,
+    { credentials, accountName, byPassword, request }: Attempt,
     from: ClientContext,
     evidence: BindingEvidence,
     use: TokenUse,
@@ -69,15 +108,16 @@ export class SignInService {
     // This comes before the credentials are checked: a client outside the fence must not learn whether they are right.
     const located = await this.risk.locate(from);
     const { client } = located;
-    const account = this.accounts.tell(username);
+    const account = this.accounts.tell(accountName);
     await this.risk.passSignIn(located, undefined, request.clientId, account);
-    const knownAt = request.isKnownDevice ? username : undefined;
+    const knownAt = request.isKnownDevice ? accountName : undefined;
     const check = { client, hasHungUp: use.hasHungUp, knownAt };
-    const validate = () => this.users.validateCredentials([username, password], check);
+    const validate = () => this.users.validateCredentials(credentials, check);
     const user = await validate();
     if (!user) throw this.failed(account, request, client);
-    const terms = { amr: BY_PASSWORD, ...user.sessionTerms, ...request };
+    const terms = { ...(byPassword && { amr: BY_PASSWORD }), ...user.sessionTerms, ...request };
     const issued = await this.refreshTokens.issue(user, terms, client, evidence, use);
+    if (!byPassword) return issued;
     if (!(await this.isStillValid(user, validate, issued, client))) throw this.failed(account, request, client);
     return issued;
   }

@@ -38,7 +38,7 @@ export interface AuthUser<Claims extends object = Record<string, unknown>> {
  * return { id: user.id, roles: user.roles, sessionTerms: { amr: ['pwd', 'otp'], acr: 'aal2', ttl: '12h' } };
  */
 export interface SignedInUser<Claims extends object = Record<string, unknown>> extends AuthUser<Claims> {
-  /** By default `{ amr: ['pwd'] }`. */
+  /** By default `{ amr: ['pwd'] }`, and nothing with `loginDto`. */
   sessionTerms?: SessionTerms;
 }
 
@@ -97,7 +97,8 @@ export interface UserProvider<
 > {
   /**
    * Returns the user with these credentials; `null` for wrong credentials and for disabled users. With `loginDto`, it gets
-   * the whole body of the login instead of a username and a password.
+   * the whole body of the login instead of a username and a password, once for each login. Without `loginDto`, a user
+   * without `credentialsVersion` is asked for twice.
    */
   validateCredentials(...credentials: Credentials): Promise<SignedInUser<Claims> | null>;
   /**

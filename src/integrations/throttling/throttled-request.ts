@@ -56,12 +56,14 @@ export class ThrottledRequests {
     // Whichever of them the route means. In one order, so that no two requests wait for each other's places.
     const sessionIds = [...new Set(sessions)].sort();
     const client = clientContextOf(request);
-    const usernames = usernamesOf(request, isOwn);
+    const usernames = isOwn ? ownNames(request, registered) : hostNames(request);
     const [username = ''] = usernames;
+    // A device that knows one account must not count as known for another one.
+    const isNamed = usernames.length === 1;
     const devices = registered.service(KnownDevices);
     // A route of the host may succeed before anybody has proved anything, so it makes no device known.
     const isOwnLogin = isLogin && isOwn;
-    const knownDevice = isOwnLogin ? devices.find(request, username) : undefined;
+    const knownDevice = isOwnLogin && isNamed ? devices.find(request, username) : undefined;
     const { name } = registered.registration;
     return {
       keys: failureKeysOf({ module: name, route, ip: client.ip, usernames, knownDevice, isOwnLogin, sessionIds }),
@@ -77,7 +79,7 @@ export class ThrottledRequests {
         const told = { sessionId, ...account, ...client };
         registered.service(AuthEventBus).publish({ type: 'throttled', reason: kind, alert, ...told });
       },
-      deviceCookies: () => (isOwnLogin ? devices.remember(request, username) : []),
+      deviceCookies: () => (isOwnLogin && isNamed ? devices.remember(request, username) : []),
     };
   }
 }
@@ -101,11 +103,19 @@ function sessionOfAccessToken(request: HttpRequest, { service }: Registered): st
   }
 }
 
-/** The library reads `username`. Which of the fields a route of the host reads is not known, so each of them counts. */
-function usernamesOf({ body }: HttpRequest, isOwn: boolean): string[] {
+/** What the library itself reads. */
+function ownNames({ body }: HttpRequest, { registration: { accountFields } }: Registered): string[] {
+  const fields = (body ?? {}) as Record<string, unknown>;
+  return fewNames(accountFields.flatMap((field) => textsIn(fields[field])));
+}
+
+/** Which of the fields a route of the host reads is not known, so each of them counts. */
+function hostNames({ body }: HttpRequest): string[] {
   const { username, email } = (body ?? {}) as { username?: unknown; email?: unknown };
-  if (isOwn) return textsIn(username);
-  const names = [...textsIn(username), ...textsIn(email)];
+  return fewNames([...textsIn(username), ...textsIn(email)]);
+}
+
+function fewNames(names: string[]): string[] {
   return names.length > MOST_NAMES ? [MANY_NAMES] : names;
 }
 
