@@ -79,6 +79,12 @@ export class AuthModuleExtras {
    * token is not consumed if a field is not valid.
    */
   stepUpDto?: Type<object> = undefined;
+  /**
+   * The class of the second factor, with decorators of `class-validator`. With it, there is the route
+   * `POST /auth/login/continue`: it takes these fields and `mfa_ticket`, and `continueSignIn` gets the instance. Needed if
+   * `validateCredentials` returns `mfaRequired` and the module has its routes.
+   */
+  mfaDto?: Type<object> = undefined;
 }
 
 /** The names of these. */

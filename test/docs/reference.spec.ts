@@ -151,6 +151,8 @@ const CODES: Record<AuthErrorCode, true> = {
   use_dpop_nonce: true,
   invalid_scope: true,
   invalid_credentials: true,
+  mfa_required: true,
+  invalid_mfa_ticket: true,
   invalid_grant: true,
   unauthorized: true,
   invalid_token: true,
@@ -173,6 +175,7 @@ const CODES: Record<AuthErrorCode, true> = {
 const TYPES: Record<AuthEventType, true> = {
   signed_in: true,
   sign_in_failed: true,
+  mfa_required: true,
   refreshed: true,
   refresh_repeated: true,
   refresh_denied: true,

@@ -1,14 +1,16 @@
 import { Injectable, type OnModuleInit } from '@nestjs/common';
-import { AuthConfigurationError } from '../common/errors/auth-error.js';
+import { AuthConfigurationError, AuthError } from '../common/errors/auth-error.js';
 import type { HttpRequest, HttpResponse } from '../common/request/http-request.js';
-import { FIELDS_OF_LOGIN, FIELDS_OF_STEP_UP } from '../common/request/own-fields.js';
+import { FIELDS_OF_CONTINUING, FIELDS_OF_LOGIN, FIELDS_OF_STEP_UP } from '../common/request/own-fields.js';
 import { RefreshCookie } from '../cookie/refresh-cookie.js';
 import { AuthRegistration } from '../modules/auth-registration.js';
 import { RefreshTokenConfig } from '../session/session-options.js';
+import { MfaTickets } from '../sign-in/mfa-tickets.js';
+import { SecondFactorService } from '../sign-in/second-factor.service.js';
 import { SignInService } from '../sign-in/sign-in.service.js';
 import { BoundedUserProvider } from '../user/bounded-user-provider.js';
 import { hostBodyOf } from './host-body.js';
-import { AuthLoginDto, AuthSignInDto, AuthStepUpDto } from './login.dto.js';
+import { AuthContinueDto, AuthLoginDto, AuthSignInDto, AuthStepUpDto } from './login.dto.js';
 import type { OwnAnswer } from './own-answer.js';
 import { bodyOf } from './request-body.js';
 import { SessionAnswers, type SignInContext } from './session-answers.js';
@@ -18,6 +20,8 @@ import { SessionAnswers, type SignInContext } from './session-answers.js';
 export class LoginAnswers implements OnModuleInit {
   constructor(
     private readonly signIns: SignInService,
+    private readonly secondFactors: SecondFactorService,
+    private readonly tickets: MfaTickets,
     private readonly answers: SessionAnswers,
     private readonly cookie: RefreshCookie,
     private readonly users: BoundedUserProvider,
@@ -25,8 +29,13 @@ export class LoginAnswers implements OnModuleInit {
     private readonly config: RefreshTokenConfig,
   ) {}
 
-  /** @throws AuthConfigurationError if nothing takes what `stepUpDto` describes */
+  /** @throws AuthConfigurationError if nothing takes what `stepUpDto` or `mfaDto` describes */
   onModuleInit(): void {
+    if (this.registration.mfaDto && !this.users.canContinueSignIn) {
+      throw new AuthConfigurationError(
+        'mfaDto describes a second factor, but userProvider has no continueSignIn(id, secondFactor). Add it, or remove mfaDto.',
+      );
+    }
     if (!this.registration.stepUpDto || this.users.canReauthenticate) return;
     throw new AuthConfigurationError(
       'stepUpDto describes a step-up, but userProvider has no reauthenticate(id, proof). Add it, or remove stepUpDto.',
@@ -55,6 +64,21 @@ export class LoginAnswers implements OnModuleInit {
       return this.signIns.signIn(username, password, wanted, client, evidence, use);
     };
     return this.answers.signIn(request, response, transport, false, begin);
+  }
+
+  /** The transport and all else that the first step has chosen holds. */
+  async continueLogin(request: HttpRequest, response: HttpResponse): Promise<OwnAnswer> {
+    const secondFactor = await hostBodyOf(request, { dto: this.registration.mfaDto!, own: FIELDS_OF_CONTINUING });
+    const { mfa_ticket: ticket, transport: repeated } = await bodyOf(request, AuthContinueDto);
+    const signIn = this.tickets.read(ticket);
+    if (!signIn) throw new AuthError('invalid_mfa_ticket');
+    const transport = signIn.request.transport ?? this.config.defaultTransport;
+    if ((repeated ?? transport) !== transport) {
+      throw new AuthError('invalid_request', 'The first step has chosen the other transport.');
+    }
+    return this.answers.signIn(request, response, transport, false, ({ client, evidence, use }) =>
+      this.secondFactors.continueSignIn(ticket, secondFactor, client, evidence, use),
+    );
   }
 
   async stepUp(request: HttpRequest, response: HttpResponse): Promise<OwnAnswer> {

@@ -54,6 +54,17 @@ export class AuthLoginDto extends AuthSignInDto {
   password: string;
 }
 
+/** The module's own fields of `POST /auth/login/continue`. */
+export class AuthContinueDto {
+  @IsString()
+  @Length(1, 16_384)
+  mfa_ticket: string;
+
+  @IsOptional()
+  @IsIn(['cookie', 'body'])
+  transport?: Transport;
+}
+
 /** The body of `POST /auth/logout`, in addition to the refresh token. */
 export class AuthLogoutDto {
   /** Any text: an id that is not the session's ends nothing. */

@@ -2,7 +2,7 @@ import type { ControllerOptions, Type } from '@nestjs/common';
 import { getMetadataArgsStorage } from 'typeorm';
 import { AuthConfigurationError } from '../common/errors/auth-error.js';
 import { boolean } from '../common/options/checks.js';
-import { FIELDS_OF_LOGIN, FIELDS_OF_STEP_UP } from '../common/request/own-fields.js';
+import { FIELDS_OF_CONTINUING, FIELDS_OF_LOGIN, FIELDS_OF_STEP_UP } from '../common/request/own-fields.js';
 import { RefreshToken, RefreshTokenColumns } from '../session/refresh-token.entity.js';
 import { accountFieldsOf, checkedDto } from './host-dto.js';
 
@@ -26,6 +26,8 @@ export class AuthRegistration {
   readonly accountFields: readonly string[];
   /** The host's own body of a step-up. */
   readonly stepUpDto: Type<object> | undefined;
+  /** The host's body of the second step of a login. Without it there is no such route. */
+  readonly mfaDto: Type<object> | undefined;
 
   constructor({ name, controllers, routePrefix, version, dataSource, entity, ...bodies }: Given) {
     this.name = nameOf(name);
@@ -38,8 +40,9 @@ export class AuthRegistration {
     this.loginDto = checkedDto('loginDto', bodies.loginDto, FIELDS_OF_LOGIN);
     this.accountFields = accountFieldsOf(bodies.accountFields, this.loginDto);
     this.stepUpDto = checkedDto('stepUpDto', bodies.stepUpDto, FIELDS_OF_STEP_UP);
+    this.mfaDto = checkedDto('mfaDto', bodies.mfaDto, FIELDS_OF_CONTINUING);
     if (this.controllers) return;
-    const idle = this.loginDto ? 'loginDto' : this.stepUpDto && 'stepUpDto';
+    const idle = (['loginDto', 'stepUpDto', 'mfaDto'] as const).find((name) => this[name]);
     if (idle === undefined) return;
     throw new AuthConfigurationError(`${idle} has no effect with controllers: false. Remove one of them.`);
   }

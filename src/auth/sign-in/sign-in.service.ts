@@ -9,11 +9,14 @@ import { RefreshTokenService } from '../refresh-token/refresh-token.service.js';
 import type { SignInRequest } from '../refresh-token/sign-in-request.js';
 import type { TokenUse } from '../refresh-token/token-use.js';
 import { RiskStage } from '../risk/risk-stage.js';
+import { grantedScope } from '../session/granted-scope.js';
 import type { IssuedTokens } from '../session/issued-tokens.js';
 import { BoundedUserProvider } from '../user/bounded-user-provider.js';
 import { CurrentUsers } from '../user/current-users.js';
 import type { AuthUser } from '../user/user-provider.js';
+import { RefreshTokenConfig } from '../session/session-options.js';
 import { BY_PASSWORD } from './by-password.js';
+import { MfaTickets } from './mfa-tickets.js';
 
 /**
  * The options of one sign-in with credentials of your own.
@@ -49,6 +52,8 @@ export class SignInService {
     private readonly events: AuthEventBus,
     private readonly risk: RiskStage,
     private readonly accounts: AccountNames,
+    private readonly tickets: MfaTickets,
+    private readonly config: RefreshTokenConfig,
   ) {}
 
   /**
@@ -59,6 +64,7 @@ export class SignInService {
    * @param evidence the proof that binds the session, from `PresentedBinding.of`
    * @param use the key of this sign-in, from `tokenUseOf`
    * @throws AuthError `invalid_credentials` if the username or password is wrong
+   * @throws AuthError `mfa_required` if a second factor is needed; its `mfa` has the ticket for `SecondFactorService`
    * @throws AuthError `invalid_scope`, `invalid_request` or `invalid_dpop_proof` for a request that is not valid
    * @throws AuthError `session_limit` if the user has too many sessions
    * @throws AuthError `region_not_allowed` or `forbidden` if a risk rule denies the sign-in
@@ -115,7 +121,16 @@ export class SignInService {
     const validate = () => this.users.validateCredentials(credentials, check);
     const user = await validate();
     if (!user) throw this.failed(account, request, client);
-    const terms = { ...(byPassword && { amr: BY_PASSWORD }), ...user.sessionTerms, ...request };
+    const ofPassword = byPassword ? { amr: BY_PASSWORD } : {};
+    if ('mfaRequired' in user) {
+      const { user: proven, methods } = user.mfaRequired;
+      grantedScope(request.scope, this.config.scopes);
+      const { clientId } = request;
+      this.events.publish({ type: 'mfa_required', userId: proven.id, clientId, ...account, ...client });
+      const first = { ...ofPassword, ...proven.sessionTerms, ...request };
+      throw this.tickets.required(proven, { accountName, request: first, methods }, evidence);
+    }
+    const terms = { ...ofPassword, ...user.sessionTerms, ...request };
     const issued = await this.refreshTokens.issue(user, terms, client, evidence, use);
     if (!byPassword) return issued;
     if (!(await this.isStillValid(user, validate, issued, client))) throw this.failed(account, request, client);
@@ -128,12 +143,12 @@ export class SignInService {
    */
   private async isStillValid(
     { credentialsVersion }: AuthUser,
-    validate: () => Promise<AuthUser | null>,
+    validate: () => Promise<unknown>,
     { sessionId }: IssuedTokens,
     client: ClientContext,
   ): Promise<boolean> {
     if (credentialsVersion !== undefined && !this.current.areVersionsMissing) return true;
-    let valid: AuthUser | null;
+    let valid: unknown;
     try {
       valid = await validate();
     } catch (error) {
@@ -142,7 +157,7 @@ export class SignInService {
       throw error;
     }
     if (!valid) await this.refreshTokens.revoke(sessionId, 'credentials_changed', client);
-    return valid !== null;
+    return Boolean(valid);
   }
 
   private failed(account: NamedAccount, { clientId }: SignInRequest, client: ClientContext): AuthError {

@@ -2,7 +2,7 @@ import type { Type } from '@nestjs/common';
 import type { OpenAPIObject } from '@nestjs/swagger';
 import { getMetadataStorage, ValidationTypes } from 'class-validator';
 import { declaredFields } from '../../auth/common/request/declared-fields.js';
-import { FIELDS_OF_LOGIN, FIELDS_OF_STEP_UP } from '../../auth/common/request/own-fields.js';
+import { FIELDS_OF_CONTINUING, FIELDS_OF_LOGIN, FIELDS_OF_STEP_UP } from '../../auth/common/request/own-fields.js';
 import type { Registered } from '../../auth/modules/auth-module-registry.js';
 import type { Described } from './operations.js';
 import { AUTH_SCHEMAS } from './schemas.js';
@@ -15,7 +15,7 @@ interface ObjectSchema {
 /** The same operations, with the fields of the host's own classes in place of a password. */
 export function withHostBodies(
   operations: Record<string, Described>,
-  { registration: { loginDto, stepUpDto } }: Registered,
+  { registration: { loginDto, stepUpDto, mfaDto } }: Registered,
   document: OpenAPIObject,
 ): Record<string, Described> {
   const changed = { ...operations };
@@ -24,6 +24,7 @@ export function withHostBodies(
   };
   change('post /login', 'AuthLoginRequest', FIELDS_OF_LOGIN, loginDto);
   change('post /step-up', 'AuthStepUpRequest', FIELDS_OF_STEP_UP, stepUpDto);
+  change('post /login/continue', 'AuthContinueRequest', FIELDS_OF_CONTINUING, mfaDto);
   return changed;
 }
 
@@ -35,9 +36,11 @@ function withBody(operation: Described, schema: object): Described {
 
 /** The module's own fields of a body. */
 function ownPart(schema: string, own: readonly string[]): object {
-  const { properties = {} } = AUTH_SCHEMAS[schema] as ObjectSchema;
+  const { properties = {}, required = [] } = AUTH_SCHEMAS[schema] as ObjectSchema;
+  const needed = required.filter((name) => own.includes(name));
   return {
     type: 'object',
+    ...(needed.length > 0 && { required: needed }),
     properties: Object.fromEntries(Object.entries(properties).filter(([name]) => own.includes(name))),
   };
 }

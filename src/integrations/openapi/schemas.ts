@@ -82,6 +82,15 @@ export const AUTH_SCHEMAS: Schemas = {
       ...use,
     },
   },
+  AuthContinueRequest: {
+    type: 'object',
+    required: ['mfa_ticket'],
+    properties: {
+      mfa_ticket: { ...text, maxLength: 16_384, description: 'The ticket that the login has answered.' },
+      transport: { ...transport, description: 'That of the login, if it is said again.' },
+      ...use,
+    },
+  },
   AuthRefreshRequest: { type: 'object', properties: { ...presented, ...use } },
   AuthLogoutRequest: {
     type: 'object',
@@ -178,6 +187,9 @@ export const AUTH_SCHEMAS: Schemas = {
     properties: {
       error: { ...text, description: 'A stable code.', example: 'invalid_grant' },
       error_description: { ...text, description: 'A sentence for developers. It may change.' },
+      mfa_ticket: { ...text, description: 'With `mfa_required`: the ticket for the second step.' },
+      methods: { ...texts, description: 'With `mfa_required`: what the user can prove.' },
+      expires_in: { type: 'integer', minimum: 0, description: 'With `mfa_required`: seconds.' },
     },
   },
 };
