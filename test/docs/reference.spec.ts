@@ -16,6 +16,7 @@ import { PAGES, REFERENCE } from '../../scripts/reference.js';
 import { WebhookConfig, WebhookOptions } from '../../src/auth/alerts/webhook-options.js';
 import { CONFIGS } from '../../src/auth/auth-options.js';
 import { AuthController } from '../../src/auth/http/auth.controller.js';
+import { MfaController } from '../../src/auth/http/mfa.controller.js';
 import { EventsController } from '../../src/auth/http/events.controller.js';
 import { AuthLoginDto } from '../../src/auth/http/login.dto.js';
 import { SessionsController } from '../../src/auth/http/sessions.controller.js';
@@ -286,7 +287,7 @@ describe('the reference', () => {
   });
 
   test('has every route', () => {
-    const routes = [AuthController, SessionsController, EventsController].flatMap(routesOf);
+    const routes = [AuthController, MfaController, SessionsController, EventsController].flatMap(routesOf);
     expect([...sections('http-api.md').keys()].sort()).toEqual(routes.sort());
   });
 
