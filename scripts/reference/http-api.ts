@@ -13,6 +13,8 @@ The paths below begin with the default prefix \`auth\`. [\`routePrefix\`](option
 const NOTES: Record<string, string> = {
   'post /login': `The transport is chosen here, for the whole session. With a \`DPoP\` header the session is bound to the key of the proof. With the transport
 \`cookie\` the login ends the session whose cookie the request has; the reason is \`replaced\`.`,
+  'post /login/continue': `Only with [\`mfaDto\`](options.md#mfadto), whose fields come next to the ticket. Transport, client and binding are those of the first
+step. See [Second factor](../guides/second-factor.md).`,
   'post /refresh': `The refresh token comes in the body or in the cookie, together with what the session is bound to. After \`step_up_required\`,
 \`region_not_allowed\`, 429 and 503 the token is still good. A use of a token: see [below](#a-use-of-a-token).`,
   'post /logout': `Send the refresh token in the body or in the cookie, or an access token in \`Authorization\`. Or send either of them as \`token\`
@@ -34,6 +36,7 @@ const SAMPLES: Record<string, unknown> = {
   password: 'alice-password',
   transport: 'body',
   refresh_token: 'nrt_…',
+  mfa_ticket: 'nrtm_…',
   except_current: true,
 };
 /** The optional fields that an example shows. */

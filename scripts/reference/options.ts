@@ -13,6 +13,7 @@ import { ShutdownConfig } from '../../src/auth/http/shutdown-options.js';
 import { RevocationConfig } from '../../src/auth/revocation/revocation-options.js';
 import { RiskConfig } from '../../src/auth/risk/risk-options.js';
 import { PurgeConfig, RefreshTokenConfig } from '../../src/auth/session/session-options.js';
+import { MfaConfig } from '../../src/auth/sign-in/mfa-options.js';
 import { UserProviderConfig } from '../../src/auth/user/user-options.js';
 import { MmdbGeoIpConfig } from '../../src/integrations/geoip/mmdb-geo-ip.js';
 import { MetricsConfig } from '../../src/integrations/metrics/metrics-options.js';
@@ -85,6 +86,14 @@ const GROUPS: readonly Group[] = [
     file: 'src/auth/revocation/revocation-options.ts',
     type: 'RevocationOptions',
     Config: RevocationConfig,
+  },
+  {
+    title: 'Second factor',
+    guide: 'guides/second-factor.md',
+    prefix: 'mfa.',
+    file: 'src/auth/sign-in/mfa-options.ts',
+    type: 'MfaOptions',
+    Config: MfaConfig,
   },
   {
     title: 'Purge',

@@ -18,6 +18,7 @@ import {
   RefreshTokenConfig,
   type RefreshTokenOptions,
 } from './session/session-options.js';
+import { MfaConfig, type MfaOptions } from './sign-in/mfa-options.js';
 import { UserProviderConfig, type UserProviderOptions } from './user/user-options.js';
 
 /**
@@ -55,6 +56,8 @@ export interface AuthModuleOptions extends Partial<UserProviderOptions>, Partial
   alerts?: Partial<AlertOptions>;
   /** The names of the Passport strategies. */
   passport?: Partial<PassportOptions>;
+  /** The second step of a sign-in. */
+  mfa?: Partial<MfaOptions>;
   /** How the application stops. */
   shutdown?: Partial<ShutdownOptions>;
 }
@@ -78,6 +81,7 @@ export const CONFIGS = [
   PassportConfig,
   ShutdownConfig,
   UserProviderConfig,
+  MfaConfig,
   DatabaseConfig,
   TlsConfig,
 ];

@@ -61,6 +61,30 @@ export class AuthModuleExtras {
    * `@RefreshTokenTable('staff_refresh_tokens')`.
    */
   entity?: Type<RefreshTokenColumns> = RefreshToken;
+  /**
+   * The class of the body of `POST /auth/login`, with decorators of `class-validator`: for example an email, a password
+   * and a one-time password. It replaces `username` and `password`. `validateCredentials` gets the instance, once for each
+   * login: return `credentialsVersion` too, so that a sign-in with an old password does not last. A field that neither the
+   * class nor the module has is 400 `invalid_request`, which names it.
+   */
+  loginDto?: Type<object> = undefined;
+  /**
+   * The fields of `loginDto` that name the account: at most four. Throttling, events and known devices tell accounts apart
+   * by them, and each is a text of at most 255 characters. By default those of `username` and `email` that `loginDto` has.
+   * With `[]`, logins name no account: only `loginFailuresOfAddress` limits guesses then.
+   */
+  accountFields?: string[] = undefined;
+  /**
+   * The same as `loginDto` for `POST /auth/step-up`. It replaces `password`, and `reauthenticate` gets the instance. The
+   * token is not consumed if a field is not valid.
+   */
+  stepUpDto?: Type<object> = undefined;
+  /**
+   * The class of the second factor, with decorators of `class-validator`. With it, there is the route
+   * `POST /auth/login/continue`: it takes these fields and `mfa_ticket`, and `continueSignIn` gets the instance. Needed if
+   * `validateCredentials` returns `mfaRequired` and the module has its routes.
+   */
+  mfaDto?: Type<object> = undefined;
 }
 
 /** The names of these. */

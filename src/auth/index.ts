@@ -12,6 +12,7 @@ export { AuditOptions } from './audit/audit-options.js';
 export { CookieOptions } from './cookie/cookie-options.js';
 export { RevocationOptions } from './revocation/revocation-options.js';
 export type { ClientOptions } from './session/client-options.js';
+export { MfaOptions } from './sign-in/mfa-options.js';
 export { PurgeOptions, RefreshTokenOptions } from './session/session-options.js';
 export { AAL1, AAL2, AAL3 } from './session/session-terms.js';
 export type { SessionTerms } from './session/session-terms.js';
@@ -19,7 +20,14 @@ export { authToken, GuardOf, InjectAuth } from './modules/inject-auth.js';
 export { Clock } from './common/time/clock.js';
 
 // The users
-export type { AuthUser, ReauthenticatedSession, SignedInUser, UserProvider } from './user/user-provider.js';
+export type {
+  AuthUser,
+  ContinuedSignIn,
+  MfaRequired,
+  ReauthenticatedSession,
+  SignedInUser,
+  UserProvider,
+} from './user/user-provider.js';
 export type { AuthenticatedUser } from './access-token/authenticated-user.js';
 export type { PossessionHeaders } from './access-token/access-token-possession.js';
 
@@ -42,7 +50,8 @@ export { AuthRoute } from './common/request/auth-route.decorator.js';
 
 // Services
 export { RefreshTokenService } from './refresh-token/refresh-token.service.js';
-export { SignInService } from './sign-in/sign-in.service.js';
+export { type NamedSignInRequest, SignInService } from './sign-in/sign-in.service.js';
+export { SecondFactorService } from './sign-in/second-factor.service.js';
 export { StepUpService } from './sign-in/step-up.service.js';
 export { AccessTokenService } from './access-token/access-token.service.js';
 export type { IssuedTokens, SessionSummary } from './session/issued-tokens.js';
@@ -52,7 +61,7 @@ export { tokenUseOf } from './refresh-token/token-use-of.js';
 export { type ClientContext, clientContextOf } from './common/request/client-context.js';
 
 // Errors and HTTP
-export { AuthConfigurationError, AuthError } from './common/errors/auth-error.js';
+export { AuthConfigurationError, AuthError, type MfaChallenge } from './common/errors/auth-error.js';
 export type { AuthErrorCode } from './common/errors/auth-error-codes.js';
 export { AuthExceptionFilter } from './http/auth-exception.filter.js';
 export { AuthResponder, type SignInAnswer } from './http/auth-responder.js';

@@ -28,6 +28,8 @@ export class AuthClientError extends Error {
     /** Milliseconds to wait before the next attempt, if the server has said so. */
     readonly retryAfter?: number,
     cause?: unknown,
+    /** What else the server's answer says. With `mfa_required`: `mfa_ticket`, `methods` and `expires_in` in seconds. */
+    readonly details?: { readonly [field: string]: unknown },
   ) {
     super(message, { cause });
     this.name = 'AuthClientError';

@@ -50,6 +50,8 @@ export interface Credentials {
   client_id?: string;
   device_name?: string;
   scope?: string;
+  /** The second step: the ticket of the error `mfa_required`, next to the second factor. */
+  mfa_ticket?: unknown;
   /** Binds the session to a second secret (`nonce`) or to the TLS client certificate (`tls`). */
   bind?: 'nonce' | 'tls';
   [field: string]: unknown;
@@ -77,12 +79,16 @@ export type IssuedTokens = AuthAnswer;
  */
 export interface AuthClient<User = unknown> {
   /**
-   * Signs the user in, in all tabs.
+   * Signs the user in, in all tabs. If the user has a second factor, it rejects with `mfa_required`. Call it again then, with
+   * the ticket in `details` of the error and the second factor.
    *
-   * @throws AuthClientError `invalid_credentials`, `session_limit`, `temporarily_unavailable` or a different code of
-   *   the server
+   * @throws AuthClientError `invalid_credentials`, `mfa_required`, `session_limit`, `temporarily_unavailable` or a different
+   *   code of the server
    * @example
    * await client.login({ username, password });
+   *
+   * @example
+   * await client.login({ mfa_ticket: error.details.mfa_ticket, otp });
    */
   login(credentials: Credentials): Promise<void>;
   /**
@@ -97,13 +103,14 @@ export interface AuthClient<User = unknown> {
    */
   adopt(tokens?: IssuedTokens): Promise<boolean>;
   /**
-   * Authenticates the user again, if the server requires it (`step_up_required`).
+   * Authenticates the user again, if the server requires it (`step_up_required`): with the password, or with the fields
+   * that your server takes.
    *
    * @throws AuthClientError `invalid_credentials` or a different code of the server
    * @example
    * await client.stepUp({ password });
    */
-  stepUp(credentials: { password: string; [field: string]: unknown }): Promise<void>;
+  stepUp(credentials: { password?: string; [field: string]: unknown }): Promise<void>;
   /**
    * Signs the user out. It takes effect at once in all tabs.
    *

@@ -168,10 +168,10 @@ interface ErrorAnswer {
 export function refusal(response: Response, body: ErrorAnswer | null | undefined): AuthClientError {
   const { status } = response;
   const retryAfter = retryAfterOf(response.headers);
-  const { error: code, error_description: text = code } = body ?? {};
+  const { error: code, error_description: text = code, ...rest } = body ?? {};
   // A proxy or the host may have sent this response. Only the server's own statuses and codes are final.
   return /^(401"invalid_grant"|40[0-49]"(?!invalid_grant)[a-z_]+")$/.test(status + JSON.stringify(code))
-    ? new AuthClientError(code as string, String(text), status, retryAfter)
+    ? new AuthClientError(code as string, String(text), status, retryAfter, undefined, rest)
     : unavailable(`Try later (${status}).`, status, retryAfter);
 }
 

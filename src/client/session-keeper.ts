@@ -30,7 +30,8 @@ export interface SessionKeeper {
   renew(used: Used): Promise<AccessToken | null>;
   /** Tries now, even if the server has asked the client to wait. Does nothing if nobody is signed in. */
   renewNow(): Promise<void>;
-  signIn(body: object): Promise<void>;
+  /** With the ticket of a first step, it is the second one. */
+  signIn(body: { mfa_ticket?: unknown }): Promise<void>;
   /**
    * Goes on with a session that this client has not begun. Without an answer, it is in the cookie or in the store.
    *
@@ -246,7 +247,11 @@ export function sessionKeeper(options: ResolvedClientOptions): SessionKeeper {
         const obtainedAt = Date.now();
         const key = freshKey();
         const transport = store ? 'body' : 'cookie';
-        const answer = await routes.post('login', { ...body, transport, idempotency_key: key });
+        const answer = await routes.post(body.mfa_ticket ? 'login/continue' : 'login', {
+          ...body,
+          transport,
+          idempotency_key: key,
+        });
         await begin(answer, obtainedAt, key);
         if (signOuts !== before) leaveForGood();
       });

@@ -16,6 +16,7 @@ import { PAGES, REFERENCE } from '../../scripts/reference.js';
 import { WebhookConfig, WebhookOptions } from '../../src/auth/alerts/webhook-options.js';
 import { CONFIGS } from '../../src/auth/auth-options.js';
 import { AuthController } from '../../src/auth/http/auth.controller.js';
+import { MfaController } from '../../src/auth/http/mfa.controller.js';
 import { EventsController } from '../../src/auth/http/events.controller.js';
 import { AuthLoginDto } from '../../src/auth/http/login.dto.js';
 import { SessionsController } from '../../src/auth/http/sessions.controller.js';
@@ -153,6 +154,8 @@ const CODES: Record<AuthErrorCode, true> = {
   use_dpop_nonce: true,
   invalid_scope: true,
   invalid_credentials: true,
+  mfa_required: true,
+  invalid_mfa_ticket: true,
   invalid_grant: true,
   unauthorized: true,
   invalid_token: true,
@@ -175,6 +178,7 @@ const CODES: Record<AuthErrorCode, true> = {
 const TYPES: Record<AuthEventType, true> = {
   signed_in: true,
   sign_in_failed: true,
+  mfa_required: true,
   refreshed: true,
   refresh_repeated: true,
   refresh_denied: true,
@@ -285,7 +289,7 @@ describe('the reference', () => {
   });
 
   test('has every route', () => {
-    const routes = [AuthController, SessionsController, EventsController].flatMap(routesOf);
+    const routes = [AuthController, MfaController, SessionsController, EventsController].flatMap(routesOf);
     expect([...sections('http-api.md').keys()].sort()).toEqual(routes.sort());
   });
 

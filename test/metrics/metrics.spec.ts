@@ -171,7 +171,7 @@ describe('before the first event, a counter is 0 for each value of its label', (
   it.each([
     ['auth_sign_ins_total', ['success', 'failure']],
     ['auth_refreshes_total', ['refreshed', 'repeated', 'denied', 'step_up', 'reuse']],
-    ['auth_throttled_total', ['login', 'login_of_address', 'login_of_name', 'refresh', 'step_up']],
+    ['auth_throttled_total', ['login', 'login_of_address', 'login_of_name', 'mfa', 'refresh', 'step_up']],
   ])('%s', (name, values) => {
     expect(zeros(name).toSorted()).toEqual(values.toSorted());
   });

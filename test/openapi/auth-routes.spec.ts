@@ -2,6 +2,7 @@ import { Body, Controller, Get, Post, VersioningType } from '@nestjs/common';
 import { RouterModule } from '@nestjs/core';
 import { ApiOkResponse, ApiProperty, DocumentBuilder, type OpenAPIObject, SwaggerModule } from '@nestjs/swagger';
 import { Validator } from '@seriousme/openapi-schema-validator';
+import { IsEmail, IsOptional, IsString } from 'class-validator';
 import { AuthModule } from 'nestjs-refresh-token';
 import { describeAuthRoutes } from 'nestjs-refresh-token/openapi';
 import { describe, expect, test } from 'vitest';
@@ -47,6 +48,22 @@ class LoginDto {
 }
 class StepUpDto {
   @ApiProperty()
+  code: string;
+}
+class EmailLoginDto {
+  @ApiProperty({ format: 'email' })
+  @IsEmail()
+  email: string;
+
+  @IsString()
+  password: string;
+
+  @IsOptional()
+  @IsString()
+  otp?: string;
+}
+class CodeDto {
+  @IsString()
   code: string;
 }
 class AuthError {
@@ -115,6 +132,30 @@ describe.each(adapters)('the OpenAPI document of the auth routes (%s)', (adapter
     const text = JSON.stringify(document);
     const unused = Object.keys(schemas).filter((name) => !text.includes(`"#/components/schemas/${name}"`));
     expect(unused).toEqual([]);
+  });
+
+  test('shows the fields of a login and a step-up that the host has its own classes for', async () => {
+    const { document } = await documented(adapter, {}, { loginDto: EmailLoginDto, stepUpDto: CodeDto });
+    await expectValid(document);
+    const schemas = document.components!.schemas!;
+    expect(schemas).not.toHaveProperty('AuthLoginRequest');
+    const bodyOf = (path: string) => {
+      const { content } = operation(document, path, 'post').requestBody as { content: Record<string, object> };
+      expect(Object.keys(content)).toEqual(['application/json', 'application/x-www-form-urlencoded']);
+      return (content['application/json'] as { schema: { allOf: object[] } }).schema.allOf;
+    };
+    expect(schemas.EmailLoginDto).toMatchObject({ properties: { email: { type: 'string', format: 'email' } } });
+    const ofLogin = bodyOf('/auth/login');
+    expect(ofLogin).toMatchObject([
+      { $ref: '#/components/schemas/EmailLoginDto' },
+      { properties: { password: {}, otp: {} }, required: ['password'] },
+      { properties: { client_id: { type: 'string' }, idempotency_key: { minLength: 16 } } },
+    ]);
+    expect(ofLogin.at(-1)).not.toHaveProperty('properties.username');
+    expect(bodyOf('/auth/step-up').slice(-2)).toMatchObject([
+      { properties: { code: {} }, required: ['code'] },
+      { properties: { refresh_token: { type: 'string' } } },
+    ]);
   });
 
   test('says what a throttled client and one with a DPoP key are answered', async () => {

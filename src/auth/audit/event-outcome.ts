@@ -12,6 +12,7 @@ export type AuthEventOutcome =
 export function outcomeOf({ type, alert }: Pick<AuthEvent, 'type' | 'alert'>): AuthEventOutcome {
   switch (type) {
     case 'step_up_required':
+    case 'mfa_required':
       return 'step_up';
     case 'sign_in_failed':
     case 'refresh_denied':

@@ -9,9 +9,13 @@ export type AuthEventType =
   /**
    * A login failed. The credentials were wrong, or a risk rule refused it.
    *
+   * @reason mfa_failed: the second factor was wrong
+   * @reason mfa_ticket_refused: the ticket of the first step was used up or had expired, or the user has changed since
    * @reason the reason of the risk rule that refused it. Wrong credentials have none.
    */
   | 'sign_in_failed'
+  /** The first step of a login was right, and the user has to prove a second factor. No session has begun. */
+  | 'mfa_required'
   /**
    * A refresh token was replaced by its successor.
    *
@@ -69,12 +73,14 @@ export type AuthEventType =
   /**
    * Too many attempts failed: `AuthThrottlingModule` begins to answer 429.
    *
-   * @alert with the reason `step_up`, because a step-up needs a refresh token of the session.
+   * @alert with the reasons `step_up` and `mfa`: a step-up needs a refresh token of the session, and a second factor the
+   * first one.
    * @reason login: too many logins with one username failed from one address, or on one known device
    * @reason login_of_address: too many logins failed from one address
    * @reason login_of_name: too many logins with one username failed from all addresses together
    * @reason refresh: too many refreshes of one session failed from one address
    * @reason step_up: too many step-ups of one session failed
+   * @reason mfa: too many second factors of one user failed, from all addresses together
    */
   | 'throttled'
   /**

@@ -10,11 +10,10 @@ import { Public } from '../guards/public.decorator.js';
 import { RefreshTokenGuard } from '../guards/refresh-token.guard.js';
 import type { IssuedRefreshToken } from '../refresh-token/refresh-token.codec.js';
 import { RefreshTokenService } from '../refresh-token/refresh-token.service.js';
-import { RefreshTokenConfig } from '../session/session-options.js';
-import { SignInService } from '../sign-in/sign-in.service.js';
 import { AuthRouteFilter } from './auth-route.filter.js';
 import { EndSessionsGuard } from './end-sessions.guard.js';
-import { AuthLoginDto, AuthLogoutAllDto, AuthLogoutDto, AuthStepUpDto } from './login.dto.js';
+import { AuthLogoutAllDto, AuthLogoutDto } from './login.dto.js';
+import { LoginAnswers } from './login-answers.js';
 import { NoStore } from './no-store.decorator.js';
 import { answerOnce, type OwnAnswer } from './own-answer.js';
 import { bodyOf } from './request-body.js';
@@ -27,13 +26,12 @@ import { TlsGuard } from './tls.guard.js';
 @UseFilters(AuthRouteFilter)
 export class AuthController {
   constructor(
-    private readonly signIn: SignInService,
+    private readonly logins: LoginAnswers,
     private readonly refreshTokens: RefreshTokenService,
     private readonly sessionToEnd: SessionToEnd,
     private readonly presented: PresentedRefreshToken,
     private readonly answers: SessionAnswers,
     private readonly cookie: RefreshCookie,
-    private readonly config: RefreshTokenConfig,
   ) {}
 
   @Post('login')
@@ -43,18 +41,7 @@ export class AuthController {
   @Public()
   @UseGuards(TlsGuard)
   login(@Req() request: HttpRequest, @Res({ passthrough: true }) response: HttpResponse): Promise<void> {
-    return answerOnce(response, async () => {
-      const body = await bodyOf(request, AuthLoginDto);
-      const transport = body.transport ?? this.config.defaultTransport;
-      const { username, password, client_id: clientId, device_name: deviceName, scope, bind } = body;
-      const isKnownDevice = this.cookie.isOfKnownDevice(request, username);
-      const wanted = { clientId, deviceName, scope, transport, bind: bind ?? undefined, isKnownDevice };
-      // A client may want less than the host gives, and no more.
-      const terms = body.persistent === false ? { persistent: false } : {};
-      return this.answers.signIn(request, response, transport, false, ({ client, evidence, use }) =>
-        this.signIn.signIn(username, password, { ...wanted, ...terms }, client, evidence, use),
-      );
-    });
+    return answerOnce(response, () => this.logins.login(request, response));
   }
 
   @Post('refresh')
@@ -67,7 +54,7 @@ export class AuthController {
     return answerOnce(response, () => this.answers.refresh(request, response));
   }
 
-  /** Asks for the password again, because a risk rule or a route requires it. */
+  /** Asks for the password or another proof again, because a risk rule or a route requires it. */
   @Post('step-up')
   @AuthRoute('step-up')
   @HttpCode(200)
@@ -75,10 +62,7 @@ export class AuthController {
   @Public()
   @UseGuards(RefreshTokenGuard)
   stepUp(@Req() request: HttpRequest, @Res({ passthrough: true }) response: HttpResponse): Promise<void> {
-    return answerOnce(response, async () => {
-      const { password } = await bodyOf(request, AuthStepUpDto);
-      return this.answers.stepUp(password, request, response);
-    });
+    return answerOnce(response, () => this.logins.stepUp(request, response));
   }
 
   /**

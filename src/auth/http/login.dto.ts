@@ -6,21 +6,13 @@ import type { Transport } from '../session/session-options.js';
  * At most as many code points as the column holds, and no control characters, which databases and log lines cannot
  * take.
  */
-const TEXT = /^\P{Cc}{1,255}$/u;
+export const NAME = /^\P{Cc}{1,255}$/u;
 const TEXT_OR_NONE = /^\P{Cc}{0,255}$/u;
 /** Scope tokens of RFC 6749 §3.3, separated by spaces. */
 const SCOPE = /^[\x21\x23-\x5b\x5d-\x7e]+( [\x21\x23-\x5b\x5d-\x7e]+)*$/;
 
-/** The body of `POST /auth/login`. */
-export class AuthLoginDto {
-  @IsString()
-  @Matches(TEXT)
-  username: string;
-
-  @IsString()
-  @Length(1, 1024)
-  password: string;
-
+/** The module's own fields of `POST /auth/login`. */
+export class AuthSignInDto {
   @IsOptional()
   @IsString()
   @Matches(CLIENT_ID)
@@ -52,6 +44,28 @@ export class AuthLoginDto {
   bind?: 'nonce' | 'tls';
 }
 
+/** The body of `POST /auth/login`, without `loginDto`. */
+export class AuthLoginDto extends AuthSignInDto {
+  @IsString()
+  @Matches(NAME)
+  username: string;
+
+  @IsString()
+  @Length(1, 1024)
+  password: string;
+}
+
+/** The module's own fields of `POST /auth/login/continue`. */
+export class AuthContinueDto {
+  @IsString()
+  @Length(1, 16_384)
+  mfa_ticket: string;
+
+  @IsOptional()
+  @IsIn(['cookie', 'body'])
+  transport?: Transport;
+}
+
 /** The body of `POST /auth/logout`, in addition to the refresh token. */
 export class AuthLogoutDto {
   /** Any text: an id that is not the session's ends nothing. */
@@ -73,7 +87,7 @@ export class AuthLogoutAllDto {
   except_current?: boolean;
 }
 
-/** The body of `POST /auth/step-up`, in addition to the refresh token. */
+/** The body of `POST /auth/step-up`, in addition to the refresh token, without `stepUpDto`. */
 export class AuthStepUpDto {
   @IsString()
   @Length(1, 1024)

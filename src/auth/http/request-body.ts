@@ -1,6 +1,6 @@
 import { type Type, type ValidationError, ValidationPipe } from '@nestjs/common';
-import { getMetadataStorage } from 'class-validator';
 import { AuthError } from '../common/errors/auth-error.js';
+import { declaredFields } from '../common/request/declared-fields.js';
 import type { HttpRequest } from '../common/request/http-request.js';
 
 const validation = new ValidationPipe({
@@ -28,13 +28,8 @@ function knownFields(body: unknown, metatype: Type): unknown {
   if (body === undefined || body === null) return body;
   if (typeof body !== 'object' || Array.isArray(body)) throw new AuthError('invalid_request');
   const given = body as Record<string, unknown>;
-  const sent = namesOf(metatype).filter((name) => Object.hasOwn(given, name));
+  const sent = declaredFields(metatype).filter((name) => Object.hasOwn(given, name));
   return Object.fromEntries(
     sent.map((name) => [name, typeof given[name] === 'object' && given[name] ? {} : given[name]]),
   );
-}
-
-function namesOf(metatype: Type): string[] {
-  const declared = getMetadataStorage().getTargetValidationMetadatas(metatype, '', false, false);
-  return [...new Set(declared.map(({ propertyName }) => propertyName))];
 }

@@ -2,9 +2,11 @@ import type { ControllerOptions, Type } from '@nestjs/common';
 import { getMetadataArgsStorage } from 'typeorm';
 import { AuthConfigurationError } from '../common/errors/auth-error.js';
 import { boolean } from '../common/options/checks.js';
+import { FIELDS_OF_CONTINUING, FIELDS_OF_LOGIN, FIELDS_OF_STEP_UP } from '../common/request/own-fields.js';
 import { RefreshToken, RefreshTokenColumns } from '../session/refresh-token.entity.js';
+import { accountFieldsOf, checkedDto } from './host-dto.js';
 
-type Given = Partial<Omit<AuthRegistration, 'strategyName' | 'table'>>;
+type Given = Partial<Omit<AuthRegistration, 'strategyName' | 'accountsIn' | 'table'>>;
 
 /** The extras of one `AuthModule`: what `forRoot` takes in addition to the options. */
 export class AuthRegistration {
@@ -18,8 +20,16 @@ export class AuthRegistration {
   readonly entity: Type<RefreshTokenColumns>;
   /** The table's name, without the schema or prefix of the data source. */
   readonly table: string;
+  /** The host's own body of a login. */
+  readonly loginDto: Type<object> | undefined;
+  /** The fields of a login that name its account. */
+  readonly accountFields: readonly string[];
+  /** The host's own body of a step-up. */
+  readonly stepUpDto: Type<object> | undefined;
+  /** The host's body of the second step of a login. Without it there is no such route. */
+  readonly mfaDto: Type<object> | undefined;
 
-  constructor({ name, controllers, routePrefix, version, dataSource, entity }: Given) {
+  constructor({ name, controllers, routePrefix, version, dataSource, entity, ...bodies }: Given) {
     this.name = nameOf(name);
     this.controllers = boolean('controllers', controllers ?? true);
     this.routePrefix = prefixOf(routePrefix ?? 'auth');
@@ -27,6 +37,22 @@ export class AuthRegistration {
     this.dataSource = dataSource ?? 'default';
     this.entity = entity ?? RefreshToken;
     this.table = tableOf(this.entity);
+    this.loginDto = checkedDto('loginDto', bodies.loginDto, FIELDS_OF_LOGIN);
+    this.accountFields = accountFieldsOf(bodies.accountFields, this.loginDto);
+    this.stepUpDto = checkedDto('stepUpDto', bodies.stepUpDto, FIELDS_OF_STEP_UP);
+    this.mfaDto = checkedDto('mfaDto', bodies.mfaDto, FIELDS_OF_CONTINUING);
+    if (this.controllers) return;
+    const idle = (['loginDto', 'stepUpDto', 'mfaDto'] as const).find((name) => this[name]);
+    if (idle === undefined) return;
+    throw new AuthConfigurationError(`${idle} has no effect with controllers: false. Remove one of them.`);
+  }
+
+  /** The names of accounts in the body of a login. */
+  accountsIn(body: unknown): string[] {
+    if (typeof body !== 'object' || body === null) return [];
+    return this.accountFields
+      .map((field) => (Object.hasOwn(body, field) ? (body as Record<string, unknown>)[field] : undefined))
+      .filter((name): name is string => typeof name === 'string' && name !== '');
   }
 
   /** The default name of a Passport strategy of this module. The prefix keeps it apart from the strategies of the host. */

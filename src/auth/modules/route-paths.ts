@@ -19,6 +19,9 @@ const ROUTES: [method: RequestMethod, path: string][] = [
   [DELETE, 'sessions/*'],
 ];
 
+/** Only a module with `mfaDto` has it. */
+const SECOND_STEP: (typeof ROUTES)[number] = [POST, 'login/continue'];
+
 /** A route of one `AuthModule`. */
 interface Route {
   /** Method and path below the prefix, for example `post /login`. */
@@ -47,7 +50,8 @@ export function routesOf(
     controllerVersion: version ?? versioningOptions?.defaultVersion,
     versioningOptions,
   };
-  return ROUTES.map(([method, path]) => ({
+  const routes = of.mfaDto ? [...ROUTES, SECOND_STEP] : ROUTES;
+  return routes.map(([method, path]) => ({
     name: `${RequestMethod[method].toLowerCase()} /${path}`,
     paths: factory.create({ ...metadata, methodPath: `/${path}` }, method),
   }));

@@ -2,13 +2,13 @@ import { Injectable, type OnModuleInit } from '@nestjs/common';
 import type { BindingEvidence } from '../binding/binding-evidence.js';
 import { SessionBindings } from '../binding/session-bindings.js';
 import { AuthError } from '../common/errors/auth-error.js';
-import { scopesIn } from '../common/options/scopes.js';
 import type { ClientContext } from '../common/request/client-context.js';
 import { AuthEventBus } from '../events/auth-event-bus.js';
 import { SessionRevocation } from '../revocation/session-revocation.js';
 import { RiskStage } from '../risk/risk-stage.js';
 import type { IssuedTokens } from '../session/issued-tokens.js';
 import type { RefreshToken } from '../session/refresh-token.entity.js';
+import { grantedScope } from '../session/granted-scope.js';
 import { RefreshTokenStore } from '../session/refresh-token.store.js';
 import { makeRoom } from '../session/session-limit.js';
 import { RefreshTokenConfig } from '../session/session-options.js';
@@ -55,7 +55,7 @@ export class SessionIssuer implements OnModuleInit {
   ): Promise<IssuedTokens> {
     checkedUser('RefreshTokenService.issue', user);
     const { defaultClientId, defaultTransport } = this.config;
-    const scope = this.grantedScope(request.scope);
+    const scope = grantedScope(request.scope, this.config.scopes);
     const clientId = request.clientId ?? defaultClientId;
     const located = await this.risk.locate(from);
     const { client } = located;
@@ -86,14 +86,6 @@ export class SessionIssuer implements OnModuleInit {
     const { id: sessionId, userId, generation } = session;
     this.events.publish({ type: 'signed_in', sessionId, userId, clientId, generation, ...remark, ...client });
     return issued;
-  }
-
-  /** Without configured scopes, what is asked for is ignored (RFC 6749 §3.3). The answer names what was granted. */
-  private grantedScope(requested: string | undefined): string {
-    if (this.config.scopes.length === 0) return '';
-    const wanted = scopesIn(requested ?? '');
-    if (!wanted.every((scope) => this.config.scopes.includes(scope))) throw new AuthError('invalid_scope');
-    return wanted.join(' ');
   }
 
   /** All limits of sessions, of users and of their clients. */

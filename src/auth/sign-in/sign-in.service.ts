@@ -9,11 +9,33 @@ import { RefreshTokenService } from '../refresh-token/refresh-token.service.js';
 import type { SignInRequest } from '../refresh-token/sign-in-request.js';
 import type { TokenUse } from '../refresh-token/token-use.js';
 import { RiskStage } from '../risk/risk-stage.js';
+import { grantedScope } from '../session/granted-scope.js';
 import type { IssuedTokens } from '../session/issued-tokens.js';
 import { BoundedUserProvider } from '../user/bounded-user-provider.js';
 import { CurrentUsers } from '../user/current-users.js';
 import type { AuthUser } from '../user/user-provider.js';
+import { RefreshTokenConfig } from '../session/session-options.js';
 import { BY_PASSWORD } from './by-password.js';
+import { MfaTickets } from './mfa-tickets.js';
+
+/**
+ * The options of one sign-in with credentials of your own.
+ *
+ * @example
+ * const request: NamedSignInRequest = { accountName: email, transport: 'body' };
+ */
+export interface NamedSignInRequest extends SignInRequest {
+  /** What the user has typed to name the account. Events tell accounts apart by it. */
+  accountName?: string;
+}
+
+interface Attempt {
+  readonly credentials: readonly unknown[];
+  readonly accountName: string | undefined;
+  /** A username and a password. Others may be good once. */
+  readonly byPassword: boolean;
+  readonly request: SignInRequest;
+}
 
 /**
  * Checks credentials and begins a session, as `POST /auth/login` does.
@@ -30,6 +52,8 @@ export class SignInService {
     private readonly events: AuthEventBus,
     private readonly risk: RiskStage,
     private readonly accounts: AccountNames,
+    private readonly tickets: MfaTickets,
+    private readonly config: RefreshTokenConfig,
   ) {}
 
   /**
@@ -40,6 +64,7 @@ export class SignInService {
    * @param evidence the proof that binds the session, from `PresentedBinding.of`
    * @param use the key of this sign-in, from `tokenUseOf`
    * @throws AuthError `invalid_credentials` if the username or password is wrong
+   * @throws AuthError `mfa_required` if a second factor is needed; its `mfa` has the ticket for `SecondFactorService`
    * @throws AuthError `invalid_scope`, `invalid_request` or `invalid_dpop_proof` for a request that is not valid
    * @throws AuthError `session_limit` if the user has too many sessions
    * @throws AuthError `region_not_allowed` or `forbidden` if a risk rule denies the sign-in
@@ -55,13 +80,33 @@ export class SignInService {
     evidence: BindingEvidence = {},
     use: TokenUse = {},
   ): Promise<IssuedTokens> {
-    return traced('nrt.sign_in', () => this.begin(username, password, request, from, evidence, use));
+    const attempt = { credentials: [username, password], accountName: username, byPassword: true, request };
+    return traced('nrt.sign_in', () => this.begin(attempt, from, evidence, use));
+  }
+
+  /**
+   * The same with whatever your `validateCredentials` takes as its only argument, for example the instance of a `loginDto`.
+   * `validateCredentials` is called once, because a one-time password is good once.
+   *
+   * @param credentials what `validateCredentials` gets
+   * @param request as for `signIn`, and the name of the account for events
+   * @throws AuthError as `signIn` does
+   * @example
+   * const tokens = await signIn.signInWith({ email, otp }, { accountName: email, transport: 'body' });
+   */
+  signInWith(
+    credentials: object,
+    { accountName, ...request }: NamedSignInRequest = {},
+    from: ClientContext = {},
+    evidence: BindingEvidence = {},
+    use: TokenUse = {},
+  ): Promise<IssuedTokens> {
+    const attempt = { credentials: [credentials], accountName, byPassword: false, request };
+    return traced('nrt.sign_in', () => this.begin(attempt, from, evidence, use));
   }
 
   private async begin(
-    username: string,
-    password: string,
-    request: SignInRequest,
+    { credentials, accountName, byPassword, request }: Attempt,
     from: ClientContext,
     evidence: BindingEvidence,
     use: TokenUse,
@@ -69,15 +114,25 @@ export class SignInService {
     // This comes before the credentials are checked: a client outside the fence must not learn whether they are right.
     const located = await this.risk.locate(from);
     const { client } = located;
-    const account = this.accounts.tell(username);
+    const account = this.accounts.tell(accountName);
     await this.risk.passSignIn(located, undefined, request.clientId, account);
-    const knownAt = request.isKnownDevice ? username : undefined;
+    const knownAt = request.isKnownDevice ? accountName : undefined;
     const check = { client, hasHungUp: use.hasHungUp, knownAt };
-    const validate = () => this.users.validateCredentials([username, password], check);
+    const validate = () => this.users.validateCredentials(credentials, check);
     const user = await validate();
     if (!user) throw this.failed(account, request, client);
-    const terms = { amr: BY_PASSWORD, ...user.sessionTerms, ...request };
+    const ofPassword = byPassword ? { amr: BY_PASSWORD } : {};
+    if ('mfaRequired' in user) {
+      const { user: proven, methods } = user.mfaRequired;
+      grantedScope(request.scope, this.config.scopes);
+      const { clientId } = request;
+      this.events.publish({ type: 'mfa_required', userId: proven.id, clientId, ...account, ...client });
+      const first = { ...ofPassword, ...proven.sessionTerms, ...request };
+      throw this.tickets.required(proven, { accountName, request: first, methods }, evidence);
+    }
+    const terms = { ...ofPassword, ...user.sessionTerms, ...request };
     const issued = await this.refreshTokens.issue(user, terms, client, evidence, use);
+    if (!byPassword) return issued;
     if (!(await this.isStillValid(user, validate, issued, client))) throw this.failed(account, request, client);
     return issued;
   }
@@ -88,12 +143,12 @@ export class SignInService {
    */
   private async isStillValid(
     { credentialsVersion }: AuthUser,
-    validate: () => Promise<AuthUser | null>,
+    validate: () => Promise<unknown>,
     { sessionId }: IssuedTokens,
     client: ClientContext,
   ): Promise<boolean> {
     if (credentialsVersion !== undefined && !this.current.areVersionsMissing) return true;
-    let valid: AuthUser | null;
+    let valid: unknown;
     try {
       valid = await validate();
     } catch (error) {
@@ -102,7 +157,7 @@ export class SignInService {
       throw error;
     }
     if (!valid) await this.refreshTokens.revoke(sessionId, 'credentials_changed', client);
-    return valid !== null;
+    return Boolean(valid);
   }
 
   private failed(account: NamedAccount, { clientId }: SignInRequest, client: ClientContext): AuthError {

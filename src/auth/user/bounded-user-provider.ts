@@ -8,8 +8,11 @@ import { checkedId, checkedUser, checkedUserOrNull, typeOf, wrongUser } from './
 import { rememberLateCheck } from './late-checks.js';
 import { type CheckRequest, type PasswordChecks, passwordChecksOf } from './password-checks.js';
 import { UserProviderConfig } from './user-options.js';
+import { checkedFirstFactor } from './checked-first-factor.js';
 import {
   type AuthUser,
+  type ContinuedSignIn,
+  type MfaRequired,
   type ReauthenticatedSession,
   type SignedInUser,
   USER_PROVIDER,
@@ -17,7 +20,7 @@ import {
 } from './user-provider.js';
 
 /** With `loginDto` and `stepUpDto`, the host says what its methods take. */
-type HostUserProvider = UserProvider<Record<string, unknown>, unknown[], unknown>;
+type HostUserProvider = UserProvider<Record<string, unknown>, unknown[], unknown, unknown>;
 
 /** In units of `userProviderTimeout`. A check that takes longer may never settle, and loses its place to others. */
 const LONGEST_CHECK = 10;
@@ -42,10 +45,29 @@ export class BoundedUserProvider {
   }
 
   /** @throws AuthError `temporarily_unavailable`, overloaded, if too many checks are under way */
-  async validateCredentials(credentials: readonly unknown[], request: CheckRequest): Promise<SignedInUser | null> {
+  async validateCredentials(
+    credentials: readonly unknown[],
+    request: CheckRequest,
+  ): Promise<SignedInUser | MfaRequired | null> {
     const check = () => this.users.validateCredentials(...credentials);
     const given = await this.checked('validateCredentials', check, request);
-    return checkedUserOrNull(this.sourceOf('validateCredentials'), given);
+    return checkedFirstFactor(this.sourceOf('validateCredentials'), given, this.canContinueSignIn);
+  }
+
+  /** @throws AuthError `temporarily_unavailable`, overloaded, if too many checks are under way */
+  async continueSignIn(
+    id: string,
+    secondFactor: unknown,
+    signIn: ContinuedSignIn,
+    request: CheckRequest,
+  ): Promise<SignedInUser | null> {
+    const check = () => this.users.continueSignIn!(id, secondFactor, signIn);
+    const given = await this.checked('continueSignIn', check, request);
+    return checkedUserOrNull(this.sourceOf('continueSignIn'), given, id);
+  }
+
+  get canContinueSignIn(): boolean {
+    return typeof this.users.continueSignIn === 'function';
   }
 
   async loadUser(id: string): Promise<AuthUser | null> {

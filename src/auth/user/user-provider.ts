@@ -39,10 +39,36 @@ export interface AuthUser<Claims extends object = Record<string, unknown>> {
  */
 export interface SignedInUser<Claims extends object = Record<string, unknown>> extends AuthUser<Claims> {
   /**
-   * After a password, `amr` is `['pwd']` by default. After a step-up only `amr` and `acr` count. They replace what the
+   * After a password, `amr` is `['pwd']` by default, but not with `loginDto`. After a step-up only `amr` and `acr` count. They replace what the
    * session knew.
    */
   sessionTerms?: SessionTerms;
+}
+
+/**
+ * A user whose first factor was right, and who needs a second one. `methods` tells the client what the user can prove: one to
+ * 16 names without spaces, of at most 64 characters.
+ *
+ * @example
+ * if (user.totpSecret) return { mfaRequired: { user, methods: ['otp'] } };
+ */
+export interface MfaRequired<Claims extends object = Record<string, unknown>> {
+  mfaRequired: {
+    /** As at a sign-in without a second factor. Its `sessionTerms` count, unless the second step replaces them. */
+    user: SignedInUser<Claims>;
+    methods: string[];
+  };
+}
+
+/** Only a provider that names the type of its second factor may ask for one. */
+type OrMore<Claims extends object, SecondFactor> = [SecondFactor] extends [never] ? never : MfaRequired<Claims>;
+
+/** A sign-in between its two steps. `amr` are the methods of the first one. */
+export interface ContinuedSignIn {
+  /** As your `validateCredentials` named them. */
+  readonly methods: readonly string[];
+  readonly amr: readonly string[];
+  readonly clientId?: string;
 }
 
 /** The session in which a user authenticates again. `amr` and `acr` are those of the latest authentication. */
@@ -63,8 +89,8 @@ export interface ReauthenticatedSession {
  * - `null` says that there is no such user. So do `undefined` and `false`.
  *
  *
- * `Claims` is the type of the users' claims, `Credentials` what `validateCredentials` takes, and `Proof` what
- * `reauthenticate` takes.
+ * `Claims` is the type of the users' claims, `Credentials` what `validateCredentials` takes, `Proof` what
+ * `reauthenticate` takes, and `SecondFactor` what `continueSignIn` takes.
  *
  * @example
  * @Injectable()
@@ -86,12 +112,24 @@ export interface UserProvider<
   Claims extends object = Record<string, unknown>,
   Credentials extends unknown[] = [username: string, password: string],
   Proof = string,
+  SecondFactor = never,
 > {
   /**
    * Returns the user with these credentials; `null` for wrong credentials and for disabled users. With `loginDto`, it gets
-   * the whole body of the login instead of a username and a password.
+   * the whole body of the login instead of a username and a password, once for each login. Without `loginDto`, a user
+   * without `credentialsVersion` is asked for twice.
    */
-  validateCredentials(...credentials: Credentials): Promise<SignedInUser<Claims> | null>;
+  validateCredentials(...credentials: Credentials): Promise<SignedInUser<Claims> | OrMore<Claims, SecondFactor> | null>;
+  /**
+   * Returns the current state of the user if the second factor is right; `null` otherwise. `POST /auth/login/continue` calls
+   * it with an instance of `mfaDto`. Needed if `validateCredentials` returns `mfaRequired`. A one-time password must be good
+   * once: remember the last one that you have accepted (RFC 6238 §5.2). The `amr` of both steps are put together.
+   */
+  continueSignIn?(
+    id: string,
+    secondFactor: SecondFactor,
+    signIn: ContinuedSignIn,
+  ): Promise<SignedInUser<Claims> | null>;
   /**
    * Returns the current state of the user. Called at each refresh. `null` if the user is unknown or disabled: that ends
    * the session.
@@ -113,7 +151,7 @@ export interface UserProvider<
 }
 
 /** Any {@link UserProvider}, whatever its claims, credentials and proofs are. */
-export type AnyUserProvider = UserProvider<object, never, never>;
+export type AnyUserProvider = UserProvider<object, never, never, unknown>;
 
 /** The injection token of your {@link UserProvider}. */
 export const USER_PROVIDER = Symbol('USER_PROVIDER');

@@ -24,6 +24,7 @@ export function moodOf({ type, alert }: Happening): Mood {
 const SENTENCES: Record<string, string> = {
   signed_in: 'A session began.',
   sign_in_failed: 'A sign-in failed: the password was wrong, or a rule refused it.',
+  mfa_required: 'The password was right. A second factor is asked for.',
   refreshed: 'The refresh token was succeeded by a new one.',
   refresh_repeated: 'A replaced token was presented again and given the live token: a retry or a second tab.',
   refresh_denied: 'A refresh was refused.',

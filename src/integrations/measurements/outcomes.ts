@@ -15,6 +15,7 @@ export const THROTTLED_REASONS: readonly string[] = [
   'login_of_name',
   'refresh',
   'step_up',
+  'mfa',
 ];
 
 /** The events that may be alerts. */

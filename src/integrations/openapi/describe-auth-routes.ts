@@ -4,6 +4,7 @@ import type { OpenAPIObject } from '@nestjs/swagger';
 import { CookieConfig } from '../../auth/cookie/cookie-options.js';
 import { AuthModuleRegistry, type Registered } from '../../auth/modules/auth-module-registry.js';
 import { routesOf } from '../../auth/modules/route-paths.js';
+import { withHostBodies } from './host-bodies.js';
 import { authOperations, type Described, type SecurityNames } from './operations.js';
 import { addSchemas } from './own-schemas.js';
 
@@ -11,7 +12,7 @@ type PathItem = OpenAPIObject['paths'][string];
 
 /**
  * Completes the document of `SwaggerModule.createDocument` for the auth routes: bodies, answers, refusals, headers,
- * cookies and security. Each of several `AuthModule`s gets its own. It changes the document, and returns it.
+ * cookies and security. It shows the fields of a `loginDto` and a `stepUpDto`, with what `@ApiProperty()` says of them. Each of several `AuthModule`s gets its own. It changes the document, and returns it.
  *
  * On your own routes, `@ApiBearerAuth()` refers to the security scheme of the `AuthModule` without a name.
  *
@@ -23,7 +24,7 @@ export function describeAuthRoutes(app: INestApplicationContext, document: OpenA
   const modules = app.get(ModulesContainer);
   const registry = new AuthModuleRegistry(modules);
   const components = (document.components ??= {});
-  const referring = addSchemas(document);
+  const { referring, removeUnused } = addSchemas(document);
   for (const registered of registry.all) {
     const names = securityNames(registered);
     const { name, accessToken } = registered.service(CookieConfig);
@@ -35,12 +36,13 @@ export function describeAuthRoutes(app: INestApplicationContext, document: OpenA
     };
   }
   for (const registered of registry.all) {
-    const operations = referring(authOperations(securityNames(registered)));
+    const operations = withHostBodies(referring(authOperations(securityNames(registered))), registered, document);
     for (const [route, items] of describedRoutes(modules, registered, document)) {
       const [method] = route.split(' ') as ['get' | 'post' | 'delete'];
       for (const item of items) describe(item[method], route, registered, operations[route]);
     }
   }
+  removeUnused();
   return document;
 }
 

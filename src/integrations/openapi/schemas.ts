@@ -82,11 +82,24 @@ export const AUTH_SCHEMAS: Schemas = {
           'Space-separated (RFC 6749 §3.3). A scope outside the list of the server is refused. Without a list, none is granted.',
       },
       transport: { ...transport, description: 'How the refresh token travels, for the whole session.' },
+      persistent: {
+        type: 'boolean',
+        description: 'With `false`, the browser forgets the cookie when it closes.',
+      },
       bind: {
         ...text,
         enum: ['nonce', 'tls'],
         description: 'The binding of the session. A DPoP proof binds it without this field.',
       },
+      ...use,
+    },
+  },
+  AuthContinueRequest: {
+    type: 'object',
+    required: ['mfa_ticket'],
+    properties: {
+      mfa_ticket: { ...text, maxLength: 16_384, description: 'The ticket that the login has answered.' },
+      transport: { ...transport, description: 'That of the login, if it is said again.' },
       ...use,
     },
   },
@@ -187,6 +200,9 @@ export const AUTH_SCHEMAS: Schemas = {
     properties: {
       error: { ...text, description: 'A stable code.', example: 'invalid_grant' },
       error_description: { ...text, description: 'A sentence for developers. It may change.' },
+      mfa_ticket: { ...text, description: 'With `mfa_required`: the ticket for the second step.' },
+      methods: { ...texts, description: 'With `mfa_required`: what the user can prove.' },
+      expires_in: { type: 'integer', minimum: 0, description: 'With `mfa_required`: seconds.' },
     },
   },
 };

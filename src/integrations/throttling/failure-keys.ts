@@ -37,10 +37,12 @@ export interface Attempt {
   readonly isOwnLogin: boolean;
   /** The sessions of the tokens in the request; empty if it has no token of this server. */
   readonly sessionIds: readonly string[];
+  /** The user of the ticket in the second step of a login. */
+  readonly ticketUser: string | undefined;
 }
 
 export function failureKeysOf(attempt: Attempt): FailureKeys {
-  const { module, route, ip, usernames, knownDevice, isOwnLogin, sessionIds } = attempt;
+  const { module, route, ip, usernames, knownDevice, isOwnLogin, sessionIds, ticketUser } = attempt;
   const keyOf = (kind: FailureKind, ...parts: string[]) => hashedKey(kind, module, parts);
   const address = ip ? subnetOf(ip) : 'unknown';
   const ofAddress = keyOf('login_of_address', address);
@@ -58,6 +60,11 @@ export function failureKeysOf(attempt: Attempt): FailureKeys {
       }
       const keys = [...names.map((name) => keyOf('login', address, name)), ofAddress];
       if (isOwnLogin) keys.push(...names.map((name) => keyOf('login_of_name', name)));
+      return { limiting: keys, guessed: keys, refused: [ofAddress], overloading: [ofAddress] };
+    }
+    case 'mfa': {
+      // Only who knows the first factor has a ticket. So a block affects only the user and a thief.
+      const keys = ticketUser === undefined ? [ofAddress] : [keyOf('mfa', ticketUser), ofAddress];
       return { limiting: keys, guessed: keys, refused: [ofAddress], overloading: [ofAddress] };
     }
     case 'refresh':

@@ -17,7 +17,7 @@ const GUESSES: ReadonlySet<AuthErrorCode> = new Set(['invalid_credentials', 'inv
  * Not guesses. But anyone can cause these refusals of a login, and each leaves an event. The limit prevents them from
  * filling the table.
  */
-const REFUSED_LOGINS: ReadonlySet<AuthErrorCode> = new Set(['region_not_allowed', 'forbidden']);
+const REFUSED_LOGINS: ReadonlySet<AuthErrorCode> = new Set(['region_not_allowed', 'forbidden', 'invalid_mfa_ticket']);
 
 /** A request that has its places. */
 interface RunningAttempt {

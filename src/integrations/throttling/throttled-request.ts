@@ -9,8 +9,10 @@ import type { HttpRequest } from '../../auth/common/request/http-request.js';
 import { KnownDevices } from '../../auth/cookie/known-devices.js';
 import { AuthEventBus } from '../../auth/events/auth-event-bus.js';
 import { type FoundRefreshToken, PresentedRefreshToken } from '../../auth/guards/presented-refresh-token.js';
-import { AuthController } from '../../auth/http/auth.controller.js';
 import { AuthModuleRegistry, type Registered } from '../../auth/modules/auth-module-registry.js';
+import { markedModule } from '../../auth/modules/guarded-module.js';
+import { MfaTickets } from '../../auth/sign-in/mfa-tickets.js';
+import type { PendingSignIn } from '../../auth/sign-in/pending-sign-in.js';
 import { type FailureKeys, failureKeysOf } from './failure-keys.js';
 import type { FailureKind } from './throttling-options.js';
 
@@ -46,8 +48,9 @@ export class ThrottledRequests {
     const registered = this.modules.of(this.reflector, context);
     if (!registered) return undefined;
     const request = context.switchToHttp().getRequest<HttpRequest>();
-    const isLogin = route === 'login';
-    const isOwn = context.getClass().prototype instanceof AuthController;
+    const isLogin = route === 'login' || route === 'mfa';
+    const isOwn = markedModule(this.reflector, context) !== undefined;
+    const ticket = route === 'mfa' ? ticketOf(request, registered) : undefined;
     const token = isLogin ? undefined : tokenOf(request, registered);
     // A route of the host may check the password of the session of an access token, for example to change it.
     const accessed = route === 'step-up' && !isOwn ? sessionOfAccessToken(request, registered) : undefined;
@@ -56,28 +59,35 @@ export class ThrottledRequests {
     // Whichever of them the route means. In one order, so that no two requests wait for each other's places.
     const sessionIds = [...new Set(sessions)].sort();
     const client = clientContextOf(request);
-    const usernames = usernamesOf(request, isOwn);
+    const usernames =
+      route === 'mfa' ? textsIn(ticket?.accountName) : isOwn ? ownNames(request, registered) : hostNames(request);
     const [username = ''] = usernames;
+    // A device that knows one account must not count as known for another one.
+    const isNamed = usernames.length === 1;
     const devices = registered.service(KnownDevices);
     // A route of the host may succeed before anybody has proved anything, so it makes no device known.
     const isOwnLogin = isLogin && isOwn;
-    const knownDevice = isOwnLogin ? devices.find(request, username) : undefined;
+    const knownDevice = isOwnLogin && isNamed ? devices.find(request, username) : undefined;
     const { name } = registered.registration;
     return {
-      keys: failureKeysOf({ module: name, route, ip: client.ip, usernames, knownDevice, isOwnLogin, sessionIds }),
+      keys: failureKeysOf({
+        ...{ module: name, route, ip: client.ip, usernames, knownDevice, isOwnLogin, sessionIds },
+        ticketUser: ticket?.userId,
+      }),
       isLogin,
       isOwn,
       // With an access token, the cookie may be of another application on this host.
       isForged: token !== undefined && !token.decoded && accessed === undefined,
       tell(kind) {
-        // A client that fails here holds a token of the session.
-        const alert = kind === 'step_up' ? true : undefined;
-        const isOfName = kind === 'login' || kind === 'login_of_name';
+        // A client that fails here holds a token of the session, or knows the first factor.
+        const alert = kind === 'step_up' || kind === 'mfa' ? true : undefined;
+        const isOfName = kind === 'login' || kind === 'login_of_name' || kind === 'mfa';
         const account = isOfName ? registered.service(AccountNames).tell(username) : {};
-        const told = { sessionId, ...account, ...client };
+        const userId = kind === 'mfa' ? ticket?.userId : undefined;
+        const told = { sessionId, userId, ...account, ...client };
         registered.service(AuthEventBus).publish({ type: 'throttled', reason: kind, alert, ...told });
       },
-      deviceCookies: () => (isOwnLogin ? devices.remember(request, username) : []),
+      deviceCookies: () => (isOwnLogin && isNamed ? devices.remember(request, username) : []),
     };
   }
 }
@@ -101,11 +111,23 @@ function sessionOfAccessToken(request: HttpRequest, { service }: Registered): st
   }
 }
 
-/** The library reads `username`. Which of the fields a route of the host reads is not known, so each of them counts. */
-function usernamesOf({ body }: HttpRequest, isOwn: boolean): string[] {
+function ticketOf({ body }: HttpRequest, { service }: Registered): PendingSignIn | undefined {
+  return service(MfaTickets).read(((body ?? {}) as { mfa_ticket?: unknown }).mfa_ticket);
+}
+
+/** What the library itself reads. */
+function ownNames({ body }: HttpRequest, { registration: { accountFields } }: Registered): string[] {
+  const fields = (body ?? {}) as Record<string, unknown>;
+  return fewNames(accountFields.flatMap((field) => textsIn(fields[field])));
+}
+
+/** Which of the fields a route of the host reads is not known, so each of them counts. */
+function hostNames({ body }: HttpRequest): string[] {
   const { username, email } = (body ?? {}) as { username?: unknown; email?: unknown };
-  if (isOwn) return textsIn(username);
-  const names = [...textsIn(username), ...textsIn(email)];
+  return fewNames([...textsIn(username), ...textsIn(email)]);
+}
+
+function fewNames(names: string[]): string[] {
   return names.length > MOST_NAMES ? [MANY_NAMES] : names;
 }
 

@@ -30,6 +30,11 @@ export class AuthThrottlingOptions {
   refreshFailures = 30;
   /** How many step-ups of one session may fail, from all addresses together. */
   stepUpFailures = 5;
+  /**
+   * How many second factors of one user may fail, from all addresses together. Only someone who knows the first factor can
+   * try one. Each ticket has a limit of its own: `mfa.attempts`.
+   */
+  mfaFailures = 5;
   /** The time in which failures are counted, and for which further attempts are then refused. */
   per = '1m';
   /**
@@ -43,7 +48,7 @@ export class AuthThrottlingOptions {
 }
 
 /** What failed too often. It is the reason in the event `throttled`. */
-export type FailureKind = 'login' | 'login_of_address' | 'login_of_name' | 'refresh' | 'step_up';
+export type FailureKind = 'login' | 'login_of_address' | 'login_of_name' | 'refresh' | 'step_up' | 'mfa';
 
 const count = integer(1, 1_000_000);
 
@@ -53,6 +58,7 @@ export class ThrottlingConfig extends configOf('AuthThrottlingModule: ', AuthThr
   loginFailuresOfName: count,
   refreshFailures: count,
   stepUpFailures: count,
+  mfaFailures: count,
   per: duration('1s', '1d'),
   storage: checkedStorage,
 }) {
@@ -63,6 +69,7 @@ export class ThrottlingConfig extends configOf('AuthThrottlingModule: ', AuthThr
     login_of_name: this.loginFailuresOfName,
     refresh: this.refreshFailures,
     step_up: this.stepUpFailures,
+    mfa: this.mfaFailures,
   };
 }
 

@@ -28,6 +28,8 @@ export interface Keys {
   readonly account: KeyObject;
   /** Signs the entries of the device cookie. */
   readonly knownDevice: KeyObject;
+  /** Encrypts what a sign-in needs for its second step. */
+  readonly mfaTicket: KeyObject;
 }
 
 /**
@@ -72,5 +74,6 @@ function deriveKeys(secret: Buffer, name: string | undefined): Keys {
     dpopNonce: key('dpop-nonce'),
     account: key('account'),
     knownDevice: key('known-device'),
+    mfaTicket: key('mfa-ticket'),
   };
 }

@@ -52,12 +52,30 @@ export const ERRORS = {
    */
   invalid_scope: [400, 'The requested scope is not known here.'],
   /**
-   * A login or a step-up has a wrong username or password, or the user may not sign in. The answer does not tell which.
+   * A login or a step-up has a wrong username, password or second factor, or the user may not sign in. The answer does not
+   * tell which.
    *
-   * @session A login began no session. After a step-up the refresh token is still good.
+   * @session A login began no session. After a step-up the refresh token is still good. A ticket stays good for the
+   * attempts that are left.
    * @client Ask the user again.
    */
   invalid_credentials: [401, 'The username or password is wrong.'],
+  /**
+   * The first step of a sign-in was right, and the user has a second factor. The body has `mfa_ticket`, `methods` and
+   * `expires_in` (seconds).
+   *
+   * @session No session began.
+   * @client Ask the user for the second factor, and send it with `mfa_ticket` to `POST /auth/login/continue`.
+   */
+  mfa_required: [401, 'A second factor is needed: POST /auth/login/continue.'],
+  /**
+   * The ticket of the first step is not valid: it has expired, begun a session, or too many second factors were tried with
+   * it. Or the user has been disabled or has new credentials since. The answer does not tell which.
+   *
+   * @session No session began.
+   * @client Begin again with `POST /auth/login`.
+   */
+  invalid_mfa_ticket: [401, 'The first step of the sign-in is over. Begin again.'],
   /**
    * The server does not accept the refresh token. The answer does not tell why; the events `refresh_denied`,
    * `reuse_detected`, `token_shared` and `binding_failed` do. The causes:

@@ -4,6 +4,21 @@ import { type AuthErrorCode, ERRORS } from './auth-error-codes.js';
 /** How an access token is presented (RFC 6750 §2.1, RFC 9449 §7.1). */
 export type AuthenticationScheme = 'Bearer' | 'DPoP';
 
+/**
+ * What `mfa_required` says about the second step of a sign-in.
+ *
+ * @example
+ * if (error instanceof AuthError && error.mfa) show(error.mfa.methods);
+ */
+export interface MfaChallenge {
+  /** Stands for the first step. It is good for one session, and a client cannot read it. */
+  readonly ticket: string;
+  /** What the user can prove, as your user provider names it: for example `['otp', 'hwk']`. */
+  readonly methods: readonly string[];
+  /** Seconds. */
+  readonly expiresIn: number;
+}
+
 /** What an error says besides its code and its text. */
 export interface AuthErrorDetails {
   /** The cause, for the log. */
@@ -28,6 +43,8 @@ export interface AuthErrorDetails {
   retryAfter?: number;
   /** Whether the request was refused because too many others were under way, so that nothing was begun for it. */
   overloaded?: boolean;
+  /** The ticket for the second step of a sign-in, what the user can prove, and the seconds that are left. */
+  mfa?: MfaChallenge;
   /** Whether the proof, certificate or client nonce was missing or wrong. `invalid_dpop_proof` always says so. */
   bindingFailed?: boolean;
 }
@@ -62,6 +79,8 @@ export class AuthError extends HttpException {
   readonly scope: string | undefined;
   /** Too many other requests were under way. Nothing was begun for this one. */
   readonly overloaded: boolean;
+  /** Only with `mfa_required`: how the sign-in goes on. */
+  readonly mfa: MfaChallenge | undefined;
   /** The DPoP proof, the client certificate or the client nonce was missing or wrong. */
   readonly bindingFailed: boolean;
   /** As given, without the cause: a log of this error must not show what a driver says. */
@@ -72,7 +91,11 @@ export class AuthError extends HttpException {
     description: string = ERRORS[code][1],
     { cause, ...details }: AuthErrorDetails = {},
   ) {
-    super({ error: code, error_description: description }, details.status ?? ERRORS[code][0], { cause });
+    super(
+      { error: code, error_description: description, ...onTheWire(details.mfa) },
+      details.status ?? ERRORS[code][0],
+      { cause },
+    );
     this.name = 'AuthError';
     this.message = `${code}: ${description}`;
     this.details = details;
@@ -81,6 +104,7 @@ export class AuthError extends HttpException {
     this.acrValues = details.acrValues;
     this.scope = details.scope;
     this.overloaded = details.overloaded ?? false;
+    this.mfa = details.mfa;
     this.bindingFailed = details.bindingFailed ?? code === 'invalid_dpop_proof';
   }
 
@@ -144,6 +168,10 @@ export class AuthError extends HttpException {
         return undefined;
     }
   }
+}
+
+function onTheWire(mfa: MfaChallenge | undefined): object {
+  return mfa ? { mfa_ticket: mfa.ticket, methods: mfa.methods, expires_in: mfa.expiresIn } : {};
 }
 
 /** A wrong configuration. The application does not start. The message names the option and what to write instead. */
