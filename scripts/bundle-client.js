@@ -5,7 +5,7 @@ import { gzipSync } from 'node:zlib';
 import { build } from 'esbuild';
 
 /** Bytes of the core, gzipped. */
-const LARGEST = 9_600;
+const LARGEST = 9_800;
 
 const CORE = "import { createAuthClient } from './index.js'; globalThis.used = createAuthClient;";
 /** What a page pays only if it imports it. */

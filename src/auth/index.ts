@@ -11,7 +11,7 @@ export { AlertOptions } from './alerts/alert-options.js';
 export { AuditOptions } from './audit/audit-options.js';
 export { CookieOptions } from './cookie/cookie-options.js';
 export { RevocationOptions } from './revocation/revocation-options.js';
-export type { ClientOptions } from './session/client-options.js';
+export type { ClientOptions } from './session/limits-per-client.js';
 export { MfaOptions } from './sign-in/mfa-options.js';
 export { PurgeOptions, RefreshTokenOptions } from './session/session-options.js';
 export { AAL1, AAL2, AAL3 } from './session/session-terms.js';

@@ -247,11 +247,8 @@ export function sessionKeeper(options: ResolvedClientOptions): SessionKeeper {
         const obtainedAt = Date.now();
         const key = freshKey();
         const transport = store ? 'body' : 'cookie';
-        const answer = await routes.post(body.mfa_ticket ? 'login/continue' : 'login', {
-          ...body,
-          transport,
-          idempotency_key: key,
-        });
+        const route = body.mfa_ticket ? 'login/continue' : 'login';
+        const answer = await routes.post(route, { ...body, transport, idempotency_key: key });
         await begin(answer, obtainedAt, key);
         if (signOuts !== before) leaveForGood();
       });

@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { AccessTokenConfig } from '../access-token/access-token-options.js';
 import { AuthConfigurationError } from '../common/errors/auth-error.js';
-import { LIFETIMES } from '../session/client-options.js';
+import { LIFETIMES } from '../session/limits-per-client.js';
 import type { RefreshToken } from '../session/refresh-token.entity.js';
 import { RefreshTokenConfig } from '../session/session-options.js';
 import type { SessionTerms } from '../session/session-terms.js';

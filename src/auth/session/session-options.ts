@@ -3,7 +3,7 @@ import { boolean, complete, integer, oneOf, optional, text } from '../common/opt
 import { configOf } from '../common/options/config.js';
 import { duration, LONGEST } from '../common/options/duration.js';
 import { scopeList } from '../common/options/scopes.js';
-import { type ClientOptions, clientsOf } from './client-options.js';
+import { type ClientOptions, clientsOf } from './limits-per-client.js';
 import { type Argon2idOptions, argon2idParameters } from './argon2id-options.js';
 
 /**
