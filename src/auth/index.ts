@@ -14,6 +14,7 @@ export { RevocationOptions } from './revocation/revocation-options.js';
 export type { ClientOptions } from './session/client-options.js';
 export { PurgeOptions, RefreshTokenOptions } from './session/session-options.js';
 export { AAL1, AAL2, AAL3 } from './session/session-terms.js';
+export type { SessionDetails, SessionLabels } from './session/session-details.js';
 export type { Authentication, SessionLifetimes, SessionTerms } from './session/session-terms.js';
 export { authToken, GuardOf, InjectAuth } from './modules/inject-auth.js';
 export { Clock } from './common/time/clock.js';

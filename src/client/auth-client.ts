@@ -29,12 +29,31 @@ export interface AuthClientSession {
   readonly current: boolean;
   readonly clientId: string;
   readonly deviceName: string | null;
+  /** Left out if there are none. */
+  readonly tags?: readonly string[];
+  /** Left out if there is none. */
+  readonly metadata?: Readonly<Record<string, string>>;
   readonly userAgent: string | null;
   readonly ip: string | null;
   readonly country: string | null;
   readonly createdAt: string;
   readonly lastUsedAt: string;
   readonly expiresAt: string;
+}
+
+/**
+ * What the user can change of a session. What you leave out stays; `null` removes it. The names are those of the server.
+ *
+ * @example
+ * await client.sessions.update(id, { device_name: 'Kitchen tablet' });
+ */
+export interface SessionUpdate {
+  /** At most 255 characters. */
+  device_name?: string | null;
+  /** At most 16 texts of 1 to 64 characters. */
+  tags?: readonly string[] | null;
+  /** Texts by name, at most 2048 characters as JSON. */
+  metadata?: Readonly<Record<string, string>> | null;
 }
 
 /**
@@ -205,6 +224,12 @@ export interface AuthClient<User = unknown> {
   readonly sessions: {
     /** Lists the live sessions, the last used first. */
     list(): Promise<AuthClientSession[]>;
+    /**
+     * Changes the name, the tags or the metadata of one session.
+     *
+     * @throws AuthClientError `not_found` if the user has no such session; `invalid_request`
+     */
+    update(id: string, changes: SessionUpdate): Promise<void>;
     /**
      * Ends one session. If it is this client's own, the user is signed out.
      *

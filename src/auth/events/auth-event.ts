@@ -131,6 +131,8 @@ export type AuthEventType =
    * @reason a `RevocationReason`: see [below](#reasons-of-a-revocation)
    */
   | 'revoked'
+  /** The device name, the tags or the metadata of a session were changed. The event does not say to what. */
+  | 'session_updated'
   /** The access tokens of `count` sessions became stale, because the permissions of their user changed. */
   | 'permissions_changed'
   /**

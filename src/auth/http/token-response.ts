@@ -37,6 +37,10 @@ export interface SessionResponse {
   current: boolean;
   client_id: string;
   device_name: string | null;
+  /** Left out if there are none. */
+  tags?: readonly string[];
+  /** Left out if there is none. */
+  metadata?: Readonly<Record<string, string>>;
   user_agent: string | null;
   ip: string | null;
   country: string | null;
@@ -52,6 +56,8 @@ export function sessionResponse(session: SessionSummary, currentId: string): Ses
     current: session.id === currentId,
     client_id: session.clientId,
     device_name: session.deviceName,
+    ...(session.tags.length > 0 && { tags: session.tags }),
+    ...(Object.keys(session.metadata).length > 0 && { metadata: session.metadata }),
     user_agent: session.userAgent,
     ip: session.ip,
     country: session.country,

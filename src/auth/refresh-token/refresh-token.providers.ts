@@ -17,6 +17,7 @@ import { TokenHasher } from './token-hasher.js';
 import { TokenIssuer } from './token-issuer.js';
 import { TokenRotation } from './token-rotation.js';
 import { UserErasure } from './user-erasure.js';
+import { UserSessions } from './user-sessions.js';
 
 export const refreshTokenProviders: ConceptProviders = {
   exported: [RefreshTokenService],
@@ -38,5 +39,6 @@ export const refreshTokenProviders: ConceptProviders = {
     TokenIssuer,
     TokenRotation,
     UserErasure,
+    UserSessions,
   ],
 };

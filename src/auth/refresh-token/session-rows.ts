@@ -70,6 +70,7 @@ export class SessionRows {
       ...terms,
       credentialsHash: credentialsHashOf({ id: sessionId, userId: session.userId }, keys, user),
       fingerprint: this.devices.fingerprintOf(sessionId, keys, evidence.signals),
+      deviceHash: null,
       id: sessionId,
       tokenHash: await this.hasher.hash(keys, hashedMessage(token)),
       keyId: keys.id,

@@ -31,6 +31,10 @@ export interface SessionSummary {
   readonly id: string;
   readonly clientId: string;
   readonly deviceName: string | null;
+  /** Empty if nobody has set any. */
+  readonly tags: readonly string[];
+  /** Empty if nobody has set any. */
+  readonly metadata: Readonly<Record<string, string>>;
   readonly userAgent: string | null;
   readonly ip: string | null;
   readonly country: string | null;

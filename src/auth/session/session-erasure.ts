@@ -13,6 +13,9 @@ const PERSONAL = [
   // A host writes its own reasons.
   'revokedReason',
   'deviceName',
+  'tags',
+  'metadata',
+  'deviceHash',
   'given',
   'givenBefore',
   'dpopThumbprint',

@@ -1,3 +1,5 @@
+import type { SessionLabels } from './session-details.js';
+
 /**
  * How long one session lives. Omitted fields get the values of its client in `refreshToken.clients`, or else those of the
  * module. A time that is longer than the module's is shortened to it: `refreshToken.ttl`, `refreshToken.idleTtl` and
@@ -31,7 +33,7 @@ export interface Authentication {
 }
 
 /** What a sign-in decides about its session. */
-export interface SessionTerms extends SessionLifetimes, Authentication {}
+export interface SessionTerms extends SessionLifetimes, Authentication, SessionLabels {}
 
 /**
  * NIST SP 800-63B-4 §2.1.3, authenticator assurance level 1: users authenticate again after 30 days.

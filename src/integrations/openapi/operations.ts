@@ -231,6 +231,16 @@ export function authOperations({ accessToken, cookie }: SecurityNames): Record<s
         ...refusals(...OF_ACCESS_TOKEN, ...ALWAYS),
       },
     },
+    'patch /sessions/{id}': {
+      summary: 'Changes the device name, the tags or the metadata of one session of the user',
+      security: guarded,
+      parameters: [SESSION_ID],
+      requestBody: body('AuthSessionUpdateRequest', true),
+      responses: {
+        204: answer('Changed'),
+        ...refusals('invalid_request', 'not_found', ...OF_ACCESS_TOKEN, ...ALWAYS),
+      },
+    },
     'delete /sessions/{id}': {
       summary: 'Ends one session of the user',
       security: guarded,

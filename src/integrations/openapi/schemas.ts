@@ -53,6 +53,9 @@ const use = {
   },
 };
 
+const tags = { type: 'array', maxItems: 16, items: { ...text, minLength: 1, maxLength: 64 } } as const;
+const metadata = { type: 'object', additionalProperties: text } as const;
+
 /** The bodies of requests and answers of the auth routes. */
 export const AUTH_SCHEMAS: Schemas = {
   AuthLoginRequest: {
@@ -152,13 +155,29 @@ export const AUTH_SCHEMAS: Schemas = {
       id: sessionId,
       current: { type: 'boolean', description: 'Whether it is the session of this request.' },
       client_id: text,
-      device_name: { ...textOrNull, description: 'The name that the login gave.' },
+      device_name: { ...textOrNull, description: 'The name that the login gave, or the user has given since.' },
+      tags: { ...tags, description: 'Left out if there are none.' },
+      metadata: { ...metadata, description: 'Texts by name. Left out if there are none.' },
       user_agent: textOrNull,
       ip: { ...textOrNull, description: 'The address of the last refresh or login.' },
       country: { ...textOrNull, description: 'ISO 3166-1, two letters.' },
       created_at: time,
       last_used_at: { ...time, description: 'The time of the last refresh or login, rounded down to five minutes.' },
       expires_at: { ...time, description: 'The session ends then, unless it is idle for too long before.' },
+    },
+  },
+  AuthSessionUpdateRequest: {
+    type: 'object',
+    description: 'What is left out stays. `null` removes it.',
+    properties: {
+      device_name: { ...textOrNull, maxLength: 255, description: 'Without control characters.' },
+      tags: { ...tags, nullable: true, description: 'In place of the old ones. Without control characters.' },
+      metadata: {
+        ...metadata,
+        nullable: true,
+        description:
+          'Texts by names of 1 to 64 characters, in place of the old. At most 2048 characters as JSON. Without control characters.',
+      },
     },
   },
   AuthCurrentUser: {
