@@ -29,9 +29,9 @@ export interface AuthClientSession {
   readonly current: boolean;
   readonly clientId: string;
   readonly deviceName: string | null;
-  /** Left out if there are none. */
+  /** Absent without tags. */
   readonly tags?: readonly string[];
-  /** Left out if there is none. */
+  /** Absent without metadata. */
   readonly metadata?: Readonly<Record<string, string>>;
   readonly userAgent: string | null;
   readonly ip: string | null;

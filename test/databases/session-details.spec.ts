@@ -52,7 +52,8 @@ describe('what is said about a session', () => {
 
     it('stays through refreshes at the same moment, and fails none of them', async () => {
       const { service } = host();
-      let { sessionId, refreshToken } = await service.issue(ALICE);
+      const { sessionId, ...first } = await service.issue(ALICE);
+      let { refreshToken } = first;
       for (let round = 0; round < 10; round++) {
         const [refreshed, ...updated] = await Promise.all([
           service.refresh(refreshToken),

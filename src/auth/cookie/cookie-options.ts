@@ -33,6 +33,8 @@ export class CookieConfig extends configOf('cookie.', CookieOptions, {
 }) {
   /** The name of the cookie that recognises a device at the next login. */
   readonly deviceName = `${this.name}_device`;
+  /** The name of the cookie that tells one browser from another, for `refreshToken.onNewDevice`. */
+  readonly deviceIdName = `${this.name}_device_id`;
 }
 
 function cookieName(name: string, given: string): string {

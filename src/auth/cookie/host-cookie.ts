@@ -17,6 +17,11 @@ export function readCookie(request: HttpRequest, name: string): string | undefin
  *
  * @param maxAge in seconds; `undefined` for a cookie that ends with the browser
  */
-export function serializeCookie(name: string, value: string, maxAge: number | undefined): string {
-  return stringifySetCookie(name, value, { httpOnly: true, secure: true, sameSite: 'strict', path: '/', maxAge });
+export function serializeCookie(
+  name: string,
+  value: string,
+  maxAge: number | undefined,
+  sameSite: 'strict' | 'lax' = 'strict',
+): string {
+  return stringifySetCookie(name, value, { httpOnly: true, secure: true, sameSite, path: '/', maxAge });
 }

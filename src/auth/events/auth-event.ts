@@ -131,6 +131,12 @@ export type AuthEventType =
    * @reason a `RevocationReason`: see [below](#reasons-of-a-revocation)
    */
   | 'revoked'
+  /**
+   * A user has signed in from a device that the table knows no session of: see `refreshToken.onNewDevice`.
+   *
+   * @reason first_session: the table has no other session of the user. Otherwise there is no reason.
+   */
+  | 'new_device'
   /** The device name, the tags or the metadata of a session were changed. The event does not say to what. */
   | 'session_updated'
   /** The access tokens of `count` sessions became stale, because the permissions of their user changed. */

@@ -84,7 +84,8 @@ export class AuthResponder {
         response,
         transport,
         allowCrossSite,
-        ({ client, evidence, use }) => this.refreshTokens.issue(user, { ...session, transport }, client, evidence, use),
+        ({ client, evidence, use, deviceId }) =>
+          this.refreshTokens.issue(user, { deviceId, ...session, transport }, client, evidence, use),
       );
       return location === undefined ? answer : { location, cookies: answer.cookies };
     });

@@ -54,8 +54,8 @@ export class AuthController {
       const wanted = { clientId, deviceName, scope, transport, bind: bind ?? undefined, isKnownDevice };
       // A client may want less than the host gives, and no more.
       const terms = body.persistent === false ? { persistent: false } : {};
-      return this.answers.signIn(request, response, transport, false, ({ client, evidence, use }) =>
-        this.signIn.signIn(username, password, { ...wanted, ...terms }, client, evidence, use),
+      return this.answers.signIn(request, response, transport, false, ({ client, evidence, use, deviceId }) =>
+        this.signIn.signIn(username, password, { ...wanted, ...terms, deviceId }, client, evidence, use),
       );
     });
   }

@@ -37,9 +37,9 @@ export interface SessionResponse {
   current: boolean;
   client_id: string;
   device_name: string | null;
-  /** Left out if there are none. */
+  /** Absent without tags. */
   tags?: readonly string[];
-  /** Left out if there is none. */
+  /** Absent without metadata. */
   metadata?: Readonly<Record<string, string>>;
   user_agent: string | null;
   ip: string | null;

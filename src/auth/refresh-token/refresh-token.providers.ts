@@ -1,4 +1,5 @@
 import type { ConceptProviders } from '../common/concept-providers.js';
+import { NewDevices } from '../device/new-devices.js';
 import { GenuineTokens } from './genuine-tokens.js';
 import { RefreshAdmission } from './refresh-admission.js';
 import { RefreshAttempts } from './refresh-attempt.js';
@@ -23,6 +24,7 @@ export const refreshTokenProviders: ConceptProviders = {
   exported: [RefreshTokenService],
   internal: [
     GenuineTokens,
+    NewDevices,
     RefreshAdmission,
     RefreshAttempts,
     RefreshEvents,

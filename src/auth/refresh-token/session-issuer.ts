@@ -4,6 +4,7 @@ import { SessionBindings } from '../binding/session-bindings.js';
 import { AuthError } from '../common/errors/auth-error.js';
 import { scopesIn } from '../common/options/scopes.js';
 import type { ClientContext } from '../common/request/client-context.js';
+import { NewDevices } from '../device/new-devices.js';
 import { AuthEventBus } from '../events/auth-event-bus.js';
 import { SessionRevocation } from '../revocation/session-revocation.js';
 import { RiskStage } from '../risk/risk-stage.js';
@@ -36,11 +37,13 @@ export class SessionIssuer implements OnModuleInit {
     private readonly risk: RiskStage,
     private readonly events: AuthEventBus,
     private readonly terms: TermsOfSignIn,
+    private readonly devices: NewDevices,
     private readonly config: RefreshTokenConfig,
   ) {}
 
   async onModuleInit(): Promise<void> {
-    if (this.limits.some((limit) => limit !== undefined)) await this.store.tryTransaction();
+    const locksUsers = this.limits.some((limit) => limit !== undefined) || this.config.onNewDevice !== false;
+    if (locksUsers) await this.store.tryTransaction();
   }
 
   /**
@@ -56,6 +59,7 @@ export class SessionIssuer implements OnModuleInit {
     { idempotencyKey }: TokenUse,
   ): Promise<IssuedTokens> {
     checkedUser('RefreshTokenService.issue', user);
+    this.devices.assertId(request.deviceId);
     const { defaultClientId, defaultTransport } = this.config;
     const scope = this.grantedScope(request.scope);
     const clientId = request.clientId ?? defaultClientId;
@@ -89,6 +93,7 @@ export class SessionIssuer implements OnModuleInit {
     const issued = this.issuer.tokensOf(session, first.token, fresh, clientNonce);
     const { id: sessionId, userId, generation } = session;
     this.events.publish({ type: 'signed_in', sessionId, userId, clientId, generation, ...remark, ...client });
+    this.devices.signedIn(session, request.deviceId);
     return issued;
   }
 
