@@ -1,5 +1,5 @@
 import { Logger } from '@nestjs/common';
-import { type AuthUser, type NewDevice, type OnNewDevice, RefreshTokenService } from 'nestjs-refresh-token';
+import { type AuthUser, type NewDevice, RefreshTokenService } from 'nestjs-refresh-token';
 import { RefreshToken } from 'nestjs-refresh-token/typeorm';
 import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { IsNull } from 'typeorm';
@@ -16,6 +16,7 @@ const FIREFOX = 'Mozilla/5.0 (X11; Linux x86_64; rv:142.0) Gecko/20100101 Firefo
 const DEVICE_COOKIE = '__Host-refresh_token_device_id';
 const DAY = 86_400_000;
 
+type OnNewDevice = (device: NewDevice) => void | Promise<void>;
 let told: NewDevice[] = [];
 let hook: OnNewDevice = () => undefined;
 const onNewDevice: OnNewDevice = (device) => {
