@@ -40,6 +40,8 @@ export { RolesGuard } from './guards/roles.guard.js';
 export { PermissionsGuard } from './guards/permissions.guard.js';
 export { ScopesGuard } from './guards/scopes.guard.js';
 export { StepUpGuard } from './guards/step-up.guard.js';
+export { NotImpersonatedGuard } from './guards/not-impersonated.guard.js';
+export { NotImpersonated } from './guards/not-impersonated.decorator.js';
 export { CurrentUser } from './guards/current-user.decorator.js';
 export { Public } from './guards/public.decorator.js';
 export { Roles } from './guards/roles.decorator.js';
@@ -50,6 +52,7 @@ export { AuthRoute } from './common/request/auth-route.decorator.js';
 
 // Services
 export { RefreshTokenService } from './refresh-token/refresh-token.service.js';
+export { type ImpersonationOptions, ImpersonationService } from './refresh-token/impersonation.service.js';
 export { SignInService } from './sign-in/sign-in.service.js';
 export { StepUpService } from './sign-in/step-up.service.js';
 export { AccessTokenService } from './access-token/access-token.service.js';

@@ -13,6 +13,8 @@ export interface AuthClientUser {
   readonly roles: readonly string[];
   readonly permissions: readonly string[];
   readonly sessionId: string;
+  /** The administrator who acts as the user, if one does. */
+  readonly actor?: { readonly id: string };
   /** The claims that the server's user provider returned, if any. Type them by `createAuthClient<MyUser>()`. */
   readonly claims?: Readonly<Record<string, unknown>>;
 }
@@ -33,6 +35,8 @@ export interface AuthClientSession {
   readonly tags?: readonly string[];
   /** Absent without metadata. */
   readonly metadata?: Readonly<Record<string, string>>;
+  /** The administrator who acts as the user. Absent in the user's own sessions. */
+  readonly actor?: { readonly id: string; readonly name?: string };
   readonly userAgent: string | null;
   readonly ip: string | null;
   readonly country: string | null;

@@ -69,6 +69,9 @@ describe('the row of a session', () => {
         accessTokenTtl: null,
         amr: null,
         acr: null,
+        actor: null,
+        actorName: null,
+        actorSessionId: null,
       });
       expectNoSecretOf(refreshToken, row);
     });

@@ -31,6 +31,8 @@ export interface AccessTokenSession {
   readonly amr?: string | null;
   /** The class of that authentication. */
   readonly acr?: string | null;
+  /** The administrator who acts as the user. */
+  readonly actor?: string | null;
   /** The key that the token is bound to (RFC 9449 §6). */
   readonly dpopThumbprint?: string | null;
   /** The TLS client certificate that the token is bound to (RFC 8705 §3.1). */
@@ -92,6 +94,7 @@ export class AccessTokenService {
       auth_time: seconds(session.authTime ?? now),
       amr: session.amr?.split(' '),
       acr: session.acr ?? undefined,
+      act: typeof session.actor === 'string' ? { sub: session.actor } : undefined,
       sid: session.id,
       gen: Math.max(session.generation, session.accessFloor ?? 0, this.list.settledFloorOf(session.id)),
       scope: session.scope,

@@ -4,7 +4,9 @@ import type { HttpRequest, HttpResponse } from '../common/request/http-request.j
 import { assertTls, TlsConfig } from '../common/request/tls.js';
 import { CookieConfig } from '../cookie/cookie-options.js';
 import { RefreshCookie } from '../cookie/refresh-cookie.js';
+import type { AuthenticatedUser } from '../access-token/authenticated-user.js';
 import { PresentedRefreshToken } from '../guards/presented-refresh-token.js';
+import { type ImpersonationOptions, ImpersonationService } from '../refresh-token/impersonation.service.js';
 import { RefreshTokenService } from '../refresh-token/refresh-token.service.js';
 import type { SignInRequest } from '../refresh-token/sign-in-request.js';
 import { RefreshTokenConfig } from '../session/session-options.js';
@@ -52,6 +54,7 @@ export class AuthResponder {
   constructor(
     private readonly answers: SessionAnswers,
     private readonly refreshTokens: RefreshTokenService,
+    private readonly impersonation: ImpersonationService,
     private readonly presented: PresentedRefreshToken,
     private readonly cookie: RefreshCookie,
     private readonly tls: TlsConfig,
@@ -112,6 +115,32 @@ export class AuthResponder {
    */
   stepUp(proof: unknown, request: HttpRequest, response: HttpResponse): Promise<void> {
     return this.answer(request, response, () => this.answers.stepUp(proof, request, response));
+  }
+
+  /**
+   * Begins a session in which the administrator of the request acts as a user, and answers with its tokens in the body. The
+   * administrator's own session and cookie stay.
+   *
+   * @param userId whom they act as
+   * @throws AuthError `unauthorized` if no guard has found the administrator
+   * @throws AuthError whatever `ImpersonationService.begin` throws
+   * @example
+   * await this.responder.impersonate(userId, request, response, { ttl: '15m' });
+   */
+  impersonate(
+    userId: string,
+    request: HttpRequest,
+    response: HttpResponse,
+    options: ImpersonationOptions = {},
+  ): Promise<void> {
+    return this.answer(request, response, async () => {
+      assertTls(request, this.tls);
+      const actor = request.user as AuthenticatedUser | undefined;
+      if (!actor) throw new AuthError('unauthorized');
+      return this.answers.signIn(request, response, 'body', true, ({ client, evidence, use }) =>
+        this.impersonation.begin(actor, userId, options, client, evidence, use),
+      );
+    });
   }
 
   private answer(request: HttpRequest, response: HttpResponse, work: () => Promise<OwnAnswer>): Promise<void> {

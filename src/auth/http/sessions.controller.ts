@@ -9,6 +9,7 @@ import { RefreshTokenService } from '../refresh-token/refresh-token.service.js';
 import { AuthRouteFilter } from './auth-route.filter.js';
 import { EndSessionsGuard } from './end-sessions.guard.js';
 import { NoStore } from './no-store.decorator.js';
+import { OwnSessionGuard } from './own-session.guard.js';
 import { answerOnce } from './own-answer.js';
 import { sessionDetailsOf } from './session-details-body.js';
 import { sessionResponse } from './token-response.js';
@@ -33,6 +34,7 @@ export class SessionsController {
   @Patch(':id')
   @HttpCode(204)
   @NoStore()
+  @UseGuards(OwnSessionGuard)
   update(@Req() request: HttpRequest, @Res({ passthrough: true }) response: HttpResponse): Promise<void> {
     return answerOnce(response, async () => {
       const { id: userId } = request.user as AuthenticatedUser;
@@ -48,7 +50,7 @@ export class SessionsController {
   @Delete(':id')
   @HttpCode(204)
   @NoStore()
-  @UseGuards(EndSessionsGuard)
+  @UseGuards(OwnSessionGuard, EndSessionsGuard)
   end(@Req() request: HttpRequest, @Res({ passthrough: true }) response: HttpResponse): Promise<void> {
     return answerOnce(response, async () => {
       const { id: userId } = request.user as AuthenticatedUser;

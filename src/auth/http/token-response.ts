@@ -41,6 +41,8 @@ export interface SessionResponse {
   tags?: readonly string[];
   /** Absent without metadata. */
   metadata?: Readonly<Record<string, string>>;
+  /** The administrator who acts as the user. Absent in the user's own sessions. */
+  actor?: { id: string; name?: string };
   user_agent: string | null;
   ip: string | null;
   country: string | null;
@@ -58,6 +60,7 @@ export function sessionResponse(session: SessionSummary, currentId: string): Ses
     device_name: session.deviceName,
     ...(session.tags.length > 0 && { tags: session.tags }),
     ...(Object.keys(session.metadata).length > 0 && { metadata: session.metadata }),
+    ...(session.actor && { actor: { id: session.actor.id, name: session.actor.name ?? undefined } }),
     user_agent: session.userAgent,
     ip: session.ip,
     country: session.country,

@@ -12,6 +12,9 @@ const COLUMNS: (keyof RefreshTokenColumns)[] = [
   'tags',
   'metadata',
   'deviceHash',
+  'actor',
+  'actorName',
+  'actorSessionId',
 ];
 
 /**

@@ -6,6 +6,7 @@ import { AuthEventBus } from '../events/auth-event-bus.js';
 import type { RevocationReason } from '../events/auth-event.js';
 import { clientIn, type RevocationOrigin, withActor } from '../revocation/revocation-origin.js';
 import { SessionRevocation } from '../revocation/session-revocation.js';
+import { eventIdsOf } from '../session/event-ids.js';
 import type { SessionSummary } from '../session/issued-tokens.js';
 import type { RefreshToken } from '../session/refresh-token.entity.js';
 import { RefreshTokenStore } from '../session/refresh-token.store.js';
@@ -64,11 +65,9 @@ export class UserSessions {
       if (!now || !Object.entries(columns).every(([name, value]) => now[name as keyof RefreshToken] === value))
         return false;
     }
-    const { id: sessionId, clientId, generation } = session;
-    await afterCommitOf(transaction, async () => {
-      const ofSession = { sessionId, userId: session.userId, clientId, generation };
-      this.events.publish({ type: 'session_updated', ...ofSession, ...origin });
-    });
+    await afterCommitOf(transaction, async () =>
+      this.events.publish({ type: 'session_updated', ...eventIdsOf(session), ...origin }),
+    );
     return true;
   }
 

@@ -35,6 +35,8 @@ export interface SessionSummary {
   readonly tags: readonly string[];
   /** Empty if nobody has set any. */
   readonly metadata: Readonly<Record<string, string>>;
+  /** The administrator who acts as the user in this session; `null` if the user began it. */
+  readonly actor: { readonly id: string; readonly name: string | null } | null;
   readonly userAgent: string | null;
   readonly ip: string | null;
   readonly country: string | null;

@@ -186,6 +186,18 @@ export abstract class RefreshTokenColumns {
   /** The class of that authentication (RFC 9470); `null` if nobody said. */
   @Column({ type: 'varchar', length: 255, nullable: true })
   acr: string | null;
+
+  /** The administrator who acts as the user; `null` if the user began the session. */
+  @Column({ type: 'varchar', length: 255, nullable: true })
+  actor: string | null;
+
+  /** Their name, for the user's list. */
+  @Column({ name: 'actor_name', type: 'varchar', length: 255, nullable: true })
+  actorName: string | null;
+
+  /** Their own session. This one ends with it. */
+  @Column({ name: 'actor_session_id', type: 'varchar', length: 36, nullable: true })
+  actorSessionId: string | null;
 }
 
 /**

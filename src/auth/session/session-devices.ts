@@ -26,7 +26,8 @@ export class SessionDevices {
     this.others = database.certainStatement(
       `SELECT COUNT(*) AS ${table.escape('sessions')}, ` +
         `COALESCE(SUM(CASE WHEN ${hash} IN (:...hashes) THEN 1 ELSE 0 END), 0) AS ${table.escape('known')} ` +
-        `FROM ${name} WHERE ${ofUser} AND ${id} <> :id${table.andPresent}`,
+        // An administrator who acts as the user has used another device.
+        `FROM ${name} WHERE ${ofUser} AND ${id} <> :id AND ${column('actor')} IS NULL${table.andPresent}`,
       name,
     );
     this.mark = database.statement(`${table.update}${hash} = :hash WHERE ${id} = :id AND ${ofUser}`);

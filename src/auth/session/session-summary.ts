@@ -11,7 +11,20 @@ export function summariesOf(sessions: readonly RefreshToken[]): SessionSummary[]
 function summaryOf(session: RefreshToken): SessionSummary {
   const { id, clientId, deviceName, userAgent, ip, country, createdAt, expiresAt } = session;
   const lastUsedAt = Math.max(createdAt, session.lastUsedAt - (session.lastUsedAt % COARSE_TIME));
-  return { id, clientId, deviceName, ...labelsOf(session), userAgent, ip, country, createdAt, lastUsedAt, expiresAt };
+  const actor = session.actor === null ? null : { id: session.actor, name: session.actorName };
+  return {
+    id,
+    clientId,
+    deviceName,
+    ...labelsOf(session),
+    actor,
+    userAgent,
+    ip,
+    country,
+    createdAt,
+    lastUsedAt,
+    expiresAt,
+  };
 }
 
 function byLastUse(one: SessionSummary, other: SessionSummary): number {

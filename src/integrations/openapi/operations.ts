@@ -86,6 +86,7 @@ const OF_ACCESS_TOKEN = [
 /** The refusals of routes that end other sessions. */
 const OF_ENDING = [
   ...OF_ACCESS_TOKEN,
+  'forbidden',
   new AuthError('insufficient_user_authentication', undefined, { maxAge: 600 }),
 ] as const;
 /** The refusals of an access token whose session may have ended. */
@@ -238,7 +239,7 @@ export function authOperations({ accessToken, cookie }: SecurityNames): Record<s
       requestBody: body('AuthSessionUpdateRequest', true),
       responses: {
         204: answer('Changed'),
-        ...refusals('invalid_request', 'not_found', ...OF_ACCESS_TOKEN, ...ALWAYS),
+        ...refusals('invalid_request', 'not_found', 'forbidden', ...OF_ACCESS_TOKEN, ...ALWAYS),
       },
     },
     'delete /sessions/{id}': {
