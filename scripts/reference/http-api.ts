@@ -27,6 +27,8 @@ grace window, and to a retry with the same key. The user provider needs \`reauth
   'get /events': `The route answers 404 if [\`audit.store\`](options.md#auditstore) is off. A refresh is in the list after five minutes, so that a thief
 who reads it does not learn the moment.`,
   'get /me': 'The database is not asked: the answer is what the access token says.',
+  'patch /sessions/{id}':
+    'A session of another user answers 404, as if there were none. A refresh at the same moment is not disturbed.',
   'delete /sessions/{id}': 'The id is that of the list of sessions. A session of another user answers 404 too.',
 };
 
@@ -38,9 +40,10 @@ const SAMPLES: Record<string, unknown> = {
   refresh_token: 'nrt_…',
   mfa_ticket: 'nrtm_…',
   except_current: true,
+  device_name: 'Laptop',
 };
 /** The optional fields that an example shows. */
-const SHOWN = ['transport', 'refresh_token', 'except_current'];
+const SHOWN = ['transport', 'refresh_token', 'except_current', 'device_name'];
 const EXAMPLE_ID = '5b0c2c4e-9d0b-4c7e-8a53-0f3f0a5e7d11';
 
 const TOKEN_RESPONSE = `## The token response

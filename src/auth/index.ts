@@ -16,6 +16,8 @@ export { MfaOptions } from './sign-in/mfa-options.js';
 export { PurgeOptions, RefreshTokenOptions } from './session/session-options.js';
 export { AAL1, AAL2, AAL3 } from './session/session-terms.js';
 export type { SessionTerms } from './session/session-terms.js';
+export type { NewDevice } from './session/new-device.js';
+export type { SessionDetails } from './session/session-details.js';
 export { authToken, GuardOf, InjectAuth } from './modules/inject-auth.js';
 export { Clock } from './common/time/clock.js';
 
@@ -40,6 +42,8 @@ export { RolesGuard } from './guards/roles.guard.js';
 export { PermissionsGuard } from './guards/permissions.guard.js';
 export { ScopesGuard } from './guards/scopes.guard.js';
 export { StepUpGuard } from './guards/step-up.guard.js';
+export { NotImpersonatedGuard } from './guards/not-impersonated.guard.js';
+export { NotImpersonated } from './guards/not-impersonated.decorator.js';
 export { CurrentUser } from './guards/current-user.decorator.js';
 export { Public } from './guards/public.decorator.js';
 export { Roles } from './guards/roles.decorator.js';
@@ -50,6 +54,7 @@ export { AuthRoute } from './common/request/auth-route.decorator.js';
 
 // Services
 export { RefreshTokenService } from './refresh-token/refresh-token.service.js';
+export { type ImpersonationOptions, ImpersonationService } from './refresh-token/impersonation.service.js';
 export { type NamedSignInRequest, SignInService } from './sign-in/sign-in.service.js';
 export { SecondFactorService } from './sign-in/second-factor.service.js';
 export { StepUpService } from './sign-in/step-up.service.js';

@@ -13,6 +13,8 @@ export interface AuthClientUser {
   readonly roles: readonly string[];
   readonly permissions: readonly string[];
   readonly sessionId: string;
+  /** The administrator who acts as the user, if one does. */
+  readonly actor?: { readonly id: string };
   /** The claims that the server's user provider returned, if any. Type them by `createAuthClient<MyUser>()`. */
   readonly claims?: Readonly<Record<string, unknown>>;
 }
@@ -29,12 +31,33 @@ export interface AuthClientSession {
   readonly current: boolean;
   readonly clientId: string;
   readonly deviceName: string | null;
+  /** Absent without tags. */
+  readonly tags?: readonly string[];
+  /** Absent without metadata. */
+  readonly metadata?: Readonly<Record<string, string>>;
+  /** The administrator who acts as the user. Absent in the user's own sessions. */
+  readonly actor?: { readonly id: string; readonly name?: string };
   readonly userAgent: string | null;
   readonly ip: string | null;
   readonly country: string | null;
   readonly createdAt: string;
   readonly lastUsedAt: string;
   readonly expiresAt: string;
+}
+
+/**
+ * What the user can change of a session. What you leave out stays; `null` removes it. The names are those of the server.
+ *
+ * @example
+ * await client.sessions.update(id, { device_name: 'Kitchen tablet' });
+ */
+export interface SessionUpdate {
+  /** At most 255 characters. */
+  device_name?: string | null;
+  /** At most 16 texts of 1 to 64 characters. */
+  tags?: readonly string[] | null;
+  /** Texts by name, at most 2048 characters as JSON. */
+  metadata?: Readonly<Record<string, string>> | null;
 }
 
 /**
@@ -212,6 +235,12 @@ export interface AuthClient<User = unknown> {
   readonly sessions: {
     /** Lists the live sessions, the last used first. */
     list(): Promise<AuthClientSession[]>;
+    /**
+     * Changes the name, the tags or the metadata of one session.
+     *
+     * @throws AuthClientError `not_found` if the user has no such session; `invalid_request`
+     */
+    update(id: string, changes: SessionUpdate): Promise<void>;
     /**
      * Ends one session. If it is this client's own, the user is signed out.
      *

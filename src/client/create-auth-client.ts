@@ -36,14 +36,12 @@ export function createAuthClient<User = unknown>(options: AuthClientOptions = {}
   const fetch = authorizedFetch(keeper, healing, resolved);
   type Me = AuthClientUser & User;
 
-  const ask = async <T>(
-    path: string,
-    init?: { method: string; body?: string; headers?: Record<string, string> },
-  ): Promise<T> => {
-    const response = await answered(fetch(`${resolved.authUrl}/${path}`, init));
-    const body = await jsonIn<object>(response);
-    if (!response.ok || (!body && response.status !== 204)) throw refusal(response, body);
-    return camelCased<T>(body ?? {});
+  const ask = async <T>(path: string, method = 'GET', body?: object): Promise<T> => {
+    const content = body && { headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) };
+    const response = await answered(fetch(`${resolved.authUrl}/${path}`, { method, ...content }));
+    const answer = await jsonIn<object>(response);
+    if (!response.ok || (!answer && response.status !== 204)) throw refusal(response, answer);
+    return camelCased<T>(answer ?? {});
   };
 
   let known: { token: unknown; user: Promise<Me> } | undefined;
@@ -59,7 +57,7 @@ export function createAuthClient<User = unknown>(options: AuthClientOptions = {}
         if (state.sessionId === sessionId) await keeper.signOut();
       };
       try {
-        if (everywhere) await ask('logout-all', { method: 'POST' });
+        if (everywhere) await ask('logout-all', 'POST');
       } catch (error) {
         // The other sessions would live on, although the user believes that they have ended.
         if ((error as AuthClientError).code !== 'insufficient_user_authentication') await signOut();
@@ -93,14 +91,12 @@ export function createAuthClient<User = unknown>(options: AuthClientOptions = {}
     refresh: keeper.renewNow,
     sessions: {
       list: () => ask('sessions'),
+      update: (id, changes) => ask(`sessions/${encodeURIComponent(id)}`, 'PATCH', changes),
       async end(id) {
-        await ask(`sessions/${encodeURIComponent(id)}`, { method: 'DELETE' });
+        await ask(`sessions/${encodeURIComponent(id)}`, 'DELETE');
         if (id === state.token?.sessionId) await keeper.signOut().catch(() => undefined);
       },
-      async endOthers() {
-        const headers = { 'content-type': 'application/json' };
-        await ask('logout-all', { method: 'POST', headers, body: '{"except_current":true}' });
-      },
+      endOthers: () => ask('logout-all', 'POST', { except_current: true }),
     },
     setActive: awake.setActive,
     close() {

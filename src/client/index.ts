@@ -5,6 +5,7 @@ export {
   type AuthClientUser,
   type Credentials,
   type IssuedTokens,
+  type SessionUpdate,
 } from './auth-client.js';
 export { createAuthClient } from './create-auth-client.js';
 export { AuthClientError } from './auth-client-error.js';

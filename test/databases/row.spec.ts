@@ -27,6 +27,9 @@ describe('the row of a session', () => {
         userId: ALICE.id,
         clientId: 'web',
         deviceName: 'Laptop',
+        tags: null,
+        metadata: null,
+        deviceHash: null,
         scope: 'read write',
         transport: 'body',
         generation: 0,
@@ -66,6 +69,9 @@ describe('the row of a session', () => {
         accessTokenTtl: null,
         amr: null,
         acr: null,
+        actor: null,
+        actorName: null,
+        actorSessionId: null,
       });
       expectNoSecretOf(refreshToken, row);
     });

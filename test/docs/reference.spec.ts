@@ -193,6 +193,8 @@ const TYPES: Record<AuthEventType, true> = {
   binding_failed: true,
   device_changed: true,
   revoked: true,
+  new_device: true,
+  session_updated: true,
   permissions_changed: true,
   feed_stale: true,
   key_rotated: true,

@@ -18,7 +18,7 @@ async function documented(adapter: (typeof adapters)[number], setup: HostSetup =
   return { url, document: describeAuthRoutes(app, document) };
 }
 
-type Method = 'get' | 'post' | 'delete';
+type Method = 'get' | 'post' | 'patch' | 'delete';
 const operation = (document: OpenAPIObject, path: string, method: Method) => document.paths[path][method]!;
 
 const ROUTES: [Method, string][] = [
@@ -30,6 +30,7 @@ const ROUTES: [Method, string][] = [
   ['get', '/auth/events'],
   ['get', '/auth/me'],
   ['get', '/auth/sessions'],
+  ['patch', '/auth/sessions/{id}'],
   ['delete', '/auth/sessions/{id}'],
 ];
 

@@ -20,6 +20,7 @@ const CHECKS = {
   auth_time: isCount,
   amr: (value) => value === undefined || isTextList(value),
   acr: isOptionalName,
+  act: isActor,
   sid: isName,
   gen: isCount,
   scope: isText,
@@ -39,6 +40,13 @@ function isConfirmation(cnf: unknown): boolean {
   if (typeof cnf !== 'object' || cnf === null || Array.isArray(cnf)) return false;
   const members = Object.entries(cnf);
   return members.length > 0 && members.every(([name, value]) => CONFIRMATIONS.includes(name) && isName(value));
+}
+
+/** Somebody who acts as the user, and is not understood, must not count as nobody. */
+function isActor(act: unknown): boolean {
+  if (act === undefined) return true;
+  if (typeof act !== 'object' || act === null || Array.isArray(act)) return false;
+  return Object.keys(act).length === 1 && isName((act as { sub?: unknown }).sub);
 }
 
 /** Whether a user that the code of a host passes has what the checks of a live token compare. */
@@ -70,6 +78,7 @@ export function userOf(payload: unknown): AuthenticatedUser | undefined {
     authTime: claims.auth_time,
     amr: Object.freeze(claims.amr ?? []),
     acr: claims.acr,
+    actor: claims.act && Object.freeze({ id: claims.act.sub }),
     claims: claimsOfHost(claims),
     confirmation: claims.cnf && Object.freeze(claims.cnf),
   });

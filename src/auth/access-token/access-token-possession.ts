@@ -101,6 +101,6 @@ export class AccessTokenPossession {
   }
 }
 
-function useOf({ id: userId, sessionId, clientId }: AuthenticatedUser, request: HttpRequest): ProofUse {
-  return { userId, sessionId, clientId, ...clientContextOf(request) };
+function useOf({ id: userId, sessionId, clientId, actor }: AuthenticatedUser, request: HttpRequest): ProofUse {
+  return { userId, sessionId, clientId, ...(actor && { actor: actor.id }), ...clientContextOf(request) };
 }

@@ -32,6 +32,8 @@ export interface AccessTokenSession {
   readonly amr?: string | null;
   /** The class of that authentication. */
   readonly acr?: string | null;
+  /** The administrator who acts as the user. */
+  readonly actor?: string | null;
   /** The key that the token is bound to (RFC 9449 §6). */
   readonly dpopThumbprint?: string | null;
   /** The TLS client certificate that the token is bound to (RFC 8705 §3.1). */
@@ -93,6 +95,7 @@ export class AccessTokenService {
       auth_time: seconds(session.authTime ?? now),
       amr: session.amr?.split(' '),
       acr: session.acr ?? undefined,
+      act: typeof session.actor === 'string' ? { sub: session.actor } : undefined,
       sid: session.id,
       gen: Math.max(session.generation, session.accessFloor ?? 0, this.list.settledFloorOf(session.id)),
       scope: session.scope,

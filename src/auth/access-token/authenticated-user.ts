@@ -29,6 +29,8 @@ export interface AuthenticatedUser<Claims extends object = Record<string, unknow
   readonly amr: readonly string[];
   /** The class of that authentication, for example `'aal2'`, if somebody said. */
   readonly acr?: string;
+  /** The administrator who acts as this user (RFC 8693 §4.1), if the session is impersonated. */
+  readonly actor?: { readonly id: string };
   /** The claims that your user provider returned at the latest login or refresh. */
   readonly claims: Readonly<Claims>;
   /** The binding of the token, if any. The guard has checked that the client holds it. */
@@ -67,6 +69,8 @@ export interface AccessTokenClaims {
   amr?: string[];
   /** The class of that authentication (RFC 9068 §2.2.1). */
   acr?: string;
+  /** Who acts as the user, if the session is impersonated: `sub` is the id of the administrator (RFC 8693 §4.1). */
+  act?: { readonly sub: string };
   /** The id of the session. */
   sid: string;
   /** The generation of the session, or its access floor if that is higher. */

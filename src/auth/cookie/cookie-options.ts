@@ -91,13 +91,15 @@ export class CookieConfig extends configOf('cookie.', CookieOptions, {
 }) {
   /** The name of the cookie that recognises a device at the next login. */
   readonly deviceName = `${this.name}_device`;
+  /** The name of the cookie that tells one browser from another, for `refreshToken.onNewDevice`. */
+  readonly deviceIdName = `${this.name}_device_id`;
 
   constructor(given?: Partial<CookieOptions>) {
     super(given);
     assertUsable(this);
-    const { name, clientNonceName, deviceName, accessToken } = this;
+    const { name, clientNonceName, deviceName, deviceIdName, accessToken } = this;
     if (name === clientNonceName) throw sameName('cookie.name', 'cookie.clientNonceName');
-    if (accessToken !== undefined && [name, clientNonceName, deviceName].includes(accessToken.name)) {
+    if (accessToken !== undefined && [name, clientNonceName, deviceName, deviceIdName].includes(accessToken.name)) {
       throw sameName('cookie.accessToken.name', 'another cookie');
     }
   }

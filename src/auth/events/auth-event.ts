@@ -49,6 +49,8 @@ export type AuthEventType =
    * @reason client_mismatch: the request names another `client_id` than that of the session; the session goes on
    * @reason concurrent: another request refreshed the session at the same time; it goes on
    * @reason user_unavailable: the user provider returned `null`; the session has been ended
+   * @reason impersonator_unavailable: the administrator who acts as the user is disabled, or has lost their own session; the
+   * session has been ended
    * @reason credentials_changed: the user has a new `credentialsVersion` since the sign-in; the session has been ended
    * @reason secret_removed: the secret of the token is no longer configured
    * @reason superseded: the request is finished, or its client has a newer token (409); the session goes on
@@ -138,6 +140,14 @@ export type AuthEventType =
    * @reason a `RevocationReason`: see [below](#reasons-of-a-revocation)
    */
   | 'revoked'
+  /**
+   * A user has signed in from a device that the table knows no session of: see `refreshToken.onNewDevice`.
+   *
+   * @reason first_session: the table has no other session of the user. Otherwise there is no reason.
+   */
+  | 'new_device'
+  /** The device name, the tags or the metadata of a session were changed. The event does not say to what. */
+  | 'session_updated'
   /** The access tokens of `count` sessions became stale, because the permissions of their user changed. */
   | 'permissions_changed'
   /**
@@ -170,6 +180,8 @@ export type RevocationReason =
   | 'password_changed'
   /** The user provider returned `null`: the user is disabled or deleted. */
   | 'user_unavailable'
+  /** In an impersonated session: the administrator is disabled, or has lost the session that it began in. */
+  | 'impersonator_unavailable'
   /** An old refresh token was presented: two parties hold tokens of the session. */
   | 'reuse_detected'
   /** A refresh token was given to two parties: the claim of a client shows it. */
@@ -225,6 +237,9 @@ export interface AuthEvent {
   readonly account?: string;
   /** The name of that account as the client sent it. Only with the option `audit.accountNames`. */
   readonly accountName?: string;
-  /** Who did it, if your code passed an `actor`: for example the id of an administrator. */
+  /**
+   * Who did it, if your code passed an `actor`: for example the id of an administrator. All events of an impersonated session
+   * name the administrator who acts as the user.
+   */
   readonly actor?: string;
 }

@@ -1,6 +1,7 @@
 import type { ConceptProviders } from '../common/concept-providers.js';
 import { JwtAuthGuard } from './jwt-auth.guard.js';
 import { JwtStrategy } from './jwt.strategy.js';
+import { NotImpersonatedGuard } from './not-impersonated.guard.js';
 import { PassportStrategies } from './passport-strategies.js';
 import { PermissionsGuard } from './permissions.guard.js';
 import { PresentedRefreshToken } from './presented-refresh-token.js';
@@ -13,6 +14,7 @@ import { StepUpGuard } from './step-up.guard.js';
 export const guardProviders: ConceptProviders = {
   exported: [
     JwtAuthGuard,
+    NotImpersonatedGuard,
     PermissionsGuard,
     PresentedRefreshToken,
     RefreshTokenGuard,

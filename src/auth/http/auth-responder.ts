@@ -3,7 +3,9 @@ import { AuthError } from '../common/errors/auth-error.js';
 import type { HttpRequest, HttpResponse } from '../common/request/http-request.js';
 import { assertTls, TlsConfig } from '../common/request/tls.js';
 import { CookieConfig } from '../cookie/cookie-options.js';
+import type { AuthenticatedUser } from '../access-token/authenticated-user.js';
 import { PresentedRefreshToken } from '../guards/presented-refresh-token.js';
+import { type ImpersonationOptions, ImpersonationService } from '../refresh-token/impersonation.service.js';
 import { RefreshTokenService } from '../refresh-token/refresh-token.service.js';
 import type { SignInRequest } from '../refresh-token/sign-in-request.js';
 import { RefreshTokenConfig } from '../session/session-options.js';
@@ -52,6 +54,7 @@ export class AuthResponder {
   constructor(
     private readonly answers: SessionAnswers,
     private readonly refreshTokens: RefreshTokenService,
+    private readonly impersonation: ImpersonationService,
     private readonly presented: PresentedRefreshToken,
     private readonly tls: TlsConfig,
     private readonly config: RefreshTokenConfig,
@@ -85,7 +88,8 @@ export class AuthResponder {
         response,
         transport,
         allowCrossSite,
-        ({ client, evidence, use }) => this.refreshTokens.issue(user, { ...session, transport }, client, evidence, use),
+        ({ client, evidence, use, deviceId }) =>
+          this.refreshTokens.issue(user, { deviceId, ...session, transport }, client, evidence, use),
       );
       return location === undefined ? answer : { location, cookies: answer.cookies };
     });
@@ -112,6 +116,32 @@ export class AuthResponder {
    */
   stepUp(proof: unknown, request: HttpRequest, response: HttpResponse): Promise<void> {
     return this.answer(request, response, () => this.answers.stepUp(proof, request, response));
+  }
+
+  /**
+   * Begins a session in which the administrator of the request acts as a user, and answers with its tokens in the body. The
+   * administrator's own session and cookie stay.
+   *
+   * @param userId whom they act as
+   * @throws AuthError `unauthorized` if no guard has found the administrator
+   * @throws AuthError whatever `ImpersonationService.begin` throws
+   * @example
+   * await this.responder.impersonate(userId, request, response, { ttl: '15m' });
+   */
+  impersonate(
+    userId: string,
+    request: HttpRequest,
+    response: HttpResponse,
+    options: ImpersonationOptions = {},
+  ): Promise<void> {
+    return this.answer(request, response, async () => {
+      assertTls(request, this.tls);
+      const actor = request.user as AuthenticatedUser | undefined;
+      if (!actor) throw new AuthError('unauthorized');
+      return this.answers.signIn(request, response, 'body', true, ({ client, evidence, use }) =>
+        this.impersonation.begin(actor, userId, options, client, evidence, use),
+      );
+    });
   }
 
   private answer(request: HttpRequest, response: HttpResponse, work: () => Promise<OwnAnswer>): Promise<void> {

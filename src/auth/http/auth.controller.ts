@@ -15,6 +15,7 @@ import { EndSessionsGuard } from './end-sessions.guard.js';
 import { AuthLogoutAllDto, AuthLogoutDto } from './login.dto.js';
 import { LoginAnswers } from './login-answers.js';
 import { NoStore } from './no-store.decorator.js';
+import { OwnSessionGuard } from './own-session.guard.js';
 import { answerOnce, type OwnAnswer } from './own-answer.js';
 import { bodyOf } from './request-body.js';
 import { SessionAnswers } from './session-answers.js';
@@ -93,7 +94,7 @@ export class AuthController {
   @Post('logout-all')
   @HttpCode(204)
   @NoStore()
-  @UseGuards(JwtAuthGuard, EndSessionsGuard)
+  @UseGuards(JwtAuthGuard, OwnSessionGuard, EndSessionsGuard)
   logoutAll(@Req() request: HttpRequest, @Res({ passthrough: true }) response: HttpResponse): Promise<void> {
     return answerOnce(response, async () => {
       const user = request.user as AuthenticatedUser;
@@ -111,9 +112,10 @@ export class AuthController {
   @UseGuards(JwtAuthGuard)
   me(@Req() request: HttpRequest, @Res({ passthrough: true }) response: HttpResponse): Promise<void> {
     return answerOnce(response, async () => {
-      const { id, roles, permissions, sessionId, claims } = request.user as AuthenticatedUser;
+      const { id, roles, permissions, sessionId, claims, actor } = request.user as AuthenticatedUser;
       const hasClaims = Object.keys(claims).length > 0;
-      return { body: { id, roles, permissions, session_id: sessionId, ...(hasClaims && { claims }) } };
+      const more = { ...(hasClaims && { claims }), ...(actor && { actor }) };
+      return { body: { id, roles, permissions, session_id: sessionId, ...more } };
     });
   }
 

@@ -58,10 +58,11 @@ export class LoginAnswers implements OnModuleInit {
       // A client may want less than the host gives, and no more.
       ...(own.persistent === false && { persistent: false }),
     };
-    const begin = ({ client, evidence, use }: SignInContext) => {
-      if (host) return this.signIns.signInWith(host, { ...wanted, accountName: names[0] }, client, evidence, use);
+    const begin = ({ client, evidence, use, deviceId }: SignInContext) => {
+      const named = { ...wanted, deviceId, accountName: names[0] };
+      if (host) return this.signIns.signInWith(host, named, client, evidence, use);
       const { username, password } = own as AuthLoginDto;
-      return this.signIns.signIn(username, password, wanted, client, evidence, use);
+      return this.signIns.signIn(username, password, { ...wanted, deviceId }, client, evidence, use);
     };
     return this.answers.signIn(request, response, transport, false, begin);
   }
@@ -76,8 +77,8 @@ export class LoginAnswers implements OnModuleInit {
     if ((repeated ?? transport) !== transport) {
       throw new AuthError('invalid_request', 'The first step has chosen the other transport.');
     }
-    return this.answers.signIn(request, response, transport, false, ({ client, evidence, use }) =>
-      this.secondFactors.continueSignIn(ticket, secondFactor, client, evidence, use),
+    return this.answers.signIn(request, response, transport, false, ({ client, evidence, use, deviceId }) =>
+      this.secondFactors.continueSignIn(ticket, secondFactor, client, evidence, use, deviceId),
     );
   }
 

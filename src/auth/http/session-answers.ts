@@ -4,6 +4,7 @@ import { PresentedBinding } from '../binding/presented-binding.js';
 import { AuthError } from '../common/errors/auth-error.js';
 import { type ClientContext, clientContextOf } from '../common/request/client-context.js';
 import type { HttpRequest, HttpResponse } from '../common/request/http-request.js';
+import { DeviceIdCookie } from '../cookie/device-id-cookie.js';
 import { RefreshCookie } from '../cookie/refresh-cookie.js';
 import { PresentedRefreshToken } from '../guards/presented-refresh-token.js';
 import { RefreshTokenService } from '../refresh-token/refresh-token.service.js';
@@ -20,6 +21,8 @@ export interface SignInContext {
   readonly client: ClientContext;
   readonly evidence: BindingEvidence;
   readonly use: TokenUse;
+  /** From the cookie of the browser; see `SignInRequest`. */
+  readonly deviceId: string | undefined;
 }
 
 /** The answers of all routes that issue tokens: those of the module, and those of the host. */
@@ -31,6 +34,7 @@ export class SessionAnswers {
     private readonly presented: PresentedRefreshToken,
     private readonly binding: PresentedBinding,
     private readonly cookie: RefreshCookie,
+    private readonly deviceIds: DeviceIdCookie,
   ) {}
 
   /**
@@ -51,7 +55,8 @@ export class SessionAnswers {
     // cookie.
     if (transport === 'cookie' && !isProtected) this.cookie.assertSameSite(request);
     const client = clientContextOf(request);
-    const issued = await begin({ client, evidence: await this.binding.of(request, response), use });
+    const deviceId = transport === 'cookie' ? this.deviceIds.of(request, use.idempotencyKey) : undefined;
+    const issued = await begin({ client, evidence: await this.binding.of(request, response), use, deviceId });
     for (const previous of transport === 'cookie' ? this.cookie.readAll(request) : []) {
       if (!isAnswered(response)) await this.refreshTokens.revokeByToken(previous, 'replaced', client);
     }
@@ -60,7 +65,8 @@ export class SessionAnswers {
       await this.refreshTokens.revoke(issued.sessionId, 'sign_in_failed', client);
       throw new AuthError('temporarily_unavailable');
     }
-    return this.answer(issued, request, { withClientNonce: true });
+    const { body, cookies } = this.answer(issued, request, { withClientNonce: true });
+    return { body, cookies: [...cookies, ...this.deviceIds.setCookies(deviceId)] };
   }
 
   /** Refreshes the session of the token in the request. */
@@ -81,9 +87,9 @@ export class SessionAnswers {
     return this.answer(issued, request);
   }
 
-  private answer(issued: IssuedTokens, request: HttpRequest, { withClientNonce = false } = {}): OwnAnswer {
+  private answer(issued: IssuedTokens, request: HttpRequest, { withClientNonce = false } = {}) {
     const body = tokenResponse(issued, withClientNonce);
-    if (issued.transport !== 'cookie') return { body };
+    if (issued.transport !== 'cookie') return { body, cookies: [] };
     const strays = this.presented.hasSeveralSessions(request) ? this.cookie.clearStrayCookies(request, true) : [];
     return { body, cookies: [...strays, ...this.cookie.setCookies(issued, request)] };
   }

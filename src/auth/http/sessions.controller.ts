@@ -1,4 +1,4 @@
-import { Controller, Delete, Get, HttpCode, Req, Res, UseFilters, UseGuards } from '@nestjs/common';
+import { Controller, Delete, Get, HttpCode, Patch, Req, Res, UseFilters, UseGuards } from '@nestjs/common';
 import { isUUID } from 'class-validator';
 import type { AuthenticatedUser } from '../access-token/authenticated-user.js';
 import { AuthError } from '../common/errors/auth-error.js';
@@ -9,10 +9,12 @@ import { RefreshTokenService } from '../refresh-token/refresh-token.service.js';
 import { AuthRouteFilter } from './auth-route.filter.js';
 import { EndSessionsGuard } from './end-sessions.guard.js';
 import { NoStore } from './no-store.decorator.js';
+import { OwnSessionGuard } from './own-session.guard.js';
 import { answerOnce } from './own-answer.js';
+import { sessionDetailsOf } from './session-details-body.js';
 import { sessionResponse } from './token-response.js';
 
-/** Lists and ends the sessions of the signed-in user. */
+/** Lists, describes and ends the sessions of the signed-in user. */
 @Controller('auth/sessions')
 @UseFilters(AuthRouteFilter)
 @UseGuards(JwtAuthGuard)
@@ -29,18 +31,38 @@ export class SessionsController {
     });
   }
 
+  @Patch(':id')
+  @HttpCode(204)
+  @NoStore()
+  @UseGuards(OwnSessionGuard)
+  update(@Req() request: HttpRequest, @Res({ passthrough: true }) response: HttpResponse): Promise<void> {
+    return answerOnce(response, async () => {
+      const { id: userId } = request.user as AuthenticatedUser;
+      const { id } = request.params as { id: string };
+      const details = sessionDetailsOf(request);
+      const own = { userId, ...clientContextOf(request) };
+      const isUpdated = isUUID(id) && (await this.refreshTokens.update(id, details, own));
+      if (!isUpdated) throw noSuchSession();
+      return {};
+    });
+  }
+
   @Delete(':id')
   @HttpCode(204)
   @NoStore()
-  @UseGuards(EndSessionsGuard)
+  @UseGuards(OwnSessionGuard, EndSessionsGuard)
   end(@Req() request: HttpRequest, @Res({ passthrough: true }) response: HttpResponse): Promise<void> {
     return answerOnce(response, async () => {
       const { id: userId } = request.user as AuthenticatedUser;
       const { id } = request.params as { id: string };
       const own = { userId, ...clientContextOf(request) };
       const ended = isUUID(id) && (await this.refreshTokens.revoke(id, 'ended_by_user', own));
-      if (!ended) throw new AuthError('not_found', 'There is no such session.');
+      if (!ended) throw noSuchSession();
       return {};
     });
   }
+}
+
+function noSuchSession(): AuthError {
+  return new AuthError('not_found', 'There is no such session.');
 }

@@ -37,6 +37,12 @@ export interface SessionResponse {
   current: boolean;
   client_id: string;
   device_name: string | null;
+  /** Absent without tags. */
+  tags?: readonly string[];
+  /** Absent without metadata. */
+  metadata?: Readonly<Record<string, string>>;
+  /** The administrator who acts as the user. Absent in the user's own sessions. */
+  actor?: { id: string; name?: string };
   user_agent: string | null;
   ip: string | null;
   country: string | null;
@@ -52,6 +58,9 @@ export function sessionResponse(session: SessionSummary, currentId: string): Ses
     current: session.id === currentId,
     client_id: session.clientId,
     device_name: session.deviceName,
+    ...(session.tags.length > 0 && { tags: session.tags }),
+    ...(Object.keys(session.metadata).length > 0 && { metadata: session.metadata }),
+    ...(session.actor && { actor: { id: session.actor.id, name: session.actor.name ?? undefined } }),
     user_agent: session.userAgent,
     ip: session.ip,
     country: session.country,

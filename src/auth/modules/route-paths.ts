@@ -4,7 +4,7 @@ import { ApplicationConfig, ExternalContextCreator, type ModulesContainer } from
 import { RoutePathFactory } from '@nestjs/core/router/route-path-factory.js';
 import { AuthRegistration } from './auth-registration.js';
 
-const { GET, POST, DELETE } = RequestMethod;
+const { GET, POST, PATCH, DELETE } = RequestMethod;
 
 /** The routes below the prefix. `*` stands for a parameter. */
 const ROUTES: [method: RequestMethod, path: string][] = [
@@ -16,6 +16,7 @@ const ROUTES: [method: RequestMethod, path: string][] = [
   [GET, 'events'],
   [GET, 'me'],
   [GET, 'sessions'],
+  [PATCH, 'sessions/*'],
   [DELETE, 'sessions/*'],
 ];
 

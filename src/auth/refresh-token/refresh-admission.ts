@@ -1,14 +1,20 @@
 import { Injectable } from '@nestjs/common';
 import { SessionBindings } from '../binding/session-bindings.js';
+import type { AuthError } from '../common/errors/auth-error.js';
+import type { ClientContext } from '../common/request/client-context.js';
 import { DeviceRecognition } from '../device/device-recognition.js';
+import type { RevocationReason } from '../events/auth-event.js';
 import { SessionRevocation } from '../revocation/session-revocation.js';
 import { type RiskRemark, RiskStage } from '../risk/risk-stage.js';
 import { differ } from '../risk/rules/changes.js';
 import type { Finding } from '../risk/verdict.js';
+import { eventIdsOf } from '../session/event-ids.js';
+import type { RefreshToken } from '../session/refresh-token.entity.js';
 import { credentialsVersionOf } from '../user/credentials-version.js';
 import { CurrentUsers } from '../user/current-users.js';
 import type { AuthUser } from '../user/user-provider.js';
 import { hasHash, haveCredentialsChanged } from './credentials.js';
+import { Impersonators } from './impersonators.js';
 import type { RefreshAttempt } from './refresh-attempt.js';
 import { RefreshRefusal } from './refresh-refusal.js';
 import type { AuthenticationColumns } from './terms-of-sign-in.js';
@@ -35,6 +41,7 @@ export class RefreshAdmission {
     private readonly bindings: SessionBindings,
     private readonly revocation: SessionRevocation,
     private readonly refusal: RefreshRefusal,
+    private readonly impersonators: Impersonators,
   ) {}
 
   /**
@@ -66,8 +73,7 @@ export class RefreshAdmission {
    * @throws AuthError `invalid_dpop_proof` if the proof has been used before
    */
   useProof({ session, evidence, located: { client } }: RefreshAttempt): Promise<void> {
-    const { id: sessionId, userId, clientId, generation } = session;
-    return this.bindings.assertFirstUse(session, evidence, { sessionId, userId, clientId, generation, ...client });
+    return this.bindings.assertFirstUse(session, evidence, { ...eventIdsOf(session), ...client });
   }
 
   private deviceFinding(): Finding | undefined {
@@ -77,11 +83,9 @@ export class RefreshAdmission {
   }
 
   private async load({ session, keys, located: { client } }: RefreshAttempt): Promise<AuthUser | undefined> {
+    if (await this.impersonators.isGone(session)) throw await this.ended(session, 'impersonator_unavailable', client);
     const loaded = await this.users.load(session.userId, (user) => haveCredentialsChanged(session, keys, user));
-    if (!loaded) {
-      await this.revocation.end(session, 'user_unavailable', client);
-      throw this.refusal.denied(session, 'user_unavailable', client);
-    }
+    if (!loaded) throw await this.ended(session, 'user_unavailable', client);
     const { user, changed } = loaded;
     if (!changed) {
       if (hasHash(session) && credentialsVersionOf(user) === undefined) this.users.missVersion();
@@ -89,6 +93,11 @@ export class RefreshAdmission {
     }
     if (!(await this.revocation.endUnchanged(session, 'credentials_changed', client))) return undefined;
     throw this.refusal.denied(session, 'credentials_changed', client);
+  }
+
+  private async ended(session: RefreshToken, reason: RevocationReason, client: ClientContext): Promise<AuthError> {
+    await this.revocation.end(session, reason, client);
+    return this.refusal.denied(session, reason, client);
   }
 }
 

@@ -5,6 +5,7 @@ import { DeviceRecognition } from '../device/device-recognition.js';
 import { AuthEventBus } from '../events/auth-event-bus.js';
 import { SessionRevocation } from '../revocation/session-revocation.js';
 import type { RiskRemark } from '../risk/risk-stage.js';
+import { eventIdsOf } from '../session/event-ids.js';
 import type { RefreshToken } from '../session/refresh-token.entity.js';
 import { RefreshTokenConfig } from '../session/session-options.js';
 import { GivenUses } from './given-uses.js';
@@ -76,6 +77,6 @@ function isElsewhere(session: RefreshToken, client: ClientContext): boolean {
   return subnetOf(session.ip) !== subnetOf(client.ip) && session.userAgent !== client.userAgent;
 }
 
-function eventOf({ id: sessionId, userId, clientId, generation }: RefreshToken, { located }: RefreshAttempt) {
-  return { sessionId, userId, clientId, generation, ...located.client };
+function eventOf(session: RefreshToken, { located }: RefreshAttempt) {
+  return { ...eventIdsOf(session), ...located.client };
 }

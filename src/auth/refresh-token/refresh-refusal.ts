@@ -5,6 +5,7 @@ import type { ClientContext } from '../common/request/client-context.js';
 import { AuthEventBus } from '../events/auth-event-bus.js';
 import { SessionRevocation } from '../revocation/session-revocation.js';
 import type { ReuseReason } from './refresh-rule.js';
+import { eventIdsOf } from '../session/event-ids.js';
 import type { RefreshToken } from '../session/refresh-token.entity.js';
 
 /** Reasons that say nothing about the session: it goes on. */
@@ -34,15 +35,7 @@ export class RefreshRefusal {
 
   /** The token is valid, but the request lacks the proof that the session is bound to. The session stays alive. */
   unbound(session: RefreshToken, kind: BindingKind, client: ClientContext): AuthError {
-    const { generation } = session;
-    this.events.publish({
-      type: 'binding_failed',
-      alert: true,
-      reason: kind,
-      ...idsOf(session),
-      generation,
-      ...client,
-    });
+    this.events.publish({ type: 'binding_failed', alert: true, reason: kind, ...eventIdsOf(session), ...client });
     return new AuthError('invalid_grant', undefined, { sessionLives: true, bindingFailed: true });
   }
 
@@ -62,18 +55,14 @@ export class RefreshRefusal {
     if (!(await this.revocation.end(session, reason, client))) {
       return this.denied(session, 'revoked', client, generation);
     }
-    this.events.publish({ type: reason, alert: true, ...idsOf(session), generation, ...client });
+    this.events.publish({ type: reason, alert: true, ...eventIdsOf(session), generation, ...client });
     return new AuthError('invalid_grant');
   }
 
   /** Publishes that a token was refused, and returns no error. */
   tell(session: RefreshToken | undefined, reason: string, client: ClientContext, generation?: number): void {
     const alert = ALERTING.has(reason) ? true : undefined;
-    this.events.publish({ type: 'refresh_denied', alert, reason, ...idsOf(session), generation, ...client });
+    const ids = session && eventIdsOf(session);
+    this.events.publish({ type: 'refresh_denied', alert, reason, ...ids, generation, ...client });
   }
-}
-
-function idsOf(session: RefreshToken | undefined): { sessionId?: string; userId?: string; clientId?: string } {
-  // A forgotten user has no id.
-  return { sessionId: session?.id, userId: session?.userId || undefined, clientId: session?.clientId };
 }

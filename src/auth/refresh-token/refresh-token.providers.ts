@@ -1,5 +1,8 @@
 import type { ConceptProviders } from '../common/concept-providers.js';
+import { NewDevices } from '../device/new-devices.js';
 import { GenuineTokens } from './genuine-tokens.js';
+import { ImpersonationService } from './impersonation.service.js';
+import { Impersonators } from './impersonators.js';
 import { RefreshAdmission } from './refresh-admission.js';
 import { RefreshAttempts } from './refresh-attempt.js';
 import { RefreshEvents } from './refresh-events.js';
@@ -17,11 +20,14 @@ import { TokenHasher } from './token-hasher.js';
 import { TokenIssuer } from './token-issuer.js';
 import { TokenRotation } from './token-rotation.js';
 import { UserErasure } from './user-erasure.js';
+import { UserSessions } from './user-sessions.js';
 
 export const refreshTokenProviders: ConceptProviders = {
-  exported: [RefreshTokenService],
+  exported: [ImpersonationService, RefreshTokenService],
   internal: [
     GenuineTokens,
+    Impersonators,
+    NewDevices,
     RefreshAdmission,
     RefreshAttempts,
     RefreshEvents,
@@ -38,5 +44,6 @@ export const refreshTokenProviders: ConceptProviders = {
     TokenIssuer,
     TokenRotation,
     UserErasure,
+    UserSessions,
   ],
 };

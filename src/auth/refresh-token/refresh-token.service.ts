@@ -1,21 +1,17 @@
 import { Injectable } from '@nestjs/common';
 import type { BindingEvidence } from '../binding/binding-evidence.js';
-import type { HostTransaction, InTransaction } from '../common/database/host-transaction.js';
+import type { InTransaction } from '../common/database/host-transaction.js';
 import type { ClientContext } from '../common/request/client-context.js';
-import { Clock } from '../common/time/clock.js';
 import { traced } from '../common/tracing/traced.js';
 import type { RevocationReason } from '../events/auth-event.js';
 import type { RevokeAllOptions } from '../revocation/mass-revocation.js';
-import { clientIn, type RevocationOrigin, withActor } from '../revocation/revocation-origin.js';
+import { type RevocationOrigin, withActor } from '../revocation/revocation-origin.js';
 import { SessionRevocation } from '../revocation/session-revocation.js';
 import type { IssuedTokens, SessionSummary } from '../session/issued-tokens.js';
-import type { RefreshToken } from '../session/refresh-token.entity.js';
 import { RefreshTokenStore } from '../session/refresh-token.store.js';
-import { RefreshTokenConfig } from '../session/session-options.js';
-import { summariesOf } from '../session/session-summary.js';
+import type { SessionDetails } from '../session/session-details.js';
 import type { AuthUser } from '../user/user-provider.js';
 import { RefreshAttempts } from './refresh-attempt.js';
-import { sessionEndReason } from './refresh-rule.js';
 import type { IssuedRefreshToken } from './refresh-token.codec.js';
 import { SessionIssuer } from './session-issuer.js';
 import { SessionPurge } from './session-purge.js';
@@ -23,6 +19,7 @@ import type { SignInRequest } from './sign-in-request.js';
 import { TokenRotation } from './token-rotation.js';
 import type { TokenUse } from './token-use.js';
 import { type ForgetUserOptions, type ForgottenUser, UserErasure } from './user-erasure.js';
+import { type OfSession, UserSessions } from './user-sessions.js';
 
 /**
  * Begins, refreshes, lists and ends sessions. It does not depend on HTTP: the controllers are one way to call it.
@@ -41,8 +38,7 @@ export class RefreshTokenService {
     private readonly revocation: SessionRevocation,
     private readonly erasure: UserErasure,
     private readonly sessionPurge: SessionPurge,
-    private readonly clock: Clock,
-    private readonly config: RefreshTokenConfig,
+    private readonly sessions: UserSessions,
   ) {}
 
   /**
@@ -125,16 +121,8 @@ export class RefreshTokenService {
    * @example
    * const wasAlive = await refreshTokens.revoke(sessionId, 'ended_by_user', { userId: user.id });
    */
-  async revoke(
-    sessionId: string,
-    reason: RevocationReason,
-    { userId, manager, ...origin }: { userId?: string } & InTransaction & RevocationOrigin = {},
-  ): Promise<boolean> {
-    withActor(origin);
-    const transaction = await this.store.transactionOf({ manager });
-    const session = await this.store.find(sessionId, transaction);
-    if (!session || (userId !== undefined && session.userId !== userId)) return false;
-    return this.endLive(session, reason, origin, transaction);
+  revoke(sessionId: string, reason: RevocationReason, options: OfSession = {}): Promise<boolean> {
+    return this.sessions.end(sessionId, reason, options);
   }
 
   /**
@@ -148,15 +136,12 @@ export class RefreshTokenService {
    * @example
    * await refreshTokens.revokeByToken(refreshToken, 'logout');
    */
-  async revokeByToken(
+  revokeByToken(
     refreshToken: string | IssuedRefreshToken,
     reason: RevocationReason,
-    { manager, ...origin }: InTransaction & RevocationOrigin = {},
+    options: InTransaction & RevocationOrigin = {},
   ): Promise<boolean> {
-    const transaction = await this.store.transactionOf({ manager });
-    const client = clientIn(withActor(origin));
-    const session = await this.attempts.sessionOf(refreshToken, client, transaction);
-    return session !== undefined && (await this.endLive(session, reason, origin, transaction));
+    return this.sessions.endByToken(refreshToken, reason, options);
   }
 
   /**
@@ -184,15 +169,10 @@ export class RefreshTokenService {
     {
       exceptSessionId,
       credentialsChanged = reason === 'password_changed',
-      manager,
-      ...origin
+      ...options
     }: { exceptSessionId?: string; credentialsChanged?: boolean } & InTransaction & RevocationOrigin = {},
   ): Promise<number> {
-    withActor(origin);
-    const transaction = await this.store.transactionOf({ manager });
-    if (exceptSessionId !== undefined && credentialsChanged)
-      await this.store.forgetCredentials(exceptSessionId, userId, this.clock.now(), transaction);
-    return this.revocation.endAllOfUser(userId, reason, exceptSessionId, origin, transaction);
+    return this.sessions.endAll(userId, reason, exceptSessionId, credentialsChanged, options);
   }
 
   /**
@@ -255,10 +235,25 @@ export class RefreshTokenService {
    * @example
    * const devices = (await refreshTokens.list(user.id)).map(({ deviceName }) => deviceName);
    */
-  async list(userId: string): Promise<SessionSummary[]> {
-    const now = this.clock.now();
-    const sessions = await this.store.findOfUser(userId);
-    return summariesOf(sessions.filter((session) => !sessionEndReason(session, now, this.config)));
+  list(userId: string): Promise<SessionSummary[]> {
+    return this.sessions.list(userId);
+  }
+
+  /**
+   * Changes the device name, the tags or the metadata of a live session, as its user does by `PATCH /auth/sessions/:id`.
+   * It disturbs no refresh. Returns whether there is such a session.
+   *
+   * @param details what to change; see {@link SessionDetails} for the bounds
+   * @param options `userId`: if given, the session must belong to this user. `manager`: your transaction.
+   *   `actor`: who changes it, if not the user. And the client
+   * @throws AuthError `invalid_request` for a detail that is not valid; nothing has changed
+   * @throws TypeError if a detail is unknown, or if `manager` cannot be used
+   * @throws AuthError `temporarily_unavailable` if the database fails
+   * @example
+   * await refreshTokens.update(sessionId, { deviceName: 'Kitchen tablet', tags: ['home'] }, { userId: user.id });
+   */
+  update(sessionId: string, details: SessionDetails, options: OfSession = {}): Promise<boolean> {
+    return this.sessions.update(sessionId, details, options);
   }
 
   /**
@@ -271,8 +266,7 @@ export class RefreshTokenService {
    * const live = await refreshTokens.countLive();
    */
   countLive(): Promise<number> {
-    const now = this.clock.now();
-    return this.store.countLive(now, now - this.config.idleTtl);
+    return this.sessions.countLive();
   }
 
   /**
@@ -285,15 +279,5 @@ export class RefreshTokenService {
    */
   purge(): Promise<number> {
     return this.sessionPurge.run();
-  }
-
-  private async endLive(
-    session: RefreshToken,
-    reason: RevocationReason,
-    origin: RevocationOrigin,
-    transaction: HostTransaction | undefined,
-  ): Promise<boolean> {
-    if (sessionEndReason(session, this.clock.now(), this.config)) return false;
-    return this.revocation.end(session, reason, origin, transaction);
   }
 }

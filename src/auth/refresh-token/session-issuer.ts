@@ -3,10 +3,12 @@ import type { BindingEvidence } from '../binding/binding-evidence.js';
 import { SessionBindings } from '../binding/session-bindings.js';
 import { AuthError } from '../common/errors/auth-error.js';
 import type { ClientContext } from '../common/request/client-context.js';
+import { NewDevices } from '../device/new-devices.js';
 import { AuthEventBus } from '../events/auth-event-bus.js';
 import { SessionRevocation } from '../revocation/session-revocation.js';
 import { RiskStage } from '../risk/risk-stage.js';
 import type { IssuedTokens } from '../session/issued-tokens.js';
+import { eventIdsOf } from '../session/event-ids.js';
 import type { RefreshToken } from '../session/refresh-token.entity.js';
 import { grantedScope } from '../session/granted-scope.js';
 import { RefreshTokenStore } from '../session/refresh-token.store.js';
@@ -16,6 +18,7 @@ import { checkedUser } from '../user/checked-user.js';
 import { credentialsVersionOf } from '../user/credentials-version.js';
 import { CurrentUsers } from '../user/current-users.js';
 import type { AuthUser } from '../user/user-provider.js';
+import { type Impersonator, NO_IMPERSONATOR } from './impersonators.js';
 import { sessionEndReason } from './refresh-rule.js';
 import { SessionRows } from './session-rows.js';
 import type { SignInRequest } from './sign-in-request.js';
@@ -34,17 +37,21 @@ export class SessionIssuer implements OnModuleInit {
     private readonly revocation: SessionRevocation,
     private readonly risk: RiskStage,
     private readonly events: AuthEventBus,
+    private readonly devices: NewDevices,
     private readonly config: RefreshTokenConfig,
   ) {}
 
   async onModuleInit(): Promise<void> {
-    if (this.limits.some((limit) => limit !== undefined)) await this.store.tryTransaction();
+    const locksUsers = this.limits.some((limit) => limit !== undefined) || this.config.onNewDevice !== false;
+    if (locksUsers) await this.store.tryTransaction();
   }
 
   /**
    * Begins a session. The user is loaded again after the session has been inserted. A parallel change then either sees
    * this session in the table, or is seen by this load. This holds for sign-outs, disabled users, and changed roles or
    * credentials.
+   *
+   * @param by who acts as the user, if it is not the user
    */
   async issue(
     user: AuthUser,
@@ -52,8 +59,10 @@ export class SessionIssuer implements OnModuleInit {
     from: ClientContext,
     evidence: BindingEvidence,
     { idempotencyKey }: TokenUse,
+    by: Impersonator = NO_IMPERSONATOR,
   ): Promise<IssuedTokens> {
     checkedUser('RefreshTokenService.issue', user);
+    this.devices.assertId(request.deviceId);
     const { defaultClientId, defaultTransport } = this.config;
     const scope = grantedScope(request.scope, this.config.scopes);
     const clientId = request.clientId ?? defaultClientId;
@@ -69,6 +78,7 @@ export class SessionIssuer implements OnModuleInit {
     });
     const session = await this.rows.first(first, {
       user,
+      by,
       userId: user.id,
       clientId,
       deviceName: request.deviceName ?? null,
@@ -83,8 +93,8 @@ export class SessionIssuer implements OnModuleInit {
     await this.begin(session, client);
     const fresh = await this.reload(user, session, client);
     const issued = this.issuer.tokensOf(session, first.token, fresh, clientNonce);
-    const { id: sessionId, userId, generation } = session;
-    this.events.publish({ type: 'signed_in', sessionId, userId, clientId, generation, ...remark, ...client });
+    this.events.publish({ type: 'signed_in', ...eventIdsOf(session), ...remark, ...client });
+    if (session.actor === null) this.devices.signedIn(session, request.deviceId);
     return issued;
   }
 
@@ -97,9 +107,12 @@ export class SessionIssuer implements OnModuleInit {
   private async begin(session: RefreshToken, client: ClientContext): Promise<void> {
     const { maxSessionsPerUser: ofUser, clients, onTooManySessions } = this.config;
     const ofClient = clients.get(session.clientId)?.maxSessionsPerUser;
-    if (ofUser === undefined && ofClient === undefined) return this.store.insert(session);
+    // An administrator who acts as the user ends none of the user's sessions, and takes none of their places.
+    if (session.actor !== null || (ofUser ?? ofClient) === undefined) return this.store.insert(session);
     const displaced = await this.store.insertInPlaceOf(session, 'session_limit', (others) => {
-      const live = others.filter((other) => !sessionEndReason(other, session.createdAt, this.config));
+      const live = others.filter(
+        (other) => other.actor === null && !sessionEndReason(other, session.createdAt, this.config),
+      );
       const leaving = makeRoom(live, session.clientId, { ofUser, ofClient }, onTooManySessions);
       if (!leaving) throw new AuthError('session_limit');
       return leaving;

@@ -14,6 +14,7 @@ import type { SessionTerms } from '../session/session-terms.js';
 import type { AuthUser } from '../user/user-provider.js';
 import { credentialsHashOf, renewedCredentials } from './credentials.js';
 import type { Admitted } from './refresh-admission.js';
+import { type Impersonator } from './impersonators.js';
 import { isNewerThanRow, type RefreshAttempt } from './refresh-attempt.js';
 import type { DecodedRefreshToken } from './refresh-token.codec.js';
 import { firstChain, type Repeat, repeatedChain, rotatedChain } from './session-chain.js';
@@ -23,6 +24,7 @@ import { hashedMessage, random256, tokenAt } from './voucher.js';
 
 /** The values that a sign-in has determined before its row is composed. */
 export interface SessionStart extends Pick<RefreshToken, 'userId' | 'clientId' | 'deviceName' | 'scope' | 'transport'> {
+  readonly by: Impersonator;
   /** Who has signed in, as the credentials were then. */
   readonly user: AuthUser;
   readonly boundTo: BoundTo;
@@ -60,7 +62,7 @@ export class SessionRows {
   }
 
   async first({ token, seed }: FirstToken, start: SessionStart): Promise<RefreshToken> {
-    const { user, boundTo, located, evidence, idempotencyKey, terms, ...session } = start;
+    const { user, by, boundTo, located, evidence, idempotencyKey, terms, ...session } = start;
     const { ttl, columns } = this.terms.of(session.clientId, terms);
     const { keys, sessionId } = token;
     const { client } = located;
@@ -69,8 +71,10 @@ export class SessionRows {
       ...session,
       ...boundTo,
       ...columns,
+      ...by,
       credentialsHash: credentialsHashOf({ id: sessionId, userId: session.userId }, keys, user),
       fingerprint: this.devices.fingerprintOf(sessionId, keys, evidence.signals),
+      deviceHash: null,
       id: sessionId,
       tokenHash: await this.hasher.hash(keys, hashedMessage(token)),
       keyId: keys.id,

@@ -21,4 +21,9 @@ export interface SignInRequest extends SessionTerms {
   bind?: BindingKind;
   /** Whether this device has signed in to the account before. Then it does not wait for the password checks of strangers. */
   isKnownDevice?: boolean;
+  /**
+   * The same text at each sign-in from this device, for `refreshToken.onNewDevice`: for example an id that your app keeps. 1
+   * to 255 characters, without control characters. `POST /auth/login` and `AuthResponder.signIn` take it from a cookie.
+   */
+  deviceId?: string;
 }

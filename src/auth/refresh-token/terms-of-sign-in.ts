@@ -3,10 +3,12 @@ import { AccessTokenConfig } from '../access-token/access-token-options.js';
 import { AuthConfigurationError } from '../common/errors/auth-error.js';
 import { LIFETIMES } from '../session/limits-per-client.js';
 import type { RefreshToken } from '../session/refresh-token.entity.js';
+import { detailColumns } from '../session/session-details.js';
 import { RefreshTokenConfig } from '../session/session-options.js';
 import type { SessionTerms } from '../session/session-terms.js';
 
-type Lifetimes = Pick<RefreshToken, 'idleTtl' | 'accessTokenTtl' | 'persistent'>;
+/** What the row says of its lifetime, and what the sign-in says about it. */
+type TermColumns = Pick<RefreshToken, 'idleTtl' | 'accessTokenTtl' | 'persistent' | 'tags' | 'metadata'>;
 
 /** What the row says of the latest authentication. */
 export type AuthenticationColumns = Pick<RefreshToken, 'amr' | 'acr'>;
@@ -36,8 +38,9 @@ export class TermsOfSignIn {
    * The columns of the row, and its lifetime in milliseconds.
    *
    * @throws AuthConfigurationError for a term that is not valid
+   * @throws AuthError `invalid_request` for tags or metadata that are not valid, because a client may have sent them
    */
-  of(clientId: string, terms: SessionTerms): { ttl: number; columns: Lifetimes & AuthenticationColumns } {
+  of(clientId: string, terms: SessionTerms): { ttl: number; columns: TermColumns & AuthenticationColumns } {
     const client = this.config.clients.get(clientId);
     const wanted = (name: 'ttl' | 'idleTtl' | 'accessTokenTtl') => LIFETIMES[name](name, terms[name]) ?? client?.[name];
     const idleTtl = shorter(wanted('idleTtl'), this.config.idleTtl);
@@ -50,6 +53,9 @@ export class TermsOfSignIn {
         accessTokenTtl: shorter(idleTtl ?? undefined, accessTokenTtl ?? this.accessTokenConfig.ttl) ?? accessTokenTtl,
         persistent: LIFETIMES.persistent('persistent', terms.persistent) ?? client?.persistent ?? true,
         ...authenticationColumns(terms),
+        tags: null,
+        metadata: null,
+        ...detailColumns({ tags: terms.tags, metadata: terms.metadata }),
       },
     };
   }

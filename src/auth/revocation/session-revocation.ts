@@ -5,6 +5,7 @@ import { Clock } from '../common/time/clock.js';
 import { AuthEventBus } from '../events/auth-event-bus.js';
 import type { RevocationReason } from '../events/auth-event.js';
 import { REVOKED_FLOOR } from '../session/access-floor.js';
+import { eventIdsOf } from '../session/event-ids.js';
 import type { RefreshToken } from '../session/refresh-token.entity.js';
 import { RefreshTokenStore } from '../session/refresh-token.store.js';
 import { MassRevocation, type RevokeAllOptions } from './mass-revocation.js';
@@ -56,9 +57,9 @@ export class SessionRevocation {
   }
 
   /** Announces a session that is already revoked in the table. */
-  ended({ id, userId, clientId, generation }: RefreshToken, reason: RevocationReason, client: RevocationOrigin): void {
-    this.feed.announce([{ sessionId: id, floor: REVOKED_FLOOR }]);
-    this.events.publish({ type: 'revoked', sessionId: id, userId, clientId, generation, reason, ...client });
+  ended(session: RefreshToken, reason: RevocationReason, client: RevocationOrigin): void {
+    this.feed.announce([{ sessionId: session.id, floor: REVOKED_FLOOR }]);
+    this.events.publish({ type: 'revoked', ...eventIdsOf(session), reason, ...client });
   }
 
   /** Announces a floor that a rotation has raised in the table; does nothing if it has not. */
@@ -83,8 +84,8 @@ export class SessionRevocation {
       // PostgreSQL answers the COMMIT of a failed transaction, too: it rolls back.
       const isRevoked = ({ id }: RefreshToken) => floors?.get(id) === REVOKED_FLOOR;
       if (transaction && floors && ended.length > 0 && !ended.some(isRevoked)) return;
-      for (const { id: sessionId, clientId, generation } of ended) {
-        this.events.publish({ type: 'revoked', sessionId, userId, clientId, generation, reason, ...client });
+      for (const session of ended) {
+        this.events.publish({ type: 'revoked', ...eventIdsOf(session), reason, ...client });
       }
       // Sessions that were too many, or started between the two statements.
       const others = count - ended.length;

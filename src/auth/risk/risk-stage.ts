@@ -5,6 +5,7 @@ import { Clock } from '../common/time/clock.js';
 import { AuthEventBus } from '../events/auth-event-bus.js';
 import type { AuthEvent } from '../events/auth-event.js';
 import { SessionRevocation } from '../revocation/session-revocation.js';
+import { eventIdsOf } from '../session/event-ids.js';
 import type { RefreshToken } from '../session/refresh-token.entity.js';
 import { BoundedUserProvider } from '../user/bounded-user-provider.js';
 import { type LocatedClient, RiskAssessor } from './risk-assessor.js';
@@ -92,7 +93,8 @@ export class RiskStage {
       case 'step_up':
         if (occasion === 'step_up') return NO_REMARK;
         this.publish('step_up_required', session, assessment, located.client, true);
-        throw this.stepUpRequired(assessment);
+        // Nobody can authenticate as the user there: the administrator begins another session.
+        throw session.actor === null ? this.stepUpRequired(assessment) : mustSignIn();
       case 'deny':
         this.publish('refresh_denied', session, assessment, located.client);
         throw refusal(assessment);
@@ -110,7 +112,7 @@ export class RiskStage {
         `The rule ${reason} asks for a step-up, but userProvider has no reauthenticate(id, password). These users must sign in again.`,
       );
     }
-    return new AuthError('invalid_grant', undefined, { sessionLives: true });
+    return mustSignIn();
   }
 
   private async revoked(session: RefreshToken, assessment: Assessment, client: ClientContext): Promise<AuthError> {
@@ -124,13 +126,17 @@ export class RiskStage {
 
   private publish(
     type: 'step_up_required' | 'refresh_denied' | 'reuse_detected',
-    { id: sessionId, userId, clientId, generation }: RefreshToken,
+    session: RefreshToken,
     assessment: Assessment,
     client: ClientContext,
     alert?: true,
   ): void {
-    this.events.publish({ type, alert, sessionId, userId, clientId, generation, ...told(assessment), ...client });
+    this.events.publish({ type, alert, ...eventIdsOf(session), ...told(assessment), ...client });
   }
+}
+
+function mustSignIn(): AuthError {
+  return new AuthError('invalid_grant', undefined, { sessionLives: true });
 }
 
 function remarkOf(assessment: Assessment): RiskRemark {

@@ -31,6 +31,12 @@ export interface SessionSummary {
   readonly id: string;
   readonly clientId: string;
   readonly deviceName: string | null;
+  /** Empty if nobody has set any. */
+  readonly tags: readonly string[];
+  /** Empty if nobody has set any. */
+  readonly metadata: Readonly<Record<string, string>>;
+  /** The administrator who acts as the user in this session; `null` if the user began it. */
+  readonly actor: { readonly id: string; readonly name: string | null } | null;
   readonly userAgent: string | null;
   readonly ip: string | null;
   readonly country: string | null;

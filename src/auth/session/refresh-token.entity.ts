@@ -1,5 +1,6 @@
 import { Column, Entity, Index, PrimaryColumn } from 'typeorm';
 import { asNumber } from '../common/database/bigint-column.js';
+import { LONGEST_METADATA, LONGEST_TAGS } from './session-details.js';
 import type { Transport } from './session-options.js';
 
 /** Characters of the longest list of uses: 17 of 16 each. */
@@ -17,9 +18,21 @@ export abstract class RefreshTokenColumns {
   @Column({ name: 'client_id', type: 'varchar', length: 255 })
   clientId: string;
 
-  /** The device name that the client sent at login. */
+  /** The device name that the client sent at login, or that the user has given since. */
   @Column({ name: 'device_name', type: 'varchar', length: 255, nullable: true })
   deviceName: string | null;
+
+  /** A JSON list of texts. */
+  @Column({ type: 'varchar', length: LONGEST_TAGS, nullable: true })
+  tags: string | null;
+
+  /** A JSON object of texts. */
+  @Column({ type: 'varchar', length: LONGEST_METADATA, nullable: true })
+  metadata: string | null;
+
+  /** The keyed hash of user and device, with `refreshToken.onNewDevice`; `null` until the sign-in is done. */
+  @Column({ name: 'device_hash', type: 'varchar', length: 43, nullable: true })
+  deviceHash: string | null;
 
   /** Space-separated (RFC 6749 §3.3). */
   @Column({ type: 'varchar', length: 1024 })
@@ -173,6 +186,18 @@ export abstract class RefreshTokenColumns {
   /** The class of that authentication (RFC 9470); `null` if nobody said. */
   @Column({ type: 'varchar', length: 255, nullable: true })
   acr: string | null;
+
+  /** The administrator who acts as the user; `null` if the user began the session. */
+  @Column({ type: 'varchar', length: 255, nullable: true })
+  actor: string | null;
+
+  /** Their name, for the user's list. */
+  @Column({ name: 'actor_name', type: 'varchar', length: 255, nullable: true })
+  actorName: string | null;
+
+  /** Their own session. This one ends with it. */
+  @Column({ name: 'actor_session_id', type: 'varchar', length: 36, nullable: true })
+  actorSessionId: string | null;
 }
 
 /**

@@ -13,6 +13,12 @@ export const PERSONAL = [
   // A host writes its own reasons.
   'revokedReason',
   'deviceName',
+  'tags',
+  'metadata',
+  'deviceHash',
+  'actor',
+  'actorName',
+  'actorSessionId',
   'given',
   'givenBefore',
   'dpopThumbprint',

@@ -5,6 +5,7 @@ import { duration, LONGEST } from '../common/options/duration.js';
 import { scopeList } from '../common/options/scopes.js';
 import { type ClientOptions, clientsOf } from './limits-per-client.js';
 import { type Argon2idOptions, argon2idParameters } from './argon2id-options.js';
+import type { OnNewDevice } from './new-device.js';
 
 /**
  * How the refresh token travels: in an HttpOnly cookie, or in JSON bodies. The login chooses it for the whole session.
@@ -122,6 +123,19 @@ export class RefreshTokenOptions {
    * AuthModule.forRoot({ ...authOptions, refreshToken: { stepUpToEndSessions: '10m' } });
    */
   stepUpToEndSessions?: string = undefined;
+  /**
+   * Called once when a user signs in from a new device, for example to send a mail. With `true`, only the event `new_device`
+   * tells it. It needs one or two more queries for each sign-in, in the background. A browser with the cookie transport
+   * is known by a cookie of its own. Any other client is known by the `deviceId` of `RefreshTokenService.issue`, or else by
+   * its browser family and system. A device is known until all sessions that began there are purged.
+   *
+   * @example
+   * AuthModule.forRoot({
+   *   ...authOptions,
+   *   refreshToken: { onNewDevice: ({ userId, userAgent }) => console.log(`Write to ${userId} of ${userAgent}`) },
+   * });
+   */
+  onNewDevice: boolean | OnNewDevice = false;
 }
 
 export class RefreshTokenConfig extends configOf('refreshToken.', RefreshTokenOptions, {
@@ -138,6 +152,7 @@ export class RefreshTokenConfig extends configOf('refreshToken.', RefreshTokenOp
   onTooManySessions: oneOf('refuse', 'end_oldest', 'end_longest_idle'),
   clients: clientsOf,
   stepUpToEndSessions: optional(duration('1s', LONGEST)),
+  onNewDevice: onNewDeviceOf,
 }) {}
 
 /** The removal of dead sessions from the table. */
@@ -161,6 +176,11 @@ export class PurgeConfig extends configOf('purge.', PurgeOptions, {
   retention: duration('0s', LONGEST),
   batchSize: integer(1, 10_000),
 }) {}
+
+function onNewDeviceOf(name: string, given: boolean | OnNewDevice): boolean | OnNewDevice {
+  if (typeof given === 'boolean' || typeof given === 'function') return given;
+  throw new AuthConfigurationError(`${name} must be a function, or true for the event new_device alone.`);
+}
 
 /** The parameters of Argon2id; `undefined` for HMAC-SHA-256. */
 function argon2idOf(name: string, hasher: RefreshTokenOptions['hasher']): Required<Argon2idOptions> | undefined {

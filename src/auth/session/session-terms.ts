@@ -1,3 +1,5 @@
+import type { SessionLabels } from './session-details.js';
+
 /**
  * What a sign-in decides about its session: how long it lives, and how the user has authenticated. Omitted times get the
  * values of the client in `refreshToken.clients`, or else those of the module. A time that is longer than the module's is
@@ -6,7 +8,7 @@
  * @example
  * const terms: SessionTerms = { ttl: '12h', idleTtl: '1h', persistent: false, amr: ['pwd', 'otp'], acr: 'aal2' };
  */
-export interface SessionTerms {
+export interface SessionTerms extends SessionLabels {
   /** How long the session lives after its login: `'1s'` to `'400d'`. No refresh extends it. */
   ttl?: string;
   /** How long it lives without a refresh: `'1s'` to `'400d'`. */
@@ -24,8 +26,8 @@ export interface SessionTerms {
   acr?: string;
 }
 
-/** The terms that are times, which a client can have, too. */
-export type SessionLifetimes = Omit<SessionTerms, 'amr' | 'acr'>;
+/** The terms that a client can have, too. */
+export type SessionLifetimes = Pick<SessionTerms, 'ttl' | 'idleTtl' | 'accessTokenTtl' | 'persistent'>;
 
 /**
  * NIST SP 800-63B-4 §2.1.3, authenticator assurance level 1: users authenticate again after 30 days.

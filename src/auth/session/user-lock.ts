@@ -97,7 +97,7 @@ export class UserLock {
 
 function statementPooling(): AuthConfigurationError {
   return new AuthConfigurationError(
-    'The pooler does not allow transactions, and refreshToken.maxSessionsPerUser needs them. Set pool_mode of the pooler ' +
+    'The pooler does not allow transactions, and refreshToken.maxSessionsPerUser and onNewDevice need them. Set pool_mode of the pooler ' +
       'to transaction or session.',
   );
 }

@@ -42,6 +42,7 @@ export class SecondFactorService {
    * @param from IP address and user agent of the request
    * @param evidence the proof that binds the session, from `PresentedBinding.of`
    * @param use the key of this sign-in, from `tokenUseOf`
+   * @param deviceId the id of the browser, for `refreshToken.onNewDevice`
    * @throws AuthError `invalid_mfa_ticket` if the ticket is not valid, or not any more
    * @throws AuthError `invalid_credentials` if the second factor is wrong; the ticket stays good for the attempts that are left
    * @throws AuthError `invalid_dpop_proof` or `invalid_request` if another client continues than has begun
@@ -55,8 +56,9 @@ export class SecondFactorService {
     from: ClientContext = {},
     evidence: BindingEvidence = {},
     use: TokenUse = {},
+    deviceId?: string,
   ): Promise<IssuedTokens> {
-    return traced('nrt.sign_in', () => this.proceed(ticket, secondFactor, from, evidence, use));
+    return traced('nrt.sign_in', () => this.proceed(ticket, secondFactor, from, evidence, use, deviceId));
   }
 
   private async proceed(
@@ -65,6 +67,7 @@ export class SecondFactorService {
     from: ClientContext,
     evidence: BindingEvidence,
     use: TokenUse,
+    deviceId: string | undefined,
   ): Promise<IssuedTokens> {
     const signIn = this.tickets.read(ticket);
     // Anyone can make up a ticket, and that should not fill the table of events.
@@ -82,7 +85,8 @@ export class SecondFactorService {
     const user = await this.check(signIn, secondFactor, client, use);
     if (this.tickets.isOfOtherCredentials(signIn, user)) throw this.refused(signIn, client);
     if (!(await this.tickets.use(signIn))) throw this.refused(signIn, client);
-    return this.refreshTokens.issue(user, termsOf(signIn, user), client, evidence, use);
+    // The first step may have given the browser no cookie.
+    return this.refreshTokens.issue(user, { ...termsOf(signIn, user), deviceId }, client, evidence, use);
   }
 
   private async check(

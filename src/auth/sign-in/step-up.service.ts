@@ -2,6 +2,7 @@ import { Injectable, type OnModuleInit } from '@nestjs/common';
 import type { AuthenticatedUser } from '../access-token/authenticated-user.js';
 import type { BindingEvidence } from '../binding/binding-evidence.js';
 import { BindingConfig } from '../binding/binding-options.js';
+import { impersonatedRefusal } from '../access-token/impersonated-refusal.js';
 import { AuthConfigurationError, AuthError } from '../common/errors/auth-error.js';
 import type { ClientContext } from '../common/request/client-context.js';
 import { AuthEventBus } from '../events/auth-event-bus.js';
@@ -28,6 +29,8 @@ interface KnownSession {
   readonly generation: number;
   readonly amr?: readonly string[];
   readonly acr?: string;
+  /** Who acts as the user, if somebody does. */
+  readonly actor?: unknown;
 }
 
 /**
@@ -86,7 +89,8 @@ export class StepUpService implements OnModuleInit {
    * @throws AuthError `superseded` if the token has been replaced, and its request has been answered
    * @throws AuthError `invalid_dpop_proof` if the DPoP proof has been used before
    * @throws AuthError `region_not_allowed` if a Geofence denies the place; the token stays valid
-   * @throws AuthError `forbidden` if a risk rule denies the request, or if `userProvider` has no `reauthenticate`
+   * @throws AuthError `forbidden` if a risk rule denies the request, if `userProvider` has no `reauthenticate`, or if somebody
+   *   acts as the user
    * @throws AuthError `temporarily_unavailable` if the database or the user provider fails, or too many sign in at once
    * @example
    * const tokens = await stepUp.stepUp(refreshToken, password, clientContextOf(request));
@@ -118,7 +122,7 @@ export class StepUpService implements OnModuleInit {
    * @param client IP address and user agent of the request
    * @returns the user as your `reauthenticate` returns it; compare its `credentialsVersion` before you write a new password
    * @throws AuthError `invalid_credentials` if the proof is wrong
-   * @throws AuthError `forbidden` if `userProvider` has no `reauthenticate`
+   * @throws AuthError `forbidden` if `userProvider` has no `reauthenticate`, or if somebody acts as the user
    * @throws AuthError `temporarily_unavailable` if the user provider fails, or too many sign in at once
    * @example
    * const { credentialsVersion } = await stepUp.reauthenticate(user, password, clientContextOf(request));
@@ -128,10 +132,11 @@ export class StepUpService implements OnModuleInit {
   }
 
   private async authenticate(
-    { id: sessionId, userId, clientId, generation, amr, acr }: KnownSession,
+    { id: sessionId, userId, clientId, generation, amr, acr, actor }: KnownSession,
     proof: unknown,
     request: CheckRequest,
   ): Promise<SignedInUser> {
+    if (actor) throw impersonatedRefusal();
     const session = { sessionId, clientId, amr: amr ?? [], acr };
     const user = await this.users.reauthenticate(userId, proof, session, { ...request, knownAt: userId });
     if (user?.id === userId) return user;

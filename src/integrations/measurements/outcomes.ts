@@ -64,6 +64,7 @@ export const REVOCATION_REASONS: readonly string[] = [
   'ended_by_admin',
   'password_changed',
   'user_unavailable',
+  'impersonator_unavailable',
   'reuse_detected',
   'token_shared',
   'replaced',

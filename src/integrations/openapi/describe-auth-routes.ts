@@ -38,7 +38,7 @@ export function describeAuthRoutes(app: INestApplicationContext, document: OpenA
   for (const registered of registry.all) {
     const operations = withHostBodies(referring(authOperations(securityNames(registered))), registered, document);
     for (const [route, items] of describedRoutes(modules, registered, document)) {
-      const [method] = route.split(' ') as ['get' | 'post' | 'delete'];
+      const [method] = route.split(' ') as ['get' | 'post' | 'patch' | 'delete'];
       for (const item of items) describe(item[method], route, registered, operations[route]);
     }
   }

@@ -89,6 +89,7 @@ const OF_ACCESS_TOKEN = [
 /** The refusals of routes that end other sessions. */
 const OF_ENDING = [
   ...OF_ACCESS_TOKEN,
+  'forbidden',
   new AuthError('insufficient_user_authentication', undefined, { maxAge: 600 }),
 ] as const;
 /** The refusals of an access token whose session may have ended. */
@@ -254,6 +255,16 @@ export function authOperations({ accessToken, cookie, accessTokenCookie }: Secur
           },
         },
         ...refusals(...OF_ACCESS_TOKEN, ...ALWAYS),
+      },
+    },
+    'patch /sessions/{id}': {
+      summary: 'Changes the device name, the tags or the metadata of one session of the user',
+      security: guarded,
+      parameters: [SESSION_ID],
+      requestBody: body('AuthSessionUpdateRequest', true),
+      responses: {
+        204: answer('Changed'),
+        ...refusals('invalid_request', 'not_found', 'forbidden', ...OF_ACCESS_TOKEN, ...ALWAYS),
       },
     },
     'delete /sessions/{id}': {

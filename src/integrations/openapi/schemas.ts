@@ -61,6 +61,9 @@ const use = {
   },
 };
 
+const tags = { type: 'array', maxItems: 16, items: { ...text, minLength: 1, maxLength: 64 } } as const;
+const metadata = { type: 'object', additionalProperties: text } as const;
+
 /** The bodies of requests and answers of the auth routes. */
 export const AUTH_SCHEMAS: Schemas = {
   AuthLoginRequest: {
@@ -179,7 +182,15 @@ export const AUTH_SCHEMAS: Schemas = {
       id: sessionId,
       current: { type: 'boolean', description: 'Whether it is the session of this request.' },
       client_id: text,
-      device_name: { ...textOrNull, description: 'The name that the login gave.' },
+      device_name: { ...textOrNull, description: 'The name that the login gave, or the user has given since.' },
+      tags: { ...tags, description: 'Absent without tags.' },
+      actor: {
+        type: 'object',
+        description: 'The administrator who acts as the user. Absent in own sessions.',
+        required: ['id'],
+        properties: { id: text, name: text },
+      },
+      metadata: { ...metadata, description: 'Texts by name. Absent without metadata.' },
       user_agent: textOrNull,
       ip: { ...textOrNull, description: 'The address of the last refresh or login.' },
       country: { ...textOrNull, description: 'ISO 3166-1, two letters.' },
@@ -188,11 +199,26 @@ export const AUTH_SCHEMAS: Schemas = {
       expires_at: { ...time, description: 'The session ends then, unless it is idle for too long before.' },
     },
   },
+  AuthSessionUpdateRequest: {
+    type: 'object',
+    description: 'What is left out stays. `null` removes it.',
+    properties: {
+      device_name: { ...textOrNull, maxLength: 255, description: 'Without control characters.' },
+      tags: { ...tags, nullable: true, description: 'In place of the old ones. Without control characters.' },
+      metadata: {
+        ...metadata,
+        nullable: true,
+        description:
+          'Texts by names of 1 to 64 characters, in place of the old. At most 2048 characters as JSON. Without control characters.',
+      },
+    },
+  },
   AuthCurrentUser: {
     type: 'object',
     required: ['id', 'roles', 'permissions', 'session_id'],
     properties: { id: text, roles: texts, permissions: texts, session_id: sessionId },
-    description: 'If the host adds claims to access tokens, they are in `claims`.',
+    description:
+      'If the host adds claims to access tokens, they are in `claims`. If an administrator acts as the user, `actor` has their `id`.',
   },
   AuthError: {
     type: 'object',

@@ -13,7 +13,10 @@ import { CLOCK_SKEW, UsedDpopProofStore } from './used-dpop-proof.store.js';
 const AHEAD = 500;
 
 /** The session and client that used a proof, for events. */
-export type ProofUse = Pick<AuthEvent, 'sessionId' | 'userId' | 'clientId' | 'generation' | 'ip' | 'userAgent'>;
+export type ProofUse = Pick<
+  AuthEvent,
+  'sessionId' | 'userId' | 'clientId' | 'generation' | 'actor' | 'ip' | 'userAgent'
+>;
 
 /**
  * Accepts each proof once, across all instances (RFC 9449 §11.1). While one instance cannot reach the configured store,

@@ -189,6 +189,8 @@ export const ERRORS = {
    * - A risk rule other than a `Geofence` denies the login or the refresh.
    * - A late answer or a late retry comes from another country than the latest refresh.
    * - A step-up is not possible, because the user provider has no `reauthenticate`.
+   * - An administrator acts as the user, and the route has `@NotImpersonated` or `@StepUp`, or would change other sessions of
+   *   the user.
    *
    * @session The refresh token is still good.
    * @client Do not repeat the request as it is.
