@@ -86,7 +86,10 @@ With the transport \`cookie\` the refresh token is in the cookie \`__Host-refres
 
 If the session is bound to a client nonce, the nonce is in a second cookie of the same kind: \`__Host-client_nonce\`.
 
-A logout clears both, and so does 401 ${errorLink('invalid_grant')} if the session is over.`;
+With [\`refreshToken.onNewDevice\`](options.md#refreshtokenonnewdevice), a login also sets \`__Host-refresh_token_device_id\`, with \`SameSite=Lax\`. It
+tells one browser from another, and authenticates nobody. A logout keeps it.
+
+A logout clears both other cookies, and so does 401 ${errorLink('invalid_grant')} if the session is over.`;
 
 const CROSS_SITE = `## Cross-site checks
 

@@ -4,6 +4,7 @@ import { GraphQLModule } from '@nestjs/graphql';
 import { MercuriusDriver, type MercuriusDriverConfig } from '@nestjs/mercurius';
 import { ClientProxyFactory, Transport } from '@nestjs/microservices';
 import { IoAdapter } from '@nestjs/platform-socket.io';
+import { AccessTokenService, ImpersonationService } from 'nestjs-refresh-token';
 import { firstValueFrom } from 'rxjs';
 import { describe, expect, test } from 'vitest';
 import { listening, type ListeningSetup, MINUTE, signIn } from '../support/listening.js';
@@ -161,6 +162,15 @@ describe.each(contexts)('the guards, for the whole application, in $context', ({
     const [alice, admin] = [await signIn(app), await signIn(app, { username: 'admin' })];
     expect(await ask(app.url, 'permitted', alice.accessToken)).toMatchObject({ error: 'forbidden' });
     expect(await ask(app.url, 'permitted', admin.accessToken)).toMatchObject({ id: 'user-admin' });
+  });
+
+  test('keep an administrator who acts as the user from what is the user’s alone', async () => {
+    const { accessToken } = await signIn(app, { username: 'admin' });
+    const admin = app.module.get(AccessTokenService).verify(accessToken);
+    const impersonated = await app.module.get(ImpersonationService).begin(admin, 'user-alice');
+    expect(await ask(app.url, 'mine', impersonated.accessToken)).toMatchObject({ id: 'user-alice' });
+    expect(await ask(app.url, 'personal', impersonated.accessToken)).toMatchObject({ error: 'forbidden' });
+    expect(await ask(app.url, 'personal', (await signIn(app)).accessToken)).toMatchObject({ id: 'user-alice' });
   });
 
   test('leave open what is @Public()', async () => {

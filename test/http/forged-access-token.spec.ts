@@ -57,6 +57,7 @@ const odd: Record<string, unknown[]> = {
   exp: [undefined, null, '', '9999999999', 9e99, -1, true, [9_999_999_999], {}],
   jti: [undefined, null, '', 7],
   auth_time: [undefined, null, '9999999999', 9e99, {}],
+  act: [null, '', 'user-admin', {}, [], { sub: '' }, { sub: 7 }, { sub: 'user-admin', act: { sub: 'user-root' } }],
   sid: [undefined, null, '', 7, [], {}],
   gen: [undefined, null, '', '9', 9e99, -1, 0.5, [9], {}],
   scope: [undefined, null, 7, ['read'], {}],

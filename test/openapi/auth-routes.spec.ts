@@ -277,9 +277,10 @@ describe.each(adapters)('the OpenAPI document of the auth routes (%s)', (adapter
 
     const headers = bearer(body.access_token);
     const me = await send<object>('GET', `${url}/auth/me`, { headers });
-    expect(Object.keys(me.body).sort()).toEqual(keysOf('AuthCurrentUser').sort());
+    // Neither claims nor details of a session: what has none leaves them out.
+    expect(Object.keys(me.body).sort()).toEqual(schemas.AuthCurrentUser.required.sort());
     const sessions = await send<object[]>('GET', `${url}/auth/sessions`, { headers });
-    expect(Object.keys(sessions.body[0]).sort()).toEqual(keysOf('AuthSession').sort());
+    expect(Object.keys(sessions.body[0]).sort()).toEqual(schemas.AuthSession.required.sort());
 
     for (const [method, path, request] of [
       ['post', '/auth/login', { body: { username: 7 } }],
@@ -287,6 +288,8 @@ describe.each(adapters)('the OpenAPI document of the auth routes (%s)', (adapter
       ['post', '/auth/refresh', { body: { refresh_token: 'junk' } }],
       ['post', '/auth/refresh', { body: {} }],
       ['get', '/auth/me', {}],
+      ['patch', '/auth/sessions/{id}', { headers, body: {} }],
+      ['patch', '/auth/sessions/{id}', { headers, body: { tags: [7] } }],
       ['delete', '/auth/sessions/{id}', { headers }],
     ] as const) {
       const refused = await send<AuthBody>(method.toUpperCase(), url + path.replace('{id}', 'none'), request);

@@ -271,9 +271,11 @@ describe('an impersonated session', () => {
     });
 
     it('ends no session of the user, takes no place of them, and is no new device', async () => {
-      const { service } = host();
+      const { service, clock } = host();
       await service.revokeAllOfUser(ALICE.id, 'logout_all');
-      const own = [await service.issue(ALICE), await service.issue(ALICE)];
+      const oldest = await service.issue(ALICE);
+      clock.advance(MINUTE);
+      const own = [oldest, await service.issue(ALICE)];
       const { session } = await begin({}, { userAgent: 'curl/8' });
       const ids = async () => (await service.list(ALICE.id)).map(({ id }) => id).sort();
       expect(await ids()).toEqual([...own, session].map(({ sessionId }) => sessionId).sort());

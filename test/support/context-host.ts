@@ -8,6 +8,7 @@ import {
   AuthExceptionFilter,
   CurrentUser,
   JwtAuthGuard,
+  NotImpersonated,
   Permissions,
   PermissionsGuard,
   Public,
@@ -19,8 +20,8 @@ import {
 import { AuthSocketFilter, SocketSessions } from 'nestjs-refresh-token/sockets';
 import type { IncomingMessage } from 'node:http';
 
-/** What every context offers: for any user, for a role, for a scope, for a permission, for everybody. */
-export type Operation = 'mine' | 'admins' | 'scoped' | 'permitted' | 'open';
+/** What every context offers: for any user, for a role, for a scope, for a permission, for the user alone, for everybody. */
+export type Operation = 'mine' | 'admins' | 'scoped' | 'permitted' | 'personal' | 'open';
 
 /** The id of the user where the handler was reached with one; `null` where with none. */
 const idOf = (user?: AuthenticatedUser) => ({ id: user?.id ?? null });
@@ -47,6 +48,12 @@ export class HttpController {
   @Permissions('users:write')
   @Get('permitted')
   permitted(@CurrentUser() user: AuthenticatedUser) {
+    return idOf(user);
+  }
+
+  @NotImpersonated()
+  @Get('personal')
+  personal(@CurrentUser() user: AuthenticatedUser) {
     return idOf(user);
   }
 
@@ -96,6 +103,12 @@ export class GraphqlResolver {
     return idOf(user);
   }
 
+  @NotImpersonated()
+  @Query(() => Whose)
+  personal(@CurrentUser() user: AuthenticatedUser) {
+    return idOf(user);
+  }
+
   @Public()
   @Query(() => Whose)
   open(@CurrentUser() user?: AuthenticatedUser) {
@@ -123,6 +136,12 @@ export class GraphqlResolver {
   @Subscription(() => Whose, { name: 'permitted' })
   permittedAgain(@CurrentUser() user: AuthenticatedUser) {
     return endless('permitted', user);
+  }
+
+  @NotImpersonated()
+  @Subscription(() => Whose, { name: 'personal' })
+  personalAgain(@CurrentUser() user: AuthenticatedUser) {
+    return endless('personal', user);
   }
 
   @Public()
@@ -156,6 +175,12 @@ export class Gateway {
   @SubscribeMessage('permitted')
   permitted(@CurrentUser() user: AuthenticatedUser) {
     return { event: 'permitted', data: idOf(user) };
+  }
+
+  @NotImpersonated()
+  @SubscribeMessage('personal')
+  personal(@CurrentUser() user: AuthenticatedUser) {
+    return { event: 'personal', data: idOf(user) };
   }
 
   @Public()
@@ -203,6 +228,12 @@ export class MessageController {
   @Permissions('users:write')
   @MessagePattern('permitted')
   permitted(@CurrentUser() user: AuthenticatedUser) {
+    return idOf(user);
+  }
+
+  @NotImpersonated()
+  @MessagePattern('personal')
+  personal(@CurrentUser() user: AuthenticatedUser) {
     return idOf(user);
   }
 
