@@ -12,8 +12,10 @@ import { RefreshTokenCodec } from './refresh-token.codec.js';
 import { RefreshTokenService } from './refresh-token.service.js';
 import { RepeatWriter } from './repeat-writer.js';
 import { SessionIssuer } from './session-issuer.js';
+import { SessionPlaces } from './session-places.js';
 import { SessionPurge } from './session-purge.js';
 import { SessionRows } from './session-rows.js';
+import { SignedInUsers } from './signed-in-users.js';
 import { WindowStart } from './window-start.js';
 import { TermsOfSignIn } from './terms-of-sign-in.js';
 import { TokenHasher } from './token-hasher.js';
@@ -36,8 +38,10 @@ export const refreshTokenProviders: ConceptProviders = {
     RefreshTokenCodec,
     RepeatWriter,
     SessionIssuer,
+    SessionPlaces,
     SessionPurge,
     SessionRows,
+    SignedInUsers,
     WindowStart,
     TermsOfSignIn,
     TokenHasher,
