@@ -1,11 +1,12 @@
 // Runs in an application whose users are in another ORM. Plain JavaScript, next to the compiled files of a page of the
 // documentation. Prints what a host would see. With a REFRESH_TOKEN in the environment, only whether that is still good.
+// With ONLY_SIGN_IN, only the token of a new user.
 import 'reflect-metadata';
 import { connect } from 'node:net';
 import { NestFactory } from '@nestjs/core';
 import pg from 'pg';
 
-const { DATABASE_URL, REFRESH_TOKEN } = process.env;
+const { DATABASE_URL, REFRESH_TOKEN, ONLY_SIGN_IN } = process.env;
 
 /** How often users were read. */
 let reads = 0;
@@ -61,6 +62,10 @@ const change = (session, password) => send('PUT', '/password', { token: session.
 if (REFRESH_TOKEN) {
   const kept = { token: REFRESH_TOKEN };
   console.log(JSON.stringify({ refresh: await go(kept), token: kept.token }));
+  await app.close();
+} else if (ONLY_SIGN_IN) {
+  await app.get(UsersService, { strict: false }).create('alice', 'alice-password', ['user']);
+  console.log(JSON.stringify({ token: (await session('alice', 'alice-password')).token }));
   await app.close();
 } else {
   console.log(JSON.stringify(await story()));

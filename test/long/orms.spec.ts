@@ -229,7 +229,7 @@ online('with its users in Prisma, an application', { timeout: TIMEOUT }, () => {
     await writeFile(module, app.page.get('src/app.module.ts')!.replace("schema: 'auth',", ''));
     await app.compile();
     expect(await prisma('migrate', 'dev', '--name', 'users')).toEqual(DONE);
-    const { token } = await app.start();
+    const { token } = await app.start({ ONLY_SIGN_IN: 'yes' });
     const before = await sessionsIn(app, 'public');
     expect(Object.keys(before)).toEqual(TABLES);
 
@@ -300,7 +300,7 @@ online('with its users in Drizzle, an application', { timeout: TIMEOUT }, () => 
     const module = join(app.folder, 'src/app.module.ts');
     await writeFile(module, app.page.get('src/app.module.ts')!.replace("schema: 'auth',", ''));
     await app.compile();
-    await app.start();
+    await app.start({ ONLY_SIGN_IN: 'yes' });
     expect(Object.keys(await sessionsIn(app, 'public'))).toEqual(TABLES);
 
     const path = join(app.folder, 'drizzle.config.ts');
