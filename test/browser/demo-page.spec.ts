@@ -145,6 +145,20 @@ describe.skipIf(!browserAvailable)('the page of the demo', () => {
     await expect.poll(() => page.getByRole('status').innerText()).toContain('wrong');
   });
 
+  test('renames this device, and forgets the session with the browser if the visitor wants that', async () => {
+    const page = await visit();
+    await page.getByLabel('Stay signed in').uncheck();
+    await page.getByRole('button', { name: 'I am bob' }).click();
+    page.once('dialog', (dialog) => void dialog.accept('Kitchen tablet'));
+    await page.getByRole('button', { name: 'Rename' }).click();
+    await expect.poll(() => page.locator('#device-list li.current h3').innerText()).toBe('Kitchen tablet');
+    const cookies = await page.context().cookies();
+    expect(cookies.find(({ name }) => name === '__Host-refresh_token')?.expires).toBe(-1);
+    await page.getByRole('button', { name: 'Sign out', exact: true }).click();
+    await page.getByRole('heading', { name: 'Sign in' }).waitFor();
+    expect(errors).toEqual([]);
+  });
+
   test('ends other devices, one or all, and they notice', async () => {
     const laptop = await signedIn('bob');
     const phone = await signedIn('bob');

@@ -2,7 +2,7 @@ import type { AuthClient, AuthClientSession } from './client.js';
 import { byId, element, offer, onClick, update } from './dom.js';
 import { countryName } from './happening.js';
 
-/** Lists the visitor's sessions, with a button to end each. */
+/** Lists the visitor's sessions, with a button to end each, and one to rename this device. */
 export function showDevices(client: AuthClient): () => Promise<void> {
   const list = byId('device-list');
   onClick(byId('end-others'), async () => {
@@ -18,6 +18,13 @@ export function showDevices(client: AuthClient): () => Promise<void> {
       await client.sessions.end(id);
       await show();
     });
+    const rename = element('button', { type: 'button' }, 'Rename');
+    onClick(rename, async () => {
+      const name = prompt('A new name for this device', deviceName ?? '');
+      if (name === null) return;
+      await client.sessions.update(id, { device_name: name });
+      await show();
+    });
     return element(
       'li',
       { className: current ? 'current' : '' },
@@ -25,6 +32,7 @@ export function showDevices(client: AuthClient): () => Promise<void> {
       current ? element('p', {}, element('span', { className: 'badge' }, 'this device')) : '',
       element('p', { className: 'quiet' }, browserOf(userAgent), ' · ', placeOf(session)),
       element('p', { className: 'quiet' }, 'last used ', timeOf(lastUsedAt)),
+      ...(current ? [rename, ' '] : []),
       end,
     );
   };

@@ -20,6 +20,7 @@ export function signInForm(client: AuthClient): void {
         username: username.value,
         password: password.value,
         device_name: byId<HTMLInputElement>('device').value,
+        persistent: byId<HTMLInputElement>('remember').checked,
         ...(bound && { bind: 'nonce' }),
       })
       .catch((error: unknown) => notice((error as Error).message, true))
