@@ -22,6 +22,7 @@ export class MemoryDeadSessions implements Pick<DeadSessions, keyof DeadSessions
 }
 
 function isDead(row: RefreshToken, before: DeadBefore): boolean {
+  if (row.idleTtl !== null && row.lastUsedAt + row.idleTtl <= before.expiresAt) return true;
   return (['expiresAt', 'lastUsedAt', 'revokedAt'] as const).some((time) => {
     const at = row[time];
     return at !== null && at <= before[time];

@@ -186,7 +186,9 @@ export class MemoryRefreshTokenStore implements Pick<RefreshTokenStore, keyof Re
   }
 
   async countLive(now: number, idleSince: number): Promise<number> {
-    return this.sessions.where((row) => isLive(row) && row.expiresAt > now && row.lastUsedAt > idleSince).length;
+    const isIdle = ({ lastUsedAt, idleTtl }: RefreshToken) =>
+      lastUsedAt <= idleSince || (idleTtl !== null && lastUsedAt + idleTtl <= now);
+    return this.sessions.where((row) => isLive(row) && row.expiresAt > now && !isIdle(row)).length;
   }
 
   private ofUser(userId: string): RefreshToken[] {

@@ -5,10 +5,14 @@ import { AUTH_DATA_SOURCE, AuthDatabase } from '../../../auth/common/database/au
 import { DeadSessions } from '../../../auth/session/dead-sessions.js';
 import { JobClaims } from '../../../auth/session/job-claims.js';
 import { RefreshTokenStore } from '../../../auth/session/refresh-token.store.js';
+import { SessionDetailsStore } from '../../../auth/session/session-details.store.js';
+import { SessionDevices } from '../../../auth/session/session-devices.js';
 import { SessionErasure } from '../../../auth/session/session-erasure.js';
 import { MemoryAuthEventStore } from './memory-auth-event.store.js';
 import { MemoryDeadSessions } from './memory-dead-sessions.js';
 import { MemoryRefreshTokenStore } from './memory-refresh-token.store.js';
+import { MemorySessionDetailsStore } from './memory-session-details.store.js';
+import { MemorySessionDevices } from './memory-session-devices.js';
 import { MemorySessionErasure } from './memory-session-erasure.js';
 import { MemorySessions } from './memory-sessions.js';
 import { MemoryUsedDpopProofStore } from './memory-used-dpop-proof.store.js';
@@ -24,6 +28,8 @@ export const memoryProviders: Provider[] = [
   { provide: AuthDatabase, useClass: NoDatabase },
   { provide: RefreshTokenStore, useClass: MemoryRefreshTokenStore },
   { provide: DeadSessions, useClass: MemoryDeadSessions },
+  { provide: SessionDetailsStore, useClass: MemorySessionDetailsStore },
+  { provide: SessionDevices, useClass: MemorySessionDevices },
   { provide: SessionErasure, useClass: MemorySessionErasure },
   { provide: JobClaims, useValue: JOB_CLAIMS },
   { provide: AuthEventStore, useClass: MemoryAuthEventStore },
