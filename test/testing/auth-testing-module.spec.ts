@@ -13,6 +13,7 @@ import { APP_GUARD } from '@nestjs/core';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { Test } from '@nestjs/testing';
 import {
+  AccessTokenService,
   type AuthenticatedUser,
   AuthEventBus,
   AuthEventLog,
@@ -180,6 +181,24 @@ describe('what the code of a host calls', () => {
     const first = await signedIn(app, 'alice');
     await signedIn(app, 'alice');
     await first.agent.get('/orders').expect(401);
+  });
+
+  test('names sessions, and tells of a new device once', async () => {
+    const told: string[] = [];
+    const onNewDevice = ({ userAgent }: { userAgent?: string | null }) => void told.push(userAgent ?? 'none');
+    const app = await started({ refreshToken: { onNewDevice } });
+    const phone = 'Mozilla/5.0 (iPhone; CPU iPhone OS 17_0 like Mac OS X) Version/17.0 Mobile/15E148 Safari/604.1';
+    const refreshTokens = app.get(RefreshTokenService);
+    const { sessionId } = await signedIn(app, 'alice', { client: { userAgent: phone } });
+    await vi.waitFor(() => expect(told).toEqual([phone]));
+    await signedIn(app, 'alice', { client: { userAgent: phone } });
+    await signedIn(app, 'alice', { client: { userAgent: 'curl/8.0' } });
+    await vi.waitFor(() => expect(told).toEqual([phone, 'curl/8.0']));
+    expect(await refreshTokens.update(sessionId, { deviceName: 'My phone', tags: ['home'] })).toBe(true);
+    const { accessToken } = await signedIn(app, 'alice');
+    const owner = app.get(AccessTokenService).verify(accessToken).id;
+    const named = (await refreshTokens.list(owner)).find(({ id }) => id === sessionId);
+    expect(named).toMatchObject({ deviceName: 'My phone', tags: ['home'] });
   });
 
   test('ends all sessions that began before a time', async () => {

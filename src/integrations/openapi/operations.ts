@@ -72,7 +72,8 @@ function refusals(...refused: (AuthErrorCode | AuthError)[]): Operation['respons
       const own = errors.filter((error) => error.getStatus() === status);
       const names = [...new Set(own.flatMap((error) => Object.keys(error.headers)))];
       const headers = Object.fromEntries(names.map((name) => [name, header(`See ${name}`)]));
-      return [status, answer(own.map(({ code }) => code).join(', '), 'AuthError', headers)];
+      const schema = own.some(({ code }) => code === 'mfa_required') ? 'AuthMfaRequired' : 'AuthError';
+      return [status, answer(own.map(({ code }) => code).join(', '), schema, headers)];
     }),
   );
 }

@@ -64,6 +64,11 @@ const use = {
 const tags = { type: 'array', maxItems: 16, items: { ...text, minLength: 1, maxLength: 64 } } as const;
 const metadata = { type: 'object', additionalProperties: text } as const;
 
+const error = {
+  error: { ...text, description: 'A stable code.', example: 'invalid_grant' },
+  error_description: { ...text, description: 'A sentence for developers. It may change.' },
+};
+
 /** The bodies of requests and answers of the auth routes. */
 export const AUTH_SCHEMAS: Schemas = {
   AuthLoginRequest: {
@@ -220,12 +225,12 @@ export const AUTH_SCHEMAS: Schemas = {
     description:
       'If the host adds claims to access tokens, they are in `claims`. If an administrator acts as the user, `actor` has their `id`.',
   },
-  AuthError: {
+  AuthError: { type: 'object', required: ['error', 'error_description'], properties: error },
+  AuthMfaRequired: {
     type: 'object',
     required: ['error', 'error_description'],
     properties: {
-      error: { ...text, description: 'A stable code.', example: 'invalid_grant' },
-      error_description: { ...text, description: 'A sentence for developers. It may change.' },
+      ...error,
       mfa_ticket: { ...text, description: 'With `mfa_required`: the ticket for the second step.' },
       methods: { ...texts, description: 'With `mfa_required`: what the user can prove.' },
       expires_in: { type: 'integer', minimum: 0, description: 'With `mfa_required`: seconds.' },
