@@ -317,6 +317,23 @@ describe('an impersonated session', () => {
       await expect(service.refresh(refreshToken)).rejects.toMatchObject({ code: 'invalid_grant' });
     });
 
+    it('neither begins nor goes on once the administrator has new credentials', async () => {
+      const { module, service, users } = host();
+      const { loadUser } = users;
+      users.loadUser = async (id) => ({ ...(await loadUser(id))!, credentialsVersion: 1 });
+      try {
+        const own = await service.issue({ ...ADMIN, credentialsVersion: 1 });
+        const actor = module.get(AccessTokenService).verify(own.accessToken);
+        const begin = () => module.get(ImpersonationService).begin(actor, ALICE.id);
+        const { refreshToken } = await service.refresh((await begin()).refreshToken);
+        users.loadUser = async (id) => ({ ...(await loadUser(id))!, credentialsVersion: id === ADMIN.id ? 2 : 1 });
+        await expect(begin()).rejects.toMatchObject({ code: 'forbidden' });
+        await expect(service.refresh(refreshToken)).rejects.toMatchObject({ code: 'invalid_grant' });
+      } finally {
+        users.loadUser = loadUser;
+      }
+    });
+
     it('cannot begin from a session that has ended', async () => {
       const { module, service } = host();
       const own = await service.issue(ADMIN);
