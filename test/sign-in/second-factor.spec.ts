@@ -38,6 +38,7 @@ class MfaUsers extends HostUsers {
   version = 1;
   disabled = false;
   readonly tried: unknown[][] = [];
+  firstTerms: SignedInUser['sessionTerms'];
   sessionTerms: SignedInUser['sessionTerms'] = { amr: ['otp'], acr: 'aal2' };
 
   private get alice(): AuthUser {
@@ -47,7 +48,7 @@ class MfaUsers extends HostUsers {
   override validateCredentials = (async (username: string, password: string) => {
     if (password !== `${username}-password`) return null;
     return username === 'alice'
-      ? { mfaRequired: { user: this.alice, methods: ['otp', 'hwk'] } }
+      ? { mfaRequired: { user: { ...this.alice, sessionTerms: this.firstTerms }, methods: ['otp', 'hwk'] } }
       : { id: username, roles: [] };
   }) as unknown as HostUsers['validateCredentials'];
 
@@ -157,6 +158,15 @@ describe.each(adapters)('a sign-in with a second factor (%s)', (adapter) => {
     expect((await second(app, ticket, { otp: '123456', transport: 'cookie' })).status).toBe(200);
   });
 
+  it('has a ticket for the longest names, tags and metadata', async () => {
+    const name = '\u{1f600}'.repeat(255);
+    const tags = Array.from({ length: 16 }, (_, index) => '\u{1f600}'.repeat(62) + String(index).padStart(2, '0'));
+    app.users.firstTerms = { tags, metadata: { note: '\u6f22'.repeat(2036) } };
+    const ticket = await ticketOf(app, { client_id: name, device_name: name });
+    expect((await second(app, ticket)).status).toBe(200);
+    expect((await app.service.list('user-alice'))[0]).toMatchObject({ clientId: name, deviceName: name, tags });
+  });
+
   it('leaves users without a second factor alone', async () => {
     expect((await first(app, { username: 'bob', password: 'bob-password' })).status).toBe(200);
   });
@@ -222,7 +232,7 @@ describe.each(adapters)('a sign-in with a second factor (%s)', (adapter) => {
     ]) {
       expect(await second(app, forged)).toMatchObject({ status: 401, body: { error: 'invalid_mfa_ticket' } });
     }
-    for (const malformed of ['', 7, null, [ticket], { ticket }, 'x'.repeat(20_000)]) {
+    for (const malformed of ['', 7, null, [ticket], { ticket }, 'x'.repeat(32_769)]) {
       expect(await second(app, malformed)).toMatchObject({ status: 400, body: { error: 'invalid_request' } });
     }
     expect(app.users.tried).toEqual([]);

@@ -58,7 +58,7 @@ export class AuthLoginDto extends AuthSignInDto {
 /** The module's own fields of `POST /auth/login/continue`. */
 export class AuthContinueDto {
   @IsString()
-  @Length(1, 16_384)
+  @Length(1, 32_768)
   mfa_ticket: string;
 
   @IsOptional()

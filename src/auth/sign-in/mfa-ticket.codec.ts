@@ -5,8 +5,8 @@ import type { PendingSignIn } from './pending-sign-in.js';
 
 /** The prefix by which secret scanners recognise a ticket. */
 const PREFIX = 'nrtm_';
-/** Characters. The longest names and scopes that a login takes fit. */
-const LONGEST = 16_384;
+/** Characters. The longest names, scopes, tags and metadata of a session fit. */
+const LONGEST = 32_768;
 const FORM = new RegExp(`^${PREFIX}[A-Za-z0-9_-]+$`);
 
 const CIPHER = 'aes-256-gcm';

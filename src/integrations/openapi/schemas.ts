@@ -106,7 +106,7 @@ export const AUTH_SCHEMAS: Schemas = {
     type: 'object',
     required: ['mfa_ticket'],
     properties: {
-      mfa_ticket: { ...text, maxLength: 16_384, description: 'The ticket that the login has answered.' },
+      mfa_ticket: { ...text, maxLength: 32_768, description: 'The ticket that the login has answered.' },
       transport: { ...transport, description: 'That of the login, if it is said again.' },
       ...use,
     },
