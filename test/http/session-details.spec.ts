@@ -116,6 +116,16 @@ for (const adapter of adapters) {
       expect(await listed(accessToken, sessionId)).toEqual(before);
     });
 
+    test('takes the id in capital letters, and so does the end of the session', async () => {
+      const { accessToken } = await signIn(app);
+      const other = await signIn(app);
+      const id = other.sessionId.toUpperCase();
+      expect((await update(accessToken, id, { device_name: 'loud' })).status).toBe(204);
+      expect(await listed(accessToken, other.sessionId)).toMatchObject({ device_name: 'loud' });
+      const ended = await send('DELETE', `${app.url}/auth/sessions/${id}`, { headers: bearer(accessToken) });
+      expect(ended.status).toBe(204);
+    });
+
     test('concerns nobody else: their sessions look as if there were none', async () => {
       const { accessToken } = await signIn(app);
       const ofBob = await signIn(app, { username: 'bob', device_name: 'bob’s' });

@@ -38,7 +38,7 @@ export class SessionsController {
   update(@Req() request: HttpRequest, @Res({ passthrough: true }) response: HttpResponse): Promise<void> {
     return answerOnce(response, async () => {
       const { id: userId } = request.user as AuthenticatedUser;
-      const { id } = request.params as { id: string };
+      const id = idIn(request);
       const details = sessionDetailsOf(request);
       const own = { userId, ...clientContextOf(request) };
       const isUpdated = isUUID(id) && (await this.refreshTokens.update(id, details, own));
@@ -54,13 +54,18 @@ export class SessionsController {
   end(@Req() request: HttpRequest, @Res({ passthrough: true }) response: HttpResponse): Promise<void> {
     return answerOnce(response, async () => {
       const { id: userId } = request.user as AuthenticatedUser;
-      const { id } = request.params as { id: string };
+      const id = idIn(request);
       const own = { userId, ...clientContextOf(request) };
       const ended = isUUID(id) && (await this.refreshTokens.revoke(id, 'ended_by_user', own));
       if (!ended) throw noSuchSession();
       return {};
     });
   }
+}
+
+/** The table has ids in lower case, and takes either (RFC 9562 §4). */
+function idIn({ params }: HttpRequest): string {
+  return (params as { id: string }).id.toLowerCase();
 }
 
 function noSuchSession(): AuthError {
