@@ -174,6 +174,21 @@ for (const adapter of adapters) {
       expect(await isAlive(app, refreshToken)).toBe(true);
     });
 
+    test('by a token that has white space, or next to one that is foreign, is refused and ends nothing', async () => {
+      const { refreshToken } = await signIn(app);
+      const bodies = [
+        { token: ` ${refreshToken}` },
+        { token: `${refreshToken}\n` },
+        { refresh_token: `${refreshToken} ` },
+        { refresh_token: 'foreign', refreshToken },
+        { token: 'foreign', other: refreshToken },
+      ];
+      for (const body of bodies) {
+        expect(await logout({ body })).toMatchObject({ status: 400, body: { error: 'invalid_request' } });
+      }
+      expect(await isAlive(app, refreshToken)).toBe(true);
+    });
+
     test('by an access token that has expired is refused, for its session lives', async () => {
       const { refreshToken, accessToken } = await signIn(app);
       app.clock.advance(CLOCK_RUNS);

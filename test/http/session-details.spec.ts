@@ -116,6 +116,17 @@ for (const adapter of adapters) {
       expect(await listed(accessToken, sessionId)).toEqual(before);
     });
 
+    test('with a field of another name is 400, which names it', async () => {
+      const { accessToken, sessionId } = await signIn(app, { device_name: 'phone' });
+      for (const field of ['deviceName', 'userId', 'expires_at']) {
+        const answer = await update(accessToken, sessionId, { [field]: 'x' });
+        expect(answer).toMatchObject({ status: 400, body: { error_description: `Not known: ${field}.` } });
+      }
+      const answer = await update(accessToken, sessionId, { 'a"\n': 'x' });
+      expect(answer).toMatchObject({ status: 400, body: { error_description: 'Not known: a field.' } });
+      expect(await listed(accessToken, sessionId)).toMatchObject({ device_name: 'phone' });
+    });
+
     test('takes the id in capital letters, and so does the end of the session', async () => {
       const { accessToken } = await signIn(app);
       const other = await signIn(app);

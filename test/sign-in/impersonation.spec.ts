@@ -170,6 +170,16 @@ for (const adapter of adapters) {
       expect((await refresh(app.url, admin.refreshToken)).status).toBe(200);
     });
 
+    it('ends it with one call in the browser that has their own cookie, which stays', async () => {
+      const admin = await signIn(app, { username: 'admin', transport: 'cookie' });
+      const { body: session } = await impersonate(admin.accessToken);
+      const headers = { ...bearer(session.access_token), ...cookieHeader(admin.refreshToken) };
+      const logout = await send('POST', `${app.url}/auth/logout`, { headers });
+      expect([logout.status, logout.headers.getSetCookie()]).toEqual([204, []]);
+      expect((await refresh(app.url, session.refresh_token)).status).toBe(401);
+      expect((await refresh(app.url, undefined, cookieHeader(admin.refreshToken))).status).toBe(200);
+    });
+
     it('is in the list of the user with both names, and the user can end it', async () => {
       const { session } = await begun();
       const alice = await signIn(app);

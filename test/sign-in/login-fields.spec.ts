@@ -205,7 +205,7 @@ for (const adapter of adapters) {
       }
       expect(proofs).toEqual([]);
       expect((await stepUp({ otp: '000000' })).body.error).toBe('invalid_credentials');
-      expect((await stepUp({ otp: '123456' })).status).toBe(200);
+      expect((await stepUp({ otp: '123456', client_id: 'default' })).status).toBe(200);
       expect(proofs[1]).toBeInstanceOf(StepUpDto);
     });
 

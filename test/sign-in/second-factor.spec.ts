@@ -260,6 +260,13 @@ describe.each(adapters)('a sign-in with a second factor (%s)', (adapter) => {
     expect((await second(app, ticket)).status).toBe(200);
   });
 
+  it('goes on only for the client that the first step has named', async () => {
+    const ticket = await ticketOf(app, { client_id: 'web' });
+    const other = await second(app, ticket, { otp: '123456', client_id: 'app' });
+    expect(other).toMatchObject({ status: 400, body: { error: 'invalid_request' } });
+    expect((await second(app, ticket, { otp: '123456', client_id: 'web' })).status).toBe(200);
+  });
+
   it('goes on only with the key that the first step has proved', async () => {
     const device = async () => new DpopClient(await generateProofKey(), app.url, () => app.clock.now());
     const [own, other] = [await device(), await device()];

@@ -71,7 +71,14 @@ export class PresentedRefreshToken {
   findToRevoke(request: HttpRequest): FoundRefreshToken | undefined {
     const found = this.findIn(request, REVOCABLE);
     if (!found && !isReadable(request)) throw new AuthError('invalid_request');
+    // No token has white space. It would be one that nobody issued, and its session would live on.
+    if (found && /\s/.test(found.text)) throw malformed('the token');
     return found;
+  }
+
+  /** Whether the body has a token. */
+  isInBody(request: HttpRequest): boolean {
+    return tokenIn(request.body, REVOCABLE) !== undefined;
   }
 
   private findIn(request: HttpRequest, fields: Fields): FoundRefreshToken | undefined {

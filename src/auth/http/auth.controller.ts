@@ -80,6 +80,11 @@ export class AuthController {
     return answerOnce(response, async () => {
       const client = clientContextOf(request);
       const { session_id: meant } = await bodyOf(request, AuthLogoutDto);
+      const impersonated = await this.sessionToEnd.impersonated(request);
+      if (impersonated !== undefined) {
+        if (!meant || meant === impersonated) await this.refreshTokens.revoke(impersonated, 'logout', client);
+        return {};
+      }
       if (this.presented.hasSeveralSessions(request)) {
         return this.logoutOf(this.presented.allInCookies(request), meant, request);
       }

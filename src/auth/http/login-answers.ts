@@ -4,6 +4,7 @@ import type { HttpRequest, HttpResponse } from '../common/request/http-request.j
 import { FIELDS_OF_CONTINUING, FIELDS_OF_LOGIN, FIELDS_OF_STEP_UP } from '../common/request/own-fields.js';
 import { RefreshCookie } from '../cookie/refresh-cookie.js';
 import { AuthRegistration } from '../modules/auth-registration.js';
+import { tokenUseOf } from '../refresh-token/token-use-of.js';
 import { RefreshTokenConfig } from '../session/session-options.js';
 import { MfaTickets } from '../sign-in/mfa-tickets.js';
 import { SecondFactorService } from '../sign-in/second-factor.service.js';
@@ -76,6 +77,10 @@ export class LoginAnswers implements OnModuleInit {
     const transport = signIn.request.transport ?? this.config.defaultTransport;
     if ((repeated ?? transport) !== transport) {
       throw new AuthError('invalid_request', 'The first step has chosen the other transport.');
+    }
+    const clientId = signIn.request.clientId ?? this.config.defaultClientId;
+    if ((tokenUseOf(request).clientId ?? clientId) !== clientId) {
+      throw new AuthError('invalid_request', 'The first step has named another client.');
     }
     return this.answers.signIn(request, response, transport, false, ({ client, evidence, use, deviceId }) =>
       this.secondFactors.continueSignIn(ticket, secondFactor, client, evidence, use, deviceId),

@@ -14,6 +14,9 @@ import { type IssuedRefreshToken, REFRESH_TOKEN_PREFIX } from '../refresh-token/
 /** Names of fields that mean the session. Others have a token of their own, for example against CSRF or for messages. */
 const MEANS_SESSION = /^((refresh|access)[_-]?)?token(\W|_type_hint|$)/i;
 
+/** The fields that the route reads. */
+const READ: readonly string[] = ['refresh_token', 'token', 'token_type_hint'];
+
 /** The session that a logout means. It may have ended. */
 export interface MeantSession {
   readonly sessionId: string;
@@ -42,8 +45,28 @@ export class SessionToEnd {
     const inBody = found && this.accessTokenIn(found.text);
     if (inBody) return this.ofAccessToken(inBody, request);
     if (presentedScheme(request)) return this.ofAccessToken(presentedAccessToken(request), request);
-    if (!found) this.assertNoToken(request.body);
+    this.assertNoToken(request.body, found ? READ : []);
     return undefined;
+  }
+
+  /**
+   * The id of the session in which an administrator acts as a user, if the request names it by `Authorization` alone. The
+   * browser may add the administrator's own cookie, which is not meant.
+   *
+   * @throws AuthError as {@link of}
+   */
+  async impersonated(request: HttpRequest): Promise<string | undefined> {
+    const presented = presentedAccessToken(request);
+    if (!presented || this.presented.isInBody(request) || !this.isImpersonated(presented.token)) return undefined;
+    return (await this.ofAccessToken(presented, request)).sessionId;
+  }
+
+  private isImpersonated(token: string): boolean {
+    try {
+      return this.accessTokens.identify(token).actor !== undefined;
+    } catch {
+      return false;
+    }
   }
 
   /** `undefined` if this server did not mint it. */
@@ -62,8 +85,9 @@ export class SessionToEnd {
    *
    * @throws AuthError `invalid_request`
    */
-  private assertNoToken(body: unknown): void {
-    const meant = Object.entries(body ?? {}).some(([name, value]) => MEANS_SESSION.test(name) || this.isToken(value));
+  private assertNoToken(body: unknown, read: readonly string[]): void {
+    const others = Object.entries(body ?? {}).filter(([name]) => !read.includes(name));
+    const meant = others.some(([name, value]) => MEANS_SESSION.test(name) || this.isToken(value));
     if (meant) throw new AuthError('invalid_request', 'Send the token as refresh_token, or as token.');
   }
 

@@ -107,6 +107,7 @@ export const AUTH_SCHEMAS: Schemas = {
     required: ['mfa_ticket'],
     properties: {
       mfa_ticket: { ...text, maxLength: 32_768, description: 'The ticket that the login has answered.' },
+      client_id: { ...name, description: 'That of the login, if it is said again.' },
       transport: { ...transport, description: 'That of the login, if it is said again.' },
       ...use,
     },

@@ -13,7 +13,7 @@ export const FIELDS_OF_LOGIN: readonly string[] = [
 ];
 
 /** The module's own fields of the second step of a login. Clients may say the transport again. */
-export const FIELDS_OF_CONTINUING: readonly string[] = ['mfa_ticket', 'transport', ...OF_EACH_USE];
+export const FIELDS_OF_CONTINUING: readonly string[] = ['mfa_ticket', 'client_id', 'transport', ...OF_EACH_USE];
 
 /** The module's own fields of a step-up, besides the proof. */
-export const FIELDS_OF_STEP_UP: readonly string[] = ['refresh_token', ...OF_EACH_USE];
+export const FIELDS_OF_STEP_UP: readonly string[] = ['refresh_token', 'client_id', ...OF_EACH_USE];
