@@ -230,7 +230,7 @@ function field(name: string, schema: Schema, isRequired: boolean): string {
 }
 
 function listOf({ items, minItems, maxItems }: Schema): string {
-  const count = maxItems === undefined ? '' : `${minItems} to ${maxItems} `;
+  const count = maxItems === undefined ? '' : `${minItems === undefined ? 'at most' : `${minItems} to`} ${maxItems} `;
   return [`list of ${count}strings`, lengthOf(items!)].filter((one) => one !== undefined).join(' of ');
 }
 
