@@ -1,7 +1,13 @@
 import * as library from 'nestjs-refresh-token';
 import * as sockets from 'nestjs-refresh-token/sockets';
 import * as typeorm from 'nestjs-refresh-token/typeorm';
-import type { AuthError, RefreshTokenService } from 'nestjs-refresh-token';
+import type {
+  AuthError,
+  AuthResponder,
+  ImpersonationService,
+  RefreshTokenService,
+  StepUpService,
+} from 'nestjs-refresh-token';
 import {
   type AuthenticatedUser,
   type AuthErrorCode,
@@ -38,6 +44,16 @@ describe('the types of the public surface', () => {
     expectTypeOf<HostUsers>().toExtend<UserProvider>();
     // @ts-expect-error a user without roles
     expectTypeOf<{ id: string }>().toExtend<AuthUser>();
+  });
+
+  test('a user whose claims are an interface can be signed in, and can act as a user', () => {
+    interface Tenancy {
+      tenant_id: string;
+    }
+    expectTypeOf<AuthUser<Tenancy>>().toExtend<Parameters<AuthResponder['signIn']>[0]>();
+    expectTypeOf<AuthUser<Tenancy>>().toExtend<Parameters<RefreshTokenService['issue']>[0]>();
+    expectTypeOf<AuthenticatedUser<Tenancy>>().toExtend<Parameters<ImpersonationService['begin']>[0]>();
+    expectTypeOf<AuthenticatedUser<Tenancy>>().toExtend<Parameters<StepUpService['reauthenticate']>[0]>();
   });
 
   test('what sessions are', () => {

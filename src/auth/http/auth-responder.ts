@@ -73,7 +73,12 @@ export class AuthResponder {
    * @example
    * await this.responder.signIn(user, request, response, { amr: ['hwk'], acr: 'aal2' });
    */
-  signIn(user: AuthUser, request: HttpRequest, response: HttpResponse, wanted: SignInAnswer = {}): Promise<void> {
+  signIn(
+    user: AuthUser<object>,
+    request: HttpRequest,
+    response: HttpResponse,
+    wanted: SignInAnswer = {},
+  ): Promise<void> {
     const { redirectTo, allowCrossSite = false, ...session } = wanted;
     return this.answer(request, response, async () => {
       assertTls(request, this.tls);

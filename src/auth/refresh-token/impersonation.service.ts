@@ -75,7 +75,7 @@ export class ImpersonationService {
    * const { accessToken } = await impersonation.begin(admin, userId, { actorName: 'Ada of support' });
    */
   begin(
-    actor: AuthenticatedUser,
+    actor: AuthenticatedUser<object>,
     userId: string,
     options: ImpersonationOptions = {},
     client: ClientContext = {},

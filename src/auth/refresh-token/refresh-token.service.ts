@@ -62,13 +62,13 @@ export class RefreshTokenService {
    * const tokens = await refreshTokens.issue(user, { clientId: 'ios', transport: 'body' }, clientContextOf(request));
    */
   issue(
-    user: AuthUser,
+    user: AuthUser<object>,
     request: SignInRequest = {},
     client: ClientContext = {},
     evidence: BindingEvidence = {},
     use: TokenUse = {},
   ): Promise<IssuedTokens> {
-    return traced('nrt.issue', () => this.sessionIssuer.issue(user, request, client, evidence, use));
+    return traced('nrt.issue', () => this.sessionIssuer.issue(user as AuthUser, request, client, evidence, use));
   }
 
   /**

@@ -127,7 +127,7 @@ export class StepUpService implements OnModuleInit {
    * @example
    * const { credentialsVersion } = await stepUp.reauthenticate(user, password, clientContextOf(request));
    */
-  reauthenticate(user: AuthenticatedUser, proof: unknown, client: ClientContext = {}): Promise<SignedInUser> {
+  reauthenticate(user: AuthenticatedUser<object>, proof: unknown, client: ClientContext = {}): Promise<SignedInUser> {
     return this.authenticate({ ...user, id: user.sessionId, userId: user.id }, proof, { client });
   }
 
