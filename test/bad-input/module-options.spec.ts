@@ -314,6 +314,17 @@ describe('at boot', () => {
     expect(names).toEqual([...new Set(names)]);
   });
 
+  test.each(['mfa', 'cookie', 'accessToken', 'refreshToken', 'audit', 'binding'] as const)(
+    '%s that is no object is refused, with its options',
+    async (group) => {
+      for (const given of [true, 5, 'on', []]) {
+        const failure = await boot({ [group]: given }).catch((error: unknown) => error);
+        expect(failure).toBeInstanceOf(AuthConfigurationError);
+        expect((failure as Error).message).toMatch(new RegExp(`^${group} must be an object\\. Its options are: \\w+`));
+      }
+    },
+  );
+
   test('the extremes that are allowed are allowed', async () => {
     await boot({
       secret: [SECRET, Buffer.from(SECRET).reverse()],

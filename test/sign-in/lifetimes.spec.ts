@@ -210,6 +210,14 @@ describe('lifetimes that make no sense stop the start', () => {
     [clients({ kiosk: { persistent: 'no' } }), /clients\.kiosk\.persistent must be true or false/],
     [clients({ kiosk: { tl: '1h' } }), /refreshToken\.clients\.kiosk: there is no option "tl"/],
     [clients({ kiosk: null }), /refreshToken\.clients\.kiosk must be an object/],
+    [clients({ kiosk: [] }), /refreshToken\.clients\.kiosk must be an object/],
+    [clients(new Map([['kiosk', { ttl: '1h' }]])), /refreshToken\.clients must be an object/],
+    [clients({ '': { ttl: '1h' } }), /refreshToken\.clients: no client can have the client_id ""/],
+    [clients({ ['x'.repeat(256)]: {} }), /no client can have the client_id.*1 to 255 characters/],
+    [
+      { refreshToken: { maxSessionsPerUser: 5, clients: { kiosk: { maxSessionsPerUser: 9 } } } },
+      /clients\.kiosk\.maxSessionsPerUser is 9, but refreshToken\.maxSessionsPerUser is 5.*Raise/,
+    ],
     [clients([]), /refreshToken\.clients must be an object/],
   ])('%j', async (given, message) => {
     await expect(boot(given)).rejects.toThrow(message);

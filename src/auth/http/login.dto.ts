@@ -1,5 +1,5 @@
 import { IsIn, IsOptional, IsString, Length, Matches, MaxLength } from 'class-validator';
-import { CLIENT_ID } from '../refresh-token/sign-in-request.js';
+import { CLIENT_ID } from '../session/client-id.js';
 import type { Transport } from '../session/session-options.js';
 
 /**

@@ -2,9 +2,6 @@ import type { BindingKind } from '../binding/binding-kind.js';
 import type { Transport } from '../session/session-options.js';
 import type { SessionTerms } from '../session/session-terms.js';
 
-/** At most as many code points as the column holds, and nothing that a database would refuse or store as something else. */
-export const CLIENT_ID = /^[^\p{Cc}\p{Cs}]{1,255}$/u;
-
 /**
  * The options of one sign-in. Omitted fields get the defaults of `refreshToken`.
  *

@@ -1,7 +1,7 @@
 import { AuthError } from '../common/errors/auth-error.js';
 import { hasHungUp } from '../common/request/has-hung-up.js';
 import type { HttpRequest } from '../common/request/http-request.js';
-import { CLIENT_ID } from './sign-in-request.js';
+import { CLIENT_ID } from '../session/client-id.js';
 import { claimInForm, claimInJson, MALFORMED, USE_KEY } from './received-with.js';
 import type { TokenUse } from './token-use.js';
 

@@ -1,6 +1,7 @@
 import { AuthConfigurationError } from '../common/errors/auth-error.js';
-import { assertKnown, boolean, integer, optional } from '../common/options/checks.js';
+import { assertKnown, assertObject, boolean, integer, optional } from '../common/options/checks.js';
 import { duration, LONGEST, parseDuration } from '../common/options/duration.js';
+import { CLIENT_ID } from './client-id.js';
 import type { SessionLifetimes } from './session-terms.js';
 
 /**
@@ -33,25 +34,44 @@ export const LIFETIMES = {
 
 const CHECKS = { ...LIFETIMES, maxSessionsPerUser: optional(integer(1, 10_000)) } as const;
 
-/** @throws AuthConfigurationError for a value that is not valid, or longer than the module's */
+/** What the module says: no client may have more. */
+interface Bounds {
+  readonly ttl: string;
+  readonly idleTtl: string;
+  readonly maxSessionsPerUser?: number;
+}
+
+/** @throws AuthConfigurationError for a value that is not valid, or more than the module's */
 export function clientsOf(
   name: string,
   given: Record<string, ClientOptions> | undefined = {},
-  bounds: { readonly ttl: string; readonly idleTtl: string },
+  bounds: Bounds,
 ): ReadonlyMap<string, CheckedClient> {
-  if (typeof given !== 'object' || given === null || Array.isArray(given)) {
+  if (typeof given !== 'object' || given === null || Array.isArray(given) || given instanceof Map) {
     throw new AuthConfigurationError(`${name} must be an object, for example { kiosk: { ttl: '12h' } }.`);
+  }
+  const unusable = Object.keys(given).find((id) => !CLIENT_ID.test(id));
+  if (unusable !== undefined) {
+    throw new AuthConfigurationError(
+      `${name}: no client can have the client_id ${JSON.stringify(unusable.slice(0, 20))}. It has 1 to 255 characters, and no control characters.`,
+    );
   }
   return new Map(Object.entries(given).map(([id, client]) => [id, clientOf(`${name}.${id}`, client, bounds)]));
 }
 
-function clientOf(name: string, given: ClientOptions, bounds: { ttl: string; idleTtl: string }): CheckedClient {
-  if (typeof given !== 'object' || given === null) {
-    throw new AuthConfigurationError(`${name} must be an object, for example { ttl: '12h' }.`);
-  }
-  assertKnown(name, given, Object.keys(CHECKS));
+function clientOf(name: string, given: ClientOptions, bounds: Bounds): CheckedClient {
+  const known = Object.keys(CHECKS);
+  assertObject(name, given, known);
+  assertKnown(name, given, known);
   for (const time of ['ttl', 'idleTtl'] as const) {
     assertWithin(`${name}.${time}`, given[time], `refreshToken.${time}`, bounds[time]);
+  }
+  const most = bounds.maxSessionsPerUser ?? Infinity;
+  if (Number(given.maxSessionsPerUser ?? 0) > most) {
+    throw new AuthConfigurationError(
+      `${name}.maxSessionsPerUser is ${given.maxSessionsPerUser}, but refreshToken.maxSessionsPerUser is ${most}, and no user ` +
+        'may have more. Raise refreshToken.maxSessionsPerUser, or write a lower number here.',
+    );
   }
   const entries = Object.entries(CHECKS).map(([key, check]) => [
     key,

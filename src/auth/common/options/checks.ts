@@ -23,7 +23,7 @@ export function accepting<Value>(accepts: Accepted, check: Check<Value>): Check<
  * The defaults, overridden by what the host gave.
  *
  * @param known the names of all options, if some have no default
- * @throws AuthConfigurationError for an unknown name, which is usually a typing error
+ * @throws AuthConfigurationError for an unknown name, which is usually a typing error, and if it is not an object
  */
 export function complete<T extends object>(
   where: string,
@@ -31,9 +31,16 @@ export function complete<T extends object>(
   given: Partial<T> | undefined,
   known: readonly string[] = Object.keys(defaults),
 ): T {
+  assertObject(where, given ?? {}, known);
   assertKnown(where, given, known);
   const set = Object.entries(given ?? {}).filter(([, value]) => value !== undefined);
   return Object.assign(defaults, Object.fromEntries(set));
+}
+
+/** @throws AuthConfigurationError for `true` or a list, which would have no effect */
+export function assertObject(where: string, given: unknown, known: readonly string[]): void {
+  if (typeof given === 'object' && given !== null && !Array.isArray(given)) return;
+  throw new AuthConfigurationError(`${where} must be an object. Its options are: ${known.join(', ')}.`);
 }
 
 /** @throws AuthConfigurationError for an unknown name */
