@@ -16,7 +16,10 @@ import { SignedInClient } from './signed-in-client.js';
 import { type TestAccount, TestUsers } from './test-users.js';
 
 /** The options of {@link signedIn}. */
-export interface SignedInOptions extends Pick<SignInRequest, 'clientId' | 'deviceName' | 'scope' | 'transport'> {
+export interface SignedInOptions extends Pick<
+  SignInRequest,
+  'acr' | 'amr' | 'clientId' | 'deviceName' | 'metadata' | 'scope' | 'tags' | 'transport'
+> {
   /** The `name` of the `AuthModule`. Needed if the application has several. */
   name?: string;
   /** The IP address and the user agent of the sign-in. */

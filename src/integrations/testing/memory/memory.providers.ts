@@ -27,6 +27,8 @@ export const memoryProviders: Provider[] = [
   { provide: AUTH_DATA_SOURCE, useValue: null },
   { provide: AuthDatabase, useClass: NoDatabase },
   { provide: RefreshTokenStore, useClass: MemoryRefreshTokenStore },
+  { provide: SessionDetailsStore, useClass: MemorySessionDetailsStore },
+  { provide: SessionDevices, useClass: MemorySessionDevices },
   { provide: DeadSessions, useClass: MemoryDeadSessions },
   { provide: SessionDetailsStore, useClass: MemorySessionDetailsStore },
   { provide: SessionDevices, useClass: MemorySessionDevices },
