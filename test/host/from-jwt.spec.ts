@@ -24,7 +24,7 @@ import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { Test } from '@nestjs/testing';
 import { getDataSourceToken, TypeOrmModule } from '@nestjs/typeorm';
 import { AuthModule, Clock, JwtAuthGuard } from 'nestjs-refresh-token';
-import { refreshTokenEntities, refreshTokenMigrations } from 'nestjs-refresh-token/typeorm';
+import { refreshTokenEntities } from 'nestjs-refresh-token/typeorm';
 import { Column, DataSource, Entity, PrimaryColumn } from 'typeorm';
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, test } from 'vitest';
 import { type Adapter, adapters, ManualClock, SECRET } from '../support/auth-app.js';
@@ -32,6 +32,7 @@ import { databaseNamed, type TestDatabase } from '../support/databases.js';
 import { compilePages } from '../support/doc-program.js';
 import { readPages, START_PAGE } from '../support/doc-samples.js';
 import { bearer, send } from '../support/http.js';
+import { withDataSource } from '../support/own-data-source.js';
 
 const GUIDE = 'docs/guides/you-have-jwts-already.md';
 const OLD_SECRET = 'the-secret-of-the-old-tokens-0123456789';
@@ -410,27 +411,5 @@ describe.each(adapters)('an application moves from JWTs of its own (%s)', (adapt
 
 /** The guide's module has read `DATABASE_URL` when it was imported. Each test has a database of its own. */
 function withUrl(AppModule: Type, url: string): Type {
-  const imports = Reflect.getMetadata('imports', AppModule) as unknown[];
-  const own = imports.map((each) => {
-    const isDatabase = typeof each === 'object' && each !== null && 'module' in each && each.module === TypeOrmModule;
-    return isDatabase ? databaseOf(url) : each;
-  });
-  const copy = class extends (AppModule as new () => object) {};
-  Reflect.defineMetadata('imports', own, copy);
-  for (const key of ['controllers', 'providers', 'exports']) {
-    Reflect.defineMetadata(key, Reflect.getMetadata(key, AppModule) as unknown, copy);
-  }
-  return copy;
-}
-
-function databaseOf(url: string) {
-  return TypeOrmModule.forRoot({
-    type: 'postgres',
-    url,
-    // Not by `autoLoadEntities`, which brings those of every application in this process.
-    entities: [...refreshTokenEntities, compiled.OldRefreshToken, compiled.User],
-    migrations: refreshTokenMigrations,
-    migrationsRun: true,
-    synchronize: true,
-  });
+  return withDataSource(AppModule, url, [compiled.OldRefreshToken, compiled.User]);
 }

@@ -18,6 +18,7 @@ import { adapters, type AuthContext, createAuthContext } from '../support/auth-a
 import { testClient } from '../support/clients.js';
 import { databaseNamed } from '../support/databases.js';
 import { onEveryDatabase } from '../support/every-database.js';
+import { DpopClient, generateProofKey, hashOf } from '../support/dpop.js';
 import { type AuthBody, bearer, cookieHeader, cookiesSet, refresh, send } from '../support/http.js';
 import { claimsOf, listening, MINUTE, signIn } from '../support/listening.js';
 
@@ -178,6 +179,20 @@ for (const adapter of adapters) {
       expect([logout.status, logout.headers.getSetCookie()]).toEqual([204, []]);
       expect((await refresh(app.url, session.refresh_token)).status).toBe(401);
       expect((await refresh(app.url, undefined, cookieHeader(admin.refreshToken))).status).toBe(200);
+    });
+
+    it('may be bound to a key: one proof is enough for the guard and the new session, and works once', async () => {
+      const device = new DpopClient(await generateProofKey(), app.url, () => app.clock.now());
+      const credentials = { username: 'admin', password: 'admin-password', transport: 'body' as const };
+      const { body: admin } = await device.login(credentials);
+      const path = `/support/impersonate/${ALICE.id}`;
+      const dpop = await device.proof('POST', path, { ath: hashOf(admin.access_token) });
+      const headers = { authorization: `DPoP ${admin.access_token}`, dpop };
+      const answer = await send<AuthBody>('POST', app.url + path, { headers, body: {} });
+      expect(answer).toMatchObject({ status: 200, body: { token_type: 'DPoP' } });
+      expect((await device.get('/account/orders', answer.body.access_token)).status).toBe(200);
+      const replayed = await send('POST', app.url + path, { headers, body: {} });
+      expect(replayed).toMatchObject({ status: 401, body: { error: 'invalid_dpop_proof' } });
     });
 
     it('is in the list of the user with both names, and the user can end it', async () => {

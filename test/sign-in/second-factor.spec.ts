@@ -204,7 +204,7 @@ describe.each(adapters)('a sign-in with a second factor (%s)', (adapter) => {
     const bad: [object, string][] = [
       [{}, 'Not valid: otp.'],
       [{ otp: 'secret' }, 'Not valid: otp.'],
-      [{ otp: '123456', client_id: 'secret' }, 'Not known: client_id.'],
+      [{ otp: '123456', scope: 'secret' }, 'Not known: scope.'],
       [{ otp: '123456', bind: 'nonce' }, 'Not known: bind.'],
       [{ otp: '123456', idempotency_key: 'short' }, 'Not valid: idempotency_key.'],
     ];

@@ -5,12 +5,13 @@ import { Test } from '@nestjs/testing';
 import { mkdir, mkdtemp, symlink, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { type AuthEvent, AuthEventBus, Clock, RefreshTokenService } from 'nestjs-refresh-token';
-import { DataSource } from 'typeorm';
+import { DataSource, getMetadataArgsStorage } from 'typeorm';
 import { afterAll, beforeAll, inject } from 'vitest';
 import { type Adapter, ManualClock, SECRET } from './auth-app.js';
 import { databaseNamed } from './databases.js';
 import { filesOf, readPages, START_PAGE } from './doc-samples.js';
 import { freePort } from './free-port.js';
+import { withDataSource } from './own-data-source.js';
 import { root } from './root.js';
 
 /** The application of a page of the documentation, which listens. */
@@ -59,7 +60,11 @@ export function pageHost(adapter: Adapter, setup: PageHostSetup): PageHost {
       const exported = await filesAsModules(setup.page);
       setup.prepare?.(exported);
       const module = await Test.createTestingModule({
-        imports: [exported.AppModule, ...setup.modules.map((name) => exported[name]), ...((setup.imports ?? []) as [])],
+        imports: [
+          withDataSource(exported.AppModule, database.url!, entitiesIn(exported)),
+          ...setup.modules.map((name) => exported[name]),
+          ...((setup.imports ?? []) as []),
+        ],
         controllers: setup.controllers,
       })
         .overrideProvider(Clock)
@@ -91,6 +96,12 @@ export function pageHost(adapter: Adapter, setup: PageHostSetup): PageHost {
     await drop();
   });
   return host;
+}
+
+/** The entities of the page. */
+function entitiesIn(exported: Record<string, never>): Type[] {
+  const targets = new Set<unknown>(getMetadataArgsStorage().tables.map(({ target }) => target));
+  return Object.values(exported).filter((one) => targets.has(one));
 }
 
 /** Vitest compiles the files, as those of the tests, and gives them the sources of the library. */

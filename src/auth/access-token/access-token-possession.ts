@@ -85,7 +85,7 @@ export class AccessTokenPossession {
       const description = 'The DPoP proof is not valid: it was made with another key.';
       throw this.failed('invalid_dpop_proof', 'dpop', user, request, description);
     }
-    if (checkReplayAtResources) await this.replay.assertFirstUse(proven, useOf(user, request));
+    if (checkReplayAtResources) await this.replay.assertFirstUseAt(request, proven, useOf(user, request));
     return proven.nextNonce === undefined ? NO_HEADERS : { 'DPoP-Nonce': proven.nextNonce };
   }
 

@@ -9,6 +9,7 @@ import type { BindingEvidence } from './binding-evidence.js';
 import { BindingConfig } from './binding-options.js';
 import type { DpopProof } from './dpop/dpop-proof.js';
 import { DpopVerifier } from './dpop/dpop-verifier.js';
+import { ProofReplay } from './dpop/proof-replay.js';
 import { urlOf } from './dpop/proven-url.js';
 import { ClientCertificates } from './tls/client-certificates.js';
 
@@ -26,6 +27,7 @@ const LONGEST_CLIENT_NONCE = 256;
 export class PresentedBinding {
   constructor(
     private readonly dpop: DpopVerifier,
+    private readonly replay: ProofReplay,
     private readonly certificates: ClientCertificates,
     private readonly devices: DeviceRecognition,
     private readonly cookie: RefreshCookie,
@@ -60,7 +62,8 @@ export class PresentedBinding {
     if (proof === undefined) return undefined;
     const url = urlOf(request, this.config.dpop.publicUrl);
     try {
-      return await this.dpop.verify(proof, { method: request.method, url });
+      const verified = await this.dpop.verify(proof, { method: request.method, url });
+      return { ...verified, isClaimed: this.replay.isClaimedBy(request, verified) };
     } catch (error) {
       if (error instanceof AuthError && error.code === 'invalid_dpop_proof') {
         this.events.publish({ type: 'binding_failed', reason: 'invalid_dpop_proof', ...clientContextOf(request) });

@@ -80,7 +80,7 @@ export class SessionBindings {
    * @throws AuthError `invalid_dpop_proof` if the proof has been used before
    */
   async assertFirstUse({ dpopThumbprint }: BoundTo, { dpop }: BindingEvidence, use: ProofUse): Promise<void> {
-    if (dpopThumbprint !== null && dpop) await this.replay.assertFirstUse(dpop, use);
+    if (dpopThumbprint !== null && dpop && !dpop.isClaimed) await this.replay.assertFirstUse(dpop, use);
   }
 
   /**

@@ -54,9 +54,9 @@ export class PresentedRefreshToken {
   /**
    * The token of the request; `undefined` if it has no token.
    *
-   * @throws AuthError `invalid_request` if it is not one string of at most 4,096 characters
+   * @throws AuthError `invalid_request` if it is not one string of at most 4,096 characters, or for cookies of several
+   *   sessions
    * @throws AuthError `forbidden` for a cookie in a request that a different site caused
-   * @throws AuthError `superseded` for cookies of several sessions
    */
   find(request: HttpRequest): FoundRefreshToken | undefined {
     return this.findIn(request, REFRESHABLE);
@@ -125,7 +125,7 @@ export class PresentedRefreshToken {
     const isOurs = this.cookie.read(request) !== undefined && !this.hasForeignCookie(request);
     if (isDead && isOurs) return this.cookie.clearCookies(request);
     // So that the request can be repeated with ours.
-    const isAmbiguous = error.code === 'superseded' && this.hasSeveralSessions(request);
+    const isAmbiguous = error.code === 'invalid_request' && this.hasSeveralSessions(request);
     return isAmbiguous ? this.cookie.clearStrayCookies(request) : undefined;
   }
 
@@ -138,7 +138,7 @@ export class PresentedRefreshToken {
     if (inBody !== undefined && inCookie !== undefined) throw bothPlaces();
     // Any of them could be of an attacker, who wants the user to go on with it. The answer removes those that are not ours.
     if (this.hasSeveralSessions(request)) {
-      throw new AuthError('superseded', 'The request has the cookies of several sessions. Send it again.');
+      throw new AuthError('invalid_request', 'The request has the cookies of several sessions. Send it again.');
     }
     if (inCookie !== undefined && inCookie.length > fields.refresh_token) throw malformed('the cookie');
     return inBody ?? inCookie;

@@ -10,6 +10,7 @@ import { MfaTickets } from '../sign-in/mfa-tickets.js';
 import { SecondFactorService } from '../sign-in/second-factor.service.js';
 import { SignInService } from '../sign-in/sign-in.service.js';
 import { BoundedUserProvider } from '../user/bounded-user-provider.js';
+import { wrongUser } from '../user/checked-user.js';
 import { hostBodyOf } from './host-body.js';
 import { AuthContinueDto, AuthLoginDto, AuthSignInDto, AuthStepUpDto } from './login.dto.js';
 import type { OwnAnswer } from './own-answer.js';
@@ -65,7 +66,16 @@ export class LoginAnswers implements OnModuleInit {
       const { username, password } = own as AuthLoginDto;
       return this.signIns.signIn(username, password, { ...wanted, deviceId }, client, evidence, use);
     };
-    return this.answers.signIn(request, response, transport, false, begin);
+    try {
+      return await this.answers.signIn(request, response, transport, false, begin);
+    } catch (error) {
+      const leadsNowhere = error instanceof AuthError && error.code === 'mfa_required' && !this.registration.mfaDto;
+      if (!leadsNowhere) throw error;
+      throw wrongUser(
+        'validateCredentials',
+        'the user needs a second factor, but no route takes it. Add mfaDto to AuthModule.',
+      );
+    }
   }
 
   /** The transport and all else that the first step has chosen holds. */

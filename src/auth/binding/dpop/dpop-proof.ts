@@ -8,6 +8,8 @@ export interface DpopProof {
   readonly issuedAt: number;
   /** Milliseconds for which the proof remains valid. */
   readonly lifetime: number;
+  /** Whether a guard has recorded it as used, for the same request. */
+  readonly isClaimed?: boolean;
   /** The nonce for the next proof, if the nonce in this proof expires soon. */
   readonly nextNonce?: string;
 }

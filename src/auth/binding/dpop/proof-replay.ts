@@ -1,5 +1,6 @@
 import { Injectable, Logger, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
 import { AuthError } from '../../common/errors/auth-error.js';
+import type { HttpRequest } from '../../common/request/http-request.js';
 import { Clock } from '../../common/time/clock.js';
 import { CircuitBreaker } from '../../common/time/circuit-breaker.js';
 import { AuthEventBus } from '../../events/auth-event-bus.js';
@@ -57,6 +58,20 @@ export class ProofReplay implements OnModuleInit, OnApplicationShutdown {
 
   async onApplicationShutdown(): Promise<void> {
     await this.config.dpop.replayStore?.close();
+  }
+
+  /** The proofs that guards have claimed, by their requests. A route behind the guard may use its proof for a binding, too. */
+  private readonly claimed = new WeakMap<HttpRequest, string>();
+
+  /** Like {@link assertFirstUse}, by a guard of the request. */
+  async assertFirstUseAt(request: HttpRequest, proof: DpopProof, use: ProofUse): Promise<void> {
+    await this.assertFirstUse(proof, use);
+    this.claimed.set(request, proof.id);
+  }
+
+  /** Whether a guard has claimed the proof for this request. */
+  isClaimedBy(request: HttpRequest, proof: DpopProof): boolean {
+    return this.claimed.get(request) === proof.id;
   }
 
   /**

@@ -30,8 +30,6 @@ export const memoryProviders: Provider[] = [
   { provide: SessionDetailsStore, useClass: MemorySessionDetailsStore },
   { provide: SessionDevices, useClass: MemorySessionDevices },
   { provide: DeadSessions, useClass: MemoryDeadSessions },
-  { provide: SessionDetailsStore, useClass: MemorySessionDetailsStore },
-  { provide: SessionDevices, useClass: MemorySessionDevices },
   { provide: SessionErasure, useClass: MemorySessionErasure },
   { provide: JobClaims, useValue: JOB_CLAIMS },
   { provide: AuthEventStore, useClass: MemoryAuthEventStore },
