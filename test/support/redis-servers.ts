@@ -17,6 +17,9 @@ export const redisServersAvailable = PROGRAMS.every((path) => existsSync(path));
 
 const run = promisify(execFile);
 
+/** The nodes of a cluster talk to each other on a second port, at this distance. */
+const CLUSTER_BUS = 10_000;
+
 /** A Redis server of one test. It keeps nothing on disk, so it is empty after each start. */
 export class RedisServer {
   private process: ChildProcess | undefined;
@@ -30,7 +33,8 @@ export class RedisServer {
 
   /** @param settings as on the command line, for example `'--maxmemory', '1mb'` */
   static async start(settings: readonly string[] = [], program = SERVER): Promise<RedisServer> {
-    const server = new RedisServer(await freePort(), program, settings);
+    const port = await freePort(settings.includes('--cluster-enabled') ? CLUSTER_BUS : 0);
+    const server = new RedisServer(port, program, settings);
     await server.start();
     return server;
   }

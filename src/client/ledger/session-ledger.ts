@@ -163,12 +163,30 @@ export function sessionLedger(store: SessionStore, claims: boolean): SessionLedg
     return loaded.generation! >= written.generation! - 1 ? { ...loaded, uses: loaded.uses } : written;
   };
 
-  /** Stores a token and what brought it in one write, unless the store has a newer one. */
-  const keepToken = async (current: Use | undefined, answer: AuthAnswer, keys: string[], clientNonce?: string) => {
+  /**
+   * Stores a token and what brought it in one write, unless the store has a newer one.
+   *
+   * @param isUnread whether nobody knows what the store has. A different process may have stored this token with a key of
+   *   its own, and sent it. So it is not written over. The store still has the use that brings this token again.
+   */
+  const keepToken = async (
+    current: Use | undefined,
+    answer: AuthAnswer,
+    keys: string[],
+    clientNonce?: string,
+    isUnread?: boolean,
+  ) => {
     const { refresh_token: refreshToken, session_id: sessionId, generation } = answer;
     if (current?.sessionId !== sessionId || !(current.generation! >= generation)) {
       const dpop = isBound({ type: answer.token_type }) || undefined;
-      await write({ refreshToken, clientNonce, dpop, sessionId, generation, keys, uses: [freshKey()] });
+      const ledger = { refreshToken, clientNonce, dpop, sessionId, generation, keys, uses: [freshKey()] };
+      if (!isUnread) {
+        await write(ledger);
+        return;
+      }
+      own = ledger;
+      isSaved = false;
+      replaced = stored?.sessionId;
       return;
     }
     // A different process or tab has stored this token, or a newer one.
@@ -202,14 +220,15 @@ export function sessionLedger(store: SessionStore, claims: boolean): SessionLedg
     keep: (answer, use) =>
       alone(async () => {
         const { session_id: sessionId, generation } = answer;
-        const current = await readOrOwn();
+        const seen = await look().catch(() => undefined);
+        const current = seen ? seen.ledger : own;
         // Somebody has signed in with this store in the meantime.
         if (current && current.sessionId !== use.sessionId && current.sessionId !== sessionId) return;
         const presented = { sessionId, generation: generation - 1 };
         // A different process may have used the same token with a key of its own. It has brought the same successor.
         const keys = current && isSame(current, presented) ? union(current.uses, use.uses) : use.uses;
         // Nobody knows who else was given a token, if it is not known which token was presented for it.
-        await keepToken(current, answer, isSame(use, presented) ? keys : [], use.clientNonce);
+        await keepToken(current, answer, isSame(use, presented) ? keys : [], use.clientNonce, !seen);
       }),
     async isCurrent(use) {
       const now = await read();
