@@ -226,10 +226,12 @@ export class ClientHistories {
       else if (kind < 0.6) await network.deliverOne();
       else if (kind < 0.64) backup = isStored() ? device.copy() : undefined;
       else if (kind < 0.68 && backup) {
-        await network.deliverAll();
-        const age = owner.highest - backup.session!.generation!;
-        if (!isStored() || age > 1 || !owner.mayDisturb(backup.session!.generation!)) continue;
+        if (!isStored()) continue;
+        // First the processes end: one of them could send its next request while the others are delivered.
         for (const process of alive()) process.kill();
+        await time.until(network.deliverAll());
+        const age = owner.highest - backup.session!.generation!;
+        if (age > 1 || !owner.mayDisturb(backup.session!.generation!)) continue;
         device.text = backup.text;
         backup = undefined;
         this.count.backups++;

@@ -84,8 +84,13 @@ export interface NetworkOptions {
   readonly deliver: (sent: Sent) => Promise<Got>;
 }
 
+/** Milliseconds. */
+const MOST_LATENCY = 20;
+
 /** The network between the processes of one owner and the server. */
 export class Network {
+  /** Requests that have not reached the server. */
+  #underWay = 0;
   #packets: Packet[] = [];
 
   constructor(private readonly options: NetworkOptions) {}
@@ -115,6 +120,7 @@ export class Network {
 
   /** No packet is under way for as long as it takes to restore a backup. */
   async deliverAll(): Promise<void> {
+    while (this.#underWay > 0) await this.options.time.sleep(MOST_LATENCY);
     while (this.#packets.length > 0) await this.deliverOne();
   }
 
@@ -127,10 +133,14 @@ export class Network {
   async #pass(sent: Sent, owner: OwnerProcess): Promise<Response> {
     const { time, chance, faultOf, deliver } = this.options;
     const generation = sent.body.refresh_token ? generationIn(sent.body.refresh_token) : -1;
-    await time.sleep(chance() * 20);
+    this.#underWay++;
+    await time.sleep(chance() * MOST_LATENCY);
     await this.deliverBefore(generation);
     const fault = faultOf(generation);
-    const lost = () => new TypeError('fetch failed');
+    const lost = () => {
+      this.#underWay--;
+      return new TypeError('fetch failed');
+    };
     switch (fault) {
       case 'the request is lost':
         throw lost();
@@ -138,6 +148,7 @@ export class Network {
         this.#packets.push({ generation, sent });
         throw lost();
       case 'a gateway answers':
+        this.#underWay--;
         return FOREIGN[Math.floor(chance() * FOREIGN.length)]();
       case 'a copy comes later':
         this.#packets.push({ generation, sent });
@@ -146,9 +157,10 @@ export class Network {
         break;
     }
     const answers = await Promise.all([deliver(sent), fault === 'the request comes twice' && deliver(sent)]);
+    this.#underWay--;
     await owner.point();
-    await time.sleep(chance() * 20);
-    if (fault === 'the answer is lost') throw lost();
+    await time.sleep(chance() * MOST_LATENCY);
+    if (fault === 'the answer is lost') throw new TypeError('fetch failed');
     if (fault === 'nobody answers') return new Promise(() => {});
     if (fault === 'the answer comes late') await time.sleep(chance() * 25_000);
     const { status, text, headers } = answers[0];
