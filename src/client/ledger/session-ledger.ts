@@ -141,11 +141,16 @@ export function sessionLedger(store: SessionStore, claims: boolean): SessionLedg
     return isDone;
   };
 
-  const write = async (changed: Use): Promise<Use> => {
-    const ledger = { ...changed, savedAt: Date.now() };
+  /** The ledger counts for this client, and is not in the store. */
+  const hold = (ledger: Use): void => {
     own = ledger;
     isSaved = false;
     replaced = stored?.sessionId;
+  };
+
+  const write = async (changed: Use): Promise<Use> => {
+    const ledger = { ...changed, savedAt: Date.now() };
+    hold(ledger);
     // If it fails, the store still has the previous token. An error would lose the new one, and with it the session.
     const isDone = await change(() => store.save(ledger as StoredSession));
     if (own === ledger) isSaved = isDone;
@@ -180,13 +185,8 @@ export function sessionLedger(store: SessionStore, claims: boolean): SessionLedg
     if (current?.sessionId !== sessionId || !(current.generation! >= generation)) {
       const dpop = isBound({ type: answer.token_type }) || undefined;
       const ledger = { refreshToken, clientNonce, dpop, sessionId, generation, keys, uses: [freshKey()] };
-      if (!isUnread) {
-        await write(ledger);
-        return;
-      }
-      own = ledger;
-      isSaved = false;
-      replaced = stored?.sessionId;
+      if (isUnread) hold(ledger);
+      else await write(ledger);
       return;
     }
     // A different process or tab has stored this token, or a newer one.
