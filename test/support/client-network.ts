@@ -131,16 +131,27 @@ export class Network {
   }
 
   async #pass(sent: Sent, owner: OwnerProcess): Promise<Response> {
+    const { time, chance } = this.options;
+    this.#underWay++;
+    const reached = await this.#reach(sent).finally(() => this.#underWay--);
+    if (reached instanceof Response) return reached;
+    await owner.point();
+    await time.sleep(chance() * MOST_LATENCY);
+    const { fault, answer } = reached;
+    if (fault === 'the answer is lost') throw lost();
+    if (fault === 'nobody answers') return new Promise(() => {});
+    if (fault === 'the answer comes late') await time.sleep(chance() * 25_000);
+    const { status, text, headers } = answer;
+    return new Response(status === 204 ? null : text, { status, headers });
+  }
+
+  /** Brings the request to the server, or to a gateway that answers in its place. */
+  async #reach(sent: Sent): Promise<Response | { fault: RequestFault | undefined; answer: Got }> {
     const { time, chance, faultOf, deliver } = this.options;
     const generation = sent.body.refresh_token ? generationIn(sent.body.refresh_token) : -1;
-    this.#underWay++;
     await time.sleep(chance() * MOST_LATENCY);
     await this.deliverBefore(generation);
     const fault = faultOf(generation);
-    const lost = () => {
-      this.#underWay--;
-      return new TypeError('fetch failed');
-    };
     switch (fault) {
       case 'the request is lost':
         throw lost();
@@ -148,7 +159,6 @@ export class Network {
         this.#packets.push({ generation, sent });
         throw lost();
       case 'a gateway answers':
-        this.#underWay--;
         return FOREIGN[Math.floor(chance() * FOREIGN.length)]();
       case 'a copy comes later':
         this.#packets.push({ generation, sent });
@@ -156,14 +166,9 @@ export class Network {
       default:
         break;
     }
-    const answers = await Promise.all([deliver(sent), fault === 'the request comes twice' && deliver(sent)]);
-    this.#underWay--;
-    await owner.point();
-    await time.sleep(chance() * MOST_LATENCY);
-    if (fault === 'the answer is lost') throw new TypeError('fetch failed');
-    if (fault === 'nobody answers') return new Promise(() => {});
-    if (fault === 'the answer comes late') await time.sleep(chance() * 25_000);
-    const { status, text, headers } = answers[0];
-    return new Response(status === 204 ? null : text, { status, headers });
+    const [answer] = await Promise.all([deliver(sent), fault === 'the request comes twice' && deliver(sent)]);
+    return { fault, answer };
   }
 }
+
+const lost = () => new TypeError('fetch failed');
