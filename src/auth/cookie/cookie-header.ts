@@ -16,8 +16,9 @@ export function readCookie(request: HttpRequest, name: string): string | undefin
  */
 export function readCookies(request: HttpRequest, name: string): string[] {
   const header = headerOf(request, 'cookie');
-  if (header === undefined || !header.includes(name)) return [];
-  const values = header.split(';').map((pair) => parseCookie(pair)[name]);
+  // Most requests have other cookies only, and most cookies are others.
+  const pairs = header?.split(';').filter((pair) => pair.includes(name)) ?? [];
+  const values = pairs.map((pair) => parseCookie(pair)[name]);
   // A value may be in quotes (RFC 6265 §4.1.1). Some clients keep a cleared cookie as an empty one.
   const texts = values.map((value) => value?.replace(/^"(.*)"$/s, '$1')).filter((text) => !!text);
   return [...new Set(texts as string[])];

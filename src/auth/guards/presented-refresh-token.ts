@@ -105,7 +105,7 @@ export class PresentedRefreshToken {
    * `cookie.domain` has set the others, or this server has with other options. Nobody can tell which is which.
    */
   hasSeveralSessions(request: HttpRequest): boolean {
-    return new Set(this.ownCookies(request).map(({ decoded }) => decoded.sessionId)).size > 1;
+    return areOfSeveralSessions(this.ownCookies(request));
   }
 
   /**
@@ -121,9 +121,10 @@ export class PresentedRefreshToken {
 
   /** The `Set-Cookie` headers of a refusal: they remove what is dead, or what is not ours. */
   cookiesToRemove(request: HttpRequest, error: AuthError): string[] | undefined {
-    const isDead = error.code === 'invalid_grant' && !error.sessionLives;
-    const isOurs = this.cookie.read(request) !== undefined && !this.hasForeignCookie(request);
-    if (isDead && isOurs) return this.cookie.clearCookies(request);
+    if (error.code === 'invalid_grant' && !error.sessionLives) {
+      const isOurs = this.cookie.read(request) !== undefined && !this.hasForeignCookie(request);
+      return isOurs ? this.cookie.clearCookies(request) : undefined;
+    }
     // So that the request can be repeated with ours.
     const isAmbiguous = error.code === 'invalid_request' && this.hasSeveralSessions(request);
     return isAmbiguous ? this.cookie.clearStrayCookies(request) : undefined;
@@ -131,27 +132,22 @@ export class PresentedRefreshToken {
 
   private textOf(request: HttpRequest, fields: Fields): string | undefined {
     const inBody = tokenIn(request.body, fields);
-    const inCookie = this.inCookie(request);
+    const own = this.ownCookies(request);
+    const inCookie = newestOf(own) ?? this.cookie.read(request);
     // The browser adds the cookie of another application on this host to every request.
     if (inBody !== undefined && inCookie !== undefined && this.codec.isOfAnotherServer(inCookie)) return inBody;
     if (inCookie !== undefined) this.cookie.assertSameSite(request);
     if (inBody !== undefined && inCookie !== undefined) throw bothPlaces();
     // Any of them could be of an attacker, who wants the user to go on with it. The answer removes those that are not ours.
-    if (this.hasSeveralSessions(request)) {
+    if (areOfSeveralSessions(own)) {
       throw new AuthError('invalid_request', 'The request has the cookies of several sessions. Send it again.');
     }
     if (inCookie !== undefined && inCookie.length > fields.refresh_token) throw malformed('the cookie');
     return inBody ?? inCookie;
   }
 
-  /** The newest token that this server has issued. Another host of the domain can add cookies of the same name. */
-  private inCookie(request: HttpRequest): string | undefined {
-    const [newest] = this.ownCookies(request).sort((a, b) => b.decoded.generation - a.decoded.generation);
-    return newest?.text ?? this.cookie.read(request);
-  }
-
   /** If there are several cookies: those whose token this server has issued. */
-  private ownCookies(request: HttpRequest): Required<FoundRefreshToken>[] {
+  private ownCookies(request: HttpRequest): OwnCookies {
     const inCookies = this.cookie.readAll(request);
     if (inCookies.length < 2) return [];
     return inCookies.flatMap((text) => {
@@ -159,6 +155,17 @@ export class PresentedRefreshToken {
       return decoded ? [{ text, decoded }] : [];
     });
   }
+}
+
+type OwnCookies = readonly Required<FoundRefreshToken>[];
+
+/** The newest token that this server has issued. Another host of the domain can add cookies of the same name. */
+function newestOf(own: OwnCookies): string | undefined {
+  return own.toSorted((a, b) => b.decoded.generation - a.decoded.generation).at(0)?.text;
+}
+
+function areOfSeveralSessions(own: OwnCookies): boolean {
+  return new Set(own.map(({ decoded }) => decoded.sessionId)).size > 1;
 }
 
 function tokenIn(body: unknown, fields: Fields): string | undefined {

@@ -8,6 +8,7 @@ import { DeviceIdCookie } from '../cookie/device-id-cookie.js';
 import { RefreshCookie } from '../cookie/refresh-cookie.js';
 import { PresentedRefreshToken } from '../guards/presented-refresh-token.js';
 import { RefreshTokenService } from '../refresh-token/refresh-token.service.js';
+import type { IssuedRefreshToken } from '../refresh-token/refresh-token.codec.js';
 import type { TokenUse } from '../refresh-token/token-use.js';
 import { tokenUseOf } from '../refresh-token/token-use-of.js';
 import type { IssuedTokens } from '../session/issued-tokens.js';
@@ -16,11 +17,15 @@ import { StepUpService } from '../sign-in/step-up.service.js';
 import { isAnswered, type OwnAnswer } from './own-answer.js';
 import { tokenResponse } from './token-response.js';
 
-/** What comes with a request that begins a session: where from, with which proof, and its key. */
-export interface SignInContext {
+/** What comes with a request for tokens: where from, with which proof, and its key. */
+interface RequestContext {
   readonly client: ClientContext;
   readonly evidence: BindingEvidence;
   readonly use: TokenUse;
+}
+
+/** The same of a request that begins a session. */
+export interface SignInContext extends RequestContext {
   /** From the cookie of the browser; see `SignInRequest`. */
   readonly deviceId: string | undefined;
 }
@@ -70,21 +75,28 @@ export class SessionAnswers {
   }
 
   /** Refreshes the session of the token in the request. */
-  async refresh(request: HttpRequest, response: HttpResponse): Promise<OwnAnswer> {
-    const { decoded } = this.presented.require(request);
-    const use = tokenUseOf(request);
-    const evidence = await this.binding.of(request, response);
-    const issued = await this.refreshTokens.refresh(decoded, clientContextOf(request), evidence, use);
-    return this.answer(issued, request);
+  refresh(request: HttpRequest, response: HttpResponse): Promise<OwnAnswer> {
+    return this.renew(request, response, (token, { client, evidence, use }) =>
+      this.refreshTokens.refresh(token, client, evidence, use),
+    );
   }
 
   /** The same, after the user has authenticated again. */
-  async stepUp(proof: unknown, request: HttpRequest, response: HttpResponse): Promise<OwnAnswer> {
+  stepUp(proof: unknown, request: HttpRequest, response: HttpResponse): Promise<OwnAnswer> {
+    return this.renew(request, response, (token, { client, evidence, use }) =>
+      this.stepUps.stepUp(token, proof, client, evidence, use),
+    );
+  }
+
+  private async renew(
+    request: HttpRequest,
+    response: HttpResponse,
+    issue: (token: IssuedRefreshToken, context: RequestContext) => Promise<IssuedTokens>,
+  ): Promise<OwnAnswer> {
     const { decoded } = this.presented.require(request);
     const use = tokenUseOf(request);
     const evidence = await this.binding.of(request, response);
-    const issued = await this.stepUps.stepUp(decoded, proof, clientContextOf(request), evidence, use);
-    return this.answer(issued, request);
+    return this.answer(await issue(decoded, { client: clientContextOf(request), evidence, use }), request);
   }
 
   private answer(issued: IssuedTokens, request: HttpRequest, { withClientNonce = false } = {}) {

@@ -44,13 +44,13 @@ export class TermsOfSignIn {
     const client = this.config.clients.get(clientId);
     const wanted = (name: 'ttl' | 'idleTtl' | 'accessTokenTtl') => LIFETIMES[name](name, terms[name]) ?? client?.[name];
     const idleTtl = shorter(wanted('idleTtl'), this.config.idleTtl);
-    const accessTokenTtl = shorter(wanted('accessTokenTtl'), this.accessTokenConfig.ttl);
+    // An access token must not outlive a session that nobody uses.
+    const accessTokenTtl = Math.min(wanted('accessTokenTtl') ?? Infinity, idleTtl ?? Infinity);
     return {
       ttl: Math.min(wanted('ttl') ?? Infinity, this.config.ttl),
       columns: {
         idleTtl,
-        // An access token must not outlive a session that nobody uses.
-        accessTokenTtl: shorter(idleTtl ?? undefined, accessTokenTtl ?? this.accessTokenConfig.ttl) ?? accessTokenTtl,
+        accessTokenTtl: shorter(accessTokenTtl, this.accessTokenConfig.ttl),
         persistent: LIFETIMES.persistent('persistent', terms.persistent) ?? client?.persistent ?? true,
         ...authenticationColumns(terms),
         tags: null,

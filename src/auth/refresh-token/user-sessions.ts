@@ -10,7 +10,7 @@ import { eventIdsOf } from '../session/event-ids.js';
 import type { SessionSummary } from '../session/issued-tokens.js';
 import type { RefreshToken } from '../session/refresh-token.entity.js';
 import { RefreshTokenStore } from '../session/refresh-token.store.js';
-import { detailColumns, type SessionDetails } from '../session/session-details.js';
+import { DETAIL_FIELDS, detailColumns, type SessionDetails } from '../session/session-details.js';
 import { SessionDetailsStore } from '../session/session-details.store.js';
 import { RefreshTokenConfig } from '../session/session-options.js';
 import { summariesOf } from '../session/session-summary.js';
@@ -23,8 +23,6 @@ export interface OfSession extends InTransaction, RevocationOrigin {
   /** If given, the session must belong to this user. */
   readonly userId?: string;
 }
-
-const DETAILS: readonly string[] = ['deviceName', 'tags', 'metadata'] satisfies (keyof SessionDetails)[];
 
 /** Lists, describes and ends the live sessions of users: what `RefreshTokenService` does without a refresh. */
 @Injectable()
@@ -51,7 +49,7 @@ export class UserSessions {
 
   /** Resolves to `false` if there is no such live session. */
   async update(id: string, details: SessionDetails, { userId, manager, ...origin }: OfSession): Promise<boolean> {
-    const unknown = unknownOption('update', details, DETAILS);
+    const unknown = unknownOption('update', details, Object.keys(DETAIL_FIELDS));
     if (unknown !== undefined) throw new TypeError(unknown);
     withActor(origin);
     const columns = detailColumns(details);

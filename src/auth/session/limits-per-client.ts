@@ -81,7 +81,7 @@ function clientOf(name: string, given: ClientOptions, bounds: Bounds): CheckedCl
 }
 
 /** @throws AuthConfigurationError if a time of a client is longer than that of the module */
-export function assertWithin(name: string, given: string | undefined, boundName: string, bound: string): void {
+function assertWithin(name: string, given: string | undefined, boundName: string, bound: string): void {
   if ((parseDuration(given) ?? 0) <= (parseDuration(bound) ?? Infinity)) return;
   throw new AuthConfigurationError(
     `${name} is '${given}', but ${boundName} is '${bound}', and no session may have more. Raise ${boundName}: clients ` +

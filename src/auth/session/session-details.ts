@@ -30,6 +30,13 @@ export interface DetailColumns {
   readonly metadata: string | null;
 }
 
+/** Each of these, by the name of its field in the body of `PATCH /auth/sessions/:id`. */
+export const DETAIL_FIELDS = {
+  deviceName: 'device_name',
+  tags: 'tags',
+  metadata: 'metadata',
+} as const satisfies Record<keyof SessionDetails, string>;
+
 const MOST_TAGS = 16;
 /** Characters of a column. Text within the bounds above always fits. */
 export const LONGEST_TAGS = 2112;
@@ -42,10 +49,9 @@ const TEXT = /^\P{Cc}*$/u;
 const UNSAFE = '__proto__';
 
 const CHECKS = {
-  deviceName: ['device_name', nameColumn, 'At most 255 characters, without control characters.'],
-  tags: ['tags', tagsColumn, `At most ${MOST_TAGS} texts of 1 to 64 characters, without control characters.`],
+  deviceName: [nameColumn, 'At most 255 characters, without control characters.'],
+  tags: [tagsColumn, `At most ${MOST_TAGS} texts of 1 to 64 characters, without control characters.`],
   metadata: [
-    'metadata',
     metadataColumn,
     `Texts by names of 1 to 64 characters, at most ${LONGEST_METADATA} as JSON, without control characters.`,
   ],
@@ -57,11 +63,12 @@ const CHECKS = {
  * @throws AuthError `invalid_request`; it names the field, and never what was given
  */
 export function detailColumns(details: SessionDetails): Partial<DetailColumns> {
-  const columns = Object.entries(CHECKS).flatMap(([property, [field, columnOf, rule]]) => {
-    const given: unknown = details[property as keyof SessionDetails];
+  const columns = (Object.keys(CHECKS) as (keyof typeof CHECKS)[]).flatMap((property) => {
+    const [columnOf, rule] = CHECKS[property];
+    const given: unknown = details[property];
     if (given === undefined) return [];
     const column = given === null ? null : columnOf(given);
-    if (column === undefined) throw new AuthError('invalid_request', `Not valid: ${field}. ${rule}`);
+    if (column === undefined) throw new AuthError('invalid_request', `Not valid: ${DETAIL_FIELDS[property]}. ${rule}`);
     return [[property, column]];
   });
   return Object.fromEntries(columns) as Partial<DetailColumns>;

@@ -39,8 +39,8 @@ export interface AuthUser<Claims extends object = Record<string, unknown>> {
  */
 export interface SignedInUser<Claims extends object = Record<string, unknown>> extends AuthUser<Claims> {
   /**
-   * After a password, `amr` is `['pwd']` by default, but not with `loginDto`. After a step-up only `amr` and `acr` count. They replace what the
-   * session knew.
+   * After a password, `amr` is `['pwd']` by default, but not with `loginDto`. After a step-up only `amr` and `acr` count.
+   * They replace what the session knew.
    */
   sessionTerms?: SessionTerms;
 }
